@@ -1,0 +1,73 @@
+//! What a connector is handed beside its options.
+
+use std::path::PathBuf;
+
+use url::{Host, Url};
+
+use crate::{
+    clock::Clock,
+    http::{Meter, Transport},
+    model::ConnectionName,
+};
+
+use super::error::ConfigError;
+
+/// Hands a connector the shared stack and the place it works in.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The connection's name in the pipeline: for messages and for the token store.
+    pub connection: ConnectionName,
+    /// The HTTP stack of the process.
+    pub transport: Transport,
+    /// Counts the calls of this source or destination.
+    pub meter: Meter,
+    /// The folder of the pipeline, which relative paths start from.
+    pub base_dir: PathBuf,
+}
+
+impl Context {
+    /// Returns the clock.
+    pub fn clock(&self) -> &Clock {
+        &self.transport.clock
+    }
+}
+
+/// Checks a `base_url` (HTTPS, or plain HTTP to loopback) and returns it with a slash at its end.
+///
+/// # Errors
+/// Says what is wrong with the URL.
+pub fn check_base_url(text: &str) -> Result<Url, ConfigError> {
+    let mut url = Url::parse(text).map_err(|error| ConfigError::new("base_url", format!("`{text}` is no URL: {error}")))?;
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback => {}
+        _ => {
+            return Err(ConfigError::new("base_url", format!("`{text}` is not HTTPS"))
+                .with_hint("plain http is accepted to 127.0.0.1 and localhost only"));
+        }
+    }
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_accepted_to_loopback_only() {
+        assert_eq!(check_base_url("http://127.0.0.1:4010").unwrap().as_str(), "http://127.0.0.1:4010/");
+        assert!(check_base_url("https://api.hubapi.com").is_ok());
+        for refused in ["http://api.hubapi.com", "http://localhost.evil.test", "ftp://127.0.0.1", "api.hubapi.com"] {
+            assert!(check_base_url(refused).is_err(), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The contract between the engine and a system: what a connector's author writes.
+//!
+//! A connector asks, decodes and classifies; it never sleeps, retries, counts or prints. Start at [`Connector`].
+
+mod context;
+mod error;
+mod registry;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::model::{
+    Batch, Capabilities, Cursor, FieldName, ObjectName, Outcome, Page, Predicate, Record, Schema, SyncMode, Value,
+};
+
+pub use context::{Context, check_base_url};
+pub use error::{ConfigError, ConnectorError, ErrorKind};
+pub use registry::{ConfigCheck, Emulator, Entry, Options, Registry, RegistryError};
+
+/// What the author of a connector writes. The type carries no state.
+pub trait Connector: 'static {
+    /// The system's own name, `snake_case`: what `type:` says in a pipeline.
+    const NAME: &'static str;
+    /// What it can do and within which limits.
+    const CAPABILITIES: Capabilities;
+    /// The options of a connection, without `type`.
+    type Config: DeserializeOwned + JsonSchema;
+
+    /// Checks the options without network, disk or clock; `source` and `destination` do the same check first.
+    ///
+    /// # Errors
+    /// Names the option that cannot be right.
+    fn check_config(_config: &Self::Config) -> Result<(), ConfigError> {
+        Ok(())
+    }
+
+    /// Makes a source. Does no I/O.
+    ///
+    /// # Errors
+    /// Names the option that cannot be right.
+    fn source(_config: Self::Config, _context: &Context) -> Result<Box<dyn Source>, ConfigError> {
+        Err(ConfigError::new("type", format!("`{}` is not a source", Self::NAME)))
+    }
+
+    /// Makes a destination. Does no I/O.
+    ///
+    /// # Errors
+    /// Names the option that cannot be right.
+    fn destination(_config: Self::Config, _context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
+        Err(ConfigError::new("type", format!("`{}` is not a destination", Self::NAME)))
+    }
+}
+
+/// Reads records.
+#[async_trait]
+pub trait Source: Debug + Send + Sync {
+    /// Does what a run does with the least footprint: one call where that can be, no writes.
+    ///
+    /// # Errors
+    /// Says why a run would not work.
+    async fn check(&self) -> Result<(), ConnectorError>;
+
+    /// Returns what the object looks like. Links come as fields `_links.<object>` of type link.
+    ///
+    /// # Errors
+    /// Fails when the object does not exist or cannot be asked about.
+    async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError>;
+
+    /// Yields the records in pages. Ends with its first error.
+    fn read(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>>;
+}
+
+/// Writes records.
+#[async_trait]
+pub trait Destination: Debug + Send + Sync {
+    /// Does what a run does with the least footprint: one call where that can be, no writes.
+    ///
+    /// # Errors
+    /// Says why a run would not work.
+    async fn check(&self) -> Result<(), ConnectorError>;
+
+    /// Returns what the object looks like. Links that are written by calls of their own come as fields `_links.<object>`.
+    ///
+    /// # Errors
+    /// Fails when the object does not exist or cannot be asked about.
+    async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError>;
+
+    /// Writes a batch and returns exactly one outcome per record, in the batch's order.
+    ///
+    /// # Errors
+    /// An error speaks of the whole batch: [`ErrorKind::Refused`] when it was refused whole without a culprit (the engine
+    /// halves it), [`ErrorKind::Unanswered`] when it may have been written (the engine settles it).
+    async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError>;
+
+    /// Returns the records with the given ids or keys, in any order; those that do not exist are absent. Several records may
+    /// share a key: all are returned.
+    ///
+    /// # Errors
+    /// Fails when the destination cannot be asked.
+    async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError>;
+
+    /// Puts in place what was written for the object (a file is moved to its name) once all its records have outcomes.
+    ///
+    /// # Errors
+    /// Fails when it cannot be put in place; nothing of an earlier version is lost then.
+    async fn finish(&self, _object: &ObjectName) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+}
+
+/// Says what to read.
+#[derive(Debug, Clone)]
+pub struct ReadRequest {
+    /// The object.
+    pub object: ObjectName,
+    /// The fields that mappings, transforms and keys use, by the names of `describe`; never the reserved ones.
+    pub fields: Vec<FieldName>,
+    /// The objects whose links are used: each becomes a column `_links.<object>`.
+    pub links: Vec<ObjectName>,
+    /// What the source should filter by itself, within its [`FilterSupport`](crate::model::FilterSupport). A superset of the
+    /// matching records is right too, never a subset: the engine filters again.
+    pub filter: Option<Predicate>,
+    /// All records, or those that changed since `cursor`.
+    pub sync_mode: SyncMode,
+    /// The cursor of the last page that was loaded: where to go on. In an incremental sync, the cursor of a finished read
+    /// yields what changed since.
+    pub cursor: Option<Cursor>,
+}
+
+/// Says which records to fetch, and what of them.
+#[derive(Debug, Clone)]
+pub struct FetchRequest {
+    /// The object.
+    pub object: ObjectName,
+    /// Which records.
+    pub selection: Selection,
+    /// Which fields to return.
+    pub fields: Vec<FieldName>,
+}
+
+/// Selects records of a destination.
+#[derive(Debug, Clone)]
+pub enum Selection {
+    /// By the destination's ids.
+    Ids(Vec<String>),
+    /// By key: each entry has one value per key field, none of them null.
+    Keys {
+        /// The fields of the key.
+        fields: Vec<FieldName>,
+        /// The keys looked for.
+        values: Vec<Vec<Value>>,
+    },
+}

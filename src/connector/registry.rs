@@ -1,0 +1,109 @@
+//! The list of connectors with their types erased, so that nothing outside `connectors` names a vendor.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use schemars::{Schema as JsonSchema, SchemaGenerator};
+
+use crate::{
+    clock::Clock,
+    model::{Capabilities, EmulatorOptions},
+};
+
+use super::{ConfigError, Connector, Context, Destination, Source};
+
+/// The options of a connection as a pipeline gives them, after interpolation and without `type`.
+pub type Options = serde_json::Map<String, serde_json::Value>;
+
+/// Checks the options of a connection without any I/O.
+pub type ConfigCheck = fn(Options) -> Result<(), ConfigError>;
+type MakeSource = fn(Options, &Context) -> Result<Box<dyn Source>, ConfigError>;
+type MakeDestination = fn(Options, &Context) -> Result<Box<dyn Destination>, ConfigError>;
+type MakeEmulator = fn(EmulatorOptions, Clock) -> Result<Router, String>;
+
+/// One connector with its types erased.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// The connector's name: what `type:` says.
+    pub name: &'static str,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// Returns the JSON Schema of its options.
+    pub config_schema: fn(&mut SchemaGenerator) -> JsonSchema,
+    /// Checks its options.
+    pub check_config: ConfigCheck,
+    /// Makes a source.
+    pub source: MakeSource,
+    /// Makes a destination.
+    pub destination: MakeDestination,
+    /// Its emulator, where it has one.
+    pub emulator: Option<Emulator>,
+}
+
+/// How to start a connector's emulator.
+#[derive(Debug, Clone, Copy)]
+pub struct Emulator {
+    /// The port of `ferry emulate`, unless the user picks one.
+    pub default_port: u16,
+    /// Makes the service; fails with a text for the user when the fixtures cannot be used.
+    pub make: MakeEmulator,
+}
+
+impl Entry {
+    /// Erases the types of a connector.
+    pub fn of<C: Connector>() -> Self {
+        Self {
+            name: C::NAME,
+            capabilities: C::CAPABILITIES,
+            config_schema: |generator| generator.subschema_for::<C::Config>(),
+            check_config: |options| C::check_config(&decode::<C>(options)?),
+            source: |options, context| C::source(decode::<C>(options)?, context),
+            destination: |options, context| C::destination(decode::<C>(options)?, context),
+            emulator: None,
+        }
+    }
+
+    /// Adds the connector's emulator.
+    #[must_use]
+    pub fn with_emulator(mut self, default_port: u16, make: MakeEmulator) -> Self {
+        self.emulator = Some(Emulator { default_port, make });
+        self
+    }
+}
+
+fn decode<C: Connector>(options: Options) -> Result<C::Config, ConfigError> {
+    serde_json::from_value(serde_json::Value::Object(options)).map_err(|error| ConfigError::new("", error.to_string()))
+}
+
+/// All connectors of the binary, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    entries: BTreeMap<&'static str, Entry>,
+}
+
+/// Says that no connector has the name.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("no connector is called `{name}`")]
+pub struct RegistryError {
+    name: String,
+}
+
+impl Registry {
+    /// Makes a registry of these connectors.
+    pub fn new(entries: impl IntoIterator<Item = Entry>) -> Self {
+        Self { entries: entries.into_iter().map(|entry| (entry.name, entry)).collect() }
+    }
+
+    /// Returns the connector of that name.
+    ///
+    /// # Errors
+    /// Fails when there is none.
+    pub fn get(&self, name: &str) -> Result<&Entry, RegistryError> {
+        self.entries.get(name).ok_or_else(|| RegistryError { name: name.to_owned() })
+    }
+
+    /// Returns the connectors in the order of their names.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+}

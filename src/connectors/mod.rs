@@ -1,0 +1,8 @@
+//! The connectors, one folder each, and the one list of them.
+
+use crate::connector::Registry;
+
+/// Returns all connectors of this binary.
+pub fn registry() -> Registry {
+    Registry::new([])
+}

@@ -1,0 +1,313 @@
+//! Sends requests: waits for the rate limit, repeats what may be repeated, counts every attempt.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use reqwest::RequestBuilder;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::clock::Clock;
+
+use super::{
+    meter::Meter,
+    rate_limit::{Permit, RateLimiter, RateLimiters},
+    redact::redact_url,
+    request::{Answer, ApiRequest, Body, Verdict},
+    token::TokenStore,
+};
+
+/// Longest wait for a connection, in real time.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for a whole answer, in real time. `HubSpot`'s own servers give up after 100 s (its error-handling page: 524).
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(110);
+/// Most waits for a rate limit in a row before a request is given up: a vendor that still refuses then is not passing.
+const MAX_RATE_LIMIT_WAITS: u32 = 10;
+
+/// What one vendor's requests and answers look like, as far as the stack needs to know.
+#[async_trait]
+pub trait Dialect: fmt::Debug + Send + Sync {
+    /// Adds the token to a request.
+    ///
+    /// # Errors
+    /// Fails when there is no usable token and none can be had.
+    async fn authorize(&self, request: RequestBuilder) -> Result<RequestBuilder, HttpError>;
+
+    /// Gets a new token after [`Verdict::Reauthorize`]. Returns false when there is nothing to renew.
+    ///
+    /// # Errors
+    /// Fails when the vendor refuses to renew.
+    async fn renew(&self) -> Result<bool, HttpError>;
+
+    /// Says what an answer means.
+    fn judge(&self, answer: &Answer) -> Verdict;
+}
+
+/// What all clients of a process share.
+#[derive(Debug, Clone)]
+pub struct Transport {
+    http: reqwest::Client,
+    /// The clock of all waits.
+    pub clock: Clock,
+    /// The limiters of all accounts.
+    pub limiters: RateLimiters,
+    /// Ends all waits when the run is to stop.
+    pub shutdown: CancellationToken,
+    /// Where renewed tokens are kept.
+    pub tokens: Arc<dyn TokenStore>,
+    backoff: ExponentialBuilder,
+}
+
+/// Sends the requests of one source or destination.
+#[derive(Debug, Clone)]
+pub struct Client {
+    transport: Transport,
+    base_url: Url,
+    dialect: Arc<dyn Dialect>,
+    limiters: BTreeMap<&'static str, RateLimiter>,
+    meter: Meter,
+}
+
+/// Says why a request has no answer that the connector could decode.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct HttpError {
+    /// What the engine may do about it.
+    pub kind: HttpErrorKind,
+    /// What happened, without secrets or personal values.
+    pub message: String,
+    /// How many times the request was sent.
+    pub attempts: u32,
+    /// The last answer, where there was one.
+    pub answer: Option<Box<Answer>>,
+}
+
+/// Classes of failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpErrorKind {
+    /// The vendor could not be reached, and the request certainly had no effect.
+    Unreachable,
+    /// The request was sent and may have had its effect; the answer is lost.
+    Unanswered,
+    /// The token is not accepted and cannot be renewed.
+    Unauthorized,
+    /// The rate limit still refuses after many waits.
+    RateLimited,
+    /// The quota is spent.
+    QuotaSpent,
+    /// The run is stopping; the request was not sent.
+    Cancelled,
+}
+
+impl HttpError {
+    /// Makes an error for a request that was never sent.
+    pub fn unsent(kind: HttpErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), attempts: 0, answer: None }
+    }
+}
+
+impl Transport {
+    /// Makes the transport of a process.
+    ///
+    /// # Errors
+    /// Fails when the TLS library cannot be set up.
+    pub fn new(clock: Clock, shutdown: CancellationToken, tokens: Arc<dyn TokenStore>) -> Result<Self, HttpError> {
+        // Installing twice is refused, which is fine: the first one stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("ferry/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| HttpError::unsent(HttpErrorKind::Unreachable, error.to_string()))?;
+        let limiters = RateLimiters::new(clock.clone());
+        Ok(Self { http, clock, limiters, shutdown, tokens, backoff: backoff() })
+    }
+
+    /// Sends one request as it is, without token, limit or repetition: for token endpoints.
+    ///
+    /// # Errors
+    /// Fails when the vendor cannot be reached or does not answer.
+    pub async fn send_once(&self, request: RequestBuilder) -> Result<Answer, HttpError> {
+        transmit(request, 1).await
+    }
+
+    /// Starts a request of [`Transport::send_once`].
+    pub fn request(&self, method: reqwest::Method, url: Url) -> RequestBuilder {
+        self.http.request(method, url)
+    }
+}
+
+impl Client {
+    /// Makes a client of one account. `base_url` must end with a slash.
+    pub fn new(
+        transport: Transport,
+        base_url: Url,
+        dialect: Arc<dyn Dialect>,
+        limiters: BTreeMap<&'static str, RateLimiter>,
+        meter: Meter,
+    ) -> Self {
+        Self { transport, base_url, dialect, limiters, meter }
+    }
+
+    /// Sends a request until there is an answer that the connector can decode.
+    ///
+    /// # Errors
+    /// Fails as [`HttpErrorKind`] says. A write that is not idempotent is repeated only when it certainly had no effect.
+    pub async fn send(&self, request: &ApiRequest) -> Result<Answer, HttpError> {
+        let mut attempt = 0;
+        let mut rate_limit_waits = 0;
+        let mut is_renewed = false;
+        let mut waits = self.transport.backoff.build();
+        loop {
+            attempt += 1;
+            let sent = self.attempt(request, attempt).await;
+            let (failure, wait, had_no_effect) = match sent {
+                Err(error) => {
+                    let had_no_effect = error.kind == HttpErrorKind::Unreachable;
+                    if !had_no_effect && error.kind != HttpErrorKind::Unanswered {
+                        return Err(error);
+                    }
+                    (error, None, had_no_effect)
+                }
+                Ok(answer) => match self.dialect.judge(&answer) {
+                    Verdict::Deliver => return Ok(answer),
+                    Verdict::QuotaSpent => return Err(failed(HttpErrorKind::QuotaSpent, "the quota is spent", answer)),
+                    Verdict::Reauthorize => {
+                        if is_renewed || !self.dialect.renew().await? {
+                            let message = format!("the token was refused ({})", answer.status.as_u16());
+                            return Err(failed(HttpErrorKind::Unauthorized, &message, answer));
+                        }
+                        is_renewed = true;
+                        continue;
+                    }
+                    Verdict::RateLimited { wait } => {
+                        self.meter.count_rate_limited();
+                        rate_limit_waits += 1;
+                        if rate_limit_waits > MAX_RATE_LIMIT_WAITS {
+                            return Err(failed(HttpErrorKind::RateLimited, "the rate limit does not lift", answer));
+                        }
+                        self.wait(wait, attempt).await?;
+                        attempt -= 1;
+                        continue;
+                    }
+                    Verdict::NotNow { wait } => {
+                        let message = format!("the vendor puts the request off ({})", answer.status.as_u16());
+                        (failed(HttpErrorKind::Unreachable, &message, answer), wait, true)
+                    }
+                    Verdict::Retry { wait } => {
+                        let message = format!("the vendor has a fault ({})", answer.status.as_u16());
+                        (failed(HttpErrorKind::Unanswered, &message, answer), wait, false)
+                    }
+                },
+            };
+            if !had_no_effect && !request.is_idempotent {
+                return Err(failure);
+            }
+            let Some(backoff) = waits.next() else { return Err(failure) };
+            tracing::debug!(attempt, path = %request.path, reason = %failure, "request is repeated");
+            self.wait(wait.unwrap_or(backoff), attempt).await?;
+        }
+    }
+
+    /// Returns the counts of this client's calls.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    async fn attempt(&self, request: &ApiRequest, attempt: u32) -> Result<Answer, HttpError> {
+        let url = self.base_url.join(&request.path).map_err(|error| {
+            HttpError::unsent(HttpErrorKind::Unreachable, format!("`{}` is no path: {error}", request.path))
+        })?;
+        let shown = redact_url(&url);
+        let mut builder = self.transport.http.request(request.method.clone(), url);
+        if !request.query.is_empty() {
+            builder = builder.query(&request.query);
+        }
+        builder = match &request.body {
+            Body::Empty => builder,
+            Body::Json(json) => builder.json(json),
+            Body::Form(pairs) => builder.form(pairs),
+        };
+        let authorized = self.dialect.authorize(builder).await?;
+        let permits = self.permits(request.rate_limits).await?;
+        self.meter.count(request.access);
+        let answer = transmit(authorized, attempt).await;
+        drop(permits);
+        match &answer {
+            Ok(answer) => tracing::debug!(url = %shown, status = answer.status.as_u16(), attempt, "request answered"),
+            Err(error) => tracing::debug!(url = %shown, %error, attempt, "request failed"),
+        }
+        answer
+    }
+
+    async fn permits(&self, names: &[&str]) -> Result<Vec<Permit>, HttpError> {
+        let mut permits = Vec::with_capacity(names.len());
+        for name in names {
+            let Some(limiter) = self.limiters.get(name) else { continue };
+            tokio::select! {
+                permit = limiter.acquire() => permits.push(permit),
+                () = self.transport.shutdown.cancelled() => return Err(cancelled(0)),
+            }
+        }
+        Ok(permits)
+    }
+
+    async fn wait(&self, duration: Duration, attempts: u32) -> Result<(), HttpError> {
+        tokio::select! {
+            () = self.transport.clock.sleep(duration) => Ok(()),
+            () = self.transport.shutdown.cancelled() => Err(cancelled(attempts)),
+        }
+    }
+}
+
+/// Six attempts over about half a minute: long enough for a vendor's deploy, short enough for a night's window. The waits
+/// are spread at random, so that clients that failed together do not come back together.
+fn backoff() -> ExponentialBuilder {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(500))
+        .with_max_delay(Duration::from_secs(15))
+        .with_max_times(5)
+        .with_jitter()
+}
+
+async fn transmit(request: RequestBuilder, attempts: u32) -> Result<Answer, HttpError> {
+    let failure = |error: &reqwest::Error| {
+        let kind = if error.is_connect() || error.is_builder() {
+            HttpErrorKind::Unreachable
+        } else {
+            HttpErrorKind::Unanswered
+        };
+        HttpError { kind, message: describe(error), attempts, answer: None }
+    };
+    let response = request.send().await.map_err(|error| failure(&error))?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = response.bytes().await.map_err(|error| failure(&error))?;
+    Ok(Answer { status, headers, body: body.to_vec(), attempts })
+}
+
+/// Puts an error of the transport into words without its URL, whose query may hold values.
+fn describe(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer came in time".to_owned();
+    }
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    if error.is_connect() {
+        format!("no connection: {innermost}")
+    } else {
+        format!("the connection broke: {innermost}")
+    }
+}
+
+fn failed(kind: HttpErrorKind, message: &str, answer: Answer) -> HttpError {
+    HttpError { kind, message: message.to_owned(), attempts: answer.attempts, answer: Some(Box::new(answer)) }
+}
+
+fn cancelled(attempts: u32) -> HttpError {
+    HttpError { kind: HttpErrorKind::Cancelled, message: "the run is stopping".to_owned(), attempts, answer: None }
+}

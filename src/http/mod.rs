@@ -1,0 +1,18 @@
+//! One stack for every vendor: retry → rate limit → timeout → transport.
+//!
+//! A connector says what to ask and what an answer means ([`Dialect`]); the stack waits, repeats, counts and redacts. No
+//! connector sleeps, retries or counts. Start at [`Client::send`].
+
+mod client;
+mod meter;
+mod rate_limit;
+mod redact;
+mod request;
+mod token;
+
+pub use client::{Client, Dialect, HttpError, HttpErrorKind, Transport};
+pub use meter::Meter;
+pub use rate_limit::{Permit, RateLimiter, RateLimiters};
+pub use redact::redact_url;
+pub use request::{Access, Answer, ApiRequest, Body, Verdict};
+pub use token::{MemoryTokens, StoredToken, TokenStore};

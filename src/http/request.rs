@@ -1,0 +1,151 @@
+//! A request to a vendor and its answer, before anything is sent.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode, header::HeaderMap};
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+/// Says what to send. The token is added by the [`Dialect`](super::Dialect), never by the caller.
+#[derive(Debug, Clone)]
+pub struct ApiRequest {
+    /// GET, POST, …
+    pub method: Method,
+    /// The path below the connection's base URL, already percent-encoded, without a leading slash.
+    pub path: String,
+    /// The query, in order, not yet encoded. A name may occur several times.
+    pub query: Vec<(String, String)>,
+    /// The body.
+    pub body: Body,
+    /// Whether it counts as a read or as a write.
+    pub access: Access,
+    /// Whether sending it twice leaves what sending it once leaves. If not, a request whose answer was lost is not repeated
+    /// and ends as [`HttpErrorKind::Unanswered`](super::HttpErrorKind::Unanswered).
+    pub is_idempotent: bool,
+    /// The rate limits it counts against, by the names in the connector's capabilities.
+    pub rate_limits: &'static [&'static str],
+}
+
+/// The body of a request.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// None.
+    Empty,
+    /// JSON.
+    Json(Json),
+    /// `application/x-www-form-urlencoded`.
+    Form(Vec<(String, String)>),
+}
+
+/// Whether a call reads or writes records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It changes nothing.
+    Read,
+    /// It changes records.
+    Write,
+}
+
+impl ApiRequest {
+    /// Makes a GET: a read that may be repeated.
+    pub fn get(path: impl Into<String>, rate_limits: &'static [&'static str]) -> Self {
+        Self {
+            method: Method::GET,
+            path: path.into(),
+            query: Vec::new(),
+            body: Body::Empty,
+            access: Access::Read,
+            is_idempotent: true,
+            rate_limits,
+        }
+    }
+
+    /// Makes a POST that only reads (a search, a batch read): it may be repeated.
+    pub fn read(path: impl Into<String>, body: Json, rate_limits: &'static [&'static str]) -> Self {
+        Self { method: Method::POST, body: Body::Json(body), ..Self::get(path, rate_limits) }
+    }
+
+    /// Makes a call that writes and must not be repeated blindly.
+    pub fn write(method: Method, path: impl Into<String>, body: Json, rate_limits: &'static [&'static str]) -> Self {
+        Self {
+            method,
+            body: Body::Json(body),
+            access: Access::Write,
+            is_idempotent: false,
+            ..Self::get(path, rate_limits)
+        }
+    }
+
+    /// Marks a write as safe to repeat.
+    #[must_use]
+    pub fn idempotent(mut self) -> Self {
+        self.is_idempotent = true;
+        self
+    }
+
+    /// Adds a query parameter.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+}
+
+/// What the vendor answered, whole.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body's bytes.
+    pub body: Vec<u8>,
+    /// How many times the request was sent.
+    pub attempts: u32,
+}
+
+impl Answer {
+    /// Decodes the body.
+    ///
+    /// # Errors
+    /// Fails when the body is not the JSON that `T` expects (a gateway's HTML page, half an answer).
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.body)
+    }
+
+    /// Returns a header's text, if it has one.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Returns the `Retry-After` header where it counts seconds.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.header("retry-after")?.trim().parse().ok().map(Duration::from_secs)
+    }
+}
+
+/// What an answer means to the stack, as the connector's dialect reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The caller may decode it: success, and every refusal that the caller understands.
+    Deliver,
+    /// The rate limit was crossed and the request not carried out; wait this long, then repeat.
+    RateLimited {
+        /// The vendor's wait, or the documented one where the answer names none.
+        wait: Duration,
+    },
+    /// A passing fault; the request may or may not have been carried out.
+    Retry {
+        /// The vendor's wait, where it named one.
+        wait: Option<Duration>,
+    },
+    /// A passing refusal: the request was certainly not carried out (a locked record); wait, then repeat.
+    NotNow {
+        /// The vendor's wait, where it named one.
+        wait: Option<Duration>,
+    },
+    /// The access token is not valid any more: renew it once and repeat.
+    Reauthorize,
+    /// The day's or month's quota is spent; nothing helps but time.
+    QuotaSpent,
+}

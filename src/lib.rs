@@ -1,0 +1,13 @@
+//! Ferry moves records between CRMs from a declarative YAML pipeline, and accounts for every one of them.
+//!
+//! The way of the data is the order of the modules: `config` turns YAML into a pipeline, `engine` reads from a connector's
+//! source, runs `transform` on the frames, matches, batches and loads into a connector's destination, and commits to
+//! `state`. `ARCHITECTURE.md` says who may use whom.
+
+pub mod clock;
+pub mod connector;
+pub mod connectors;
+pub mod emulator;
+pub mod http;
+pub mod model;
+pub mod transform;

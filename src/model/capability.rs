@@ -1,0 +1,101 @@
+//! What a connector can do and within which limits, as data that `config` and `engine` plan with.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use super::predicate::Comparison;
+
+/// Declares everything that the engine needs to know of a system. A vendor's name never appears in the engine: what it
+/// would have to ask is answered here.
+#[derive(Debug, Clone, Copy)]
+pub struct Capabilities {
+    /// How streams can be read; empty for a system that is no source.
+    pub sync_modes: &'static [SyncMode],
+    /// Which conditions the source can apply itself.
+    pub filter: FilterSupport,
+    /// Whether the `_id` of a record stays the same when its other values change. Where it does not, records are matched by
+    /// key alone, and a record without a key in the pipeline cannot be updated.
+    pub has_stable_ids: bool,
+    /// How a destination identifies records by key.
+    pub key: KeyRule,
+    /// Limits of an insert; none where the destination cannot insert.
+    pub insert: Option<BatchLimit>,
+    /// Limits of an update.
+    pub update: Option<BatchLimit>,
+    /// Limits of an upsert.
+    pub upsert: Option<BatchLimit>,
+    /// Limits of a delete.
+    pub delete: Option<BatchLimit>,
+    /// Limits of a link call, counted in links, not records; none where links are fields of the record.
+    pub link: Option<BatchLimit>,
+    /// Most keys or ids that one `fetch` call of the vendor takes, in records: the engine asks in multiples of it.
+    pub fetch: Option<NonZeroU32>,
+    /// Whether inserts can carry link fields even though the other operations need a call of their own.
+    pub inserts_carry_links: bool,
+    /// Whether the whole object is written anew by each run and put in place when complete (files).
+    pub replaces_object: bool,
+    /// Most batches in flight at once for one object.
+    pub concurrency: NonZeroU32,
+    /// The rate limits of an account, each under the name that requests count against.
+    pub rate_limits: &'static [RateLimit],
+}
+
+/// How a stream can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncMode {
+    /// All records, every time.
+    FullRefresh,
+    /// Records that changed since the last complete read.
+    Incremental,
+}
+
+/// Which conditions a source can apply itself with exactly the meaning that SQL gives them.
+#[derive(Debug, Clone, Copy)]
+pub enum FilterSupport {
+    /// None: the engine applies them all.
+    None,
+    /// These.
+    Some {
+        /// The comparisons of a field with a value.
+        comparisons: &'static [Comparison],
+        /// Whether `IN` is understood.
+        has_in: bool,
+        /// Whether `IS NULL` and `IS NOT NULL` are understood.
+        has_null_tests: bool,
+        /// Whether `OR` is understood (as alternatives of groups that must all hold).
+        has_or: bool,
+    },
+}
+
+/// How a destination identifies records by key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyRule {
+    /// It cannot.
+    None,
+    /// Native upsert on one field, which must be unique by the system's own rule; other keys are matched with `fetch`.
+    NativeOnUniqueField,
+    /// Native upsert on up to this many fields of any kind; more are matched with `fetch`.
+    NativeUpTo(usize),
+}
+
+/// The size of one batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimit {
+    /// Most records.
+    pub max_records: NonZeroU32,
+    /// Most bytes of the request's body.
+    pub max_bytes: usize,
+    /// Whether repeating the whole call leaves what one call leaves.
+    pub is_idempotent: bool,
+}
+
+/// A vendor's limit on requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// What the connector's requests call it.
+    pub name: &'static str,
+    /// Most requests in any window.
+    pub max_requests: NonZeroU32,
+    /// The window's length.
+    pub window: Duration,
+}

@@ -1,0 +1,26 @@
+//! The vocabulary of Ferry: names, schemas, pages, batches, outcomes, ledgers and limits.
+//!
+//! No input or output and no async code happens here; every other module speaks in these types. Start at [`Page`] for
+//! what is read, at [`Batch`] for what is written, and at [`Ledger`] for what a run must account for.
+
+mod batch;
+mod capability;
+mod emulation;
+mod ledger;
+mod name;
+mod outcome;
+mod page;
+mod predicate;
+mod schema;
+mod value;
+
+pub use batch::{Batch, BatchRecord, Fields, Operation, Record};
+pub use capability::{BatchLimit, Capabilities, FilterSupport, KeyRule, RateLimit, SyncMode};
+pub use emulation::{EmulatorOptions, FaultPlan, FaultPlanError};
+pub use ledger::{Calls, Ledger};
+pub use name::{ConnectionName, FieldName, ObjectName, StreamName};
+pub use outcome::{Outcome, Rejection};
+pub use page::{Cursor, DELETED, ID, LINK_PREFIX, Page, ReadReject, UPDATED_AT, is_reserved, link_field};
+pub use predicate::{Comparison, Predicate};
+pub use schema::{Choice, Field, FieldType, Schema};
+pub use value::{Value, ValueError};

@@ -1,0 +1,128 @@
+//! What an object looks like: its fields, their types, and what may be written to them.
+
+use polars::prelude::{DataType, TimeUnit, TimeZone};
+use serde::{Deserialize, Serialize};
+
+use super::name::{FieldName, ObjectName};
+
+/// Describes an object as its system declares it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Schema {
+    /// The object's name, in the system's own word.
+    pub object: ObjectName,
+    /// The fields, in the system's order.
+    pub fields: Vec<Field>,
+    /// Whether fields that are not listed may be written too (files take any field).
+    #[serde(default)]
+    pub is_open: bool,
+}
+
+/// Describes one field of an object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Field {
+    /// The name that mappings use.
+    pub name: FieldName,
+    /// What the system's screens call it, where that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// What its values are.
+    #[serde(rename = "type")]
+    pub field_type: FieldType,
+    /// Whether a record cannot be created without it.
+    #[serde(default)]
+    pub is_required: bool,
+    /// Whether the system computes it and refuses to have it written.
+    #[serde(default)]
+    pub is_read_only: bool,
+    /// Whether no two records can share a value of it, by the system's own rule.
+    #[serde(default)]
+    pub is_unique: bool,
+    /// The values that a choice accepts; empty when the field is no choice or the system does not list them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<Choice>,
+}
+
+/// One option of a choice field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// What is written and read.
+    pub value: String,
+    /// What the system's screens show.
+    pub label: String,
+}
+
+/// Names the types that fields have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldType {
+    /// Text.
+    Text,
+    /// Whole numbers.
+    Integer,
+    /// Numbers with a fraction.
+    Number,
+    /// True or false.
+    Boolean,
+    /// A day.
+    Date,
+    /// A moment, UTC.
+    Datetime,
+    /// One of several options.
+    Choice,
+    /// Any of several options.
+    MultiChoice,
+    /// Other records, by their ids.
+    Link,
+}
+
+impl FieldType {
+    /// Returns the dtype that a column of this type has in every frame.
+    pub fn dtype(self) -> DataType {
+        match self {
+            Self::Text | Self::Choice => DataType::String,
+            Self::Integer => DataType::Int64,
+            Self::Number => DataType::Float64,
+            Self::Boolean => DataType::Boolean,
+            Self::Date => DataType::Date,
+            Self::Datetime => DataType::Datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC)),
+            Self::MultiChoice | Self::Link => DataType::List(Box::new(DataType::String)),
+        }
+    }
+
+    /// Returns the word for the type in a pipeline and in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::Datetime => "datetime",
+            Self::Choice => "choice",
+            Self::MultiChoice => "multi_choice",
+            Self::Link => "link",
+        }
+    }
+}
+
+impl Schema {
+    /// Returns the field of that name, if the object has one.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name.as_str() == name)
+    }
+}
+
+impl Field {
+    /// Makes a writable, optional field without options.
+    pub fn new(name: impl AsRef<str>, field_type: FieldType) -> Self {
+        Self {
+            name: FieldName::new(name),
+            label: None,
+            field_type,
+            is_required: false,
+            is_read_only: false,
+            is_unique: false,
+            options: Vec::new(),
+        }
+    }
+}
