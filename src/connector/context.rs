@@ -37,7 +37,8 @@ impl Context {
 /// # Errors
 /// Says what is wrong with the URL.
 pub fn check_base_url(text: &str) -> Result<Url, ConfigError> {
-    let mut url = Url::parse(text).map_err(|error| ConfigError::new("base_url", format!("`{text}` is no URL: {error}")))?;
+    let mut url =
+        Url::parse(text).map_err(|error| ConfigError::new("base_url", format!("`{text}` is no URL: {error}")))?;
     let is_loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -34,7 +34,9 @@ pub struct FaultPlan {
 
 /// Says what is wrong with the text of a fault plan.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{part}` is no fault; write e.g. `429=0.05,500=0.01,drop=0.01,drop_after=0.01,cut=0.01,html=0.01,slow=20ms,seed=7`")]
+#[error(
+    "`{part}` is no fault; write e.g. `429=0.05,500=0.01,drop=0.01,drop_after=0.01,cut=0.01,html=0.01,slow=20ms,seed=7`"
+)]
 pub struct FaultPlanError {
     part: String,
 }

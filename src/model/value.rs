@@ -55,8 +55,9 @@ impl Value {
                 let date = NaiveDate::from_epoch_days(*days).ok_or_else(unsupported)?;
                 Self::Date(date)
             }
-            AnyValue::Datetime(count, unit, _) => Self::DateTime(moment(*count, *unit).ok_or_else(unsupported)?),
-            AnyValue::DatetimeOwned(count, unit, _) => Self::DateTime(moment(*count, *unit).ok_or_else(unsupported)?),
+            AnyValue::Datetime(count, unit, _) | AnyValue::DatetimeOwned(count, unit, _) => {
+                Self::DateTime(moment(*count, *unit).ok_or_else(unsupported)?)
+            }
             AnyValue::List(items) => {
                 let texts = items.str().map_err(|_| unsupported())?;
                 Self::List(texts.iter().flatten().map(str::to_owned).collect())
