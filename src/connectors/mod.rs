@@ -1,5 +1,7 @@
 //! The connectors, one folder each, and the one list of them.
 
+pub mod airtable;
+
 use crate::connector::Registry;
 
 /// Returns all connectors of this binary.
