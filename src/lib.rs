@@ -10,4 +10,5 @@ pub mod connectors;
 pub mod emulator;
 pub mod http;
 pub mod model;
+pub mod state;
 pub mod transform;

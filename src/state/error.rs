@@ -1,0 +1,92 @@
+//! What can go wrong with the state file, and what to do about it.
+
+use std::{io, path::PathBuf};
+
+/// Says what is wrong with the state file.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The folder of the state file cannot be made.
+    #[error("the folder `{}` cannot be made: {error}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The file was written by a newer version.
+    #[error(
+        "the state file `{}` has form {found} and this version of ferry knows up to {known}; use the newer ferry that wrote it, or move the file away to start anew", path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The file's form.
+        found: i64,
+        /// The newest form this version knows.
+        known: i64,
+    },
+    /// The file is no state file or is damaged.
+    #[error(
+        "the state file `{}` is damaged or no state file ({error}); put back a backup (`{}.backup-*`), or move the file away: without it the next run matches by key again", path.display(), path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        error: rusqlite::Error,
+    },
+    /// The disk has no room for it.
+    #[error("the disk is full: the state file cannot be written; free some room and run again, nothing is lost")]
+    DiskFull,
+    /// A backup before a change of form could not be made.
+    #[error("the backup `{}` could not be made: {error}", path.display())]
+    Backup {
+        /// The backup.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// SQLite refuses.
+    #[error("the state file cannot be used: {0}")]
+    Sql(rusqlite::Error),
+    /// What is stored cannot be decoded.
+    #[error("the state file holds something that cannot be decoded: {0}")]
+    Decode(#[from] serde_json::Error),
+    /// The key does not open what is sealed.
+    #[error(
+        "the key does not open what is sealed in the state file; set FERRY_STATE_KEY or put back the key file that was used when it was written"
+    )]
+    WrongKey,
+    /// The key file cannot be used.
+    #[error("the key file `{}` cannot be used: {reason}", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The process is ending.
+    #[error("the work on the state file was stopped")]
+    Stopped,
+}
+
+impl StateError {
+    /// Tells a damaged file from other errors of opening one.
+    pub(super) fn at(path: &std::path::Path, error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+                Self::Damaged { path: path.to_owned(), error }
+            }
+            _ => Self::from(error),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StateError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
+            _ => Self::Sql(error),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Batches that were about to be sent and have no outcome yet.
+
+use chrono::{DateTime, Utc};
+use rusqlite::params;
+
+use super::{Work, error::StateError, scopes::ScopeId};
+
+/// A batch that is about to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// The run.
+    pub run_id: String,
+    /// The word for the operation.
+    pub operation: String,
+    /// The records.
+    pub source_ids: Vec<String>,
+}
+
+impl Work<'_> {
+    /// Stores an intent and returns its id.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    pub fn save_intent(&self, scope: ScopeId, intent: &Intent, now: DateTime<Utc>) -> Result<i64, StateError> {
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO intents (run_id, scope_id, operation, source_ids, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                intent.run_id,
+                scope.0,
+                intent.operation,
+                serde_json::to_string(&intent.source_ids)?,
+                now.to_rfc3339(),
+            ])?;
+        Ok(self.transaction.last_insert_rowid())
+    }
+
+    /// Removes an intent whose outcomes are known.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    pub fn settle_intent(&self, intent_id: i64) -> Result<(), StateError> {
+        self.transaction.prepare_cached("DELETE FROM intents WHERE intent_id = ?1")?.execute([intent_id])?;
+        Ok(())
+    }
+
+    /// Returns the source ids of the intents of a scope with this operation: whether they took effect is unknown.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn unsettled(&self, scope: ScopeId, operation: &str) -> Result<Vec<String>, StateError> {
+        let sql = "SELECT source_ids FROM intents WHERE scope_id = ?1 AND operation = ?2";
+        let mut statement = self.transaction.prepare_cached(sql)?;
+        let rows = statement.query_map(params![scope.0, operation], |row| row.get::<_, String>(0))?;
+        let mut source_ids = Vec::new();
+        for row in rows {
+            source_ids.extend(serde_json::from_str::<Vec<String>>(&row?)?);
+        }
+        Ok(source_ids)
+    }
+
+    /// Removes the intents of a scope, once its stream was read to its end and every record has an outcome.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    pub fn clear_intents(&self, scope: ScopeId) -> Result<(), StateError> {
+        self.transaction.prepare_cached("DELETE FROM intents WHERE scope_id = ?1")?.execute([scope.0])?;
+        Ok(())
+    }
+}

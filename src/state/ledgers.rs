@@ -1,0 +1,136 @@
+//! What a run did, scope by scope.
+
+use rusqlite::{OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Calls, Cursor, Ledger};
+
+use super::{
+    Work,
+    error::StateError,
+    scopes::{Scope, ScopeId},
+};
+
+/// The account of one scope in one run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScopeLedger {
+    /// The scope.
+    pub scope: Scope,
+    /// Its place in the pipeline.
+    pub position: u32,
+    /// Where the run began to read.
+    pub start_cursor: Option<Cursor>,
+    /// How it stands.
+    pub status: ScopeStatus,
+    /// The records.
+    pub ledger: Ledger,
+    /// The calls to the destination.
+    pub calls: Calls,
+    /// Why it failed.
+    pub message: Option<String>,
+}
+
+/// How a scope stands in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeStatus {
+    /// Not at its end yet.
+    Running,
+    /// Read to its end and loaded.
+    Done,
+    /// Given up; the other destinations went on.
+    Failed,
+}
+
+impl ScopeStatus {
+    /// Returns the word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn from_word(word: &str) -> Self {
+        match word {
+            "done" => Self::Done,
+            "failed" => Self::Failed,
+            _ => Self::Running,
+        }
+    }
+}
+
+type RawLedger = (Scope, u32, Option<String>, String, String, String, Option<String>);
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<RawLedger> {
+    Ok((
+        Scope::from_row(row)?,
+        row.get("position")?,
+        row.get("start_cursor")?,
+        row.get("status")?,
+        row.get("ledger")?,
+        row.get("calls")?,
+        row.get("message")?,
+    ))
+}
+
+fn decode(raw: RawLedger) -> Result<ScopeLedger, StateError> {
+    let (scope, position, start_cursor, status, ledger, calls, message) = raw;
+    Ok(ScopeLedger {
+        scope,
+        position,
+        start_cursor: start_cursor.as_deref().map(serde_json::from_str).transpose()?,
+        status: ScopeStatus::from_word(&status),
+        ledger: serde_json::from_str(&ledger)?,
+        calls: serde_json::from_str(&calls)?,
+        message,
+    })
+}
+
+impl Work<'_> {
+    /// Stores the account of a scope.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    pub fn save_ledger(&self, run_id: &str, scope_id: ScopeId, account: &ScopeLedger) -> Result<(), StateError> {
+        let start_cursor = account.start_cursor.as_ref().map(serde_json::to_string).transpose()?;
+        self.transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO ledgers (run_id, scope_id, position, start_cursor, status, ledger, calls, message)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                run_id,
+                scope_id.0,
+                account.position,
+                start_cursor,
+                account.status.as_str(),
+                serde_json::to_string(&account.ledger)?,
+                serde_json::to_string(&account.calls)?,
+                account.message,
+            ])?;
+        Ok(())
+    }
+
+    /// Returns the account of one scope in a run.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn ledger(&self, run_id: &str, scope_id: ScopeId) -> Result<Option<ScopeLedger>, StateError> {
+        let sql = "SELECT * FROM ledgers JOIN scopes USING (scope_id) WHERE run_id = ?1 AND scope_id = ?2";
+        let raw = self.transaction.prepare_cached(sql)?.query_row(params![run_id, scope_id.0], from_row).optional()?;
+        raw.map(decode).transpose()
+    }
+
+    /// Returns the accounts of a run, in the pipeline's order.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn ledgers(&self, run_id: &str) -> Result<Vec<ScopeLedger>, StateError> {
+        let sql = "SELECT * FROM ledgers JOIN scopes USING (scope_id) WHERE run_id = ?1 ORDER BY position";
+        let mut statement = self.transaction.prepare_cached(sql)?;
+        let rows = statement.query_map([run_id], from_row)?;
+        rows.map(|raw| decode(raw?)).collect()
+    }
+}

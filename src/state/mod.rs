@@ -1,0 +1,128 @@
+//! The state file: the only place with SQL, and the only memory between runs.
+//!
+//! Everything that must hold after a kill at any instruction is a transaction here. Start at [`State`]; what one table is
+//! for stands in `migrations/`.
+
+mod checkpoints;
+mod dead_letters;
+mod error;
+mod id_map;
+mod intents;
+mod ledgers;
+mod links;
+mod lock;
+mod migrate;
+mod runs;
+mod scopes;
+mod seal;
+mod tokens;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+pub use checkpoints::Checkpoint;
+pub use dead_letters::{DeadLetter, DeadLetterKind, LetterBody};
+pub use error::StateError;
+pub use id_map::{Mapping, SeenMark, WrittenAs};
+pub use intents::Intent;
+pub use ledgers::{ScopeLedger, ScopeStatus};
+pub use links::PendingLink;
+pub use lock::{LockError, RunLock};
+pub use runs::{Run, RunStatus};
+pub use scopes::{Scope, ScopeId};
+pub use seal::{KEY_BYTES, Seal};
+
+/// How long a statement waits for another process that holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The state file, open. Clones share it.
+#[derive(Debug, Clone)]
+pub struct State {
+    connection: Arc<Mutex<Connection>>,
+    seal: Arc<Seal>,
+    path: Option<PathBuf>,
+}
+
+/// One transaction on the state file.
+#[derive(Debug)]
+pub struct Work<'connection> {
+    transaction: Transaction<'connection>,
+    seal: Arc<Seal>,
+}
+
+impl State {
+    /// Opens the state file, makes it where there is none, and brings it to this version's form (a copy is kept first).
+    ///
+    /// # Errors
+    /// Fails when the file cannot be opened, is damaged, or was written by a newer version.
+    pub fn open(path: &Path, seal: Seal) -> Result<Self, StateError> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| StateError::Folder { path: folder.to_owned(), error })?;
+        }
+        let is_new = !path.exists();
+        let mut connection = Connection::open(path).map_err(|error| StateError::at(path, error))?;
+        prepare(&connection).map_err(|error| StateError::at(path, error))?;
+        migrate::migrate(&mut connection, path, is_new)?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), seal: Arc::new(seal), path: Some(path.to_owned()) })
+    }
+
+    /// Opens a state that is gone when it is dropped: for dry runs and tests.
+    ///
+    /// # Errors
+    /// Fails when there is no memory for it.
+    pub fn in_memory(seal: Seal) -> Result<Self, StateError> {
+        let mut connection = Connection::open_in_memory()?;
+        prepare(&connection)?;
+        migrate::migrate(&mut connection, Path::new(":memory:"), true)?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), seal: Arc::new(seal), path: None })
+    }
+
+    /// Returns where the state file is; none where it is in memory.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Does work in one transaction, off the async threads. Nothing of it is kept when it fails.
+    ///
+    /// # Errors
+    /// Fails as the work does, or when the file cannot be written.
+    pub async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Work<'_>) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, StateError> {
+        let state = self.clone();
+        tokio::task::spawn_blocking(move || state.work_now(work)).await.map_err(|_| StateError::Stopped)?
+    }
+
+    /// Does work in one transaction on this thread.
+    ///
+    /// # Errors
+    /// Fails as the work does, or when the file cannot be written.
+    pub fn work_now<T>(&self, work: impl FnOnce(&Work<'_>) -> Result<T, StateError>) -> Result<T, StateError> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let work_unit = Work { transaction, seal: Arc::clone(&self.seal) };
+        let result = work(&work_unit)?;
+        work_unit.transaction.commit()?;
+        Ok(result)
+    }
+}
+
+fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // An intent must outlive a power cut, not only a kill, before its batch is sent.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", -16_000)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

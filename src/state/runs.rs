@@ -1,0 +1,141 @@
+//! The history of runs.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+use super::{Work, error::StateError};
+
+/// One run of a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Run {
+    /// Its id: `run_` and its start in UTC and a random part.
+    pub run_id: String,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// Tells runs of the same pipeline text and options from others.
+    pub fingerprint: String,
+    /// How it stands.
+    pub status: RunStatus,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// It runs, or was killed.
+    Running,
+    /// It ended with every stream read to its end.
+    Done,
+    /// A stream or destination failed.
+    Failed,
+    /// It was stopped by the user or by a limit, with a clean checkpoint.
+    Interrupted,
+}
+
+impl RunStatus {
+    /// Returns the word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    fn from_word(word: &str) -> Self {
+        match word {
+            "done" => Self::Done,
+            "failed" => Self::Failed,
+            "interrupted" => Self::Interrupted,
+            _ => Self::Running,
+        }
+    }
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Run> {
+    Ok(Run {
+        run_id: row.get("run_id")?,
+        pipeline: row.get("pipeline")?,
+        fingerprint: row.get("fingerprint")?,
+        status: RunStatus::from_word(&row.get::<_, String>("status")?),
+        started_at: moment(&row.get::<_, String>("started_at")?),
+        finished_at: row.get::<_, Option<String>>("finished_at")?.as_deref().map(moment),
+    })
+}
+
+pub(super) fn moment(text: &str) -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339(text).map_or(DateTime::<Utc>::MIN_UTC, |moment| moment.to_utc())
+}
+
+impl Work<'_> {
+    /// Stores a run that begins.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    pub fn start_run(&self, run: &Run) -> Result<(), StateError> {
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO runs (run_id, pipeline, fingerprint, status, started_at, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (run_id) DO UPDATE SET status = excluded.status, finished_at = NULL",
+            )?
+            .execute(params![
+                run.run_id,
+                run.pipeline,
+                run.fingerprint,
+                run.status.as_str(),
+                run.started_at.to_rfc3339(),
+                env!("CARGO_PKG_VERSION"),
+            ])?;
+        Ok(())
+    }
+
+    /// Stores how a run ended.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    pub fn finish_run(&self, run_id: &str, status: RunStatus, now: DateTime<Utc>) -> Result<(), StateError> {
+        self.transaction
+            .prepare_cached("UPDATE runs SET status = ?2, finished_at = ?3 WHERE run_id = ?1")?
+            .execute(params![run_id, status.as_str(), now.to_rfc3339()])?;
+        Ok(())
+    }
+
+    /// Returns the newest run of a pipeline.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn last_run(&self, pipeline: &str) -> Result<Option<Run>, StateError> {
+        let sql = "SELECT * FROM runs WHERE pipeline = ?1 ORDER BY started_at DESC, rowid DESC LIMIT 1";
+        Ok(self.transaction.prepare_cached(sql)?.query_row([pipeline], from_row).optional()?)
+    }
+
+    /// Returns the run with this id, or the newest one for `last`.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn run(&self, run_id: &str) -> Result<Option<Run>, StateError> {
+        let sql = if run_id == "last" {
+            "SELECT * FROM runs WHERE ?1 = 'last' ORDER BY started_at DESC, rowid DESC LIMIT 1"
+        } else {
+            "SELECT * FROM runs WHERE run_id = ?1"
+        };
+        Ok(self.transaction.prepare_cached(sql)?.query_row([run_id], from_row).optional()?)
+    }
+
+    /// Returns all runs, the newest first.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn runs(&self) -> Result<Vec<Run>, StateError> {
+        let mut statement =
+            self.transaction.prepare_cached("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC")?;
+        let runs = statement.query_map([], from_row)?;
+        Ok(runs.collect::<Result<_, _>>()?)
+    }
+}
