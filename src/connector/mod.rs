@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::model::{
-    Batch, Capabilities, Cursor, FieldName, ObjectName, Outcome, Page, Predicate, Record, Schema, SyncMode, Value,
+    Batch, Capabilities, Cursor, Field, FieldName, ObjectName, Outcome, Page, Predicate, Record, Schema, SyncMode, Value,
 };
 
 pub use context::{Context, check_base_url};
@@ -88,6 +88,16 @@ pub trait Destination: Debug + Send + Sync {
     /// # Errors
     /// Fails when the object does not exist or cannot be asked about.
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError>;
+
+    /// Prepares to write the object: called once per run and object, before the first `load`, also when no record comes.
+    ///
+    /// `fields` are those that will be written, in the mappings' order and with their types: a file gets its header from them.
+    ///
+    /// # Errors
+    /// Says why nothing can be written.
+    async fn begin(&self, _object: &ObjectName, _fields: &[Field]) -> Result<(), ConnectorError> {
+        Ok(())
+    }
 
     /// Writes a batch and returns exactly one outcome per record, in the batch's order.
     ///
