@@ -3,11 +3,13 @@
 //! An emulator follows its vendor's documentation, never our connector. A vendor's own paths, types and error bodies are in
 //! its connector's folder; start there, or at [`serve`] for the server.
 
+mod counts;
 mod faults;
 mod fixtures;
 mod limits;
 mod server;
 
+pub use counts::{Counts, IsWrite, with_counts};
 pub use faults::{Faults, with_faults};
 pub use fixtures::{Fixture, FixtureError, read_fixtures};
 pub use limits::Window;
