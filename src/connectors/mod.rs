@@ -1,6 +1,7 @@
 //! The connectors, one folder each, and the one list of them.
 
 pub mod airtable;
+pub mod hubspot;
 
 use crate::connector::Registry;
 

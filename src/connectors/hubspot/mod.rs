@@ -1,0 +1,5 @@
+//! HubSpot: its local twin.
+//!
+//! Start at [`emulator`].
+
+pub mod emulator;
