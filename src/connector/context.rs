@@ -26,6 +26,12 @@ pub struct Context {
 }
 
 impl Context {
+    /// Returns the context of another source or destination: same stack and place, counts of its own.
+    #[must_use]
+    pub fn for_connection(&self, connection: ConnectionName) -> Self {
+        Self { connection, meter: Meter::default(), ..self.clone() }
+    }
+
     /// Returns the clock.
     pub fn clock(&self) -> &Clock {
         &self.transport.clock

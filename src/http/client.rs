@@ -8,11 +8,12 @@ use reqwest::RequestBuilder;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::clock::Clock;
+use crate::{clock::Clock, model::Quota};
 
 use super::{
     meter::Meter,
     rate_limit::{Permit, RateLimiter, RateLimiters},
+    record::{Exchange, Recorder},
     redact::redact_url,
     request::{Answer, ApiRequest, Body, Verdict},
     token::TokenStore,
@@ -42,6 +43,16 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 
     /// Says what an answer means.
     fn judge(&self, answer: &Answer) -> Verdict;
+
+    /// Reads what the answer's headers say of the daily or monthly quota.
+    fn quota(&self, _answer: &Answer) -> Option<Quota> {
+        None
+    }
+
+    /// Reads the vendor's id of the request, for the audit log.
+    fn request_id(&self, _answer: &Answer) -> Option<String> {
+        None
+    }
 }
 
 /// What all clients of a process share.
@@ -56,6 +67,10 @@ pub struct Transport {
     pub shutdown: CancellationToken,
     /// Where renewed tokens are kept.
     pub tokens: Arc<dyn TokenStore>,
+    /// Is told of every attempt.
+    pub recorder: Option<Arc<dyn Recorder>>,
+    /// Holds back all requests of the process together, where the pipeline asks for it.
+    pub pace: Option<RateLimiter>,
     backoff: ExponentialBuilder,
 }
 
@@ -123,7 +138,7 @@ impl Transport {
             .build()
             .map_err(|error| HttpError::unsent(HttpErrorKind::Unreachable, error.to_string()))?;
         let limiters = RateLimiters::new(clock.clone());
-        Ok(Self { http, clock, limiters, shutdown, tokens, backoff: backoff() })
+        Ok(Self { http, clock, limiters, shutdown, tokens, recorder: None, pace: None, backoff: backoff() })
     }
 
     /// Sends one request as it is, without token, limit or repetition: for token endpoints.
@@ -232,10 +247,25 @@ impl Client {
             Body::Form(pairs) => builder.form(pairs),
         };
         let authorized = self.dialect.authorize(builder).await?;
+        let asked_at = self.transport.clock.elapsed();
         let permits = self.permits(request.rate_limits).await?;
+        let sent_at = self.transport.clock.elapsed();
         self.meter.count(request.access);
         let answer = transmit(authorized, attempt).await;
         drop(permits);
+        if let Some(quota) = answer.as_ref().ok().and_then(|answer| self.dialect.quota(answer)) {
+            self.meter.note_quota(quota);
+        }
+        if let Some(recorder) = &self.transport.recorder {
+            recorder.record(&Exchange {
+                base_url: &self.base_url,
+                request,
+                status: answer.as_ref().ok().map(|answer| answer.status.as_u16()),
+                request_id: answer.as_ref().ok().and_then(|answer| self.dialect.request_id(answer)),
+                waited: sent_at.saturating_sub(asked_at),
+                took: self.transport.clock.elapsed().saturating_sub(sent_at),
+            });
+        }
         match &answer {
             Ok(answer) => tracing::debug!(url = %shown, status = answer.status.as_u16(), attempt, "request answered"),
             Err(error) => tracing::debug!(url = %shown, %error, attempt, "request failed"),
@@ -244,9 +274,9 @@ impl Client {
     }
 
     async fn permits(&self, names: &[&str]) -> Result<Vec<Permit>, HttpError> {
-        let mut permits = Vec::with_capacity(names.len());
-        for name in names {
-            let Some(limiter) = self.limiters.get(name) else { continue };
+        let mut permits = Vec::with_capacity(names.len() + 1);
+        let limiters = names.iter().filter_map(|name| self.limiters.get(name)).chain(&self.transport.pace);
+        for limiter in limiters {
             tokio::select! {
                 permit = limiter.acquire() => permits.push(permit),
                 () = self.transport.shutdown.cancelled() => return Err(cancelled(0)),

@@ -1,11 +1,11 @@
 //! Counts the calls of one source or destination.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
-use crate::model::Calls;
+use crate::model::{Calls, Quota};
 
 use super::request::Access;
 
@@ -20,6 +20,7 @@ struct Counts {
     read: AtomicU64,
     write: AtomicU64,
     rate_limited: AtomicU64,
+    quota: Mutex<Option<Quota>>,
 }
 
 impl Meter {
@@ -35,6 +36,16 @@ impl Meter {
     /// Counts one answer that said the rate limit was crossed.
     pub fn count_rate_limited(&self) {
         self.counts.rate_limited.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes what the vendor says is left of the quota.
+    pub fn note_quota(&self, quota: Quota) {
+        *self.counts.quota.lock().unwrap_or_else(PoisonError::into_inner) = Some(quota);
+    }
+
+    /// Returns what the vendor last said of the quota, if it said anything.
+    pub fn quota(&self) -> Option<Quota> {
+        *self.counts.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the counts so far.

@@ -6,6 +6,7 @@
 mod client;
 mod meter;
 mod rate_limit;
+mod record;
 mod redact;
 mod request;
 mod token;
@@ -13,6 +14,7 @@ mod token;
 pub use client::{Client, Dialect, HttpError, HttpErrorKind, Transport};
 pub use meter::Meter;
 pub use rate_limit::{Permit, RateLimiter, RateLimiters};
+pub use record::{Exchange, Recorder};
 pub use redact::redact_url;
 pub use request::{Access, Answer, ApiRequest, Body, Verdict};
 pub use token::{MemoryTokens, StoredToken, TokenStore};

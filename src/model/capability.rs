@@ -29,6 +29,8 @@ pub struct Capabilities {
     pub link: Option<BatchLimit>,
     /// Most keys or ids that one `fetch` call of the vendor takes, in records: the engine asks in multiples of it.
     pub fetch: Option<NonZeroU32>,
+    /// How long a new record may stay invisible to a `fetch` by key (a search index that lags); zero where it does not.
+    pub lookup_lag: Duration,
     /// Whether inserts can carry link fields even though the other operations need a call of their own.
     pub inserts_carry_links: bool,
     /// Whether the whole object is written anew by each run and put in place when complete (files).

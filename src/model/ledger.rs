@@ -86,6 +86,27 @@ impl AddAssign for Calls {
     }
 }
 
+/// A vendor's budget of calls for a day or month, as its answers tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    /// Calls in all.
+    pub max: u64,
+    /// Calls left.
+    pub remaining: u64,
+}
+
+impl Quota {
+    /// Returns the share that is used, from 0 to 1.
+    pub fn used_share(self) -> f64 {
+        if self.max == 0 {
+            return 1.0;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits than a float has")]
+        let share = self.max.saturating_sub(self.remaining) as f64 / self.max as f64;
+        share
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

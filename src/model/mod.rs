@@ -17,7 +17,7 @@ mod value;
 pub use batch::{Batch, BatchRecord, Fields, Operation, Record};
 pub use capability::{BatchLimit, Capabilities, FilterSupport, KeyRule, RateLimit, SyncMode};
 pub use emulation::{EmulatorOptions, FaultPlan, FaultPlanError};
-pub use ledger::{Calls, Ledger};
+pub use ledger::{Calls, Ledger, Quota};
 pub use name::{ConnectionName, FieldName, ObjectName, StreamName};
 pub use outcome::{Outcome, Rejection};
 pub use page::{Cursor, DELETED, ID, LINK_PREFIX, Page, ReadReject, UPDATED_AT, is_reserved, link_field};

@@ -59,6 +59,21 @@ pub enum DeadLetterKind {
     Link,
 }
 
+/// How many dead letters of a scope have the same reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReasonCount {
+    /// Where they were to be written.
+    pub scope: Scope,
+    /// Which kind of trouble.
+    pub kind: DeadLetterKind,
+    /// The word for the reason.
+    pub code: String,
+    /// The field to blame.
+    pub field: Option<String>,
+    /// How many.
+    pub letters: u64,
+}
+
 impl DeadLetterKind {
     /// Returns the word for it.
     pub fn as_str(self) -> &'static str {
@@ -142,18 +157,19 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn reasons(
-        &self,
-        run_id: &str,
-    ) -> Result<Vec<(Scope, DeadLetterKind, String, Option<String>, u64)>, StateError> {
+    pub fn reasons(&self, run_id: &str) -> Result<Vec<ReasonCount>, StateError> {
         let sql = "SELECT scopes.*, kind, code, field, COUNT(*) AS letters
                    FROM dead_letters JOIN scopes USING (scope_id) WHERE run_id = ?1 AND resolved_at IS NULL
                    GROUP BY scope_id, kind, code, field ORDER BY letters DESC, code, field";
         let mut statement = self.transaction.prepare_cached(sql)?;
         let rows = statement.query_map([run_id], |row| {
-            let kind = DeadLetterKind::from_word(row.get_ref("kind")?.as_str()?);
-            let letters = row.get::<_, i64>("letters")?.unsigned_abs();
-            Ok((Scope::from_row(row)?, kind, row.get("code")?, row.get("field")?, letters))
+            Ok(ReasonCount {
+                scope: Scope::from_row(row)?,
+                kind: DeadLetterKind::from_word(row.get_ref("kind")?.as_str()?),
+                code: row.get("code")?,
+                field: row.get("field")?,
+                letters: row.get::<_, i64>("letters")?.unsigned_abs(),
+            })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

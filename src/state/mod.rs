@@ -26,7 +26,7 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use checkpoints::Checkpoint;
-pub use dead_letters::{DeadLetter, DeadLetterKind, LetterBody};
+pub use dead_letters::{DeadLetter, DeadLetterKind, LetterBody, ReasonCount};
 pub use error::StateError;
 pub use id_map::{Mapping, SeenMark, WrittenAs};
 pub use intents::Intent;

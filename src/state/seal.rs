@@ -52,8 +52,7 @@ impl Seal {
         }
         let key = ChaCha20Poly1305::generate_key(&mut OsRng);
         let mut file = new_private_file(path).map_err(|error| failed(error.to_string()))?;
-        let text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        writeln!(file, "{text}").and_then(|()| file.sync_all()).map_err(|error| failed(error.to_string()))?;
+        write_hexadecimal(&mut file, &key).map_err(|error| failed(error.to_string()))?;
         Ok(Self { cipher: ChaCha20Poly1305::new(&key) })
     }
 
@@ -82,6 +81,14 @@ impl Seal {
         let plain = self.cipher.decrypt(Nonce::from_slice(nonce), cipher_text).map_err(|_| StateError::WrongKey)?;
         Ok(serde_json::from_slice(&plain)?)
     }
+}
+
+fn write_hexadecimal(file: &mut fs::File, key: &[u8]) -> std::io::Result<()> {
+    for byte in key {
+        write!(file, "{byte:02x}")?;
+    }
+    writeln!(file)?;
+    file.sync_all()
 }
 
 #[cfg(unix)]
