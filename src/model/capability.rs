@@ -76,7 +76,8 @@ pub enum KeyRule {
     None,
     /// Native upsert on one field, which must be unique by the system's own rule; other keys are matched with `fetch`.
     NativeOnUniqueField,
-    /// Native upsert on up to this many fields of any kind; more are matched with `fetch`.
+    /// Native upsert on up to this many fields, each of which [`Field::is_upsert_key`](super::Field::is_upsert_key) must
+    /// allow; other keys are matched with `fetch`.
     NativeUpTo(usize),
 }
 

@@ -18,6 +18,7 @@ pub struct Schema {
 }
 
 /// Describes one field of an object.
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact that the system declares of the field")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// The name that mappings use.
@@ -37,6 +38,10 @@ pub struct Field {
     /// Whether no two records can share a value of it, by the system's own rule.
     #[serde(default)]
     pub is_unique: bool,
+    /// Whether the system's own upsert takes it as a key. It is asked for where the key rule is
+    /// [`KeyRule::NativeUpTo`](super::KeyRule::NativeUpTo); fields without it are matched with `fetch`.
+    #[serde(default)]
+    pub is_upsert_key: bool,
     /// The values that a choice accepts; empty when the field is no choice or the system does not list them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<Choice>,
@@ -122,6 +127,7 @@ impl Field {
             is_required: false,
             is_read_only: false,
             is_unique: false,
+            is_upsert_key: false,
             options: Vec::new(),
         }
     }
