@@ -5,6 +5,7 @@
 
 mod batch;
 mod capability;
+mod column;
 mod emulation;
 mod ledger;
 mod name;
@@ -16,6 +17,7 @@ mod value;
 
 pub use batch::{Batch, BatchRecord, Fields, Operation, Record};
 pub use capability::{BatchLimit, Capabilities, FilterSupport, KeyRule, RateLimit, SyncMode};
+pub use column::column;
 pub use emulation::{EmulatorOptions, FaultPlan, FaultPlanError};
 pub use ledger::{Calls, Ledger, Quota};
 pub use name::{ConnectionName, FieldName, ObjectName, StreamName};
