@@ -14,7 +14,8 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::model::{
-    Batch, Capabilities, Cursor, Field, FieldName, ObjectName, Outcome, Page, Predicate, Record, Schema, SyncMode, Value,
+    Batch, Capabilities, Cursor, Field, FieldName, ObjectName, Outcome, Page, Predicate, Record, Schema, SyncMode,
+    Value,
 };
 
 pub use context::{Context, check_base_url};

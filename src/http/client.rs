@@ -16,7 +16,7 @@ use super::{
     record::{Exchange, Recorder},
     redact::redact_url,
     request::{Answer, ApiRequest, Body, Verdict},
-    token::TokenStore,
+    token::{TokenLocks, TokenStore},
 };
 
 /// Longest wait for a connection, in real time.
@@ -71,6 +71,8 @@ pub struct Transport {
     pub recorder: Option<Arc<dyn Recorder>>,
     /// Holds back all requests of the process together, where the pipeline asks for it.
     pub pace: Option<RateLimiter>,
+    /// Lets one at a time renew a token.
+    pub token_locks: TokenLocks,
     backoff: ExponentialBuilder,
 }
 
@@ -138,7 +140,18 @@ impl Transport {
             .build()
             .map_err(|error| HttpError::unsent(HttpErrorKind::Unreachable, error.to_string()))?;
         let limiters = RateLimiters::new(clock.clone());
-        Ok(Self { http, clock, limiters, shutdown, tokens, recorder: None, pace: None, backoff: backoff() })
+        let token_locks = TokenLocks::default();
+        Ok(Self {
+            http,
+            clock,
+            limiters,
+            shutdown,
+            tokens,
+            recorder: None,
+            pace: None,
+            token_locks,
+            backoff: backoff(),
+        })
     }
 
     /// Sends one request as it is, without token, limit or repetition: for token endpoints.

@@ -17,4 +17,4 @@ pub use rate_limit::{Permit, RateLimiter, RateLimiters};
 pub use record::{Exchange, Recorder};
 pub use redact::redact_url;
 pub use request::{Access, Answer, ApiRequest, Body, Verdict};
-pub use token::{MemoryTokens, StoredToken, TokenStore};
+pub use token::{MemoryTokens, StoredToken, TokenLocks, TokenStore};

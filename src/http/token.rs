@@ -3,11 +3,12 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
+use tokio::sync::OwnedMutexGuard;
 
 /// A pair of tokens as a vendor issued it.
 #[derive(Debug, Clone)]
@@ -51,5 +52,25 @@ impl TokenStore for MemoryTokens {
     fn save(&self, name: &str, token: &StoredToken) -> Result<(), String> {
         self.by_name.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), token.clone());
         Ok(())
+    }
+}
+
+/// One lock per stored token, so that of all sources and destinations of a process only one renews it.
+///
+/// Where a renewal ends the older access token, two that renew at once log each other out. Whoever gets the lock looks
+/// into the [`TokenStore`] first: the token may have been renewed meanwhile.
+#[derive(Debug, Clone, Default)]
+pub struct TokenLocks {
+    by_name: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
+}
+
+impl TokenLocks {
+    /// Waits until nobody else renews the token of that name.
+    pub async fn lock(&self, name: &str) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(by_name.entry(name.to_owned()).or_default())
+        };
+        lock.lock_owned().await
     }
 }
