@@ -5,6 +5,7 @@
 mod context;
 mod error;
 mod registry;
+mod secret;
 
 use std::fmt::Debug;
 
@@ -21,6 +22,7 @@ use crate::model::{
 pub use context::{Context, check_base_url};
 pub use error::{ConfigError, ConnectorError, ErrorKind};
 pub use registry::{ConfigCheck, Emulator, Entry, Options, Registry, RegistryError};
+pub use secret::Secret;
 
 /// What the author of a connector writes. The type carries no state.
 pub trait Connector: 'static {
