@@ -5,6 +5,7 @@
 //! `state`. `ARCHITECTURE.md` says who may use whom.
 
 pub mod clock;
+pub mod config;
 pub mod connector;
 pub mod connectors;
 pub mod emulator;

@@ -1,0 +1,200 @@
+//! What a pipeline file says, as it is written.
+//!
+//! The comments on these types are the user's reference: they become the descriptions in `schemas/pipeline.schema.json`.
+//! What the schema requires is still optional here, so that one mistake does not keep the others from being found.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::SyncMode,
+    transform::spec::{MappingSpecs, StepSpec},
+};
+
+/// A Ferry pipeline: moves records from sources to destinations.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawPipeline {
+    /// The version of this format: 1.
+    #[schemars(required, range(min = 1, max = 1))]
+    pub version: Option<u32>,
+    /// The pipeline's name. Its state (checkpoints, ids, runs) is kept under it, so a pipeline that is renamed starts anew.
+    #[schemars(required, length(min = 1), example = &"hubspot-to-airtable")]
+    pub name: Option<String>,
+    /// What the pipeline is for.
+    pub description: Option<String>,
+    /// The accounts and folders that the streams read and write, by a name of your choice. A file `connections.yaml` beside
+    /// the pipeline may hold more of them, for several pipelines to share; those given here win.
+    pub connections: IndexMap<String, RawConnection>,
+    /// What is moved: each stream reads one object of a source and writes it to one or more destinations.
+    #[schemars(required, length(min = 1))]
+    pub streams: Option<Vec<RawStream>>,
+    /// What a rejected record does to the run. Default: `continue`.
+    pub on_error: OnError,
+    /// What the run must stay within.
+    pub limits: RawLimits,
+}
+
+/// The shared connections of a folder: `connections.yaml` beside its pipelines.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawConnectionsFile {
+    /// The version of this format: 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub version: Option<u32>,
+    /// The connections, by a name of your choice.
+    pub connections: IndexMap<String, RawConnection>,
+}
+
+/// An account at a system, or a place for files: `{ type: hubspot, token: "${HUBSPOT_TOKEN}" }`. The other options depend on
+/// the type.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+pub struct RawConnection {
+    /// The connector that serves the connection.
+    #[serde(rename = "type")]
+    #[schemars(required)]
+    pub connector: Option<String>,
+    /// The connector's own options.
+    #[serde(flatten)]
+    pub options: serde_json::Map<String, serde_json::Value>,
+}
+
+impl fmt::Debug for RawConnection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RawConnection").field("connector", &self.connector).finish_non_exhaustive()
+    }
+}
+
+/// A stream: one object of a source, and where its records go.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawStream {
+    /// The stream's name: what `link` and `ferry run --stream` say. No other stream of the pipeline has it.
+    #[schemars(required, length(min = 1), example = &"contacts")]
+    pub name: Option<String>,
+    /// Where the records come from.
+    #[schemars(required)]
+    pub source: Option<RawSource>,
+    /// Steps between reading and mapping, in order: filter, derive, rename, drop, cast, split, explode, apply, dedupe, join,
+    /// aggregate.
+    pub transforms: Vec<StepSpec>,
+    /// Mappings that all destinations of the stream share; a destination's own add to them and win.
+    pub mappings: MappingSpecs,
+    /// A JSON Schema file, relative to the pipeline's folder. Records that do not match it, by the source's field names, are
+    /// rejected before anything of them is written.
+    #[schemars(example = &"../schemas/contact.schema.json")]
+    pub expect: Option<String>,
+    /// Where the records go. Each destination has its own mappings, batches and ledger; one failing never stops the others.
+    #[schemars(required, length(min = 1))]
+    pub destinations: Option<Vec<RawDestination>>,
+}
+
+/// Where a stream's records come from.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawSource {
+    /// The name of a connection.
+    #[schemars(required)]
+    pub connection: Option<String>,
+    /// What is read, in the system's own word: an object, a table, a file.
+    #[schemars(required, length(min = 1), example = &"contacts")]
+    pub object: Option<String>,
+    /// A SQL condition, e.g. `email IS NOT NULL AND country = 'DE'`. As far as the system understands it, it is sent there;
+    /// the rest is applied here.
+    #[serde(rename = "where")]
+    pub filter: Option<String>,
+    /// Whether all records are read, or those that changed since the last run. Default: `full_refresh`.
+    #[schemars(extend("default" = "full_refresh"))]
+    pub sync: Option<SyncMode>,
+}
+
+/// Where a stream's records go.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawDestination {
+    /// The name of a connection.
+    #[schemars(required)]
+    pub connection: Option<String>,
+    /// What is written, in the system's own word: an object, a table, a file.
+    #[schemars(required, length(min = 1), example = &"Contacts")]
+    pub object: Option<String>,
+    /// What is done with the records. Default: `upsert` where a `key` is given, `insert` otherwise.
+    pub write: Option<WriteMode>,
+    /// The destination's fields that identify a record: one with the same values is updated. Each of them must be mapped.
+    #[schemars(example = ["Email"])]
+    pub key: Vec<String>,
+    /// Fills in the mappings of the standard fields that both systems have; mappings written out win.
+    pub standard: Option<Standard>,
+    /// Destination field → where its value comes from: a source field's name, or a mapping in full.
+    pub mappings: MappingSpecs,
+}
+
+/// What is done with a stream's records at a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteMode {
+    /// Records are created. One that Ferry created before is left as it is.
+    Insert,
+    /// Records that exist are changed; the others are rejected.
+    Update,
+    /// Records that exist are changed; the others are created.
+    Upsert,
+    /// As `upsert`; and records that Ferry wrote before and that the source no longer has are deleted.
+    Mirror,
+}
+
+/// The kinds of records whose standard fields Ferry knows at each vendor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standard {
+    /// People.
+    Contact,
+    /// Companies, accounts, organisations.
+    Company,
+    /// Deals, opportunities.
+    Deal,
+}
+
+/// What a rejected record does to the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// The record becomes a dead letter, and the run goes on.
+    #[default]
+    Continue,
+    /// The run stops.
+    Stop,
+}
+
+/// What the run must stay within.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawLimits {
+    /// The run stops when more records of a stream are rejected at a destination: a number, or a share such as `5%`.
+    pub max_rejects: Option<RawCountOrShare>,
+    /// A mirror deletes nothing when it would delete more: a number, or a share such as `5%`. Default: 100 records
+    /// or 5 %.
+    pub max_deletes: Option<RawCountOrShare>,
+    /// The share of the vendor's daily quota that a run may use, 0 to 1; then it stops with a clean checkpoint.
+    #[schemars(range(min = 0.0, max = 1.0), example = 0.8)]
+    pub quota_share: Option<f64>,
+    /// Most requests a second to each connection, where the vendor allows more.
+    #[schemars(range(min = 0.001))]
+    pub requests_per_sec: Option<f64>,
+    /// Most records in one batch, where the destination allows more.
+    #[schemars(range(min = 1))]
+    pub batch_size: Option<u32>,
+}
+
+/// A number of records, or a share of all records such as `5%`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RawCountOrShare {
+    /// A number of records.
+    Count(u64),
+    /// A share: `5%`.
+    Share(#[schemars(regex(pattern = r"^\d+(\.\d+)?\s*%$"))] String),
+}
