@@ -3,9 +3,9 @@
 pub mod airtable;
 pub mod hubspot;
 
-use crate::connector::Registry;
+use crate::connector::{Entry, Registry};
 
 /// Returns all connectors of this binary.
 pub fn registry() -> Registry {
-    Registry::new([])
+    Registry::new([Entry::of::<airtable::Airtable>()])
 }

@@ -1,6 +1,49 @@
 //! Airtable: bases, their tables and records, by the Web API.
 //!
-//! The local Airtable, for tests and dry runs, is in [`emulator`]; it follows the vendor's documentation and shares no code
-//! with the connector.
+//! An object is a table of the base, by its name or id. Start at [`Airtable`]; what the vendor allows is in `limits`. The
+//! local Airtable, for tests and dry runs, is in [`emulator`]; it follows the vendor's documentation and shares no code with
+//! the connector.
 
+mod auth;
+mod client;
+mod config;
+mod destination;
 pub mod emulator;
+mod errors;
+mod formula;
+mod limits;
+mod schema;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    connector::{ConfigError, Connector, Context, Destination, Source},
+    model::Capabilities,
+};
+
+use self::{client::AirtableClient, destination::AirtableDestination, source::AirtableSource};
+
+pub use config::Config;
+
+/// The connector of Airtable.
+#[derive(Debug)]
+pub struct Airtable;
+
+impl Connector for Airtable {
+    const NAME: &'static str = "airtable";
+    const CAPABILITIES: Capabilities = limits::CAPABILITIES;
+    type Config = Config;
+
+    fn check_config(config: &Config) -> Result<(), ConfigError> {
+        config.resolve().map(drop)
+    }
+
+    fn source(config: Config, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
+        Ok(Box::new(AirtableSource::new(AirtableClient::new(&config.resolve()?, context))))
+    }
+
+    fn destination(config: Config, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
+        Ok(Box::new(AirtableDestination::new(AirtableClient::new(&config.resolve()?, context))))
+    }
+}

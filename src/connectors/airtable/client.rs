@@ -1,0 +1,267 @@
+//! The requests, one function each, as Airtable documents them. No policy.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value as Json, json};
+use tokio::sync::OnceCell;
+
+use crate::{
+    clock::Clock,
+    connector::{ConnectorError, Context, ErrorKind},
+    http::{Access, Answer, ApiRequest, Body, Client},
+};
+
+use super::{
+    auth::AirtableDialect,
+    config::Account,
+    errors::{ApiError, CallError, incomplete, unexpected},
+    limits::{BASE_RATE, EVERY_REQUEST, MAX_QUERY_FIELDS, PAGE_RECORDS, TOKEN_RATE},
+    schema::{Base, Table, TablesAnswer},
+};
+
+/// Sends requests about one base.
+#[derive(Debug, Clone)]
+pub(super) struct AirtableClient {
+    http: Client,
+    base_id: String,
+    is_typecast: bool,
+    clock: Clock,
+    /// The tables, asked for once a run.
+    base: Arc<OnceCell<Base>>,
+}
+
+/// A record as Airtable gives it, its cells by field id.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RawRecord {
+    /// `rec…`
+    pub(super) id: String,
+    /// When it was created.
+    #[serde(default)]
+    pub(super) created_time: Json,
+    /// Its cells; empty ones are absent.
+    #[serde(default)]
+    pub(super) fields: Map<String, Json>,
+}
+
+/// Says which records to list, and what of them.
+#[derive(Debug, Clone)]
+pub(super) struct Listing {
+    /// The ids of the fields, at least one: none would mean all.
+    pub(super) fields: Vec<String>,
+    /// The condition.
+    pub(super) formula: Option<String>,
+}
+
+/// One page of a listing.
+#[derive(Debug)]
+pub(super) struct ListedPage {
+    /// The records.
+    pub(super) records: Vec<RawRecord>,
+    /// Where the next page begins; none on the last.
+    pub(super) offset: Option<String>,
+    /// What Airtable's clock said, where the answer tells.
+    pub(super) answered_at: Option<DateTime<Utc>>,
+}
+
+/// The answer to a write.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Written {
+    /// The records as they are now, in the request's order.
+    pub(super) records: Vec<RawRecord>,
+    /// Which of them an upsert created.
+    #[serde(default)]
+    pub(super) created_records: Vec<String>,
+    /// Which of them an upsert found.
+    #[serde(default)]
+    pub(super) updated_records: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct ListAnswer {
+    records: Vec<RawRecord>,
+    offset: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct DeleteAnswer {
+    records: Vec<DeletedRecord>,
+}
+
+#[derive(Deserialize)]
+struct DeletedRecord {
+    id: String,
+    #[serde(default)]
+    deleted: bool,
+}
+
+impl AirtableClient {
+    /// Makes the client of an account. Does no I/O.
+    pub(super) fn new(account: &Account, context: &Context) -> Self {
+        let limiters = &context.transport.limiters;
+        let mut limits = BTreeMap::new();
+        limits.extend(limiters.account(&format!("airtable base {}", account.base_id), &[BASE_RATE]));
+        limits.extend(limiters.account(&AirtableDialect::account_name(account), &[TOKEN_RATE]));
+        let dialect = Arc::new(AirtableDialect::new(account, context));
+        let meter = context.meter.clone();
+        Self {
+            http: Client::new(context.transport.clone(), account.base_url.clone(), dialect, limits, meter),
+            base_id: account.base_id.clone(),
+            is_typecast: account.is_typecast,
+            clock: context.clock().clone(),
+            base: Arc::default(),
+        }
+    }
+
+    /// Returns the clock.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Tells whether Airtable may convert values.
+    pub(super) fn is_typecast(&self) -> bool {
+        self.is_typecast
+    }
+
+    /// Returns the tables, from `GET v0/meta/bases/{base}/tables` at first and from memory then.
+    pub(super) async fn base(&self) -> Result<&Base, ConnectorError> {
+        self.base.get_or_try_init(|| self.tables()).await
+    }
+
+    /// `GET v0/meta/bases/{base}/tables`
+    pub(super) async fn tables(&self) -> Result<Base, ConnectorError> {
+        let request = ApiRequest::get(format!("v0/meta/bases/{}/tables", self.base_id), EVERY_REQUEST);
+        let answer = self.ask(&request).await?;
+        answer.json::<TablesAnswer>().map(Base::from).map_err(|_| unexpected("a list of tables is expected"))
+    }
+
+    /// `GET v0/{base}/{table}`, or `POST v0/{base}/{table}/listRecords` where a formula or many fields would not fit a URL.
+    pub(super) async fn list(
+        &self,
+        table: &Table,
+        listing: &Listing,
+        offset: Option<&str>,
+    ) -> Result<ListedPage, ConnectorError> {
+        let request = if listing.formula.is_some() || listing.fields.len() > MAX_QUERY_FIELDS {
+            self.list_by_body(table, listing, offset)
+        } else {
+            self.list_by_query(table, listing, offset)
+        };
+        let answer = self.ask(&request).await?;
+        let answered_at = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        let page: ListAnswer = answer.json().map_err(|_| unexpected("a list of records is expected"))?;
+        Ok(ListedPage {
+            records: page.records,
+            offset: page.offset.filter(|offset| !offset.is_empty()),
+            answered_at: answered_at.map(|date| date.to_utc()),
+        })
+    }
+
+    fn list_by_query(&self, table: &Table, listing: &Listing, offset: Option<&str>) -> ApiRequest {
+        let mut request = ApiRequest::get(self.path(table), EVERY_REQUEST)
+            .with("pageSize", PAGE_RECORDS.to_string())
+            .with("returnFieldsByFieldId", "true");
+        for field in &listing.fields {
+            request = request.with("fields[]", field);
+        }
+        if let Some(offset) = offset {
+            request = request.with("offset", offset);
+        }
+        request
+    }
+
+    fn list_by_body(&self, table: &Table, listing: &Listing, offset: Option<&str>) -> ApiRequest {
+        let mut body = json!({
+            "pageSize": PAGE_RECORDS.get(),
+            "returnFieldsByFieldId": true,
+            "fields": listing.fields,
+        });
+        if let Some(formula) = &listing.formula {
+            body["filterByFormula"] = Json::from(formula.as_str());
+        }
+        if let Some(offset) = offset {
+            body["offset"] = Json::from(offset);
+        }
+        ApiRequest::read(format!("{}/listRecords", self.path(table)), body, EVERY_REQUEST)
+    }
+
+    /// `POST v0/{base}/{table}`: creates up to ten records. Has no idempotency key, so it is never repeated blindly.
+    pub(super) async fn create(&self, table: &Table, records: &[Json]) -> Result<Written, CallError> {
+        let request = ApiRequest::write(Method::POST, self.path(table), self.body(records), EVERY_REQUEST);
+        self.write(&request).await
+    }
+
+    /// `PATCH v0/{base}/{table}`: changes the named cells of up to ten records.
+    pub(super) async fn update(&self, table: &Table, records: &[Json]) -> Result<Written, CallError> {
+        let request = ApiRequest::write(Method::PATCH, self.path(table), self.body(records), EVERY_REQUEST);
+        self.write(&request.idempotent()).await
+    }
+
+    /// `PATCH v0/{base}/{table}` with `performUpsert`: finds each of up to ten records by these fields, or creates it.
+    pub(super) async fn upsert(
+        &self,
+        table: &Table,
+        records: &[Json],
+        merge_on: &[&str],
+    ) -> Result<Written, CallError> {
+        let mut body = self.body(records);
+        body["performUpsert"] = json!({ "fieldsToMergeOn": merge_on });
+        let request = ApiRequest::write(Method::PATCH, self.path(table), body, EVERY_REQUEST);
+        self.write(&request.idempotent()).await
+    }
+
+    /// `DELETE v0/{base}/{table}`: removes up to ten records; returns the ids of those that Airtable names as removed.
+    pub(super) async fn delete(&self, table: &Table, ids: &[&str]) -> Result<Vec<String>, CallError> {
+        let request = ApiRequest {
+            method: Method::DELETE,
+            query: ids.iter().map(|id| ("records[]".to_owned(), (*id).to_owned())).collect(),
+            body: Body::Empty,
+            access: Access::Write,
+            ..ApiRequest::get(self.path(table), EVERY_REQUEST)
+        };
+        let answer: DeleteAnswer = self.written(&request).await?;
+        Ok(answer.records.into_iter().filter(|record| record.deleted).map(|record| record.id).collect())
+    }
+
+    fn path(&self, table: &Table) -> String {
+        format!("v0/{}/{}", self.base_id, utf8_percent_encode(&table.id, NON_ALPHANUMERIC))
+    }
+
+    fn body(&self, records: &[Json]) -> Json {
+        let mut body = json!({ "records": records, "returnFieldsByFieldId": true });
+        if self.is_typecast {
+            body["typecast"] = Json::from(true);
+        }
+        body
+    }
+
+    async fn write(&self, request: &ApiRequest) -> Result<Written, CallError> {
+        self.written(request).await
+    }
+
+    async fn written<T: DeserializeOwned>(&self, request: &ApiRequest) -> Result<T, CallError> {
+        let answer = accepted(self.http.send(request).await?)?;
+        answer.json().map_err(|_| CallError::Failed(incomplete("a list of records is expected")))
+    }
+
+    /// Sends a request that reads. Whatever happens to it, nothing was written.
+    async fn ask(&self, request: &ApiRequest) -> Result<Answer, ConnectorError> {
+        let answer = self.http.send(request).await.map_err(CallError::from).and_then(accepted);
+        answer.map_err(|error| {
+            let mut error = ConnectorError::from(error);
+            if error.kind == ErrorKind::Unanswered {
+                error.kind = ErrorKind::Unavailable;
+            }
+            error
+        })
+    }
+}
+
+fn accepted(answer: Answer) -> Result<Answer, CallError> {
+    if answer.status.is_success() { Ok(answer) } else { Err(CallError::Refused(ApiError::of(&answer))) }
+}

@@ -1,0 +1,474 @@
+//! Writes records in batches of ten, and looks records up.
+//!
+//! Airtable refuses a whole batch for one bad record and does not say which: the batch is given back as refused, and the
+//! engine halves it. What would certainly be refused is rejected before it is sent.
+
+use std::collections::{HashMap, HashSet};
+
+use async_trait::async_trait;
+use serde_json::{Map, Value as Json, json};
+
+use crate::{
+    connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Selection},
+    model::{Batch, BatchRecord, FieldName, Fields, ObjectName, Operation, Outcome, Record, Rejection, Schema, Value},
+};
+
+use super::{
+    client::{AirtableClient, Listing, RawRecord, Written},
+    errors::{ApiError, CallError, incomplete},
+    formula,
+    limits::{MAX_BARREN_RESTARTS, PAGE_RECORDS},
+    schema::{Table, TableField, decode, encode},
+};
+
+/// Writes to one base.
+#[derive(Debug)]
+pub(super) struct AirtableDestination {
+    client: AirtableClient,
+}
+
+/// A record of the batch that is sent.
+struct Sent<'batch> {
+    /// Its place in the batch.
+    place: usize,
+    record: &'batch BatchRecord,
+    /// Its cells by field id.
+    cells: Map<String, Json>,
+}
+
+impl AirtableDestination {
+    /// Makes the destination of a base. Does no I/O.
+    pub(super) fn new(client: AirtableClient) -> Self {
+        Self { client }
+    }
+}
+
+#[async_trait]
+impl Destination for AirtableDestination {
+    async fn check(&self) -> Result<(), ConnectorError> {
+        self.client.base().await.map(drop)
+    }
+
+    async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
+        self.client.base().await?.describe(object, false)
+    }
+
+    async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
+        let table = self.client.base().await?.table(&batch.object)?;
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.records.len()];
+        let mut sent = Vec::with_capacity(batch.records.len());
+        for (place, record) in batch.records.iter().enumerate() {
+            match self.prepare(table, &batch.operation, record)? {
+                Ok(cells) => sent.push(Sent { place, record, cells }),
+                Err(rejection) => outcomes[place] = Some(Outcome::Rejected(rejection)),
+            }
+        }
+        if !sent.is_empty() {
+            let written = self.write(table, &batch.operation, &sent).await?;
+            for (record, outcome) in sent.iter().zip(written) {
+                outcomes[record.place] = Some(outcome);
+            }
+        }
+        let outcomes: Option<Vec<Outcome>> = outcomes.into_iter().collect();
+        outcomes.ok_or_else(|| incomplete("an outcome is missing"))
+    }
+
+    async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
+        let table = self.client.base().await?.table(&request.object)?;
+        let fields = fields(table, &request.fields)?;
+        match &request.selection {
+            Selection::Ids(ids) => self.fetch_ids(table, &fields, ids).await,
+            Selection::Keys { fields: key, values } => {
+                let key = self::fields(table, key)?;
+                self.fetch_keys(table, &fields, &key, values).await
+            }
+        }
+    }
+}
+
+impl AirtableDestination {
+    /// Encodes a record. An error of ours about the pipeline ends the stream; one about a value rejects the record.
+    fn prepare(
+        &self,
+        table: &Table,
+        operation: &Operation,
+        record: &BatchRecord,
+    ) -> Result<Result<Map<String, Json>, Rejection>, ConnectorError> {
+        match operation {
+            Operation::Update | Operation::Delete if record.destination_id.is_none() => {
+                return Err(ConnectorError::new(ErrorKind::Unexpected, "no_id", "a record to change has no id"));
+            }
+            Operation::Link => {
+                let message = "links are fields in Airtable and are written with their records";
+                return Err(ConnectorError::new(ErrorKind::Unexpected, "no_link_calls", message));
+            }
+            Operation::Upsert { key } => {
+                if let Some(rejection) = empty_key(key, &record.fields) {
+                    return Ok(Err(rejection));
+                }
+            }
+            Operation::Insert | Operation::Update | Operation::Delete => {}
+        }
+        let mut cells = Map::new();
+        for (name, value) in &record.fields {
+            let field = table.field(name)?;
+            if field.kind.is_read_only() {
+                let message = format!("field `{name}` of `{}` is filled by Airtable and cannot be written", table.name);
+                return Err(ConnectorError::new(ErrorKind::NotFound, "read_only_field", message)
+                    .with_hint("remove its mapping"));
+            }
+            match encode(field, value, self.client.is_typecast()) {
+                Ok(cell) => drop(cells.insert(field.id.clone(), cell)),
+                Err(rejection) => return Ok(Err(rejection)),
+            }
+        }
+        Ok(Ok(cells))
+    }
+
+    async fn write(
+        &self,
+        table: &Table,
+        operation: &Operation,
+        sent: &[Sent<'_>],
+    ) -> Result<Vec<Outcome>, ConnectorError> {
+        let outcomes = match operation {
+            Operation::Insert => self.insert(table, sent).await,
+            Operation::Update => self.update(table, sent).await,
+            Operation::Upsert { key } => self.upsert(table, key, sent).await,
+            Operation::Delete | Operation::Link => self.delete(table, sent).await,
+        };
+        match (outcomes, sent) {
+            (Ok(outcomes), _) => Ok(outcomes),
+            (Err(CallError::Refused(error)), [single]) => {
+                self.outcome_of_refusal(table, operation, single, error).await.map(|outcome| vec![outcome])
+            }
+            // A record that does not exist is the fault of one record, whatever the status says.
+            (Err(CallError::Refused(error)), _) if error.is_missing_record() => {
+                let mut converted = ConnectorError::from(error);
+                converted.kind = ErrorKind::Refused;
+                Err(converted)
+            }
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+
+    async fn insert(&self, table: &Table, sent: &[Sent<'_>]) -> Result<Vec<Outcome>, CallError> {
+        let records: Vec<Json> = sent.iter().map(|record| json!({ "fields": record.cells })).collect();
+        let written = self.client.create(table, &records).await?;
+        let ids = distinct_ids(&written.records, sent.len())?;
+        // Airtable answers in the request's order ("Create records"), and new records have nothing else to tell them by.
+        Ok(ids.into_iter().map(|id| Outcome::Created { id }).collect())
+    }
+
+    async fn update(&self, table: &Table, sent: &[Sent<'_>]) -> Result<Vec<Outcome>, CallError> {
+        let records: Vec<Json> =
+            sent.iter().map(|record| json!({ "id": record.id(), "fields": record.cells })).collect();
+        let written = self.client.update(table, &records).await?;
+        let ids: HashSet<String> = distinct_ids(&written.records, sent.len())?.into_iter().collect();
+        let outcome = |record: &Sent<'_>| {
+            let id = record.id().to_owned();
+            if ids.contains(&id) { Ok(Outcome::Updated { id }) } else { Err(failed("a changed record is not in it")) }
+        };
+        sent.iter().map(outcome).collect()
+    }
+
+    async fn upsert(&self, table: &Table, key: &[FieldName], sent: &[Sent<'_>]) -> Result<Vec<Outcome>, CallError> {
+        let key = fields(table, key).map_err(CallError::Failed)?;
+        let merge_on: Vec<&str> = key.iter().map(|field| field.id.as_str()).collect();
+        let records: Vec<Json> = sent.iter().map(|record| json!({ "fields": record.cells })).collect();
+        let written = self.client.upsert(table, &records, &merge_on).await?;
+        distinct_ids(&written.records, sent.len())?;
+        let created: HashSet<&str> = written.created_records.iter().map(String::as_str).collect();
+        let updated: HashSet<&str> = written.updated_records.iter().map(String::as_str).collect();
+        let outcome = |record: &RawRecord| {
+            let id = record.id.clone();
+            match (created.contains(id.as_str()), updated.contains(id.as_str())) {
+                (true, false) => Ok(Outcome::Created { id }),
+                (false, true) => Ok(Outcome::Updated { id }),
+                _ => Err(failed("a record is named neither created nor updated, or both")),
+            }
+        };
+        in_order(&key, sent, &written).into_iter().map(outcome).collect()
+    }
+
+    async fn delete(&self, table: &Table, sent: &[Sent<'_>]) -> Result<Vec<Outcome>, CallError> {
+        let ids: Vec<&str> = sent.iter().map(Sent::id).collect();
+        let deleted: HashSet<String> = self.client.delete(table, &ids).await?.into_iter().collect();
+        if ids.iter().all(|id| deleted.contains(*id)) {
+            Ok(vec![Outcome::Deleted; ids.len()])
+        } else {
+            Err(failed("a removed record is not in it"))
+        }
+    }
+
+    /// Says what became of a record that was sent alone and refused.
+    async fn outcome_of_refusal(
+        &self,
+        table: &Table,
+        operation: &Operation,
+        sent: &Sent<'_>,
+        error: ApiError,
+    ) -> Result<Outcome, ConnectorError> {
+        if error.is_missing_record() && is_about(&error, sent.record.destination_id.as_deref()) {
+            match operation {
+                Operation::Delete => return Ok(Outcome::Deleted),
+                Operation::Update => return Ok(Outcome::Missing),
+                Operation::Insert | Operation::Upsert { .. } | Operation::Link => {}
+            }
+        }
+        let is_of_record = matches!(error.status, 413 | 422) || error.is_missing_record();
+        let code = error.code.clone();
+        let rejection = rejection(table, sent, &error);
+        let whole = ConnectorError::from(error);
+        if !is_of_record || whole.kind != ErrorKind::Refused {
+            return Err(whole);
+        }
+        if let Operation::Upsert { key } = operation
+            && !VALUE_ERRORS.contains(&code.as_str())
+            && let Some(ambiguous) = self.ambiguity(table, key, sent).await?
+        {
+            return Ok(Outcome::Rejected(ambiguous));
+        }
+        Ok(Outcome::Rejected(rejection))
+    }
+
+    /// Finds out whether an upsert was refused because several records share its key: Airtable refuses the whole request and
+    /// the vendor's pages name no code for it.
+    async fn ambiguity(
+        &self,
+        table: &Table,
+        key: &[FieldName],
+        sent: &Sent<'_>,
+    ) -> Result<Option<Rejection>, ConnectorError> {
+        let fields = fields(table, key)?;
+        let values: Option<Vec<Value>> = key.iter().map(|name| sent.record.fields.get(name).cloned()).collect();
+        let Some(values) = values else { return Ok(None) };
+        let found = self.fetch_keys(table, &fields, &fields, &[values]).await?;
+        if found.len() < 2 {
+            return Ok(None);
+        }
+        let ids: Vec<String> = found.into_iter().map(|record| record.id).collect();
+        Ok(Some(Rejection::new("ambiguous_key", format!("several records share the key: {}", ids.join(", ")))))
+    }
+
+    async fn fetch_ids(
+        &self,
+        table: &Table,
+        fields: &[&TableField],
+        ids: &[String],
+    ) -> Result<Vec<Record>, ConnectorError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(page_len()) {
+            let formula = formula::has_id(chunk.iter().map(String::as_str));
+            for record in self.list_all(table, fields, formula).await? {
+                found.push(typed(fields, &record));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn fetch_keys(
+        &self,
+        table: &Table,
+        fields: &[&TableField],
+        key: &[&TableField],
+        values: &[Vec<Value>],
+    ) -> Result<Vec<Record>, ConnectorError> {
+        let wanted: HashSet<Vec<String>> = values.iter().map(|values| comparable(values)).collect();
+        let mut asked: Vec<&TableField> = fields.to_vec();
+        asked.extend(key.iter().filter(|field| !fields.iter().any(|other| other.id == field.id)));
+        let mut found = Vec::new();
+        for chunk in values.chunks(page_len()) {
+            let formula = formula::has_key(key, chunk).ok_or_else(|| {
+                let message = "a key with an empty or infinite value cannot be looked up";
+                ConnectorError::new(ErrorKind::Unexpected, "no_key", message)
+            })?;
+            for record in self.list_all(table, &asked, formula).await? {
+                // The formula may let through more than the key: Airtable's comparison is not SQL's.
+                let has: Vec<Value> = key.iter().map(|field| field.value(&record.fields).unwrap_or_default()).collect();
+                if wanted.contains(&comparable(&has)) {
+                    found.push(typed(fields, &record));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Lists every record that a formula keeps, each once; begins anew when an offset ends on the way.
+    async fn list_all(
+        &self,
+        table: &Table,
+        fields: &[&TableField],
+        formula: String,
+    ) -> Result<Vec<RawRecord>, ConnectorError> {
+        let mut ids: Vec<String> = fields.iter().map(|field| field.id.clone()).collect();
+        if ids.is_empty() {
+            // No field named would mean every field.
+            ids.extend(table.primary_field_id.clone());
+        }
+        let listing = Listing { fields: ids, formula: Some(formula) };
+        let mut records: HashMap<String, RawRecord> = HashMap::new();
+        let mut offset: Option<String> = None;
+        let mut restarts = 0;
+        loop {
+            match self.client.list(table, &listing, offset.as_deref()).await {
+                Ok(page) => {
+                    records.extend(page.records.into_iter().map(|record| (record.id.clone(), record)));
+                    offset = page.offset;
+                    if offset.is_none() {
+                        return Ok(records.into_values().collect());
+                    }
+                }
+                Err(error) if error.kind == ErrorKind::CursorExpired && restarts < MAX_BARREN_RESTARTS => {
+                    restarts += 1;
+                    offset = None;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Sent<'_> {
+    /// Returns the destination's id; `prepare` has seen that there is one where it is needed.
+    fn id(&self) -> &str {
+        self.record.destination_id.as_deref().unwrap_or_default()
+    }
+}
+
+/// Codes that blame a value, so that there is no need to ask whether the key is ambiguous.
+const VALUE_ERRORS: &[&str] = &["INVALID_VALUE_FOR_COLUMN", "INVALID_MULTIPLE_CHOICE_OPTIONS", "ROW_DOES_NOT_EXIST"];
+
+/// Rejects a record without a value in a key field: Airtable has been seen to create a new record for it at every run.
+fn empty_key(key: &[FieldName], fields: &Fields) -> Option<Rejection> {
+    let is_empty = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => true,
+        Some(Value::Text(text)) => text.is_empty(),
+        Some(Value::List(items)) => items.is_empty(),
+        Some(Value::Integer(_) | Value::Number(_) | Value::Boolean(_) | Value::Date(_) | Value::DateTime(_)) => false,
+    };
+    let empty = key.iter().find(|name| is_empty(fields.get(*name)))?;
+    Some(Rejection::new("empty_key", format!("the key field `{empty}` has no value")).at(empty.as_str(), ""))
+}
+
+fn fields<'table>(table: &'table Table, names: &[FieldName]) -> Result<Vec<&'table TableField>, ConnectorError> {
+    names.iter().map(|name| table.field(name)).collect()
+}
+
+/// Returns the ids of the answer's records, which must be as many as were sent, each another one.
+fn distinct_ids(records: &[RawRecord], sent_count: usize) -> Result<Vec<String>, CallError> {
+    let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+    let distinct: HashSet<&String> = ids.iter().collect();
+    if ids.len() == sent_count && distinct.len() == sent_count {
+        Ok(ids)
+    } else {
+        Err(failed(&format!("{} records were sent and {} different ones returned", sent_count, distinct.len())))
+    }
+}
+
+/// Brings the records of an upsert's answer into the order of what was sent: by key where the key reads back as it was
+/// written, else in the order of the answer, which Airtable documents as the request's.
+fn in_order<'answer>(key: &[&TableField], sent: &[Sent<'_>], written: &'answer Written) -> Vec<&'answer RawRecord> {
+    let key_of = |cells: &Map<String, Json>| -> Vec<String> {
+        let value = |field: &&TableField| decode(&field.kind, cells.get(&field.id).unwrap_or(&Json::Null));
+        comparable(&key.iter().map(|field| value(field).unwrap_or_default()).collect::<Vec<_>>())
+    };
+    let mut left: Vec<Option<&RawRecord>> = written.records.iter().map(Some).collect();
+    let mut ordered: Vec<Option<&RawRecord>> = Vec::with_capacity(sent.len());
+    for record in sent {
+        let wanted = key_of(&record.cells);
+        let place = left.iter().position(|other| other.is_some_and(|other| key_of(&other.fields) == wanted));
+        ordered.push(place.and_then(|place| left[place].take()));
+    }
+    let mut rest = left.into_iter().flatten();
+    ordered.into_iter().filter_map(|record| record.or_else(|| rest.next())).collect()
+}
+
+/// Returns values in a form in which equal ones are equal, whatever type they came in; options have no order.
+fn comparable(values: &[Value]) -> Vec<String> {
+    let text = |value: &Value| match value {
+        Value::List(items) => {
+            let mut sorted = items.clone();
+            sorted.sort_unstable();
+            sorted.join("\u{1f}")
+        }
+        other => other.to_text().trim_end_matches('\n').to_owned(),
+    };
+    values.iter().map(text).collect()
+}
+
+fn typed(fields: &[&TableField], record: &RawRecord) -> Record {
+    let mut values = Fields::new();
+    for field in fields {
+        // A cell that is no value of its type (a broken formula) is left out: nobody can have written it.
+        if let Ok(value) = field.value(&record.fields)
+            && !value.is_null()
+        {
+            values.insert(FieldName::new(&field.name), value);
+        }
+    }
+    Record { id: record.id.clone(), fields: values }
+}
+
+/// Tells whether an error about a record that does not exist means the record that was addressed, not one it links to.
+fn is_about(error: &ApiError, id: Option<&str>) -> bool {
+    match (&error.message, id) {
+        (Some(message), Some(id)) => message.contains(id) || !message.contains("rec"),
+        (None, Some(_)) => true,
+        (_, None) => false,
+    }
+}
+
+/// Puts a refusal into a rejection, with the field and value that its message names.
+fn rejection(table: &Table, sent: &Sent<'_>, error: &ApiError) -> Rejection {
+    let message = error.message.clone().unwrap_or_else(|| format!("Airtable gives no reason ({})", error.status));
+    let blamed = blamed_field(table, sent, error, &message);
+    let rejection = Rejection::new(error.code.clone(), message);
+    match blamed {
+        Some((name, value)) => rejection.at(name.as_str(), value.to_text()),
+        None => rejection,
+    }
+}
+
+fn blamed_field<'batch>(
+    table: &Table,
+    sent: &'batch Sent<'_>,
+    error: &ApiError,
+    message: &str,
+) -> Option<(&'batch FieldName, &'batch Value)> {
+    let fields = &sent.record.fields;
+    if let Some(name) = quoted_after(message, "Field ") {
+        // Fields were sent by their ids; Airtable may answer with either.
+        let name = table.field(name).map_or(name, |field| &field.name);
+        return fields.get_key_value(name);
+    }
+    let holds = |text: &str, value: &Value| match value {
+        Value::Text(own) => own == text,
+        Value::List(items) => items.iter().any(|item| item == text),
+        _ => false,
+    };
+    if error.code == "INVALID_MULTIPLE_CHOICE_OPTIONS" {
+        let option = message.split_once('"')?.1.trim_end_matches('.').trim_matches('"');
+        return fields.iter().find(|(_, value)| holds(option, value));
+    }
+    if error.code == "ROW_DOES_NOT_EXIST" {
+        let id = message.split_whitespace().find(|word| word.starts_with("rec"))?;
+        return fields.iter().find(|(_, value)| holds(id, value));
+    }
+    None
+}
+
+fn quoted_after<'text>(message: &'text str, before: &str) -> Option<&'text str> {
+    let rest = message.split_once(before)?.1.strip_prefix('"')?;
+    // A field's name may itself hold quotes: the last one before the verdict ends it.
+    let end = rest.find("\" cannot").or_else(|| rest.find('"'))?;
+    rest.get(..end)
+}
+
+fn failed(what: &str) -> CallError {
+    CallError::Failed(incomplete(what))
+}
+
+fn page_len() -> usize {
+    usize::try_from(PAGE_RECORDS.get()).unwrap_or(usize::MAX)
+}
