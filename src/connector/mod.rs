@@ -4,6 +4,7 @@
 
 mod context;
 mod error;
+pub mod file;
 mod registry;
 mod secret;
 
@@ -93,6 +94,7 @@ pub trait Destination: Debug + Send + Sync {
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError>;
 
     /// Prepares to write the object: called once per run and object, before the first `load`, also when no record comes.
+    /// Called again, an object that is replaced whole starts anew (its stream is read from the beginning again).
     ///
     /// `fields` are those that will be written, in the mappings' order and with their types: a file gets its header from them.
     ///

@@ -1,0 +1,224 @@
+//! Finds the file of an object in a folder.
+
+use std::{
+    fs, io,
+    path::{Component, Path, PathBuf},
+    time::UNIX_EPOCH,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::ObjectName;
+
+use crate::connector::{ConnectorError, ErrorKind};
+
+/// Most file names that a hint lists, in names.
+const LISTED_NAMES: usize = 8;
+
+/// A folder whose files are objects.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    path: PathBuf,
+    extensions: &'static [&'static str],
+}
+
+/// Tells one version of a file from the next: a cursor into another version leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// In bytes.
+    pub size: u64,
+    /// In milliseconds since 1970, zero where the file system tells none.
+    pub modified_ms: u64,
+}
+
+impl Folder {
+    /// Names a folder, relative to `base_dir`, and the endings its files may have; new files get the first.
+    pub fn new(base_dir: &Path, path: &Path, extensions: &'static [&'static str]) -> Self {
+        Self { path: base_dir.join(path), extensions }
+    }
+
+    /// Returns the folder's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Checks that the folder can be listed.
+    ///
+    /// # Errors
+    /// Fails when there is no such folder, or when it is a file.
+    pub fn check_readable(&self) -> Result<(), ConnectorError> {
+        if self.path.is_file() {
+            return Err(not_a_folder(&self.path));
+        }
+        fs::read_dir(&self.path).map(|_| ()).map_err(|error| file_error("read", &self.path, &error))
+    }
+
+    /// Checks that files could be made in the folder, or that the folder itself could be made. Writes nothing.
+    ///
+    /// # Errors
+    /// Fails when a file is in the way or the folder is read-only.
+    pub fn check_writable(&self) -> Result<(), ConnectorError> {
+        let Some(nearest) = self.path.ancestors().find(|path| path.exists()) else { return Ok(()) };
+        let metadata = fs::metadata(nearest).map_err(|error| file_error("look at", nearest, &error))?;
+        if !metadata.is_dir() {
+            return Err(not_a_folder(nearest));
+        }
+        if metadata.permissions().readonly() {
+            let refused = io::Error::from(io::ErrorKind::PermissionDenied);
+            return Err(file_error("write into", nearest, &refused));
+        }
+        Ok(())
+    }
+
+    /// Returns the path of the object's file, which exists. The object may be named with or without the file's ending.
+    ///
+    /// # Errors
+    /// Fails when there is no such file; the hint names what there is.
+    pub fn existing(&self, object: &ObjectName) -> Result<PathBuf, ConnectorError> {
+        check_name(object)?;
+        let exact = self.path.join(object.as_str());
+        let with_ending = self.extensions.iter().map(|ending| self.path.join(format!("{object}.{ending}")));
+        if let Some(found) = std::iter::once(exact).chain(with_ending).find(|path| path.is_file()) {
+            return Ok(found);
+        }
+        self.check_readable()?;
+        let message = format!("`{}` holds no file for `{object}`", self.path.display());
+        let error = ConnectorError::new(ErrorKind::NotFound, "file_not_found", message);
+        Err(error.with_hint(self.hint(object)))
+    }
+
+    /// Returns the path that the object's file will have.
+    ///
+    /// # Errors
+    /// Fails when the name leads out of the folder.
+    pub fn target(&self, object: &ObjectName) -> Result<PathBuf, ConnectorError> {
+        check_name(object)?;
+        let path = self.path.join(object.as_str());
+        let has_ending = path.extension().is_some_and(|ending| self.extensions.iter().any(|known| ending == *known));
+        if has_ending {
+            return Ok(path);
+        }
+        let ending = self.extensions.first().copied().unwrap_or_default();
+        Ok(self.path.join(format!("{object}.{ending}")))
+    }
+
+    fn hint(&self, object: &ObjectName) -> String {
+        let names = self.names();
+        let wanted = object.as_str().to_lowercase();
+        let close = |name: &&String| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted) <= 2;
+        if let Some(nearest) = names.iter().find(close) {
+            return format!("did you mean `{nearest}`?");
+        }
+        if names.is_empty() {
+            return format!("the folder holds no .{} file", self.extensions.first().copied().unwrap_or_default());
+        }
+        let shown: Vec<String> = names.iter().take(LISTED_NAMES).map(|name| format!("`{name}`")).collect();
+        let rest = names.len().saturating_sub(LISTED_NAMES);
+        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        format!("the folder holds {}{more}", shown.join(", "))
+    }
+
+    /// Returns the names that the folder's files have as objects, sorted.
+    fn names(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
+        let paths = entries.flatten().map(|entry| entry.path());
+        let known =
+            paths.filter(|path| path.extension().is_some_and(|has| self.extensions.iter().any(|ext| has == *ext)));
+        let mut names: Vec<String> =
+            known.filter_map(|path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned())).collect();
+        names.retain(|name| !name.starts_with('.'));
+        names.sort();
+        names
+    }
+}
+
+impl Stamp {
+    /// Returns the stamp of a file.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be looked at.
+    pub fn of(path: &Path) -> Result<Self, ConnectorError> {
+        let metadata = fs::metadata(path).map_err(|error| file_error("look at", path, &error))?;
+        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let modified_ms = modified.and_then(|age| u64::try_from(age.as_millis()).ok()).unwrap_or_default();
+        Ok(Self { size: metadata.len(), modified_ms })
+    }
+}
+
+/// Says which file could not be used, and why: `cannot read `data/x.csv`: no such file or directory`.
+pub fn file_error(action: &str, path: &Path, error: &io::Error) -> ConnectorError {
+    let (kind, code, reason) = match error.kind() {
+        io::ErrorKind::NotFound => (ErrorKind::NotFound, "file_not_found", "it does not exist".to_owned()),
+        io::ErrorKind::PermissionDenied => (ErrorKind::Io, "permission_denied", "permission denied".to_owned()),
+        io::ErrorKind::StorageFull => (ErrorKind::Io, "disk_full", "the disk is full".to_owned()),
+        _ => (ErrorKind::Io, "file_error", error.to_string()),
+    };
+    ConnectorError::new(kind, code, format!("cannot {action} `{}`: {reason}", path.display()))
+}
+
+fn check_name(object: &ObjectName) -> Result<(), ConnectorError> {
+    let mut parts = Path::new(object.as_str()).components().peekable();
+    if parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_))) {
+        return Ok(());
+    }
+    let message = format!("`{object}` is no name of a file inside the connection's folder");
+    Err(ConnectorError::new(ErrorKind::NotFound, "bad_file_name", message)
+        .with_hint("the folder is the connection's `path`; `object` names a file in it"))
+}
+
+fn not_a_folder(path: &Path) -> ConnectorError {
+    let message = format!("`{}` is a file, and `path` names a folder", path.display());
+    ConnectorError::new(ErrorKind::NotFound, "not_a_folder", message)
+        .with_hint("write the folder as `path` and the file's name as `object`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder_with(names: &[&str]) -> (tempfile::TempDir, Folder) {
+        let dir = tempfile::tempdir().unwrap();
+        for name in names {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        let folder = Folder::new(dir.path(), Path::new(""), &["csv"]);
+        (dir, folder)
+    }
+
+    #[test]
+    fn an_object_is_named_with_or_without_the_ending() {
+        let (_dir, folder) = folder_with(&["accounts.csv"]);
+        for name in ["accounts", "accounts.csv"] {
+            assert!(folder.existing(&name.into()).unwrap().ends_with("accounts.csv"));
+            assert!(folder.target(&name.into()).unwrap().ends_with("accounts.csv"));
+        }
+        assert!(folder.target(&"v1.2".into()).unwrap().ends_with("v1.2.csv"));
+    }
+
+    #[test]
+    fn a_missing_file_is_answered_with_the_nearest_name_or_the_list() {
+        let (_dir, folder) = folder_with(&["accounts.csv", "deals.csv", "notes.txt"]);
+        let near = folder.existing(&"acounts".into()).unwrap_err();
+        assert_eq!(near.kind, ErrorKind::NotFound);
+        assert_eq!(near.hint.as_deref(), Some("did you mean `accounts`?"));
+        let far = folder.existing(&"tickets".into()).unwrap_err();
+        assert_eq!(far.hint.as_deref(), Some("the folder holds `accounts`, `deals`"));
+    }
+
+    #[test]
+    fn a_name_cannot_lead_out_of_the_folder() {
+        let (_dir, folder) = folder_with(&[]);
+        for name in ["../secret", "/etc/passwd", "", "a/../../b"] {
+            assert_eq!(folder.target(&name.into()).unwrap_err().code, "bad_file_name", "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_given_as_the_folder_is_told_apart() {
+        let (dir, _) = folder_with(&["accounts.csv"]);
+        let folder = Folder::new(dir.path(), Path::new("accounts.csv"), &["csv"]);
+        assert_eq!(folder.check_readable().unwrap_err().code, "not_a_folder");
+        assert_eq!(folder.check_writable().unwrap_err().code, "not_a_folder");
+        assert_eq!(folder.existing(&"x".into()).unwrap_err().code, "not_a_folder");
+    }
+}

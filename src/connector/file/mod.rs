@@ -1,0 +1,18 @@
+//! What connectors for files have in common: finding a file, replacing one safely, ids of records, and pages.
+//!
+//! Nothing here knows a format. Start at [`Folder`] for where files are, at [`read_pages`] for reading off the async
+//! threads, and at [`Replacement`] for writing.
+
+mod encoding;
+mod folder;
+mod page;
+mod record_id;
+mod replacement;
+mod writers;
+
+pub use encoding::{Encoding, TextReader};
+pub use folder::{Folder, Stamp, file_error};
+pub use page::{PageSender, assemble, background, read_pages, requested, scalar_text};
+pub use record_id::{IdOption, content_id, joined_id};
+pub use replacement::Replacement;
+pub use writers::{FileWriter, Writers};
