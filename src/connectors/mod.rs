@@ -1,11 +1,12 @@
 //! The connectors, one folder each, and the one list of them.
 
 pub mod airtable;
+pub mod csv;
 pub mod hubspot;
 
 use crate::connector::{Entry, Registry};
 
 /// Returns all connectors of this binary.
 pub fn registry() -> Registry {
-    Registry::new([Entry::of::<airtable::Airtable>()])
+    Registry::new([Entry::of::<airtable::Airtable>(), Entry::of::<csv::Csv>()])
 }

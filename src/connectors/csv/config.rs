@@ -1,0 +1,89 @@
+//! The options of a connection to CSV files.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::connector::{
+    ConfigError,
+    file::{Encoding, IdOption},
+};
+
+/// A folder of CSV files. An `object` is the name of a file in it, with or without `.csv`; its first line names the fields.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CsvConfig {
+    /// The folder, relative to the pipeline's own, e.g. `data/export`.
+    pub path: PathBuf,
+    /// How the text is encoded. A byte order mark in a file wins over it. Default: `utf-8`.
+    #[serde(default)]
+    pub encoding: Encoding,
+    /// What stands between the cells: one character, e.g. `;`, or `tab`. Default: `,`.
+    #[serde(default = "comma")]
+    pub separator: String,
+    /// What a cell is quoted with that holds a separator or a line break. Default: `"`.
+    #[serde(default = "double_quote")]
+    pub quote: String,
+    /// The columns that identify a record, e.g. `email`, `[order, line]`, or by file `{ accounts: account }`. Without them a
+    /// record is identified by its whole content: when a cell changes, it is another record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<IdOption>,
+    /// Texts that mean "no value", e.g. `["NULL", "n/a"]`. An empty cell always does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub null_values: Vec<String>,
+    /// How lines end in files that are written. Default: `lf`.
+    #[serde(default)]
+    pub line_end: LineEnd,
+}
+
+/// Names the line ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LineEnd {
+    /// Line feed, as on Linux and macOS.
+    #[default]
+    Lf,
+    /// Carriage return and line feed, as on Windows.
+    Crlf,
+}
+
+/// What the options mean for a reader and a writer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    pub(super) encoding: Encoding,
+    pub(super) separator: u8,
+    pub(super) quote: u8,
+    pub(super) line_end: LineEnd,
+}
+
+impl CsvConfig {
+    /// Returns what the options mean.
+    pub(super) fn form(&self) -> Result<Form, ConfigError> {
+        let separator = match self.separator.as_str() {
+            "tab" | "\t" | "\\t" => b'\t',
+            text => one_mark("separator", text)?,
+        };
+        let quote = one_mark("quote", &self.quote)?;
+        if separator == quote {
+            return Err(ConfigError::new("quote", "the same character as `separator`"));
+        }
+        Ok(Form { encoding: self.encoding, separator, quote, line_end: self.line_end })
+    }
+}
+
+fn one_mark(option: &str, text: &str) -> Result<u8, ConfigError> {
+    match text.as_bytes() {
+        [mark] if mark.is_ascii_punctuation() || *mark == b' ' => Ok(*mark),
+        _ => Err(ConfigError::new(option, format!("`{text}` is not one punctuation mark"))
+            .with_hint("write a single mark in quotes, such as \";\" or \"|\", or the word tab for a separator")),
+    }
+}
+
+fn comma() -> String {
+    ",".to_owned()
+}
+
+fn double_quote() -> String {
+    "\"".to_owned()
+}

@@ -1,0 +1,132 @@
+//! Writes CSV files.
+
+use async_trait::async_trait;
+
+use crate::{
+    connector::{
+        ConfigError, ConnectorError, Context, Destination, ErrorKind, FetchRequest,
+        file::{FileWriter, Folder, Replacement, Writers, background},
+    },
+    model::{Batch, BatchRecord, Field, FieldName, ObjectName, Outcome, Record, Rejection, Schema, Value},
+};
+
+use super::config::{CsvConfig, Form, LineEnd};
+
+/// A folder of CSV files, to write.
+#[derive(Debug)]
+pub(super) struct CsvDestination {
+    writers: Writers<CsvWriter>,
+    form: Form,
+}
+
+impl CsvDestination {
+    pub(super) fn new(config: &CsvConfig, context: &Context) -> Result<Self, ConfigError> {
+        let folder = Folder::new(&context.base_dir, &config.path, &["csv", "tsv", "txt"]);
+        Ok(Self { writers: Writers::new(folder), form: config.form()? })
+    }
+}
+
+#[async_trait]
+impl Destination for CsvDestination {
+    async fn check(&self) -> Result<(), ConnectorError> {
+        let folder = self.writers.folder().clone();
+        background(move || folder.check_writable()).await
+    }
+
+    async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
+        self.writers.folder().target(object)?;
+        Ok(Schema { object: object.clone(), fields: Vec::new(), is_open: true })
+    }
+
+    async fn begin(&self, object: &ObjectName, fields: &[Field]) -> Result<(), ConnectorError> {
+        let form = self.form;
+        self.writers.begin(object, fields, move |file, fields| CsvWriter::start(file, &fields, form)).await
+    }
+
+    async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
+        self.writers.load(batch).await
+    }
+
+    async fn fetch(&self, _request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
+        Err(ConnectorError::new(ErrorKind::Unexpected, "not_supported", "records of a csv file cannot be looked up"))
+    }
+
+    async fn finish(&self, object: &ObjectName) -> Result<(), ConnectorError> {
+        self.writers.finish(object).await
+    }
+}
+
+/// One file in the making.
+#[derive(Debug)]
+struct CsvWriter {
+    file: Replacement,
+    fields: Vec<FieldName>,
+    form: Form,
+}
+
+impl CsvWriter {
+    fn start(mut file: Replacement, fields: &[Field], form: Form) -> Result<Self, ConnectorError> {
+        let fields: Vec<FieldName> = fields.iter().map(|field| field.name.clone()).collect();
+        if let Some(field) = fields.iter().find(|field| !form.encoding.can_hold(field)) {
+            let message = format!("the field name `{field}` cannot be written in {}", form.encoding.as_str());
+            return Err(ConnectorError::new(ErrorKind::Io, "not_encodable", message)
+                .with_hint("set `encoding: utf-8`, or map to another name"));
+        }
+        file.append(form.encoding.mark())?;
+        let mut writer = Self { file, fields, form };
+        let header: Vec<String> = writer.fields.iter().map(ToString::to_string).collect();
+        writer.append(&[header])?;
+        Ok(writer)
+    }
+
+    fn cells(&self, record: &BatchRecord) -> Result<Vec<String>, Rejection> {
+        if let Some(unknown) = record.fields.keys().find(|name| !self.fields.contains(name)) {
+            return Err(Rejection::new("unknown_field", format!("the file has no column `{unknown}`")));
+        }
+        let mut cells = Vec::with_capacity(self.fields.len());
+        for field in &self.fields {
+            let cell = record.fields.get(field).map(Value::to_text).unwrap_or_default();
+            if !self.form.encoding.can_hold(&cell) {
+                let reason = format!("holds a character that {} does not have", self.form.encoding.as_str());
+                return Err(Rejection::new("not_encodable", reason).at(field.as_str(), cell));
+            }
+            cells.push(cell);
+        }
+        Ok(cells)
+    }
+
+    fn append(&mut self, lines: &[Vec<String>]) -> Result<(), ConnectorError> {
+        let line_end = match self.form.line_end {
+            LineEnd::Lf => csv::Terminator::Any(b'\n'),
+            LineEnd::Crlf => csv::Terminator::CRLF,
+        };
+        let mut writer = csv::WriterBuilder::new()
+            .delimiter(self.form.separator)
+            .quote(self.form.quote)
+            .terminator(line_end)
+            .from_writer(Vec::new());
+        let unexpected = |reason: String| ConnectorError::new(ErrorKind::Unexpected, "file_error", reason);
+        for line in lines {
+            writer.write_record(line).map_err(|error| unexpected(error.to_string()))?;
+        }
+        let bytes = writer.into_inner().map_err(|error| unexpected(error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|error| unexpected(error.to_string()))?;
+        self.file.append(&self.form.encoding.encode(text))
+    }
+}
+
+impl FileWriter for CsvWriter {
+    fn write(&mut self, batch: &Batch) -> Result<Vec<Result<(), Rejection>>, ConnectorError> {
+        let mut lines = Vec::with_capacity(batch.records.len());
+        let mut answers = Vec::with_capacity(batch.records.len());
+        for record in &batch.records {
+            answers.push(self.cells(record).map(|cells| lines.push(cells)));
+        }
+        self.append(&lines)?;
+        Ok(answers)
+    }
+
+    fn finish(self) -> Result<(), ConnectorError> {
+        self.file.put_in_place()
+    }
+}

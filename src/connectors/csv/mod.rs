@@ -1,0 +1,63 @@
+//! CSV files: a folder is the connection, a file in it an object, its columns are the fields.
+//!
+//! Every line becomes a record or a rejected one with its line number; nothing is guessed about separators or types.
+//! Files are read in one pass in bounded memory and written under a temporary name. Start at [`Csv`].
+
+mod client;
+mod config;
+mod destination;
+mod limits;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    connector::{ConfigError, Connector, Context, Destination, Source},
+    model::{BatchLimit, Capabilities, FilterSupport, KeyRule, SyncMode},
+};
+
+pub use config::{CsvConfig, LineEnd};
+
+/// The connector of CSV files.
+#[derive(Debug)]
+pub struct Csv;
+
+impl Connector for Csv {
+    const NAME: &'static str = "csv";
+    const CAPABILITIES: Capabilities = Capabilities {
+        sync_modes: &[SyncMode::FullRefresh],
+        filter: FilterSupport::None,
+        // An id of columns stays; an id made of the whole content never points at another record.
+        has_stable_ids: true,
+        key: KeyRule::None,
+        insert: Some(BatchLimit {
+            max_records: limits::BATCH_RECORDS,
+            max_bytes: limits::BATCH_BYTES,
+            is_idempotent: false,
+        }),
+        update: None,
+        upsert: None,
+        delete: None,
+        link: None,
+        fetch: None,
+        lookup_lag: std::time::Duration::ZERO,
+        inserts_carry_links: true,
+        replaces_object: true,
+        concurrency: limits::CONCURRENCY,
+        rate_limits: &[],
+    };
+    type Config = CsvConfig;
+
+    fn check_config(config: &CsvConfig) -> Result<(), ConfigError> {
+        config.form().map(|_| ())
+    }
+
+    fn source(config: CsvConfig, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
+        Ok(Box::new(source::CsvSource::new(config, context)?))
+    }
+
+    fn destination(config: CsvConfig, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
+        Ok(Box::new(destination::CsvDestination::new(&config, context)?))
+    }
+}

@@ -1,0 +1,373 @@
+//! What real CSV files do to a reader, and what a written one must be.
+
+use std::{fmt::Write, fs, path::Path, sync::Arc};
+
+use chrono::NaiveDate;
+use futures::StreamExt;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::Csv;
+use crate::{
+    clock::Clock,
+    connector::{ConnectorError, Context, Destination, Entry, ReadRequest, Source},
+    http::{MemoryTokens, Meter, Transport},
+    model::{Batch, BatchRecord, Cursor, Field, FieldType, ID, Operation, Outcome, Page, SyncMode, Value},
+};
+
+fn context(folder: &Path) -> Context {
+    let transport =
+        Transport::new(Clock::system(), CancellationToken::new(), Arc::new(MemoryTokens::default())).unwrap();
+    Context { connection: "files".into(), transport, meter: Meter::default(), base_dir: folder.to_owned() }
+}
+
+fn options(more: &serde_json::Value) -> crate::connector::Options {
+    let mut options = more.as_object().unwrap().clone();
+    options.insert("path".to_owned(), json!("."));
+    options
+}
+
+fn source(folder: &Path, more: &serde_json::Value) -> Box<dyn Source> {
+    (Entry::of::<Csv>().source)(options(more), &context(folder)).unwrap()
+}
+
+fn destination(folder: &Path, more: &serde_json::Value) -> Box<dyn Destination> {
+    (Entry::of::<Csv>().destination)(options(more), &context(folder)).unwrap()
+}
+
+async fn pages_from(source: &dyn Source, fields: &[&str], cursor: Option<Cursor>) -> Vec<Result<Page, ConnectorError>> {
+    let request = ReadRequest {
+        object: "people".into(),
+        fields: fields.iter().map(|name| (*name).into()).collect(),
+        links: Vec::new(),
+        filter: None,
+        sync_mode: SyncMode::FullRefresh,
+        cursor,
+    };
+    source.read(request).collect().await
+}
+
+/// What one read of a file gave.
+#[derive(Debug, Default)]
+struct Read {
+    ids: Vec<String>,
+    /// The fields that were asked for, by record; `-` for no value.
+    cells: Vec<Vec<String>>,
+    /// Place and code of each rejected record.
+    rejects: Vec<String>,
+    cursors: Vec<Cursor>,
+}
+
+fn gather(pages: Vec<Result<Page, ConnectorError>>) -> Result<Read, ConnectorError> {
+    let mut read = Read::default();
+    for page in pages {
+        let page = page?;
+        let columns = page.frame.columns();
+        for row in 0..page.frame.height() {
+            let cell = |column: &polars::prelude::Column| {
+                let value = Value::from_any(&column.get(row).unwrap()).unwrap();
+                if value.is_null() { "-".to_owned() } else { value.to_text() }
+            };
+            read.ids.push(cell(page.frame.column(ID).unwrap()));
+            read.cells.push(columns.iter().skip(3).map(cell).collect());
+        }
+        read.rejects.extend(page.rejects.iter().map(|reject| format!("{} {}", reject.id, reject.code)));
+        read.cursors.extend(page.cursor);
+    }
+    Ok(read)
+}
+
+async fn read(content: &[u8], more: &serde_json::Value, fields: &[&str]) -> Result<Read, ConnectorError> {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("people.csv"), content).unwrap();
+    gather(pages_from(source(dir.path(), more).as_ref(), fields, None).await)
+}
+
+async fn check(content: &[u8], more: &serde_json::Value, cells: &[[&str; 2]], rejects: &[&str]) {
+    let read = read(content, more, &["name", "note"]).await.unwrap();
+    assert_eq!(read.cells, cells);
+    assert_eq!(read.rejects, rejects);
+}
+
+#[tokio::test]
+async fn reads_every_encoding_with_and_without_a_mark() {
+    let text = "name,note\nZoë,ж\n";
+    let plain: Vec<u8> = text.bytes().collect();
+    let marked = [b"\xEF\xBB\xBF", text.as_bytes()].concat();
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let expected = [["Zoë", "ж"]];
+    check(&plain, &json!({}), &expected, &[]).await;
+    check(&marked, &json!({}), &expected, &[]).await;
+    check(&little, &json!({ "encoding": "utf-16le" }), &expected, &[]).await;
+    check(&big, &json!({ "encoding": "utf-16be" }), &expected, &[]).await;
+    check(&[b"\xFF\xFE".as_slice(), &little].concat(), &json!({}), &expected, &[]).await;
+    check(&[b"\xFE\xFF".as_slice(), &big].concat(), &json!({}), &expected, &[]).await;
+    check(b"name,note\nZo\xEB,\x80 5\n", &json!({ "encoding": "windows-1252" }), &[["Zoë", "€ 5"]], &[]).await;
+}
+
+#[tokio::test]
+async fn reads_other_separators_and_quotes() {
+    check(b"name;note\na;\"b;c\"\n", &json!({ "separator": ";" }), &[["a", "b;c"]], &[]).await;
+    check(b"name\tnote\na\tb\n", &json!({ "separator": "tab" }), &[["a", "b"]], &[]).await;
+    check(b"name|note\n'a|x'|b\n", &json!({ "separator": "|", "quote": "'" }), &[["a|x", "b"]], &[]).await;
+}
+
+#[tokio::test]
+async fn a_wrong_separator_is_named_and_never_guessed() {
+    for (content, hint) in
+        [("name;note\na;b\n", "set `separator: \";\"`"), ("name\tnote\na\tb\n", "set `separator: tab`")]
+    {
+        let error = read(content.as_bytes(), &json!({}), &["name"]).await.unwrap_err();
+        assert_eq!(error.code, "wrong_separator");
+        assert_eq!(error.hint.as_deref(), Some(hint));
+    }
+}
+
+#[tokio::test]
+async fn quoted_cells_hold_line_breaks_and_quotes() {
+    let content = b"name,note\r\n\"a \"\"b\"\"\",\"one\r\ntwo\nthree\"\r\n\r\nc,d";
+    check(content, &json!({}), &[["a \"b\"", "one\r\ntwo\nthree"], ["c", "d"]], &[]).await;
+}
+
+#[tokio::test]
+async fn an_empty_cell_and_the_named_texts_are_no_value() {
+    check(b"name,note\n,\"\"\nNULL,n/a\n", &json!({ "null_values": ["NULL"] }), &[["-", "-"], ["-", "n/a"]], &[]).await;
+}
+
+#[tokio::test]
+async fn ragged_lines_are_rejected_by_their_line_whatever_the_line_end() {
+    let lines = ["name,note", "a,b", "\"x\ny\",b", "short", "", "c,d", "1,2,3", "e,f"];
+    let expected = [["a", "b"], ["x\ny", "b"], ["c", "d"], ["e", "f"]];
+    let rejects = ["line 5 too_few_cells", "line 8 too_many_cells"];
+    check(lines.join("\n").as_bytes(), &json!({}), &expected, &rejects).await;
+    check(lines.join("\r\n").as_bytes(), &json!({}), &expected, &rejects).await;
+    let mixed = lines.join("\n").replace("short\n", "short\r\n").replace("c,d\n", "c,d\r\n");
+    check(mixed.as_bytes(), &json!({}), &expected, &rejects).await;
+}
+
+#[tokio::test]
+async fn a_rejected_line_keeps_what_could_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("people.csv"), "name,note\na,b,c\n").unwrap();
+    let pages = pages_from(source(dir.path(), &json!({})).as_ref(), &["name"], None).await;
+    let reject = &pages[0].as_ref().unwrap().rejects[0];
+    assert_eq!(reject.record, json!({ "name": "a", "note": "b", "_extra_cells": ["c"] }));
+    assert_eq!(reject.reason, "the line has 3 cells, the header has 2");
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_of_the_encoding_reject_their_line_only() {
+    let content = b"name,note\na,b\nZo\xEB,\xC3\xA9\nc,\x00\n";
+    check(content, &json!({}), &[["a", "b"], ["c", "\0"]], &["line 3 invalid_encoding"]).await;
+    let header = read(b"name,no\xEBl\na,b\n", &json!({}), &["name"]).await.unwrap_err();
+    assert_eq!(header.code, "invalid_encoding");
+}
+
+#[tokio::test]
+async fn a_quote_that_is_never_closed_is_rejected_by_its_line() {
+    for ending in ["", "\n", "\r\n"] {
+        let content = format!("name,note\na,b\n\"c\nd,e\nf,g{ending}");
+        check(content.as_bytes(), &json!({}), &[["a", "b"]], &["line 3 unclosed_quote"]).await;
+    }
+    let endless = format!("name,note\n\"{}", "x,y\n".repeat(5_000_000));
+    let error = read(endless.as_bytes(), &json!({}), &["name"]).await.unwrap_err();
+    assert_eq!(error.code, "unclosed_quote");
+}
+
+#[tokio::test]
+async fn the_last_line_needs_no_end_and_may_be_quoted() {
+    check(b"name,note\na,b", &json!({}), &[["a", "b"]], &[]).await;
+    check(b"name,note\na,\"b\"", &json!({}), &[["a", "b"]], &[]).await;
+    check(b"name,note\na,\"b\"\r\n\r\n", &json!({}), &[["a", "b"]], &[]).await;
+    check(b"name,note\na,\n", &json!({}), &[["a", "-"]], &[]).await;
+}
+
+#[tokio::test]
+async fn a_header_alone_holds_no_records_and_an_empty_file_is_refused() {
+    check(b"name,note\n", &json!({}), &[], &[]).await;
+    for empty in ["", "\n\n", "\u{feff}"] {
+        assert_eq!(read(empty.as_bytes(), &json!({}), &[]).await.unwrap_err().code, "empty_file");
+    }
+}
+
+#[tokio::test]
+async fn two_columns_of_one_name_are_refused() {
+    let error = read(b"name,note,name\na,b,c\n", &json!({}), &["note"]).await.unwrap_err();
+    assert_eq!(error.code, "duplicate_column");
+    check(b"name,,note,\na,,b,\n", &json!({}), &[["a", "b"]], &[]).await;
+}
+
+#[tokio::test]
+async fn an_unknown_field_is_answered_with_the_nearest_name() {
+    let error = read(b"name,note\na,b\n", &json!({}), &["Nmae"]).await.unwrap_err();
+    assert_eq!(error.hint.as_deref(), Some("did you mean `name`?"));
+    let error = read(b"name,note\na,b\n", &json!({ "id": "email" }), &["name"]).await.unwrap_err();
+    assert_eq!(error.code, "unknown_field");
+}
+
+#[tokio::test]
+async fn the_id_columns_identify_a_record() {
+    let content = b"name,note\na,1\na,2\n,3\n";
+    let one = read(content, &json!({ "id": "name" }), &[]).await.unwrap();
+    assert_eq!(one.ids, ["a", "a"]);
+    assert_eq!(one.rejects, ["line 4 missing_id"]);
+    let two = read(content, &json!({ "id": { "people": ["name", "note"] } }), &[]).await.unwrap();
+    assert_eq!(two.ids, ["a|1", "a|2"]);
+}
+
+#[tokio::test]
+async fn without_id_columns_the_whole_content_does_whatever_is_asked_for() {
+    let first = read(b"name,note\na,1\na,1\na,2\n", &json!({}), &["name"]).await.unwrap();
+    assert_eq!(first.ids[0], first.ids[1]);
+    assert_ne!(first.ids[0], first.ids[2]);
+    let second = read(b"name,note\na,2\n", &json!({}), &["note"]).await.unwrap();
+    assert_eq!(second.ids[0], first.ids[2]);
+}
+
+#[tokio::test]
+async fn a_resumed_read_neither_loses_nor_repeats() {
+    let mut text = String::from("name,note\r\n");
+    for number in 0..12_001 {
+        write!(text, "{number},\"ü\r\n{number}\"\r\n").unwrap();
+    }
+    text.push_str("short\r\n");
+    let utf_16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (content, encoding) in [(text.into_bytes(), "utf-8"), (utf_16, "utf-16le")] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("people.csv"), content).unwrap();
+        let source = source(dir.path(), &json!({ "encoding": encoding }));
+        let whole = gather(pages_from(source.as_ref(), &["name"], None).await).unwrap();
+        assert_eq!(whole.ids.len(), 12_001);
+        assert_eq!(whole.rejects, ["line 24004 too_few_cells"]);
+        assert_eq!(whole.cursors.len(), 3);
+        let cursor = whole.cursors[1].clone();
+        let rest = gather(pages_from(source.as_ref(), &["name"], Some(cursor)).await).unwrap();
+        assert_eq!(rest.cells, whole.cells[10_000..]);
+        assert_eq!(rest.rejects, whole.rejects);
+        let end = whole.cursors[2].clone();
+        assert!(pages_from(source.as_ref(), &["name"], Some(end)).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_changed_file_is_read_from_its_beginning() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("people.csv");
+    fs::write(&path, "name,note\na,1\n").unwrap();
+    let source = source(dir.path(), &json!({}));
+    let first = gather(pages_from(source.as_ref(), &["name"], None).await).unwrap();
+    fs::write(&path, "name,note\nb,1\nc,22\n").unwrap();
+    let second = gather(pages_from(source.as_ref(), &["name"], first.cursors.last().cloned()).await).unwrap();
+    assert_eq!(second.cells, [["b"], ["c"]]);
+}
+
+#[tokio::test]
+async fn describes_the_columns_as_text_without_the_reserved_names() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("people.csv"), "_id,name,_links.companies,\n1,a,2,\n").unwrap();
+    let schema = source(dir.path(), &json!({})).describe(&"people".into()).await.unwrap();
+    assert_eq!(schema.fields, [Field::new("name", FieldType::Text)]);
+}
+
+#[test]
+fn options_that_cannot_be_right_are_refused_without_a_file() {
+    let entry = Entry::of::<Csv>();
+    for (more, option) in [
+        (json!({ "separator": "" }), "separator"),
+        (json!({ "separator": "ab" }), "separator"),
+        (json!({ "separator": "a" }), "separator"),
+        (json!({ "quote": "\n" }), "quote"),
+        (json!({ "separator": "\"" }), "quote"),
+    ] {
+        assert_eq!((entry.check_config)(options(&more)).unwrap_err().option, option);
+    }
+    assert!((entry.check_config)(options(&json!({ "delimiter": ";" }))).is_err());
+    assert!((entry.check_config)(options(&json!({ "encoding": "utf-16le", "separator": "tab" }))).is_ok());
+}
+
+fn record(fields: &[(&str, Value)]) -> BatchRecord {
+    let fields = fields.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
+    BatchRecord { trace_id: "t".to_owned(), destination_id: None, fields }
+}
+
+fn insert(records: Vec<BatchRecord>) -> Batch {
+    Batch { object: "people".into(), operation: Operation::Insert, records }
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn fields() -> Vec<Field> {
+    vec![Field::new("name", FieldType::Text), Field::new("born", FieldType::Date)]
+}
+
+async fn write(more: &serde_json::Value, records: Vec<BatchRecord>) -> (Vec<Outcome>, Vec<u8>) {
+    let dir = tempfile::tempdir().unwrap();
+    let destination = destination(dir.path(), more);
+    destination.begin(&"people".into(), &fields()).await.unwrap();
+    let outcomes = destination.load(&insert(records)).await.unwrap();
+    destination.finish(&"people".into()).await.unwrap();
+    (outcomes, fs::read(dir.path().join("people.csv")).unwrap())
+}
+
+#[tokio::test]
+async fn writes_the_fields_in_their_order_and_quotes_where_needed() {
+    let born = Value::Date(NaiveDate::from_ymd_opt(1815, 12, 10).unwrap());
+    let records = vec![record(&[("name", text("Ada \"A\",\nL")), ("born", born)]), record(&[("name", text("Zoë"))])];
+    let (outcomes, bytes) = write(&json!({}), records).await;
+    assert_eq!(String::from_utf8(bytes).unwrap(), "name,born\n\"Ada \"\"A\"\",\nL\",1815-12-10\nZoë,\n");
+    assert_eq!(outcomes, [Outcome::Created { id: "1".to_owned() }, Outcome::Created { id: "2".to_owned() }]);
+}
+
+#[tokio::test]
+async fn writes_for_excel_and_for_windows() {
+    let ada = || vec![record(&[("name", text("Zoë"))])];
+    let (_, excel) = write(&json!({ "encoding": "utf-8-bom", "separator": ";", "line_end": "crlf" }), ada()).await;
+    assert_eq!(excel, "\u{feff}name;born\r\nZoë;\r\n".as_bytes());
+    let (_, windows) = write(&json!({ "encoding": "windows-1252" }), ada()).await;
+    assert_eq!(windows, b"name,born\nZo\xEB,\n");
+    let (_, wide) = write(&json!({ "encoding": "utf-16le" }), ada()).await;
+    assert_eq!(wide[..6], *b"\xFF\xFEn\0a\0");
+}
+
+#[tokio::test]
+async fn a_record_the_encoding_cannot_hold_is_rejected_alone() {
+    let records = vec![record(&[("name", text("Łódź"))]), record(&[("name", text("Köln"))])];
+    let (outcomes, bytes) = write(&json!({ "encoding": "windows-1252" }), records).await;
+    let Outcome::Rejected(rejection) = &outcomes[0] else { panic!("{outcomes:?}") };
+    assert_eq!((rejection.code.as_str(), rejection.field.as_deref()), ("not_encodable", Some("name")));
+    assert_eq!(outcomes[1], Outcome::Created { id: "1".to_owned() });
+    assert_eq!(bytes, b"name,born\nK\xF6ln,\n");
+}
+
+#[tokio::test]
+async fn the_file_is_untouched_until_the_run_is_complete() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("people.csv");
+    fs::write(&path, "old").unwrap();
+    let first = destination(dir.path(), &json!({}));
+    first.begin(&"people".into(), &fields()).await.unwrap();
+    first.load(&insert(vec![record(&[("name", text("a"))])])).await.unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    drop(first);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    let second = destination(dir.path(), &json!({}));
+    second.begin(&"people".into(), &fields()).await.unwrap();
+    second.finish(&"people".into()).await.unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "name,born\n");
+}
+
+#[tokio::test]
+async fn beginning_again_starts_the_file_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let destination = destination(dir.path(), &json!({}));
+    for name in ["half", "whole"] {
+        destination.begin(&"people".into(), &fields()).await.unwrap();
+        let outcomes = destination.load(&insert(vec![record(&[("name", text(name))])])).await.unwrap();
+        assert_eq!(outcomes, [Outcome::Created { id: "1".to_owned() }]);
+    }
+    destination.finish(&"people".into()).await.unwrap();
+    assert_eq!(fs::read_to_string(dir.path().join("people.csv")).unwrap(), "name,born\nwhole,\n");
+}
