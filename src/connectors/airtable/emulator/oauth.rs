@@ -1,0 +1,170 @@
+//! Airtable's OAuth: the token endpoint, and which bearer tokens are good.
+
+use std::collections::{HashMap, HashSet};
+
+use axum::http::StatusCode;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value as Json, json};
+
+use super::{
+    errors::{Answer, ApiError},
+    ids::id_of,
+};
+
+/// How long an access token is good, in seconds. Source: airtable.com/developers/web/api/oauth-reference.
+const ACCESS_SECS: i64 = 60 * 60;
+
+/// How long a refresh token is good, in seconds: 60 days. Same source.
+const REFRESH_SECS: i64 = 60 * 24 * 60 * 60;
+
+/// The scopes of every token made here.
+const SCOPES: [&str; 5] =
+    ["data.records:read", "data.records:write", "data.recordComments:read", "schema.bases:read", "schema.bases:write"];
+
+/// How the access tokens made here begin; one that is not known is refused.
+const ACCESS_PREFIX: &str = "oaaFerry";
+
+/// The tokens that were given out and the codes that were used.
+#[derive(Debug, Default)]
+pub(super) struct Grants {
+    /// Access tokens that are good, and until when.
+    access: HashMap<String, DateTime<Utc>>,
+    /// Refresh tokens that are good, until when, and the access token that goes with each.
+    refresh: HashMap<String, (DateTime<Utc>, String)>,
+    /// Codes and refresh tokens that cannot be used again.
+    used: HashSet<String>,
+    count: u64,
+}
+
+/// Who a good token belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bearer {
+    /// A personal access token.
+    Personal,
+    /// A token of an OAuth integration.
+    Integration,
+    /// A token that lacks the scopes.
+    Unscoped,
+}
+
+impl Grants {
+    /// Judges the `Authorization` header.
+    pub(super) fn bearer(&self, authorization: Option<&str>, now: DateTime<Utc>) -> Result<Bearer, ApiError> {
+        let token = authorization.and_then(|header| header.strip_prefix("Bearer ")).map_or("", str::trim);
+        let is_refused = ["invalid", "expired", "key"].iter().any(|prefix| token.starts_with(prefix));
+        if token.is_empty() || is_refused {
+            return Err(ApiError::unauthenticated());
+        }
+        if token.starts_with(ACCESS_PREFIX) {
+            let is_good = self.access.get(token).is_some_and(|until| now < *until);
+            return if is_good { Ok(Bearer::Integration) } else { Err(ApiError::unauthenticated()) };
+        }
+        Ok(if token.starts_with("noscope") { Bearer::Unscoped } else { Bearer::Personal })
+    }
+
+    /// Answers `POST /oauth2/v1/token`.
+    pub(super) fn token(
+        &mut self,
+        authorization: Option<&str>,
+        form: &[(String, String)],
+        now: DateTime<Utc>,
+    ) -> Answer {
+        let value = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        check_client(authorization, value("client_id"))?;
+        match value("grant_type") {
+            Some("authorization_code") => {
+                let (Some(code), Some(verifier), Some(_)) =
+                    (value("code"), value("code_verifier"), value("redirect_uri"))
+                else {
+                    return Err(bad("invalid_request", "code, code_verifier and redirect_uri are required"));
+                };
+                // RFC 7636, section 4.1: 43 to 128 characters.
+                if !(43..=128).contains(&verifier.len()) {
+                    return Err(bad("invalid_grant", "The code verifier is not valid"));
+                }
+                self.spend(code)?;
+                Ok(self.grant(now))
+            }
+            Some("refresh_token") => {
+                let Some(token) = value("refresh_token") else {
+                    return Err(bad("invalid_request", "refresh_token is required"));
+                };
+                self.refresh(token, now)?;
+                Ok(self.grant(now))
+            }
+            _ => Err(bad("unsupported_grant_type", "grant_type must be authorization_code or refresh_token")),
+        }
+    }
+
+    /// Uses a refresh token up; the access token that came with it dies as well.
+    fn refresh(&mut self, token: &str, now: DateTime<Utc>) -> Result<(), ApiError> {
+        if let Some((until, access)) = self.refresh.remove(token) {
+            self.access.remove(&access);
+            if now >= until {
+                return Err(dead_grant());
+            }
+        }
+        self.spend(token)
+    }
+
+    /// Takes a code or refresh token that may be used once.
+    fn spend(&mut self, token: &str) -> Result<(), ApiError> {
+        let is_refused = ["invalid", "expired"].iter().any(|prefix| token.starts_with(prefix));
+        if token.is_empty() || is_refused || !self.used.insert(token.to_owned()) {
+            return Err(dead_grant());
+        }
+        Ok(())
+    }
+
+    fn grant(&mut self, now: DateTime<Utc>) -> Json {
+        self.count += 1;
+        let number = self.count.to_string();
+        let access = id_of(ACCESS_PREFIX, &["access", &number]);
+        let refresh = id_of("oarFerry", &["refresh", &number]);
+        self.access.insert(access.clone(), now + TimeDelta::seconds(ACCESS_SECS));
+        self.refresh.insert(refresh.clone(), (now + TimeDelta::seconds(REFRESH_SECS), access.clone()));
+        json!({
+            "access_token": access,
+            "refresh_token": refresh,
+            "token_type": "Bearer",
+            "scope": SCOPES.join(" "),
+            "expires_in": ACCESS_SECS,
+            "refresh_expires_in": REFRESH_SECS,
+        })
+    }
+}
+
+/// Answers `GET /v0/meta/whoami`: scopes come back for OAuth tokens only.
+pub(super) fn whoami(bearer: Bearer) -> Json {
+    match bearer {
+        Bearer::Integration => json!({ "id": "usrFerryEmulator1", "scopes": SCOPES }),
+        Bearer::Personal | Bearer::Unscoped => json!({ "id": "usrFerryEmulator1" }),
+    }
+}
+
+/// A client with a secret names itself by HTTP Basic, one without by `client_id` in the body; never both.
+fn check_client(authorization: Option<&str>, client_id: Option<&str>) -> Result<(), ApiError> {
+    let basic = authorization.and_then(|header| header.strip_prefix("Basic "));
+    match (basic, client_id) {
+        (Some(_), Some(_)) => Err(bad("invalid_request", "client_id must not be in the body beside HTTP Basic")),
+        (None, None) => {
+            Err(ApiError::oauth(StatusCode::UNAUTHORIZED, "invalid_client", "The client is not authenticated"))
+        }
+        (None, Some(_)) => Ok(()),
+        (Some(basic), None) => {
+            let decoded = STANDARD.decode(basic.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            let is_pair = decoded.is_some_and(|pair| pair.contains(':') && !pair.starts_with("invalid"));
+            let refused = || ApiError::oauth(StatusCode::UNAUTHORIZED, "invalid_client", "The client is not known");
+            if is_pair { Ok(()) } else { Err(refused()) }
+        }
+    }
+}
+
+fn bad(error: &str, description: &str) -> ApiError {
+    ApiError::oauth(StatusCode::BAD_REQUEST, error, description)
+}
+
+fn dead_grant() -> ApiError {
+    bad("invalid_grant", "The provided grant is invalid, expired or was used before")
+}
