@@ -8,5 +8,8 @@ use crate::connector::{Entry, Registry};
 
 /// Returns all connectors of this binary.
 pub fn registry() -> Registry {
-    Registry::new([Entry::of::<airtable::Airtable>(), Entry::of::<csv::Csv>()])
+    Registry::new([
+        Entry::of::<airtable::Airtable>().with_emulator(4013, airtable::emulator::emulator),
+        Entry::of::<csv::Csv>(),
+    ])
 }
