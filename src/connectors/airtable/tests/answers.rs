@@ -1,0 +1,118 @@
+//! Error bodies in all their shapes, and what they mean to the stack.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use reqwest::{
+    StatusCode,
+    header::{HeaderMap, HeaderValue},
+};
+use serde_json::json;
+
+use crate::{
+    connector::{ConnectorError, ErrorKind},
+    http::{Answer, Verdict},
+};
+
+use super::super::errors::{ApiError, judge};
+
+fn answer(status: u16, body: impl Into<Vec<u8>>) -> Answer {
+    let status = StatusCode::from_u16(status).unwrap();
+    Answer { status, headers: HeaderMap::new(), body: body.into(), attempts: 1 }
+}
+
+#[test]
+fn all_four_shapes_of_errors_are_read() {
+    let cases = [
+        (json!({"error": "NOT_FOUND"}).to_string(), "NOT_FOUND", None),
+        (json!({"error": {"type": "NOT_FOUND"}}).to_string(), "NOT_FOUND", None),
+        (json!({"error": {"type": "X_Y", "message": "m"}}).to_string(), "X_Y", Some("m")),
+        (
+            json!({"errors": [{"error": "RATE_LIMIT_REACHED", "message": "m"}]}).to_string(),
+            "RATE_LIMIT_REACHED",
+            Some("m"),
+        ),
+        ("<html>502 Bad Gateway</html>".to_owned(), "HTTP_404", None),
+        (json!({"error": "no word but a sentence"}).to_string(), "HTTP_404", Some("no word but a sentence")),
+        (json!([]).to_string(), "HTTP_404", None),
+    ];
+    for (body, code, message) in cases {
+        let error = ApiError::of(&answer(404, body));
+        assert_eq!((error.code.as_str(), error.message.as_deref()), (code, message));
+    }
+}
+
+#[test]
+fn each_status_means_what_the_vendor_says() {
+    let wait = Duration::from_secs(30);
+    let cases = [
+        (200, "{}", Verdict::Deliver),
+        (200, "{\"records\": [", Verdict::Retry { wait: None }),
+        (200, "<html></html>", Verdict::Retry { wait: None }),
+        (401, "{}", Verdict::Reauthorize),
+        (403, "{}", Verdict::Deliver),
+        (404, "{}", Verdict::Deliver),
+        (413, "{}", Verdict::Deliver),
+        (422, "{}", Verdict::Deliver),
+        (429, "{}", Verdict::RateLimited { wait }),
+        (429, "<html></html>", Verdict::RateLimited { wait }),
+        (429, r#"{"errors":[{"error":"RATE_LIMIT_REACHED","message":"x"}]}"#, Verdict::RateLimited { wait }),
+        (429, r#"{"error":{"type":"PUBLIC_API_BILLING_LIMIT_EXCEEDED"}}"#, Verdict::QuotaSpent),
+        (429, r#"{"errors":[{"message":"API billing plan limit exceeded for x"}]}"#, Verdict::QuotaSpent),
+        (500, "{}", Verdict::Retry { wait: None }),
+        (502, "<html></html>", Verdict::Retry { wait: None }),
+        (503, r#"{"error":{"type":"RETRIABLE_ERROR"}}"#, Verdict::Retry { wait: None }),
+    ];
+    for (status, body, verdict) in cases {
+        assert_eq!(judge(&answer(status, body)), verdict, "{status} {body}");
+    }
+}
+
+#[test]
+fn half_a_minute_is_the_least_wait_after_a_429() {
+    for (header, seconds) in [("5", 30), ("45", 45), ("soon", 30)] {
+        let mut limited = answer(429, "{}");
+        limited.headers.insert("retry-after", HeaderValue::from_static(header));
+        assert_eq!(judge(&limited), Verdict::RateLimited { wait: Duration::from_secs(seconds) });
+    }
+}
+
+#[test]
+fn refusals_fall_into_the_engines_classes() {
+    let cases = [
+        (403, "INVALID_PERMISSIONS", ErrorKind::Unauthorized),
+        (403, "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND", ErrorKind::Unauthorized),
+        (404, "NOT_FOUND", ErrorKind::NotFound),
+        (404, "TABLE_NOT_FOUND", ErrorKind::NotFound),
+        (413, "HTTP_413", ErrorKind::Refused),
+        (422, "UNKNOWN_FIELD_NAME", ErrorKind::NotFound),
+        (422, "INVALID_VALUE_FOR_COLUMN", ErrorKind::Refused),
+        (422, "INVALID_REQUEST_UNKNOWN", ErrorKind::Refused),
+        (422, "ROW_DOES_NOT_EXIST", ErrorKind::Refused),
+        (422, "LIST_RECORDS_ITERATOR_NOT_AVAILABLE", ErrorKind::CursorExpired),
+        (422, "INVALID_OFFSET_VALUE", ErrorKind::CursorExpired),
+        (422, "INVALID_FILTER_BY_FORMULA", ErrorKind::Unexpected),
+    ];
+    for (status, code, kind) in cases {
+        let error: ConnectorError = ApiError { status, code: code.to_owned(), message: None }.into();
+        assert_eq!((error.kind, error.code.as_str()), (kind, code));
+    }
+}
+
+#[test]
+fn a_message_of_airtable_stays_out_of_ours() {
+    let body =
+        r#"{"error":{"type":"INVALID_VALUE_FOR_COLUMN","message":"Field \"Email\" cannot accept ada@example.test"}}"#;
+    let error: ConnectorError = ApiError::of(&answer(422, body)).into();
+    assert!(!error.message.contains("ada@"));
+    assert!(error.detail.unwrap().contains("ada@"));
+}
+
+proptest! {
+    #[test]
+    fn no_body_makes_the_judge_panic(status in 200_u16..600, body in proptest::collection::vec(any::<u8>(), 0..64)) {
+        let answer = answer(status, body);
+        judge(&answer);
+        prop_assert!(!ApiError::of(&answer).code.is_empty());
+    }
+}
