@@ -1,0 +1,10 @@
+//! `uppercase`: writes a text in capital letters.
+
+use super::{Cleaner, Options};
+use crate::transform::error::TransformError;
+
+/// `"de"` → `"DE"`.
+#[expect(clippy::unnecessary_wraps, reason = "every cleaner is compiled through the same signature")]
+pub(super) fn compile(_options: &Options) -> Result<Cleaner, TransformError> {
+    Ok(Cleaner::text(|text| text.str().to_uppercase()))
+}

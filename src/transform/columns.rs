@@ -1,0 +1,86 @@
+//! Which columns a frame of a schema has, and their types.
+
+use polars::prelude as pl;
+
+use crate::model::{DELETED, Field, FieldName, FieldType, ID, LINK_PREFIX, Schema, UPDATED_AT};
+
+use super::error::TransformError;
+
+/// Returns the type of a column of a frame: a field of the schema, or one that Ferry puts into every frame.
+pub(super) fn type_of(schema: &Schema, column: &str) -> Option<FieldType> {
+    match column {
+        ID => Some(FieldType::Text),
+        UPDATED_AT => Some(FieldType::Datetime),
+        DELETED => Some(FieldType::Boolean),
+        link if link.starts_with(LINK_PREFIX) => Some(FieldType::Link),
+        field => schema.field(field).map(|field| field.field_type),
+    }
+}
+
+/// Returns the type of a column, or says that there is none and which name is nearest.
+pub(super) fn require(schema: &Schema, column: &str) -> Result<FieldType, TransformError> {
+    type_of(schema, column).ok_or_else(|| unknown_field(schema, column))
+}
+
+/// Says that a frame of the schema has no such column.
+pub(super) fn unknown_field(schema: &Schema, column: &str) -> TransformError {
+    let known = schema.fields.iter().map(|field| field.name.as_str()).chain([ID, UPDATED_AT, DELETED]);
+    TransformError::new("transform.unknown_field", format!("`{}` has no field `{column}`", schema.object))
+        .nearest(column, known)
+}
+
+/// Returns the polars schema of these columns; those that the schema does not have are left out.
+pub(super) fn polars_schema<'a>(schema: &Schema, columns: impl IntoIterator<Item = &'a str>) -> pl::Schema {
+    columns
+        .into_iter()
+        .filter_map(|name| type_of(schema, name).map(|field_type| (name.into(), field_type.dtype())))
+        .collect()
+}
+
+/// Returns the polars schema of all columns that a frame of the schema has, linked ids excepted.
+pub(super) fn full_polars_schema(schema: &Schema) -> pl::Schema {
+    let fields = schema.fields.iter().map(|field| field.name.as_str());
+    polars_schema(schema, [ID, UPDATED_AT, DELETED].into_iter().chain(fields))
+}
+
+/// Sets the type of a field, adding the field where the schema has none of that name.
+pub(super) fn set(schema: &mut Schema, name: &str, field_type: FieldType) {
+    let fresh = Field::new(name, field_type);
+    match schema.fields.iter_mut().find(|field| field.name.as_str() == name) {
+        Some(field) if field.field_type == field_type => {}
+        Some(field) => *field = fresh,
+        None => schema.fields.push(fresh),
+    }
+}
+
+/// Returns the type of field that can hold a column of this dtype, if one can.
+pub(super) fn field_type_of(dtype: &pl::DataType) -> Option<FieldType> {
+    use pl::DataType as D;
+    match dtype {
+        D::String | D::Null => Some(FieldType::Text),
+        D::Boolean => Some(FieldType::Boolean),
+        D::Date => Some(FieldType::Date),
+        D::Datetime(..) => Some(FieldType::Datetime),
+        D::List(_) => Some(FieldType::MultiChoice),
+        number if number.is_integer() => Some(FieldType::Integer),
+        number if number.is_float() => Some(FieldType::Number),
+        _ => None,
+    }
+}
+
+/// Casts a column of any dtype that a field can hold to the one dtype that its type of field has.
+pub(super) fn normalise(column: pl::Expr, dtype: &pl::DataType, field_type: FieldType) -> pl::Expr {
+    match dtype {
+        pl::DataType::Datetime(_, None) => column
+            .dt()
+            .replace_time_zone(Some(pl::TimeZone::UTC), pl::lit("raise"), pl::NonExistent::Raise)
+            .cast(field_type.dtype()),
+        _ if *dtype == field_type.dtype() => column,
+        _ => column.cast(field_type.dtype()),
+    }
+}
+
+/// Returns a field's name as the vocabulary has it.
+pub(super) fn field_name(name: &str) -> FieldName {
+    FieldName::new(name)
+}

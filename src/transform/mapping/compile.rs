@@ -1,0 +1,315 @@
+//! One mapping, compiled stage by stage.
+
+use polars::prelude::{Expr, lit, when};
+
+use crate::model::{FieldType, LINK_PREFIX, Schema, StreamName};
+
+use super::{MappedField, is_ours, options, picklist};
+use crate::transform::{
+    cleaners::{self, Cleaner, Values},
+    columns,
+    constant::{constant, constant_as, constant_text},
+    convert::{Formats, convert, no_empty_list, to_text},
+    draft::{Cell, Draft, Failure},
+    error::TransformError,
+    spec::FullMapping,
+    sql,
+};
+
+/// What a destination says about a field.
+#[derive(Debug, Clone, Copy)]
+struct Target<'a> {
+    /// The field's name.
+    name: &'a str,
+    /// The destination's own description; none where it takes any field and does not describe this one.
+    field: Option<&'a crate::model::Field>,
+}
+
+/// Adds one mapping to the draft, or finds all that is wrong with it.
+pub(super) fn field(
+    draft: &mut Draft,
+    name: &str,
+    spec: &FullMapping,
+    source: &Schema,
+    destination: &Schema,
+) -> Result<(MappedField, Cell), Vec<TransformError>> {
+    let mut mistakes = check_alone(name, spec, destination);
+    let origin = origin(draft, name, spec, source);
+    let (Ok(origin), true) = (&origin, mistakes.is_empty()) else {
+        mistakes.extend(origin.err().filter(|error| !mistakes.contains(error)));
+        return Err(mistakes);
+    };
+    let target = Target { name, field: destination.field(name) };
+    let cell = finish(draft, target, spec, source, origin.clone()).map_err(|error| vec![error])?;
+    let mapped = MappedField {
+        name: columns::field_name(name),
+        field_type: target.field.filter(|_| spec.link.is_some()).map_or(cell.field_type, |field| field.field_type),
+        link: spec.link.as_deref().map(StreamName::new),
+        when: spec.when,
+        null: spec.null,
+    };
+    Ok((mapped, cell))
+}
+
+/// Finds what can be found without knowing the source.
+pub(super) fn check_alone(name: &str, spec: &FullMapping, destination: &Schema) -> Vec<TransformError> {
+    let mut mistakes = Vec::new();
+    mistakes.extend(check_origin(spec).err());
+    mistakes.extend(check_target(name, spec, destination).err());
+    if let Some(Err(error)) = spec.expr.as_deref().map(sql::names) {
+        mistakes.push(error.under(["expr"]));
+    }
+    for (index, cleaner) in spec.apply.iter().enumerate() {
+        mistakes.extend(cleaners::compile(cleaner).err().map(|error| error.under(["apply", &index.to_string()])));
+    }
+    mistakes.extend(formats(spec).err());
+    if spec.otherwise.is_some() && spec.values.is_none() {
+        let message = "`otherwise` says what to do with a value that `values` does not list, and there are no `values`";
+        mistakes.push(TransformError::new("transform.mapping", message).under(["otherwise"]));
+    }
+    if mistakes.is_empty() {
+        mistakes.extend(check_constants(name, spec, destination));
+    }
+    mistakes
+}
+
+fn check_origin(spec: &FullMapping) -> Result<(), TransformError> {
+    let given =
+        [spec.from.is_some() && spec.link.is_none(), spec.expr.is_some(), spec.value.is_some(), spec.link.is_some()];
+    let count = given.iter().filter(|is_given| **is_given).count();
+    if spec.link.is_some() && spec.from.is_none() && count == 1 {
+        let error = TransformError::new(
+            "transform.mapping",
+            "`link` needs `from`, the field with the linked records' source ids",
+        );
+        return Err(error.hint("e.g. `{ link: companies, from: _links.companies }`"));
+    }
+    let message = match count {
+        1 => return Ok(()),
+        0 => "says nowhere where the value comes from",
+        _ => "says more than once where the value comes from",
+    };
+    Err(TransformError::new("transform.mapping", message)
+        .hint("give one of `from`, `expr`, `value`, or `link` with `from`"))
+}
+
+fn check_target(name: &str, spec: &FullMapping, destination: &Schema) -> Result<(), TransformError> {
+    if is_ours(name) {
+        let message = format!("`{name}` is a name of Ferry's own and no field of a destination");
+        return Err(TransformError::new("transform.mapping", message));
+    }
+    match destination.field(name) {
+        Some(field) if field.is_read_only => {
+            let message = format!("`{}` computes `{name}` itself and refuses to have it written", destination.object);
+            Err(TransformError::new("transform.read_only", message).hint("remove the mapping"))
+        }
+        Some(field)
+            if spec.link.is_none()
+                && field.field_type == FieldType::Link
+                && spec.from.as_deref().is_some_and(|from| from.starts_with(LINK_PREFIX)) =>
+        {
+            let message = format!("`{name}` links records of the destination, but `from` gives ids of the source");
+            Err(TransformError::new("transform.mapping", message)
+                .hint("add `link` with the stream that writes the linked records"))
+        }
+        Some(_) => Ok(()),
+        None if destination.is_open => Ok(()),
+        None => {
+            let known = destination.fields.iter().map(|field| field.name.as_str());
+            let message = format!("`{}` has no field `{name}`", destination.object);
+            Err(TransformError::new("transform.unknown_field", message).nearest(name, known))
+        }
+    }
+}
+
+fn formats(spec: &FullMapping) -> Result<Formats, TransformError> {
+    Formats::parse(spec.format.as_deref()).map_err(|error| error.under(["format"]))
+}
+
+/// Checks that every constant can be written to the field.
+fn check_constants(name: &str, spec: &FullMapping, destination: &Schema) -> Vec<TransformError> {
+    let target = Target { name, field: destination.field(name) };
+    let mut mistakes = Vec::new();
+    let mut check = |value: &serde_json::Value, path: &[&str]| {
+        let result = check_constant(value, target, spec);
+        mistakes.extend(result.err().map(|error| error.under(path)));
+    };
+    if let Some(value) = spec.value.as_ref().filter(|_| spec.apply.is_empty() && spec.values.is_none()) {
+        check(value, &["value"]);
+    }
+    if let Some(value) = &spec.default {
+        check(value, &["default"]);
+    }
+    for (from, to) in spec.values.iter().flatten().filter(|(_, to)| !to.is_null()) {
+        check(to, &["values", from]);
+    }
+    if let Some(crate::transform::spec::Otherwise::Value { value }) = &spec.otherwise {
+        check(value, &["otherwise", "value"]);
+    }
+    mistakes
+}
+
+fn check_constant(value: &serde_json::Value, target: Target<'_>, spec: &FullMapping) -> Result<(), TransformError> {
+    let text = constant_text(value)?;
+    let wanted = spec.field_type.into_iter().chain(target.field.map(|field| field.field_type));
+    for field_type in wanted {
+        if constant_as(value, field_type)?.is_none() {
+            let message = format!("`{text}` is no {}, which `{}` needs", field_type.as_str(), target.name);
+            return Err(TransformError::new("transform.constant", message));
+        }
+    }
+    match target.field {
+        Some(field) => options::check_constant(&text, field),
+        None => Ok(()),
+    }
+}
+
+fn origin(draft: &mut Draft, name: &str, spec: &FullMapping, source: &Schema) -> Result<Cell, TransformError> {
+    if let Some(from) = &spec.from {
+        let field_type = columns::require(source, from);
+        return Ok(Draft::start(from, field_type.map_err(|error| error.under(["from"]))?));
+    }
+    if let Some(text) = &spec.expr {
+        let compiled = sql::compile(text, source).map_err(|error| error.under(["expr"]))?;
+        let cell = draft.begin(compiled.expr, compiled.field_type);
+        if let Some(failed) = compiled.failed {
+            draft.check(
+                name,
+                None,
+                failed,
+                Failure::new(
+                    "cast_failed",
+                    "has no value, as a value of its `expr` does not fit the type it is cast to",
+                ),
+            );
+        }
+        return Ok(cell);
+    }
+    match &spec.value {
+        Some(value) => {
+            let (expr, field_type) = constant(value).map_err(|error| error.under(["value"]))?;
+            Ok(draft.begin(expr, field_type))
+        }
+        None => check_origin(spec).and_then(|()| Err(TransformError::new("transform.mapping", "has no origin"))),
+    }
+}
+
+fn finish(
+    draft: &mut Draft,
+    target: Target<'_>,
+    spec: &FullMapping,
+    source: &Schema,
+    origin: Cell,
+) -> Result<Cell, TransformError> {
+    let mut cell = origin;
+    for (index, written) in spec.apply.iter().enumerate() {
+        let cleaned = cleaners::compile(written).and_then(|cleaner| apply(draft, target.name, &cleaner, source, &cell));
+        cell = cleaned.map_err(|error| error.under(["apply", &index.to_string()]))?;
+    }
+    cell = no_blank(draft, &cell);
+    if let Some(values) = &spec.values {
+        cell = picklist::translate(draft, target.name, &cell, values, spec.otherwise.as_ref(), is_list(target, spec))?;
+    }
+    if let Some(value) = &spec.default {
+        cell = default(draft, &cell, value).map_err(|error| error.under(["default"]))?;
+    }
+    cell = to_wanted_types(draft, target, spec, &cell)?;
+    if let Some(field) = target.field.filter(|_| spec.link.is_none()) {
+        cell = options::check(draft, &cell, field);
+    }
+    if spec.required {
+        draft.check(target.name, None, cell.expr().is_null(), Failure::new("required", "is required and has no value"));
+    }
+    Ok(cell)
+}
+
+/// Applies one cleaner to a column.
+pub(in crate::transform) fn apply(
+    draft: &mut Draft,
+    field: &str,
+    cleaner: &Cleaner,
+    source: &Schema,
+    before: &Cell,
+) -> Result<Cell, TransformError> {
+    if let Some(other) = &cleaner.reads {
+        columns::require(source, other)?;
+    }
+    let result = cleaner.clean(Values { expr: before.expr(), field_type: before.field_type });
+    let after = draft.put(before, result.expr, result.field_type);
+    if let Some(failure) = &cleaner.failure {
+        draft.check_kept(field, before, &after, failure.clone());
+    }
+    Ok(after)
+}
+
+/// Takes a text of blanks, and a list without items, for no value.
+fn no_blank(draft: &mut Draft, cell: &Cell) -> Cell {
+    let expr = match cell.field_type {
+        FieldType::Text | FieldType::Choice => without_blank(cell.expr()),
+        FieldType::MultiChoice | FieldType::Link => no_empty_list(cell.expr()),
+        FieldType::Integer | FieldType::Number | FieldType::Boolean | FieldType::Date | FieldType::Datetime => {
+            return cell.clone();
+        }
+    };
+    draft.put(cell, expr, cell.field_type)
+}
+
+fn without_blank(text: Expr) -> Expr {
+    let is_blank = text.clone().str().strip_chars(lit(polars::prelude::NULL)).eq(lit(""));
+    when(is_blank).then(lit(polars::prelude::NULL)).otherwise(text)
+}
+
+fn default(draft: &mut Draft, cell: &Cell, value: &serde_json::Value) -> Result<Cell, TransformError> {
+    if let Some(fill) = constant_as(value, cell.field_type)? {
+        return Ok(draft.put(cell, cell.expr().fill_null(fill), cell.field_type));
+    }
+    let text = to_text(cell.expr(), cell.field_type);
+    Ok(draft.put(cell, text.fill_null(lit(constant_text(value)?)), FieldType::Text))
+}
+
+/// Tells whether the field will hold several values.
+fn is_list(target: Target<'_>, spec: &FullMapping) -> bool {
+    let field_type = target.field.map(|field| field.field_type).or(spec.field_type);
+    matches!(field_type, Some(FieldType::MultiChoice | FieldType::Link))
+}
+
+/// Turns the value into the type that the mapping names, then into the one that the destination has.
+fn to_wanted_types(
+    draft: &mut Draft,
+    target: Target<'_>,
+    spec: &FullMapping,
+    cell: &Cell,
+) -> Result<Cell, TransformError> {
+    let formats = formats(spec)?;
+    let described = (!formats.is_iso() && spec.field_type.is_none()).then(|| formats.field_type());
+    let linked = spec.link.as_ref().map(|_| FieldType::Link);
+    let own = target.field.map(|field| field.field_type).filter(|_| linked.is_none());
+    let mut current = cell.clone();
+    for wanted in [described, spec.field_type, linked, own].into_iter().flatten() {
+        current = to_type(draft, target.name, &current, wanted, &formats)?;
+    }
+    Ok(current)
+}
+
+/// Turns a column into another type, refusing the records whose value does not fit.
+pub(in crate::transform) fn to_type(
+    draft: &mut Draft,
+    field: &str,
+    cell: &Cell,
+    wanted: FieldType,
+    formats: &Formats,
+) -> Result<Cell, TransformError> {
+    let Some(converted) = convert(cell.expr(), cell.field_type, wanted, formats) else {
+        let (from, to) = (cell.field_type.as_str(), wanted.as_str());
+        let error = TransformError::new(
+            "transform.type",
+            format!("`{field}` is {to}, and a value of type {from} cannot become one"),
+        );
+        return Err(error.hint("compute it with `expr`"));
+    };
+    let after = draft.put(cell, converted.expr, wanted);
+    if let Some(failure) = converted.failure {
+        draft.check_kept(field, cell, &after, failure);
+    }
+    Ok(after)
+}

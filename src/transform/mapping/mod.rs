@@ -1,0 +1,135 @@
+//! Mappings: what a destination's fields are given, compiled to one polars query per page. Start at [`Mapper`].
+//!
+//! A value goes this way: its origin (`from`, `expr`, `value`, `link`) → cleaners → `values` and `otherwise` → `default` →
+//! type → `required`. A text that is empty after the cleaners is no value. Whatever is lost on the way is lost for a reason,
+//! and its record is refused with it; the first field to fail names the reason.
+
+mod compile;
+mod options;
+mod picklist;
+
+use polars::prelude::{DataFrame, Expr, col};
+
+use crate::model::{DELETED, FieldName, FieldType, ID, Schema, StreamName, UPDATED_AT, is_reserved};
+
+use super::{
+    draft::{Cell, Draft},
+    error::TransformError,
+    reject::Rejected,
+    spec::{MappingSpec, MappingSpecs, NullPolicy, When},
+};
+
+pub(super) use compile::{apply, to_type};
+
+/// One field of a destination as a mapping fills it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MappedField {
+    /// The destination's name of the field.
+    pub name: FieldName,
+    /// The type of its values. The column of a linked field holds lists of source ids whatever this says.
+    pub field_type: FieldType,
+    /// The stream whose records are linked.
+    pub link: Option<StreamName>,
+    /// Who wins over what the destination already holds.
+    pub when: When,
+    /// What becomes of the destination's value when the source has none.
+    pub null: NullPolicy,
+}
+
+/// What a page became for one destination.
+#[derive(Debug)]
+pub struct Mapped {
+    /// `_id`, `_updated_at` and `_deleted` as they came, then the destination's fields.
+    pub frame: DataFrame,
+    /// The records that are not in the frame.
+    pub rejects: Vec<Rejected>,
+}
+
+/// The compiled mappings of one destination.
+#[derive(Debug)]
+pub struct Mapper {
+    fields: Vec<MappedField>,
+    draft: Draft,
+    output: Vec<Expr>,
+}
+
+impl Mapper {
+    /// Compiles mappings from the fields of a source, as they are after its transforms, to those of a destination.
+    ///
+    /// # Errors
+    /// Fails with the first mistake that [`check_mappings`] finds.
+    pub fn compile(specs: &MappingSpecs, source: &Schema, destination: &Schema) -> Result<Self, TransformError> {
+        let (mapper, mut mistakes) = Self::compile_all(specs, source, destination);
+        if mistakes.is_empty() { Ok(mapper) } else { Err(mistakes.swap_remove(0)) }
+    }
+
+    /// Returns the fields that are filled, in the order of the mappings.
+    pub fn fields(&self) -> &[MappedField] {
+        &self.fields
+    }
+
+    /// Maps one page. Every record of it is either in the frame that comes out or among the rejects.
+    ///
+    /// Of a record that the source has deleted, only the reserved columns are sure to hold something.
+    ///
+    /// # Errors
+    /// Fails when the frame does not have the columns of the source's schema.
+    pub fn map(&self, frame: &DataFrame) -> Result<Mapped, TransformError> {
+        let (frame, rejects) = self.draft.run(frame, &self.output)?;
+        Ok(Mapped { frame, rejects })
+    }
+
+    fn compile_all(specs: &MappingSpecs, source: &Schema, destination: &Schema) -> (Self, Vec<TransformError>) {
+        let mut draft = Draft::default();
+        let mut fields = Vec::new();
+        let mut cells: Vec<Cell> = Vec::new();
+        let mut mistakes = Vec::new();
+        for (name, spec) in specs {
+            match compile::field(&mut draft, name, &spec.to_full(), source, destination) {
+                Ok((field, cell)) => {
+                    fields.push(field);
+                    cells.push(cell);
+                }
+                Err(found) => mistakes.extend(found.into_iter().map(|error| error.under(["mappings", name.as_str()]))),
+            }
+        }
+        let reserved = [ID, UPDATED_AT, DELETED].into_iter().map(col);
+        let mapped = fields.iter().zip(&cells).map(|(field, cell)| cell.expr().alias(field.name.as_str()));
+        let output = reserved.chain(mapped).collect();
+        (Self { fields, draft, output }, mistakes)
+    }
+}
+
+/// Finds every mistake in mappings. Without the schema of a side, names of that side are not checked.
+pub fn check_mappings(
+    specs: &MappingSpecs,
+    source: Option<&Schema>,
+    destination: Option<&Schema>,
+) -> Vec<TransformError> {
+    let open = Schema { object: "the destination".into(), fields: Vec::new(), is_open: true };
+    let destination = destination.unwrap_or(&open);
+    if let Some(source) = source {
+        return Mapper::compile_all(specs, source, destination).1;
+    }
+    let mut mistakes = Vec::new();
+    for (name, spec) in specs {
+        let found = compile::check_alone(name, &spec.to_full(), destination);
+        mistakes.extend(found.into_iter().map(|error| error.under(["mappings", name.as_str()])));
+    }
+    mistakes
+}
+
+/// Says whether a destination's field may have this name.
+fn is_ours(name: &str) -> bool {
+    is_reserved(name)
+}
+
+impl MappingSpec {
+    /// Returns the mapping in full.
+    fn to_full(&self) -> super::spec::FullMapping {
+        match self {
+            Self::Field(field) => super::spec::FullMapping { from: Some(field.clone()), ..Default::default() },
+            Self::Full(full) => full.as_ref().clone(),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! `values` and `otherwise`: source value → destination value.
+
+use std::{collections::HashMap, sync::Arc};
+
+use indexmap::IndexMap;
+use polars::prelude::{Expr, NULL, NamedFrom, Series, lit, when};
+
+use crate::model::FieldType;
+use crate::transform::{
+    constant::constant_text,
+    convert::{split_list, to_text},
+    draft::{Cell, Draft, Failure},
+    error::TransformError,
+    items::map_items,
+    spec::Otherwise,
+};
+
+pub(super) use crate::transform::cleaners::map_texts;
+
+/// Translates a column; the items of a list each for itself.
+pub(super) fn translate(
+    draft: &mut Draft,
+    field: &str,
+    cell: &Cell,
+    values: &IndexMap<String, serde_json::Value>,
+    otherwise: Option<&Otherwise>,
+    wants_list: bool,
+) -> Result<Cell, TransformError> {
+    let mut table: HashMap<String, Option<String>> = HashMap::new();
+    for (from, to) in values {
+        let to =
+            if to.is_null() { None } else { Some(constant_text(to).map_err(|error| error.under(["values", from]))?) };
+        table.insert(from.clone(), to);
+    }
+    let rest = Rest::of(otherwise).map_err(|error| error.under(["otherwise"]))?;
+    let is_list = wants_list || matches!(cell.field_type, FieldType::MultiChoice | FieldType::Link);
+    if is_list {
+        return Ok(translate_items(draft, field, cell, table, rest));
+    }
+    Ok(translate_texts(draft, field, cell, &table, &rest))
+}
+
+/// What becomes of a value that is not listed.
+#[derive(Debug, Clone)]
+enum Rest {
+    Rejected,
+    Kept,
+    Dropped,
+    Replaced(String),
+}
+
+impl Rest {
+    fn of(otherwise: Option<&Otherwise>) -> Result<Self, TransformError> {
+        Ok(match otherwise {
+            None | Some(Otherwise::Reject) => Self::Rejected,
+            Some(Otherwise::Keep) => Self::Kept,
+            Some(Otherwise::Null) => Self::Dropped,
+            Some(Otherwise::Value { value }) => Self::Replaced(constant_text(value)?),
+        })
+    }
+}
+
+fn unlisted() -> Failure {
+    Failure::new("unmapped_value", "is not listed in `values`")
+}
+
+fn translate_texts(
+    draft: &mut Draft,
+    field: &str,
+    cell: &Cell,
+    table: &HashMap<String, Option<String>>,
+    rest: &Rest,
+) -> Cell {
+    let text = draft.put(cell, to_text(cell.expr(), cell.field_type), FieldType::Text);
+    let (from, to): (Vec<&str>, Vec<Option<&str>>) =
+        table.iter().map(|(from, to)| (from.as_str(), to.as_deref())).unzip();
+    let listed = Series::new("".into(), from);
+    let is_listed = text.expr().is_in(lit(listed.clone()).implode(true), false);
+    let unlisted_value = match rest {
+        Rest::Rejected | Rest::Dropped => lit(NULL),
+        Rest::Kept => text.expr(),
+        Rest::Replaced(value) => lit(value.as_str()),
+    };
+    let translated = text.expr().replace_strict(
+        lit(listed),
+        lit(Series::new("".into(), to)),
+        Some(lit(NULL)),
+        Some(FieldType::Text.dtype()),
+    );
+    let expr =
+        when(text.expr().is_null()).then(lit(NULL)).when(is_listed.clone()).then(translated).otherwise(unlisted_value);
+    let after = draft.put(&text, expr, FieldType::Text);
+    if matches!(rest, Rest::Rejected) {
+        draft.check(field, Some(&text), text.expr().is_not_null().and(is_listed.not()), unlisted());
+    }
+    after
+}
+
+fn translate_items(
+    draft: &mut Draft,
+    field: &str,
+    cell: &Cell,
+    table: HashMap<String, Option<String>>,
+    rest: Rest,
+) -> Cell {
+    let list: Expr = match cell.field_type {
+        FieldType::MultiChoice | FieldType::Link => cell.expr(),
+        other => split_list(to_text(cell.expr(), other)),
+    };
+    let list = draft.put(cell, list, FieldType::MultiChoice);
+    let table = Arc::new(table);
+    let rejects = matches!(rest, Rest::Rejected);
+    let known = Arc::clone(&table);
+    let expr = map_items(list.expr(), move |items| {
+        let translated = items.iter().filter_map(|item| match (table.get(*item), &rest) {
+            (Some(to), _) => to.clone(),
+            (None, Rest::Rejected | Rest::Dropped) => None,
+            (None, Rest::Kept) => Some((*item).to_owned()),
+            (None, Rest::Replaced(value)) => Some(value.clone()),
+        });
+        Some(translated.collect())
+    });
+    let after = draft.put(&list, expr, FieldType::MultiChoice);
+    if rejects {
+        let all_known = map_items(list.expr(), move |items| {
+            items
+                .iter()
+                .all(|item| known.contains_key(*item))
+                .then(|| items.iter().map(|item| (*item).to_owned()).collect())
+        });
+        let checked = draft.put(&list, all_known, FieldType::MultiChoice);
+        draft.check_kept(field, &list, &checked, unlisted());
+    }
+    after
+}

@@ -1,0 +1,253 @@
+//! SQL expressions of a pipeline, checked against a schema and made safe to run page by page.
+//!
+//! The language is polars' own (`polars::sql`). What is added here: names are checked with the nearest one offered, dates
+//! may be compared with text literals, a name with a dot needs no quotes, a cast that fails is told apart from no value
+//! instead of ending the run, and what looks at more than one record is refused, as pages come one by one.
+
+use polars::chunked_array::cast::CastOptions;
+use polars::prelude::{
+    AggExpr, BooleanFunction, DataFrame, DataType, Expr, FunctionExpr, IntoLazy, LiteralValue, NamedFrom, Operator,
+    PolarsResult, Scalar, Schema as PolarsSchema, Series, StringFunction, StructFunction, any_horizontal, lit,
+};
+
+use crate::model::{FieldType, Schema};
+
+use super::{
+    columns::{field_type_of, full_polars_schema, normalise, polars_schema, type_of, unknown_field},
+    convert::parse_moment_text,
+    error::{TransformError, first_line},
+};
+
+/// A SQL expression that is known to run on every frame of its schema.
+#[derive(Debug, Clone)]
+pub(super) struct Sql {
+    /// The expression; a cast that fails gives no value.
+    pub(super) expr: Expr,
+    /// The type of its values.
+    pub(super) field_type: FieldType,
+    /// True where a cast failed and the expression has no value because of it; none where nothing can fail.
+    pub(super) failed: Option<Expr>,
+}
+
+/// Returns the names of the columns that a SQL expression uses.
+pub(super) fn names(sql: &str) -> Result<Vec<String>, TransformError> {
+    Ok(root_names(&parse(sql)?))
+}
+
+/// Compiles a SQL expression over the columns of a schema.
+pub(super) fn compile(sql: &str, schema: &Schema) -> Result<Sql, TransformError> {
+    let parsed = parse(sql)?;
+    let roots = root_names(&parsed);
+    for root in &roots {
+        if type_of(schema, root).is_none() {
+            let missing = unknown_field(schema, root);
+            let quoting = format!("text stands in single quotes: '{root}'");
+            return Err(if missing.hint.is_some() { missing } else { missing.hint(quoting) });
+        }
+    }
+    refuse_many_records(&parsed)?;
+    let columns = polars_schema(schema, roots.iter().map(String::as_str));
+    let typed = parsed.try_map_expr(|expr| moment_literals(expr, &columns)).map_err(|error| problem(&error))?;
+    let (lenient, casts) = lenient_casts(typed);
+    let dtype = lenient.to_field(&columns).map_err(|error| problem(&error))?.dtype().clone();
+    let Some(field_type) = field_type_of(&dtype) else {
+        return Err(TransformError::new(
+            "transform.sql",
+            format!("gives values of type {dtype}, which no field can hold"),
+        )
+        .hint("turn them into text with CAST(… AS VARCHAR)"));
+    };
+    let expr = normalise(lenient, &dtype, field_type);
+    try_out(&expr, &columns)?;
+    let failed = match any_horizontal(casts) {
+        Ok(any) => Some(any.and(expr.clone().is_null())),
+        Err(_) => None,
+    };
+    Ok(Sql { expr, field_type, failed })
+}
+
+/// Compiles a SQL condition over the columns of a schema.
+pub(super) fn compile_condition(sql: &str, schema: &Schema) -> Result<Sql, TransformError> {
+    let compiled = compile(sql, schema)?;
+    if compiled.field_type == FieldType::Boolean {
+        return Ok(compiled);
+    }
+    let message = format!("is {} and no condition that is true or false", compiled.field_type.as_str());
+    Err(TransformError::new("transform.sql", message).hint("compare it with something, e.g. `country = 'DE'`"))
+}
+
+/// Returns the columns that a query of the table `self` gives, in order, with their dtypes.
+pub(super) fn query_columns(sql: &str, schema: &Schema) -> Result<PolarsSchema, TransformError> {
+    let empty = DataFrame::empty_with_schema(&full_polars_schema(schema));
+    let mut context = polars::sql::SQLContext::new();
+    context.register("self", empty.lazy());
+    let result = context.execute(sql).and_then(polars::prelude::LazyFrame::collect);
+    let result = result.map_err(|error| {
+        let known = schema.fields.iter().map(|field| field.name.as_str());
+        let missing = missing_column(&error.to_string());
+        let error = problem(&error);
+        match missing {
+            Some(name) => error.nearest(&name, known),
+            None => error,
+        }
+    })?;
+    Ok(result.schema().as_ref().clone())
+}
+
+/// Returns the name in polars' message about a column that is not there.
+fn missing_column(message: &str) -> Option<String> {
+    let rest = message.split("unable to find column \"").nth(1)?;
+    Some(rest.split('"').next()?.to_owned())
+}
+
+fn parse(sql: &str) -> Result<Expr, TransformError> {
+    if sql.trim().is_empty() {
+        return Err(TransformError::new("transform.sql", "the SQL expression is empty"));
+    }
+    let parsed = polars::sql::sql_expr(sql).map_err(|error| problem(&error))?;
+    if parsed.clone().into_selector().is_some_and(|_| !matches!(parsed, Expr::Column(_))) {
+        return Err(TransformError::new("transform.sql", "`*` is no value of one field").hint("name the field"));
+    }
+    Ok(parsed.map_expr(|expr| match expr {
+        // Frames hold no structs, so `a.b` can only be a field with a dot in its name, such as `_links.companies`.
+        Expr::Function { input, function: FunctionExpr::StructExpr(StructFunction::FieldByName(inner)) } => {
+            match input.as_slice() {
+                [Expr::Column(outer)] => polars::prelude::col(format!("{outer}.{inner}")),
+                _ => Expr::Function { input, function: FunctionExpr::StructExpr(StructFunction::FieldByName(inner)) },
+            }
+        }
+        other => other,
+    }))
+}
+
+fn problem(error: &polars::error::PolarsError) -> TransformError {
+    let text = error.to_string();
+    let plain = text.strip_prefix("sql parser error: ").unwrap_or(&text);
+    TransformError::new("transform.sql", format!("the SQL cannot be used: {}", first_line(plain)))
+}
+
+fn root_names(expr: &Expr) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in expr.clone().meta().root_names() {
+        if !names.iter().any(|known| *known == name) {
+            names.push(name.to_string());
+        }
+    }
+    names
+}
+
+fn refuse_many_records(expr: &Expr) -> Result<(), TransformError> {
+    let looks_around = expr.into_iter().any(|part| match part {
+        Expr::Agg(AggExpr::Implode { .. }) => !part.clone().meta().root_names().is_empty(),
+        Expr::Agg(_)
+        | Expr::Over { .. }
+        | Expr::Len
+        | Expr::Sort { .. }
+        | Expr::SortBy { .. }
+        | Expr::Gather { .. }
+        | Expr::Filter { .. }
+        | Expr::Slice { .. }
+        | Expr::Explode { .. }
+        | Expr::SubPlan(..) => true,
+        _ => false,
+    });
+    if !looks_around {
+        return Ok(());
+    }
+    Err(TransformError::new("transform.sql", "looks at more than one record, but records pass one by one here")
+        .hint("sums, counts and windows belong into an `aggregate` step"))
+}
+
+/// Turns text that is compared with a date or a moment into one.
+fn moment_literals(expr: Expr, columns: &PolarsSchema) -> PolarsResult<Expr> {
+    match expr {
+        Expr::BinaryExpr { left, op, right } if op.is_comparison() => {
+            let (left, right) = (left.as_ref().clone(), right.as_ref().clone());
+            let (left, right) = match (moment_dtype(&left, columns), moment_dtype(&right, columns)) {
+                (Some(dtype), None) => (left, moment_literal(right, &dtype)?),
+                (None, Some(dtype)) => (moment_literal(left, &dtype)?, right),
+                _ => (left, right),
+            };
+            Ok(binary(left, op, right))
+        }
+        Expr::Function { input, function: FunctionExpr::Boolean(BooleanFunction::IsIn { nulls_equal }) } => {
+            let function = FunctionExpr::Boolean(BooleanFunction::IsIn { nulls_equal });
+            let dtype = input.first().and_then(|value| moment_dtype(value, columns));
+            let [value, list] = input.as_slice() else { return Ok(Expr::Function { input, function }) };
+            let Some(dtype) = dtype else { return Ok(Expr::Function { input, function }) };
+            let list = list.clone().try_map_expr(|part| moment_literal(part, &dtype))?;
+            Ok(Expr::Function { input: vec![value.clone(), list], function })
+        }
+        other => Ok(other),
+    }
+}
+
+fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
+    Expr::BinaryExpr { left: left.into(), op, right: right.into() }
+}
+
+fn moment_dtype(expr: &Expr, columns: &PolarsSchema) -> Option<DataType> {
+    if matches!(expr, Expr::Literal(_)) {
+        return None;
+    }
+    let dtype = expr.to_field(columns).ok()?.dtype().clone();
+    matches!(dtype, DataType::Date | DataType::Datetime(..)).then_some(dtype)
+}
+
+fn moment_literal(expr: Expr, dtype: &DataType) -> PolarsResult<Expr> {
+    let Expr::Literal(literal) = &expr else { return Ok(expr) };
+    if let LiteralValue::Series(series) = literal {
+        let Ok(texts) = series.str() else { return Ok(expr) };
+        let moments: PolarsResult<Vec<_>> = texts.iter().map(|text| moment_value(text.unwrap_or_default())).collect();
+        let moments = Series::new("".into(), moments?);
+        return Ok(lit(millis_to(&moments, dtype)?));
+    }
+    let Some(text) = literal.extract_str() else { return Ok(expr) };
+    let millis = moment_value(text)?;
+    let series = Series::new("".into(), [millis]);
+    let moment = millis_to(&series, dtype)?.get(0)?.into_static();
+    Ok(lit(Scalar::new(dtype.clone(), moment)))
+}
+
+fn millis_to(millis: &Series, dtype: &DataType) -> PolarsResult<Series> {
+    millis.cast(&FieldType::Datetime.dtype())?.cast(dtype)
+}
+
+fn moment_value(text: &str) -> PolarsResult<i64> {
+    parse_moment_text(text).map(|moment| moment.timestamp_millis()).ok_or_else(|| {
+        polars::error::polars_err!(ComputeError: "'{text}' is no date; write '2024-01-31' or '2024-01-31T12:00:00Z'")
+    })
+}
+
+/// Lets every cast give no value where it fails, and returns the conditions under which each of them fails.
+fn lenient_casts(expr: Expr) -> (Expr, Vec<Expr>) {
+    let mut failures = Vec::new();
+    let lenient = expr.map_expr(|part| match part {
+        Expr::Cast { expr, dtype, options: CastOptions::Strict } => {
+            let cast = Expr::Cast { expr: expr.clone(), dtype, options: CastOptions::NonStrict };
+            failures.push(expr.as_ref().clone().is_not_null().and(cast.clone().is_null()));
+            cast
+        }
+        Expr::Function { input, function: FunctionExpr::StringExpr(StringFunction::Strptime(dtype, mut options)) }
+            if options.strict =>
+        {
+            options.strict = false;
+            let function = FunctionExpr::StringExpr(StringFunction::Strptime(dtype, options));
+            let before = input.first().cloned();
+            let parsed = Expr::Function { input, function };
+            failures.extend(before.map(|text| text.is_not_null().and(parsed.clone().is_null())));
+            parsed
+        }
+        other => other,
+    });
+    (lenient, failures)
+}
+
+/// Runs the expression on no record and on one without values: what fails then would fail on every page.
+fn try_out(expr: &Expr, columns: &PolarsSchema) -> Result<(), TransformError> {
+    for height in [0, 1] {
+        let frame = DataFrame::full_null(columns, height);
+        frame.lazy().select([expr.clone()]).collect().map_err(|error| problem(&error))?;
+    }
+    Ok(())
+}

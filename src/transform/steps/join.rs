@@ -1,0 +1,158 @@
+//! `join`: adds fields from a file with the same key.
+
+use std::{fs::File, io::Read, path::Path};
+
+use polars::prelude::{
+    Column, DataFrame, Expr, IntoLazy, JoinArgs, JoinType, MaintainOrderJoin, ParquetReader, SerReader,
+    UniqueKeepStrategy, by_name, col,
+};
+
+use super::{PageStep, Tally, refuse_reserved};
+use crate::{
+    model::{FieldType, Schema},
+    transform::{
+        columns::{self, field_type_of, normalise},
+        convert::to_text,
+        error::TransformError,
+        spec::{JoinOn, JoinSpec},
+    },
+};
+
+/// `join: { file: regions.csv, on: country }`: a record with country DE gets the other columns of the file's line for DE. A
+/// record without such a line goes on without values; of several lines with the same key the first counts.
+#[derive(Debug)]
+pub(super) struct Join {
+    /// The file's columns to add, after its keys, which are text and named by [`key`].
+    file: DataFrame,
+    on: Vec<(String, FieldType)>,
+}
+
+pub(super) fn compile(spec: &JoinSpec, schema: &mut Schema, base_dir: &Path) -> Result<Join, TransformError> {
+    let table = read(&base_dir.join(&spec.file), &spec.file).map_err(|error| error.under(["join", "file"]))?;
+    let pairs: Vec<(String, String)> = match &spec.on {
+        JoinOn::Same(name) => vec![(name.clone(), name.clone())],
+        JoinOn::Pairs(pairs) => pairs.iter().map(|(field, column)| (field.clone(), column.clone())).collect(),
+    };
+    let mut on = Vec::new();
+    for (field, column) in &pairs {
+        let place = |error: TransformError| error.under(["join", "on"]);
+        on.push((field.clone(), columns::require(schema, field).map_err(place)?));
+        require_column(&table, column, &spec.file).map_err(place)?;
+    }
+    let added = added_columns(spec, &table, &pairs)?;
+    for name in &added {
+        if columns::type_of(schema, name).is_some() {
+            let message = format!("the record already has a field `{name}`");
+            let error = TransformError::new("transform.duplicate_field", message)
+                .hint("list the columns to add in `fields`, or rename the field first");
+            return Err(error.under(["join"]));
+        }
+    }
+    let file = prepare(table, &pairs, &added)?;
+    for name in &added {
+        let field_type = field_type_of(file.column(name)?.dtype()).unwrap_or(FieldType::Text);
+        columns::set(schema, name, field_type);
+    }
+    Ok(Join { file, on })
+}
+
+fn key(index: usize) -> String {
+    format!("__ferry.key.{index}")
+}
+
+fn added_columns(
+    spec: &JoinSpec,
+    table: &DataFrame,
+    pairs: &[(String, String)],
+) -> Result<Vec<String>, TransformError> {
+    let Some(fields) = &spec.fields else {
+        let names = table.columns().iter().map(|column| column.name().to_string());
+        return Ok(names.filter(|name| pairs.iter().all(|(_, column)| column != name)).collect());
+    };
+    for (index, name) in fields.iter().enumerate() {
+        let checked = refuse_reserved(name).and_then(|()| require_column(table, name, &spec.file));
+        checked.map_err(|error| error.under(["join", "fields", &index.to_string()]))?;
+    }
+    Ok(fields.clone())
+}
+
+fn require_column(table: &DataFrame, name: &str, file: &str) -> Result<(), TransformError> {
+    if table.column(name).is_ok() {
+        return Ok(());
+    }
+    let known: Vec<&str> = table.columns().iter().map(|column| column.name().as_str()).collect();
+    Err(TransformError::new("transform.unknown_field", format!("`{file}` has no column `{name}`")).nearest(name, known))
+}
+
+/// Selects what is needed of the file, one line per key.
+fn prepare(table: DataFrame, pairs: &[(String, String)], added: &[String]) -> Result<DataFrame, TransformError> {
+    let keys: Vec<String> = (0..pairs.len()).map(key).collect();
+    let mut selected: Vec<Expr> = Vec::new();
+    for ((_, column), name) in pairs.iter().zip(&keys) {
+        selected.push(typed(&table, column, name)?.0);
+    }
+    for name in added {
+        let (expr, field_type) = typed(&table, name, name)?;
+        selected.push(expr.cast(field_type.dtype()));
+    }
+    let as_text = pairs.iter().zip(&keys).map(|((_, column), name)| -> Result<Expr, TransformError> {
+        let (_, field_type) = typed(&table, column, name)?;
+        Ok(to_text(col(name.as_str()), field_type).alias(name.as_str()))
+    });
+    let as_text = as_text.collect::<Result<Vec<_>, _>>()?;
+    let by = by_name(keys.iter().map(String::as_str), true, false);
+    let unique = table.lazy().select(selected).with_columns(as_text).unique_stable(Some(by), UniqueKeepStrategy::First);
+    Ok(unique.collect()?)
+}
+
+/// Returns a column of the file as one that a field can hold.
+fn typed(table: &DataFrame, column: &str, name: &str) -> Result<(Expr, FieldType), TransformError> {
+    let dtype = table.column(column)?.dtype();
+    let field_type = field_type_of(dtype).unwrap_or(FieldType::Text);
+    Ok((normalise(col(column), dtype, field_type).alias(name), field_type))
+}
+
+/// Reads the whole file: Parquet by its ending, anything else as CSV.
+fn read(path: &Path, written: &str) -> Result<DataFrame, TransformError> {
+    let unreadable =
+        |cause: String| TransformError::new("transform.file", format!("`{written}` cannot be read: {cause}"));
+    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let is_parquet = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"));
+    if is_parquet {
+        return ParquetReader::new(file).finish().map_err(|error| unreadable(error.to_string()));
+    }
+    read_csv(file).map_err(unreadable)
+}
+
+/// Reads a CSV file with commas in UTF-8, all of its columns as text. Empty cells are no value.
+fn read_csv(mut file: File) -> Result<DataFrame, String> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(|error| error.to_string())?;
+    let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let names: Vec<String> = reader.headers().map_err(|error| error.to_string())?.iter().map(str::to_owned).collect();
+    let mut cells: Vec<Vec<Option<String>>> = vec![Vec::new(); names.len()];
+    for line in reader.records() {
+        let line = line.map_err(|error| error.to_string())?;
+        for (column, cell) in cells.iter_mut().zip(&line) {
+            column.push(Some(cell.to_owned()).filter(|cell| !cell.is_empty()));
+        }
+    }
+    let height = cells.first().map_or(0, Vec::len);
+    let columns = names.into_iter().zip(cells).map(|(name, cells)| Column::new(name.into(), cells)).collect();
+    DataFrame::new(height, columns).map_err(|error| error.to_string())
+}
+
+impl PageStep for Join {
+    fn apply(&self, frame: DataFrame, _tally: &mut Tally) -> Result<DataFrame, TransformError> {
+        let left: Vec<Expr> =
+            self.on.iter().map(|(name, field_type)| to_text(col(name.as_str()), *field_type)).collect();
+        let numbered = self.on.iter().enumerate().map(|(index, _)| key(index));
+        let keys: Vec<Expr> = numbered.clone().map(|name| col(name.as_str())).collect();
+        let with_keys: Vec<Expr> =
+            left.into_iter().zip(numbered.clone()).map(|(text, name)| text.alias(name.as_str())).collect();
+        let arguments = JoinArgs { maintain_order: MaintainOrderJoin::Left, ..JoinArgs::new(JoinType::Left) };
+        let joined = frame.lazy().with_columns(with_keys).join(self.file.clone().lazy(), keys.clone(), keys, arguments);
+        let names: Vec<String> = numbered.collect();
+        Ok(joined.drop(by_name(names.iter().map(String::as_str), true, false)).collect()?)
+    }
+}

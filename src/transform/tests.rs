@@ -1,0 +1,222 @@
+//! Frames and schemas for the tests of transforms, and the example of the design from filter to mapping.
+
+use std::path::Path;
+
+use polars::prelude::{Column, DataFrame, DataType, NamedFrom, Series};
+use serde_json::{Value, json};
+
+use crate::model::{Choice, Comparison, FieldType, Predicate, Schema, Value as FieldValue};
+
+use super::{
+    Filter, Mapper, Steps, TransformError, fields_used,
+    reject::record_as_json,
+    spec::{MappingSpecs, StepSpec},
+};
+
+/// Makes a schema of fields that can be written.
+pub(super) fn schema(object: &str, fields: &[(&str, FieldType)]) -> Schema {
+    let fields = fields.iter().map(|(name, field_type)| crate::model::Field::new(name, *field_type)).collect();
+    Schema { object: object.into(), fields, is_open: false }
+}
+
+/// Makes a frame of the schema out of records as JSON; `_id` counts from 1 where it is not given.
+pub(super) fn frame(schema: &Schema, records: &Value) -> DataFrame {
+    let records = records.as_array().unwrap();
+    let mut names = vec![("_id".to_owned(), FieldType::Text), ("_updated_at".to_owned(), FieldType::Datetime)];
+    names.push(("_deleted".to_owned(), FieldType::Boolean));
+    let first = records.first().and_then(Value::as_object).cloned().unwrap_or_default();
+    names.extend(first.keys().filter(|key| key.starts_with("_links.")).map(|key| (key.clone(), FieldType::Link)));
+    names.extend(schema.fields.iter().map(|field| (field.name.to_string(), field.field_type)));
+    let columns = names.iter().map(|(name, field_type)| column(name, *field_type, records)).collect();
+    DataFrame::new(records.len(), columns).unwrap()
+}
+
+fn column(name: &str, field_type: FieldType, records: &[Value]) -> Column {
+    let values = records.iter().enumerate().map(|(index, record)| match (name, record.get(name)) {
+        ("_id", None) => json!((index + 1).to_string()),
+        ("_deleted", None) => json!(false),
+        (_, value) => value.cloned().unwrap_or(Value::Null),
+    });
+    let values: Vec<Value> = values.collect();
+    let texts = || values.iter().map(|value| value.as_str().map(str::to_owned)).collect::<Vec<_>>();
+    let series = match field_type {
+        FieldType::Text | FieldType::Choice => Series::new(name.into(), texts()),
+        FieldType::Integer => Series::new(name.into(), values.iter().map(Value::as_i64).collect::<Vec<_>>()),
+        FieldType::Number => Series::new(name.into(), values.iter().map(Value::as_f64).collect::<Vec<_>>()),
+        FieldType::Boolean => Series::new(name.into(), values.iter().map(Value::as_bool).collect::<Vec<_>>()),
+        FieldType::Date | FieldType::Datetime => Series::new(name.into(), millis(&values)),
+        FieldType::MultiChoice | FieldType::Link => Series::new(name.into(), lists(&values)),
+    };
+    let series =
+        if field_type == FieldType::Date { series.cast(&FieldType::Datetime.dtype()).unwrap() } else { series };
+    series.cast(&field_type.dtype()).unwrap().into()
+}
+
+fn millis(values: &[Value]) -> Vec<Option<i64>> {
+    let moment = |text: &str| super::convert::parse_moment_text(text).unwrap().timestamp_millis();
+    values.iter().map(|value| value.as_str().map(moment)).collect()
+}
+
+fn lists(values: &[Value]) -> Vec<Option<Series>> {
+    let list = |value: &Value| {
+        let items: Option<Vec<&str>> = value.as_array().map(|items| items.iter().filter_map(Value::as_str).collect());
+        items.map(|items| Series::new("".into(), items).cast(&DataType::String).unwrap())
+    };
+    values.iter().map(list).collect()
+}
+
+/// Returns the records of a frame as JSON, without the reserved columns.
+pub(super) fn records(frame: &DataFrame) -> Vec<Value> {
+    (0..frame.height())
+        .map(|record| {
+            let mut object = record_as_json(frame, record).unwrap();
+            object.as_object_mut().unwrap().retain(|name, _| !crate::model::is_reserved(name));
+            object
+        })
+        .collect()
+}
+
+/// Reads mappings or steps as they stand in a pipeline.
+pub(super) fn yaml<T: serde::de::DeserializeOwned>(text: &str) -> T {
+    // By way of JSON, as `serde_yaml` alone wants the steps to be written with tags.
+    let json: Value = serde_yaml::from_str(text).unwrap();
+    serde_json::from_value(json).unwrap()
+}
+
+fn contacts() -> Schema {
+    let text = ["email", "firstname", "lastname", "phone", "country", "hs_lead_status"];
+    schema("contacts", &text.map(|name| (name, FieldType::Text)))
+}
+
+fn base() -> Schema {
+    let mut base = schema(
+        "Contacts",
+        &[
+            ("Email", FieldType::Text),
+            ("Name", FieldType::Text),
+            ("Phone", FieldType::Text),
+            ("Status", FieldType::Choice),
+            ("Source", FieldType::Choice),
+            ("Company", FieldType::Link),
+        ],
+    );
+    let option = |value: &str| Choice { value: value.into(), label: value.into() };
+    base.fields[3].options = vec![option("Lead"), option("Contacted")];
+    base.fields[4].options = vec![option("HubSpot")];
+    base
+}
+
+const WHERE: &str = "email IS NOT NULL AND country = 'DE'";
+
+const TRANSFORMS: &str = "
+- derive: { full_name: \"concat_ws(' ', firstname, lastname)\" }
+- dedupe: { by: [email], keep: newest }
+";
+
+const MAPPINGS: &str = "
+Email:   { from: email, apply: [trim, lowercase], required: true }
+Name:    full_name
+Phone:   { from: phone, apply: [{ phone: { region: DE } }] }
+Status:  { from: hs_lead_status, values: { NEW: Lead, OPEN: Contacted }, otherwise: reject }
+Source:  { value: HubSpot }
+Company: { link: companies, from: _links.companies }
+";
+
+#[test]
+fn the_example_of_the_design_reads_only_what_it_uses() {
+    let mappings: MappingSpecs = yaml(MAPPINGS);
+    let steps: Vec<StepSpec> = yaml(TRANSFORMS);
+    let used = fields_used(&steps, &[&mappings], Some(WHERE)).unwrap();
+    let fields: Vec<&str> = used.fields.iter().map(|name| &**name).collect();
+    assert_eq!(fields, ["country", "email", "firstname", "hs_lead_status", "lastname", "phone"]);
+    assert_eq!(used.links.iter().map(|name| &**name).collect::<Vec<_>>(), ["companies"]);
+    assert!(!used.is_everything);
+}
+
+#[test]
+fn the_example_of_the_design_runs() {
+    let rows = json!([
+        {"_links.companies": ["77"], "email": " Ada@Example.com ", "firstname": "Ada", "lastname": "Lovelace",
+         "phone": "030 1234567", "country": "DE", "hs_lead_status": "NEW", "_updated_at": "2024-01-01"},
+        {"_links.companies": null, "email": " Ada@Example.com ", "firstname": "Augusta", "country": "DE",
+         "_updated_at": "2024-02-01"},
+        {"email": "grace@example.com", "country": "US"},
+        {"email": "bad@example.com", "country": "DE", "phone": "12", "hs_lead_status": "OPEN"},
+        {"email": "odd@example.com", "country": "DE", "hs_lead_status": "LOST"},
+    ]);
+    let page = frame(&contacts(), &rows);
+    let (kept, filtered) = Filter::compile(WHERE, &contacts()).unwrap().apply(page).unwrap();
+    assert_eq!(filtered, 1);
+
+    let steps = Steps::compile(&yaml::<Vec<StepSpec>>(TRANSFORMS), &contacts(), Path::new(".")).unwrap();
+    let (stepped, frames) = super::steps::tests::spooled(&steps, &[kept]);
+    assert_eq!((stepped.duplicate, stepped.rejects.len(), frames.len()), (1, 0, 1));
+
+    let mapper = Mapper::compile(&yaml(MAPPINGS), steps.output(), &base()).unwrap();
+    let result = mapper.map(&frames[0]).unwrap();
+    assert_eq!(
+        records(&result.frame),
+        [
+            json!({"Email": "ada@example.com", "Name": "Augusta", "Phone": null, "Status": null, "Source": "HubSpot", "Company": null})
+        ]
+    );
+    let reasons: Vec<_> = result.rejects.iter().map(|reject| reject.rejection.clone()).collect();
+    assert_eq!(reasons[0].code, "invalid_phone");
+    assert_eq!((reasons[0].field.as_deref(), reasons[0].value.as_deref()), (Some("Phone"), Some("12")));
+    assert_eq!(reasons[1].reason, "`LOST` is not listed in `values`");
+    assert_eq!(result.rejects[1].source["email"], "odd@example.com");
+}
+
+#[test]
+fn a_filter_offers_to_the_vendor_what_it_can_say() {
+    let people = schema(
+        "people",
+        &[
+            ("name", FieldType::Text),
+            ("age", FieldType::Integer),
+            ("born", FieldType::Date),
+            ("vip", FieldType::Boolean),
+        ],
+    );
+    let said = |sql: &str| Filter::compile(sql, &people).unwrap().predicate();
+    let compare = |field: &str, comparison, value| Predicate::Compare { field: field.into(), comparison, value };
+    let adult = compare("age", Comparison::GreaterOrEqual, FieldValue::Integer(18));
+    assert_eq!(said("18 <= age"), Some(adult.clone()));
+    assert_eq!(said("age >= 18 AND lower(name) = 'ada'"), Some(adult.clone()));
+    assert_eq!(said("age >= 18 OR lower(name) = 'ada'"), None);
+    let vip = compare("vip", Comparison::Equal, FieldValue::Boolean(false));
+    assert_eq!(said("age >= 18 OR NOT vip"), Some(Predicate::Any(vec![adult, vip])));
+    let born = FieldValue::Date("2000-01-31".parse().unwrap());
+    assert_eq!(said("born < '2000-01-31'"), Some(compare("born", Comparison::Less, born)));
+    let names = ["Ada", "Grace"].map(|name| FieldValue::Text(name.into())).to_vec();
+    let is_in = Predicate::In { field: "name".into(), values: names };
+    let both = Predicate::All(vec![is_in, Predicate::IsNotNull("age".into())]);
+    assert_eq!(said("name IN ('Ada', 'Grace') AND age IS NOT NULL"), Some(both));
+}
+
+#[test]
+fn a_filter_compares_dates_with_text_and_keeps_deleted_records() {
+    let deals = schema("deals", &[("closed", FieldType::Date), ("changed", FieldType::Datetime)]);
+    let rows = json!([
+        {"closed": "2024-05-01", "changed": "2024-05-01T10:00:00Z"},
+        {"closed": "2023-05-01", "changed": "2024-05-01T10:00:00Z"},
+        {"closed": "2024-05-01", "changed": "2023-05-01T10:00:00Z"},
+        {"_deleted": true},
+    ]);
+    let sql = "closed >= '2024-01-01' AND changed > '2024-05-01 09:59:59' AND closed IN ('2024-05-01', '2024-05-02')";
+    let (kept, filtered) = Filter::compile(sql, &deals).unwrap().apply(frame(&deals, &rows)).unwrap();
+    assert_eq!((kept.height(), filtered), (2, 2));
+}
+
+#[test]
+fn wrong_sql_is_told_with_a_hint() {
+    let wrong = |sql: &str| -> TransformError { Filter::compile(sql, &contacts()).unwrap_err() };
+    assert_eq!(wrong("emial = 'x'").hint.as_deref(), Some("did you mean `email`?"));
+    assert_eq!(wrong("country = DE").hint.as_deref(), Some("text stands in single quotes: 'DE'"));
+    assert_eq!(wrong("country").message, "is text and no condition that is true or false");
+    assert_eq!(wrong("count(email) > 1").code, "transform.sql");
+    assert_eq!(wrong("country = ").place(), "source.where");
+    assert_eq!(wrong("email ~ '('").code, "transform.sql");
+    assert_eq!(wrong("country = 5").code, "transform.sql");
+    assert_eq!(wrong("_updated_at > 'yesterday'").code, "transform.sql");
+}
