@@ -8,6 +8,8 @@ mod folder;
 mod page;
 mod record_id;
 mod replacement;
+#[cfg(test)]
+pub(crate) mod testing;
 mod writers;
 
 pub use encoding::{Encoding, TextReader};
