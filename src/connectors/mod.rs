@@ -3,6 +3,8 @@
 pub mod airtable;
 pub mod csv;
 pub mod hubspot;
+pub mod json;
+pub mod parquet;
 
 use crate::connector::{Entry, Registry};
 
@@ -11,5 +13,7 @@ pub fn registry() -> Registry {
     Registry::new([
         Entry::of::<airtable::Airtable>().with_emulator(4013, airtable::emulator::emulator),
         Entry::of::<csv::Csv>(),
+        Entry::of::<json::Json>(),
+        Entry::of::<parquet::Parquet>(),
     ])
 }

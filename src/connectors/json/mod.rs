@@ -1,0 +1,68 @@
+//! JSON files: one record per line, or an array of records anywhere in a document.
+//!
+//! Documents are streamed element by element, so a large array costs no memory. Nested objects become fields with dots
+//! (`Address.City`). Types come from the whole file, never from its first records. Start at [`Json`].
+
+mod client;
+mod config;
+mod destination;
+mod limits;
+mod schema;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use crate::{
+    connector::{ConfigError, Connector, Context, Destination, Source},
+    model::{BatchLimit, Capabilities, FilterSupport, KeyRule, SyncMode},
+};
+
+pub use config::{Format, JsonConfig};
+
+/// The connector of JSON files.
+#[derive(Debug)]
+pub struct Json;
+
+impl Connector for Json {
+    const NAME: &'static str = "json";
+    const CAPABILITIES: Capabilities = Capabilities {
+        sync_modes: &[SyncMode::FullRefresh],
+        filter: FilterSupport::None,
+        // An id of fields stays; an id made of the whole content never points at another record.
+        has_stable_ids: true,
+        key: KeyRule::None,
+        insert: Some(BatchLimit {
+            max_records: limits::BATCH_RECORDS,
+            max_bytes: limits::BATCH_BYTES,
+            is_idempotent: false,
+        }),
+        update: None,
+        upsert: None,
+        delete: None,
+        link: None,
+        fetch: None,
+        lookup_lag: Duration::ZERO,
+        inserts_carry_links: true,
+        replaces_object: true,
+        concurrency: limits::CONCURRENCY,
+        rate_limits: &[],
+    };
+    type Config = JsonConfig;
+
+    fn check_config(config: &JsonConfig) -> Result<(), ConfigError> {
+        config.check()
+    }
+
+    fn source(config: JsonConfig, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
+        config.check()?;
+        Ok(Box::new(source::JsonSource::new(config, context)))
+    }
+
+    fn destination(config: JsonConfig, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
+        config.check()?;
+        Ok(Box::new(destination::JsonDestination::new(&config, context)))
+    }
+}

@@ -1,0 +1,152 @@
+//! Writes Parquet files.
+
+use std::{fmt, fs::File, mem};
+
+use async_trait::async_trait;
+use polars::{
+    io::parquet::write::BatchedWriter,
+    prelude::{DataFrame, Field as PolarsField, ParquetWriter, PlSmallStr, PolarsError, Schema as PolarsSchema},
+};
+
+use crate::{
+    connector::{
+        ConnectorError, Context, Destination, ErrorKind, FetchRequest,
+        file::{FileWriter, Folder, Replacement, Writers, background},
+    },
+    model::{Batch, BatchRecord, Field, ObjectName, Outcome, Record, Rejection, Schema, Value, column},
+};
+
+use super::{config::ParquetConfig, limits, schema::fit};
+
+/// A folder of Parquet files, to write.
+#[derive(Debug)]
+pub(super) struct ParquetDestination {
+    writers: Writers<GroupWriter>,
+}
+
+impl ParquetDestination {
+    pub(super) fn new(config: &ParquetConfig, context: &Context) -> Self {
+        Self { writers: Writers::new(Folder::new(&context.base_dir, &config.path, &["parquet"])) }
+    }
+}
+
+#[async_trait]
+impl Destination for ParquetDestination {
+    async fn check(&self) -> Result<(), ConnectorError> {
+        let folder = self.writers.folder().clone();
+        background(move || folder.check_writable()).await
+    }
+
+    async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
+        self.writers.folder().target(object)?;
+        Ok(Schema { object: object.clone(), fields: Vec::new(), is_open: true })
+    }
+
+    async fn begin(&self, object: &ObjectName, fields: &[Field]) -> Result<(), ConnectorError> {
+        self.writers.begin(object, fields, GroupWriter::start).await
+    }
+
+    async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
+        self.writers.load(batch).await
+    }
+
+    async fn fetch(&self, _request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
+        let message = "records of a parquet file cannot be looked up";
+        Err(ConnectorError::new(ErrorKind::Unexpected, "not_supported", message))
+    }
+
+    async fn finish(&self, object: &ObjectName) -> Result<(), ConnectorError> {
+        self.writers.finish(object).await
+    }
+}
+
+/// One file in the making: records are gathered until they make a group of rows.
+struct GroupWriter {
+    file: Replacement,
+    fields: Vec<Field>,
+    writer: BatchedWriter<File>,
+    /// The gathered values, by field.
+    values: Vec<Vec<Value>>,
+    record_count: usize,
+    byte_count: usize,
+}
+
+impl fmt::Debug for GroupWriter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("GroupWriter").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+impl GroupWriter {
+    fn start(file: Replacement, fields: Vec<Field>) -> Result<Self, ConnectorError> {
+        let dtypes =
+            fields.iter().map(|field| PolarsField::new(PlSmallStr::from_str(&field.name), field.field_type.dtype()));
+        let schema: PolarsSchema = dtypes.collect();
+        let writer = ParquetWriter::new(file.handle()?).batched(&schema).map_err(|error| failed(&file, &error))?;
+        let values = vec![Vec::new(); fields.len()];
+        Ok(Self { file, fields, writer, values, record_count: 0, byte_count: 0 })
+    }
+
+    fn fitted(&self, record: &BatchRecord) -> Result<Vec<Value>, Rejection> {
+        let is_known = |name: &str| self.fields.iter().any(|field| field.name.as_str() == name);
+        if let Some(unknown) = record.fields.keys().find(|name| !is_known(name)) {
+            return Err(Rejection::new("unknown_field", format!("the file has no column `{unknown}`")));
+        }
+        let mut values = Vec::with_capacity(self.fields.len());
+        for field in &self.fields {
+            let value = record.fields.get(&field.name).unwrap_or(&Value::Null);
+            values.push(fit(value, field.field_type).ok_or_else(|| {
+                let reason = format!("the column holds values of type {}", field.field_type.as_str());
+                Rejection::new("does_not_fit", reason).at(field.name.as_str(), value.to_text())
+            })?);
+        }
+        Ok(values)
+    }
+
+    fn flush(&mut self) -> Result<(), ConnectorError> {
+        if self.record_count == 0 {
+            return Ok(());
+        }
+        let gathered = mem::replace(&mut self.values, vec![Vec::new(); self.fields.len()]);
+        let mut columns = Vec::with_capacity(gathered.len());
+        for (field, values) in self.fields.iter().zip(&gathered) {
+            columns.push(column(&field.name, field.field_type, values).map_err(|error| failed(&self.file, &error))?);
+        }
+        let frame = DataFrame::new(self.record_count, columns).map_err(|error| failed(&self.file, &error))?;
+        self.writer.write_batch(&frame).map_err(|error| failed(&self.file, &error))?;
+        self.record_count = 0;
+        self.byte_count = 0;
+        Ok(())
+    }
+}
+
+impl FileWriter for GroupWriter {
+    fn write(&mut self, batch: &Batch) -> Result<Vec<Result<(), Rejection>>, ConnectorError> {
+        let mut answers = Vec::with_capacity(batch.records.len());
+        for record in &batch.records {
+            let fitted = self.fitted(record);
+            answers.push(fitted.map(|values| {
+                for (column, value) in self.values.iter_mut().zip(values) {
+                    self.byte_count += if let Value::Text(text) = &value { text.len() } else { size_of::<Value>() };
+                    column.push(value);
+                }
+                self.record_count += 1;
+            }));
+        }
+        if self.record_count >= limits::GROUP_RECORDS || self.byte_count >= limits::GROUP_BYTES {
+            self.flush()?;
+        }
+        Ok(answers)
+    }
+
+    fn finish(mut self) -> Result<(), ConnectorError> {
+        self.flush()?;
+        self.writer.finish().map_err(|error| failed(&self.file, &error))?;
+        self.file.put_in_place()
+    }
+}
+
+fn failed(file: &Replacement, error: &PolarsError) -> ConnectorError {
+    let message = format!("cannot write `{}`", file.target().display());
+    ConnectorError::new(ErrorKind::Io, "file_error", message).with_detail(error.to_string())
+}

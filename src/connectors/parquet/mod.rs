@@ -1,0 +1,60 @@
+//! Parquet files: typed columns in compressed groups of rows, as data engineers exchange them.
+//!
+//! A file is read and written in slices, so its size costs no memory. Start at [`Parquet`].
+
+mod config;
+mod destination;
+mod limits;
+mod schema;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use crate::{
+    connector::{ConfigError, Connector, Context, Destination, Source},
+    model::{BatchLimit, Capabilities, FilterSupport, KeyRule, SyncMode},
+};
+
+pub use config::ParquetConfig;
+
+/// The connector of Parquet files.
+#[derive(Debug)]
+pub struct Parquet;
+
+impl Connector for Parquet {
+    const NAME: &'static str = "parquet";
+    const CAPABILITIES: Capabilities = Capabilities {
+        sync_modes: &[SyncMode::FullRefresh],
+        filter: FilterSupport::None,
+        // An id of columns stays; an id made of the whole content never points at another record.
+        has_stable_ids: true,
+        key: KeyRule::None,
+        insert: Some(BatchLimit {
+            max_records: limits::BATCH_RECORDS,
+            max_bytes: limits::BATCH_BYTES,
+            is_idempotent: false,
+        }),
+        update: None,
+        upsert: None,
+        delete: None,
+        link: None,
+        fetch: None,
+        lookup_lag: Duration::ZERO,
+        inserts_carry_links: true,
+        replaces_object: true,
+        concurrency: limits::CONCURRENCY,
+        rate_limits: &[],
+    };
+    type Config = ParquetConfig;
+
+    fn source(config: ParquetConfig, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
+        Ok(Box::new(source::ParquetSource::new(config, context)))
+    }
+
+    fn destination(config: ParquetConfig, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
+        Ok(Box::new(destination::ParquetDestination::new(&config, context)))
+    }
+}
