@@ -9,6 +9,7 @@ pub mod config;
 pub mod connector;
 pub mod connectors;
 pub mod emulator;
+pub mod engine;
 pub mod http;
 pub mod model;
 pub mod state;

@@ -4,6 +4,8 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use polars::prelude::{AnyValue, DataType, TimeUnit};
 use serde::{Deserialize, Serialize};
 
+use super::schema::FieldType;
+
 /// Holds one value of a record's field.
 ///
 /// The types are those a column of a frame can have (see [`FieldType::dtype`](super::FieldType::dtype)): a value taken from
@@ -65,6 +67,34 @@ impl Value {
             other if other.dtype().is_integer() => Self::Integer(other.try_extract().map_err(|_| unsupported())?),
             _ => return Err(unsupported()),
         })
+    }
+
+    /// Reads a value of a field's type from plain JSON, as [`Value::to_json`] writes it or as text of it; an empty text is no
+    /// value. None where it does not fit the type.
+    pub fn from_json(json: &serde_json::Value, field_type: FieldType) -> Option<Self> {
+        let text = match json {
+            serde_json::Value::Null => return Some(Self::Null),
+            serde_json::Value::Array(items) => {
+                let items: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
+                let takes_lists = matches!(field_type, FieldType::MultiChoice | FieldType::Link);
+                return items.filter(|_| takes_lists).map(Self::List);
+            }
+            serde_json::Value::Object(_) => return None,
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        if text.is_empty() {
+            return Some(Self::Null);
+        }
+        match field_type {
+            FieldType::Text | FieldType::Choice => Some(Self::Text(text)),
+            FieldType::Integer => text.parse().ok().map(Self::Integer),
+            FieldType::Number => text.parse().ok().filter(|number: &f64| number.is_finite()).map(Self::Number),
+            FieldType::Boolean => text.parse().ok().map(Self::Boolean),
+            FieldType::Date => text.parse().ok().map(Self::Date),
+            FieldType::Datetime => DateTime::parse_from_rfc3339(&text).ok().map(|at| Self::DateTime(at.to_utc())),
+            FieldType::MultiChoice | FieldType::Link => Some(Self::List(text.split(';').map(str::to_owned).collect())),
+        }
     }
 
     /// Tells whether there is no value.

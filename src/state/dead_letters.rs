@@ -94,11 +94,12 @@ impl DeadLetterKind {
 }
 
 impl Work<'_> {
-    /// Stores a dead letter.
+    /// Stores a dead letter; those of the same record and kind from earlier runs are answered by it.
     ///
     /// # Errors
     /// Fails when the file cannot be written.
     pub fn save_dead_letter(&self, scope: ScopeId, letter: &DeadLetter) -> Result<(), StateError> {
+        self.resolve_dead_letters(scope, &letter.source_id, Some(letter.kind), letter.created_at)?;
         self.transaction
             .prepare_cached(
                 "INSERT OR REPLACE INTO dead_letters (run_id, scope_id, source_id, kind, code, field, sealed, created_at)

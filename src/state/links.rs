@@ -15,6 +15,8 @@ pub struct PendingLink {
     pub stream: String,
     /// The linked records' source ids.
     pub targets: Vec<String>,
+    /// How many of them are linked at the destination.
+    pub linked: u64,
 }
 
 impl Work<'_> {
@@ -25,14 +27,15 @@ impl Work<'_> {
     pub fn save_link(&self, scope: ScopeId, link: &PendingLink) -> Result<(), StateError> {
         self.transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO pending_links (scope_id, source_id, field, stream, targets) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT OR REPLACE INTO pending_links (scope_id, source_id, field, stream, targets, linked) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![
                 scope.0,
                 link.source_id,
                 link.field,
                 link.stream,
-                serde_json::to_string(&link.targets)?
+                serde_json::to_string(&link.targets)?,
+                i64::try_from(link.linked).unwrap_or(i64::MAX),
             ])?;
         Ok(())
     }
@@ -59,7 +62,7 @@ impl Work<'_> {
         limit: u32,
     ) -> Result<Vec<PendingLink>, StateError> {
         let (source_id, field) = after.unwrap_or(("", ""));
-        let sql = "SELECT source_id, field, stream, targets FROM pending_links
+        let sql = "SELECT source_id, field, stream, targets, linked FROM pending_links
                    WHERE scope_id = ?1 AND (source_id, field) > (?2, ?3) ORDER BY source_id, field LIMIT ?4";
         let mut statement = self.transaction.prepare_cached(sql)?;
         let mut rows = statement.query(params![scope.0, source_id, field, limit])?;
@@ -70,6 +73,7 @@ impl Work<'_> {
                 field: row.get(1)?,
                 stream: row.get(2)?,
                 targets: serde_json::from_str(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?,
+                linked: row.get::<_, i64>(4)?.unsigned_abs(),
             });
         }
         Ok(links)

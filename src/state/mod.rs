@@ -33,7 +33,7 @@ pub use intents::Intent;
 pub use ledgers::{ScopeLedger, ScopeStatus};
 pub use links::PendingLink;
 pub use lock::{LockError, RunLock};
-pub use runs::{Run, RunStatus};
+pub use runs::{Run, RunKind, RunStatus};
 pub use scopes::{Scope, ScopeId};
 pub use seal::{KEY_BYTES, Seal};
 

@@ -1,5 +1,7 @@
 //! The history of runs.
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
@@ -13,14 +15,28 @@ pub struct Run {
     pub run_id: String,
     /// The pipeline's name.
     pub pipeline: String,
+    /// The pipeline's file.
+    pub file: PathBuf,
     /// Tells runs of the same pipeline text and options from others.
     pub fingerprint: String,
+    /// Whether it read the source or loaded dead letters.
+    pub kind: RunKind,
     /// How it stands.
     pub status: RunStatus,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// What a run worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// The source's records.
+    Run,
+    /// The dead letters of another run.
+    Redrive,
 }
 
 /// How a run stands.
@@ -62,7 +78,9 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Run> {
     Ok(Run {
         run_id: row.get("run_id")?,
         pipeline: row.get("pipeline")?,
+        file: PathBuf::from(row.get::<_, String>("file")?),
         fingerprint: row.get("fingerprint")?,
+        kind: if row.get_ref("kind")?.as_str()? == "redrive" { RunKind::Redrive } else { RunKind::Run },
         status: RunStatus::from_word(&row.get::<_, String>("status")?),
         started_at: moment(&row.get::<_, String>("started_at")?),
         finished_at: row.get::<_, Option<String>>("finished_at")?.as_deref().map(moment),
@@ -81,13 +99,19 @@ impl Work<'_> {
     pub fn start_run(&self, run: &Run) -> Result<(), StateError> {
         self.transaction
             .prepare_cached(
-                "INSERT INTO runs (run_id, pipeline, fingerprint, status, started_at, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO runs (run_id, pipeline, file, fingerprint, kind, status, started_at, version)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                  ON CONFLICT (run_id) DO UPDATE SET status = excluded.status, finished_at = NULL",
             )?
             .execute(params![
                 run.run_id,
                 run.pipeline,
+                run.file.to_string_lossy(),
                 run.fingerprint,
+                match run.kind {
+                    RunKind::Run => "run",
+                    RunKind::Redrive => "redrive",
+                },
                 run.status.as_str(),
                 run.started_at.to_rfc3339(),
                 env!("CARGO_PKG_VERSION"),
@@ -106,12 +130,13 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Returns the newest run of a pipeline.
+    /// Returns the newest run of a pipeline; redrives do not count.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
     pub fn last_run(&self, pipeline: &str) -> Result<Option<Run>, StateError> {
-        let sql = "SELECT * FROM runs WHERE pipeline = ?1 ORDER BY started_at DESC, rowid DESC LIMIT 1";
+        let sql =
+            "SELECT * FROM runs WHERE pipeline = ?1 AND kind = 'run' ORDER BY started_at DESC, rowid DESC LIMIT 1";
         Ok(self.transaction.prepare_cached(sql)?.query_row([pipeline], from_row).optional()?)
     }
 

@@ -2,7 +2,9 @@
 CREATE TABLE runs (
     run_id      TEXT PRIMARY KEY,
     pipeline    TEXT NOT NULL,
+    file        TEXT NOT NULL,               -- the pipeline's file, for a redrive
     fingerprint TEXT NOT NULL,               -- of the pipeline and the options: a run is resumed only as it was
+    kind        TEXT NOT NULL,               -- run | redrive
     status      TEXT NOT NULL,               -- running | done | failed | interrupted
     started_at  TEXT NOT NULL,
     finished_at TEXT,
@@ -88,6 +90,7 @@ CREATE TABLE pending_links (
     field      TEXT NOT NULL,
     stream     TEXT NOT NULL,                -- whose records are linked
     targets    TEXT NOT NULL,                -- JSON array of source ids
+    linked     INTEGER NOT NULL,             -- how many of them are linked at the destination
     PRIMARY KEY (scope_id, source_id, field)
 ) STRICT, WITHOUT ROWID;
 

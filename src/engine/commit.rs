@@ -1,0 +1,390 @@
+//! Loads a chunk at one destination and stores what became of every record of it.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_trait::async_trait;
+use polars::frame::DataFrame;
+use serde_json::Value as Json;
+use tokio::task::spawn_blocking;
+
+use crate::{
+    model::{BatchLimit, BatchRecord, Fields, ID, Ledger, Operation, Outcome, Rejection, Value},
+    state::{DeadLetter, DeadLetterKind, LetterBody, Mapping, SeenMark, StateError, Work, WrittenAs},
+    transform::Rejected,
+};
+
+use super::{
+    error::EngineError,
+    extract::{Chunk, unmapped_letter},
+    load::{CommitContext, Dispatch, Item, Lookup, Settled},
+    matching::{Column, Decision, Draft, decide, look_up_written},
+    prepare::{Key, Prepared},
+    setup::Loader,
+};
+
+/// What a chunk added to a destination's account.
+#[derive(Debug, Default)]
+pub(super) struct ChunkAccount {
+    pub ledger: Ledger,
+    pub halving_calls: u64,
+}
+
+/// One record that is written.
+#[derive(Debug)]
+struct RecordItem {
+    record: BatchRecord,
+    draft: Draft,
+    prepared: Arc<Prepared>,
+    source: Json,
+}
+
+/// The records of a chunk as the source gave them, for dead letters.
+pub(super) struct Originals<'chunk> {
+    frame: &'chunk DataFrame,
+    rows: HashMap<String, usize>,
+}
+
+/// Loads a chunk: maps, matches, writes, and commits batch by batch. The ledger is returned and becomes durable together with
+/// the checkpoint.
+pub(super) async fn load_chunk(loader: &Loader, chunk: &Chunk, number: u64) -> Result<ChunkAccount, EngineError> {
+    let mut account = ChunkAccount::default();
+    account.ledger.read = chunk.read;
+    account.ledger.filtered = chunk.filtered;
+    account.ledger.duplicate = chunk.duplicate;
+    let dispatch = Dispatch::new(loader, number);
+    let (records, mut rejects) = prepare(loader, &chunk.frame).await?;
+    rejects.extend(chunk.rejects.iter().cloned());
+    let originals = Originals::new(&chunk.frame)?;
+    let (records, unexpected) = check_expectation(loader, records);
+    let unexpected_letters = unexpected.iter().map(|(record, reason)| {
+        letter(dispatch.context(), record, DeadLetterKind::Rejected, reason, originals.json(&record.source_id))
+    });
+    let mut letters: Vec<DeadLetter> = unexpected_letters.collect();
+    let context = dispatch.context();
+    letters
+        .extend(rejects.into_iter().map(|reject| unmapped_letter(&loader.run_id, &loader.scope, reject, context.now)));
+    account.ledger.rejected += count(letters.len());
+    save_letters(loader, letters).await?;
+    load_prepared(loader, &dispatch, records, &originals, &mut account).await?;
+    account.halving_calls = dispatch.halving_calls();
+    Ok(account)
+}
+
+/// Loads records that are mapped already; those that are gone from the destination are matched anew, once.
+pub(super) async fn load_prepared(
+    loader: &Loader,
+    dispatch: &Dispatch<'_>,
+    records: Vec<Prepared>,
+    originals: &Originals<'_>,
+    account: &mut ChunkAccount,
+) -> Result<(), EngineError> {
+    let mut records: Vec<Arc<Prepared>> = records.into_iter().map(Arc::new).collect();
+    for round in 0..2 {
+        let missing = load_records(loader, dispatch, &records, originals, account).await?;
+        if missing.is_empty() {
+            break;
+        }
+        if round == 1 {
+            account.ledger.held += count(missing.len());
+            hold_missing(loader, dispatch, &missing, originals).await?;
+            break;
+        }
+        // The id map pointed to records that are gone from the destination; without it they are matched by key, or created.
+        records = missing;
+    }
+    Ok(())
+}
+
+async fn prepare(loader: &Loader, frame: &DataFrame) -> Result<(Vec<Prepared>, Vec<Rejected>), EngineError> {
+    if frame.width() == 0 || frame.height() == 0 {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let (mapper, preparation) = (Arc::clone(&loader.mapper), loader.preparation.clone());
+    // Columns are shared, not copied.
+    let frame = frame.clone();
+    let stream = loader.scope.stream.clone();
+    spawn_blocking(move || {
+        let failed = |error| EngineError::Transform { stream, error: Box::new(error) };
+        let accepted = mapper.map(&frame).map_err(failed)?;
+        Ok((preparation.records(&accepted.frame)?, accepted.rejects))
+    })
+    .await
+    .map_err(|_| EngineError::Stopped)?
+}
+
+/// Checks records against the stream's `expect`. Links are checked as lists of source ids.
+fn check_expectation(loader: &Loader, records: Vec<Prepared>) -> (Vec<Prepared>, Vec<(Prepared, Rejection)>) {
+    let Some(validator) = &loader.expect else { return (records, Vec::new()) };
+    let mut kept = Vec::with_capacity(records.len());
+    let mut unexpected = Vec::new();
+    for record in records {
+        let json = fields_json(&record);
+        let finding = (!record.is_deleted).then(|| validator.iter_errors(&json).next()).flatten();
+        let Some(finding) = finding else {
+            kept.push(record);
+            continue;
+        };
+        let field = finding.instance_path().to_string().trim_start_matches('/').to_owned();
+        let mut reason = Rejection::new("unexpected", finding.to_string());
+        reason.field = (!field.is_empty()).then_some(field);
+        unexpected.push((record, reason));
+    }
+    (kept, unexpected)
+}
+
+/// Matches and writes records; returns those that the destination no longer holds under the id that the id map has.
+async fn load_records(
+    loader: &Loader,
+    dispatch: &Dispatch<'_>,
+    records: &[Arc<Prepared>],
+    originals: &Originals<'_>,
+    account: &mut ChunkAccount,
+) -> Result<Vec<Arc<Prepared>>, EngineError> {
+    let decisions = decide(loader, dispatch.context().chunk, records).await?;
+    let (mut inserts, mut updates, mut upserts) = (Vec::new(), Vec::new(), Vec::new());
+    let mut seen: Vec<String> = Vec::new();
+    let mut letters = Vec::new();
+    for (index, (prepared, decision)) in records.iter().zip(decisions).enumerate() {
+        let original = || originals.json(&prepared.source_id);
+        let context = dispatch.context();
+        let item = |draft: Draft| RecordItem::new(index, Arc::clone(prepared), draft, original());
+        match decision {
+            Decision::Insert(draft) => inserts.push(item(draft)),
+            Decision::Update(draft) => updates.push(item(draft)),
+            Decision::Upsert(draft) => upserts.push(item(draft)),
+            Decision::Settled(column) => {
+                if !matches!(column, Column::Filtered | Column::Duplicate) {
+                    seen.push(prepared.source_id.clone());
+                }
+                account.count(column);
+            }
+            Decision::Rejected(reason) => {
+                account.ledger.rejected += 1;
+                letters.push(letter(context, prepared, DeadLetterKind::Rejected, &reason, original()));
+            }
+            Decision::Held(reason) => {
+                account.ledger.held += 1;
+                letters.push(letter(context, prepared, DeadLetterKind::Held, &reason, original()));
+            }
+        }
+    }
+    let settled_count = count(seen.len() + letters.len());
+    mark_seen(loader, dispatch.context(), seen).await?;
+    save_letters(loader, letters).await?;
+    let calls = loader.context.meter.calls();
+    loader.observer.records_settled(&loader.scope.stream, loader.connection(), settled_count, calls);
+
+    let key = loader.preparation.key.to_vec();
+    let groups: [(Operation, Option<BatchLimit>, Vec<RecordItem>); 3] = [
+        (Operation::Update, loader.capabilities.update, updates),
+        (Operation::Upsert { key }, loader.capabilities.upsert, upserts),
+        (Operation::Insert, loader.capabilities.insert, inserts),
+    ];
+    let mut missing = Vec::new();
+    for (operation, limit, items) in groups {
+        if items.is_empty() {
+            continue;
+        }
+        let Some(limit) = limit else {
+            let word = super::load::operation_word(&operation);
+            return Err(EngineError::Unsupported(format!("`{}` cannot {word} records", loader.connection())));
+        };
+        for (item, settled) in dispatch.send(&operation, limit, items).await? {
+            account.settle(item, &settled, &mut missing);
+        }
+    }
+    Ok(missing)
+}
+
+impl ChunkAccount {
+    fn count(&mut self, column: Column) {
+        let ledger = &mut self.ledger;
+        match column {
+            Column::Filtered => ledger.filtered += 1,
+            Column::Duplicate => ledger.duplicate += 1,
+            Column::Unchanged => ledger.unchanged += 1,
+            Column::Created => ledger.created += 1,
+            Column::Updated => ledger.updated += 1,
+        }
+    }
+
+    fn settle(&mut self, item: RecordItem, settled: &Settled, missing: &mut Vec<Arc<Prepared>>) {
+        let ledger = &mut self.ledger;
+        match settled {
+            Settled::Outcome(Outcome::Created { .. }) => ledger.created += 1,
+            Settled::Outcome(Outcome::Updated { .. }) => ledger.updated += 1,
+            Settled::Outcome(Outcome::Deleted) => ledger.deleted += 1,
+            Settled::Outcome(Outcome::Rejected(_)) => ledger.rejected += 1,
+            Settled::Outcome(Outcome::Missing) => missing.push(item.prepared),
+            Settled::Held => ledger.held += 1,
+        }
+    }
+}
+
+impl RecordItem {
+    fn new(index: usize, prepared: Arc<Prepared>, draft: Draft, source: Json) -> Self {
+        let record = BatchRecord {
+            trace_id: index.to_string(),
+            destination_id: draft.destination_id.clone(),
+            fields: draft.fields.clone(),
+        };
+        Self { record, draft, prepared, source }
+    }
+
+    fn save_mapping(
+        &self,
+        work: &Work<'_>,
+        context: &CommitContext,
+        destination_id: &str,
+        written_as: WrittenAs,
+    ) -> Result<(), StateError> {
+        let mapping = Mapping {
+            source_id: self.prepared.source_id.clone(),
+            destination_id: destination_id.to_owned(),
+            content_hash: self.prepared.content_hash,
+            key_hash: self.prepared.key.as_ref().map(|key| key.hash),
+            written_run: context.run_id.clone(),
+            written_as,
+            seen: SeenMark { run_id: context.run_id.clone(), chunk: context.chunk },
+        };
+        work.save_mapping(context.scope_id, &mapping)?;
+        work.resolve_dead_letters(context.scope_id, &self.prepared.source_id, None, context.now)?;
+        for link in &self.draft.pending {
+            work.save_link(context.scope_id, link)?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Item for RecordItem {
+    fn record(&self) -> &BatchRecord {
+        &self.record
+    }
+
+    fn source_id(&self) -> &str {
+        &self.prepared.source_id
+    }
+
+    fn commit(&self, work: &Work<'_>, context: &CommitContext, outcome: &Outcome) -> Result<(), StateError> {
+        match outcome {
+            Outcome::Created { id } => self.save_mapping(work, context, id, WrittenAs::Created),
+            Outcome::Updated { id } => self.save_mapping(work, context, id, WrittenAs::Updated),
+            Outcome::Missing | Outcome::Deleted => work.forget_mapping(context.scope_id, &self.prepared.source_id),
+            Outcome::Rejected(reason) => {
+                let letter = letter(context, &self.prepared, DeadLetterKind::Rejected, reason, self.source.clone());
+                work.save_dead_letter(context.scope_id, &letter)
+            }
+        }
+    }
+
+    fn commit_held(&self, work: &Work<'_>, context: &CommitContext, reason: &Rejection) -> Result<(), StateError> {
+        let letter = letter(context, &self.prepared, DeadLetterKind::Held, reason, self.source.clone());
+        work.save_dead_letter(context.scope_id, &letter)
+    }
+
+    async fn find_written(loader: &Loader, items: &[Self]) -> Result<Vec<Option<Lookup>>, EngineError> {
+        let keys: Vec<Option<&Key>> = items.iter().map(|item| item.prepared.key.as_ref()).collect();
+        look_up_written(loader, &keys).await
+    }
+}
+
+impl<'chunk> Originals<'chunk> {
+    pub(super) fn new(frame: &'chunk DataFrame) -> Result<Self, EngineError> {
+        let mut rows = HashMap::new();
+        if frame.height() > 0 {
+            for (row, id) in frame.column(ID)?.str()?.iter().enumerate() {
+                rows.insert(id.unwrap_or_default().to_owned(), row);
+            }
+        }
+        Ok(Self { frame, rows })
+    }
+
+    /// Returns a record as the source gave it (after the steps).
+    fn json(&self, source_id: &str) -> Json {
+        let Some(row) = self.rows.get(source_id) else { return Json::Null };
+        let columns = self.frame.columns().iter();
+        let fields = columns.filter_map(|column| {
+            let value = Value::from_any(&column.get(*row).ok()?).ok()?;
+            Some((column.name().to_string(), value.to_json()))
+        });
+        Json::Object(fields.collect())
+    }
+}
+
+fn fields_json(record: &Prepared) -> Json {
+    let fields: &Fields = &record.fields;
+    let plain = fields.iter().map(|(name, value)| (name.to_string(), value.to_json()));
+    let links = record.links.iter().map(|link| (link.field.to_string(), Json::from(link.targets.clone())));
+    Json::Object(plain.chain(links).collect())
+}
+
+fn letter(
+    context: &CommitContext,
+    record: &Prepared,
+    kind: DeadLetterKind,
+    reason: &Rejection,
+    source: Json,
+) -> DeadLetter {
+    DeadLetter {
+        run_id: context.run_id.clone(),
+        scope: context.scope.clone(),
+        source_id: record.source_id.clone(),
+        kind,
+        code: reason.code.clone(),
+        field: reason.field.clone(),
+        created_at: context.now,
+        body: LetterBody {
+            reason: reason.reason.clone(),
+            value: reason.value.clone(),
+            source,
+            mapped: fields_json(record),
+            request_id: reason.request_id.clone(),
+        },
+    }
+}
+
+async fn save_letters(loader: &Loader, letters: Vec<DeadLetter>) -> Result<(), EngineError> {
+    if letters.is_empty() {
+        return Ok(());
+    }
+    let scope_id = loader.scope_id;
+    let save = move |work: &Work<'_>| letters.iter().try_for_each(|letter| work.save_dead_letter(scope_id, letter));
+    Ok(loader.state.work(save).await?)
+}
+
+async fn mark_seen(loader: &Loader, context: &CommitContext, source_ids: Vec<String>) -> Result<(), EngineError> {
+    if source_ids.is_empty() {
+        return Ok(());
+    }
+    let (scope_id, now) = (loader.scope_id, context.now);
+    let seen = SeenMark { run_id: context.run_id.clone(), chunk: context.chunk };
+    let mark = move |work: &Work<'_>| {
+        work.mark_seen(scope_id, source_ids.iter().map(String::as_str), &seen)?;
+        source_ids.iter().try_for_each(|source_id| {
+            work.resolve_dead_letters(scope_id, source_id, Some(DeadLetterKind::Rejected), now)
+        })
+    };
+    Ok(loader.state.work(mark).await?)
+}
+
+async fn hold_missing(
+    loader: &Loader,
+    dispatch: &Dispatch<'_>,
+    missing: &[Arc<Prepared>],
+    originals: &Originals<'_>,
+) -> Result<(), EngineError> {
+    let reason = Rejection::new(
+        "vanishing",
+        "the destination no longer holds the record, and what was found in its place is gone too",
+    );
+    let letters = missing.iter().map(|record| {
+        let source = originals.json(&record.source_id);
+        letter(dispatch.context(), record, DeadLetterKind::Held, &reason, source)
+    });
+    save_letters(loader, letters.collect()).await
+}
+
+fn count(records: usize) -> u64 {
+    u64::try_from(records).unwrap_or(u64::MAX)
+}

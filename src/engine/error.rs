@@ -1,0 +1,118 @@
+//! Why a run, a stream or a destination could not go on.
+
+use crate::{
+    connector::{ConfigError, ConnectorError, ErrorKind, RegistryError},
+    model::{ConnectionName, StreamName, ValueError},
+    state::StateError,
+    transform::TransformError,
+};
+
+use super::order::OrderError;
+
+/// Says why something could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The state file.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A source or destination.
+    #[error("{connection}: {error}")]
+    Connector {
+        /// Which connection.
+        connection: ConnectionName,
+        /// What it says.
+        error: Box<ConnectorError>,
+    },
+    /// The options of a connection.
+    #[error("connection `{connection}`: {error}")]
+    Config {
+        /// Which connection.
+        connection: ConnectionName,
+        /// What is wrong.
+        error: ConfigError,
+    },
+    /// The type of a connection.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A transform or mapping does not fit what the systems declare.
+    #[error("stream `{stream}`: {error}")]
+    Transform {
+        /// Which stream.
+        stream: StreamName,
+        /// What is wrong.
+        error: Box<TransformError>,
+    },
+    /// A frame holds what a record cannot.
+    #[error(transparent)]
+    Value(#[from] ValueError),
+    /// Polars refuses.
+    #[error("the records could not be worked on: {0}")]
+    Frame(#[from] polars::error::PolarsError),
+    /// The streams' links.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// Something the pipeline asks for and the destination cannot do.
+    #[error("{0}")]
+    Unsupported(String),
+    /// A guard of the pipeline stopped the run.
+    #[error("{0}")]
+    Guard(String),
+    /// A file of the pipeline.
+    #[error("`{path}` cannot be used: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// The run was asked to stop, or the quota's share is used; all that was sent is accounted for.
+    #[error("the run was stopped: {0}")]
+    Interrupted(String),
+    /// The process is ending.
+    #[error("the work was stopped")]
+    Stopped,
+}
+
+impl EngineError {
+    pub(super) fn connector(connection: &ConnectionName, error: ConnectorError) -> Self {
+        match error.kind {
+            ErrorKind::Cancelled => Self::Interrupted("it was asked to".to_owned()),
+            ErrorKind::QuotaSpent => Self::Interrupted(format!("{connection}: {error}")),
+            _ => Self::Connector { connection: connection.clone(), error: Box::new(error) },
+        }
+    }
+
+    /// Tells whether the environment is to blame (credentials, network, state file), not the pipeline or its records.
+    pub fn is_environment(&self) -> bool {
+        match self {
+            Self::State(_) => true,
+            Self::Connector { error, .. } => {
+                matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Unavailable | ErrorKind::Unanswered)
+            }
+            _ => false,
+        }
+    }
+
+    /// Tells whether the pipeline file is to blame.
+    pub fn is_pipeline(&self) -> bool {
+        match self {
+            Self::Config { .. }
+            | Self::Registry(_)
+            | Self::Transform { .. }
+            | Self::Order(_)
+            | Self::Unsupported(_) => true,
+            Self::Connector { error, .. } => error.kind == ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+
+    /// Returns what the user can do, where that is likely right.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Connector { error, .. } => error.hint.as_deref(),
+            Self::Config { error, .. } => error.hint.as_deref(),
+            Self::Transform { error, .. } => error.hint.as_deref(),
+            _ => None,
+        }
+    }
+}

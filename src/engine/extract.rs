@@ -1,0 +1,301 @@
+//! Reads a stream page by page, applies filter and steps, and hands on chunks that are worth loading at once.
+
+use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
+
+use futures::StreamExt;
+use polars::{
+    frame::DataFrame,
+    prelude::{ParquetCompression, ParquetWriter},
+};
+use tempfile::TempDir;
+use tokio::{sync::mpsc, task::spawn_blocking};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    connector::{ErrorKind, ReadRequest, Source},
+    model::{ConnectionName, Cursor, Page, StreamName},
+    state::{DeadLetter, DeadLetterKind, LetterBody, Scope},
+    transform::{Filter, Rejected, Stepped, Steps},
+};
+
+use super::{error::EngineError, observer::Observer};
+
+/// Records of a chunk. A chunk is matched and committed as a whole; its batches are full but for the last one of each
+/// operation, so a large chunk wastes few calls: at 100 records a batch and 10,000 a chunk, at most one call in a hundred.
+const CHUNK_RECORDS: usize = 10_000;
+
+/// Records that are loaded together; the checkpoint moves when all destinations are done with them.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    /// The records, after all steps.
+    pub frame: DataFrame,
+    /// Records read.
+    pub read: u64,
+    /// Records left out by filters.
+    pub filtered: u64,
+    /// Records left out as duplicates.
+    pub duplicate: u64,
+    /// Records that could not be read or did not pass a step.
+    pub rejects: Vec<Rejected>,
+    /// Where a read goes on after this chunk.
+    pub cursor: Option<Cursor>,
+}
+
+/// What is read and what is done with it before mapping.
+#[derive(Debug, Clone)]
+pub(super) struct ReadPlan {
+    pub stream: StreamName,
+    pub connection: ConnectionName,
+    pub request: ReadRequest,
+    pub filter: Option<Arc<Filter>>,
+    pub steps: Arc<Steps>,
+    /// Most records to read.
+    pub limit: Option<u64>,
+    pub observer: Arc<dyn Observer>,
+    /// Ends the read between two pages.
+    pub shutdown: CancellationToken,
+}
+
+/// Reads the stream to its end and sends its chunks. Returns whether it was read to its end (a limit stops earlier).
+pub(super) async fn extract(
+    source: &dyn Source,
+    plan: ReadPlan,
+    chunks: mpsc::Sender<Chunk>,
+) -> Result<bool, EngineError> {
+    if plan.steps.is_stateful() {
+        return extract_spooled(source, plan, chunks).await;
+    }
+    let mut pages = source.read(plan.request.clone());
+    let mut gathered = Gathered::default();
+    let mut budget = plan.limit.unwrap_or(u64::MAX);
+    while budget > 0 {
+        plan.check_may_read()?;
+        let page = match pages.next().await {
+            None => break,
+            Some(Ok(page)) => page,
+            Some(Err(error)) => {
+                // What was read before the fault is whole and has its cursor: it is loaded, then the fault is told.
+                gathered.send(&chunks).await?;
+                return Err(EngineError::connector(&plan.connection, error));
+            }
+        };
+        let page = plan.take(page, &mut budget);
+        let cursor = page.cursor.clone();
+        let filter = plan.filter.clone();
+        let steps = Arc::clone(&plan.steps);
+        let part = spawn_blocking(move || transform_page(page, filter.as_deref(), &steps))
+            .await
+            .map_err(|_| EngineError::Stopped)??;
+        gathered.add(part, cursor)?;
+        if gathered.is_full() {
+            gathered.send(&chunks).await?;
+        }
+    }
+    gathered.send(&chunks).await?;
+    Ok(budget > 0)
+}
+
+/// The stateful way: the whole stream goes to disk, then through the steps, and comes back in chunks.
+async fn extract_spooled(
+    source: &dyn Source,
+    plan: ReadPlan,
+    chunks: mpsc::Sender<Chunk>,
+) -> Result<bool, EngineError> {
+    let spool = Spool::new()?;
+    let mut pages = source.read(plan.request.clone());
+    let mut budget = plan.limit.unwrap_or(u64::MAX);
+    let mut totals = Chunk::default();
+    let mut files: Vec<PathBuf> = Vec::new();
+    while budget > 0 {
+        plan.check_may_read()?;
+        let Some(page) = pages.next().await else { break };
+        let page = plan.take(page.map_err(|error| EngineError::connector(&plan.connection, error))?, &mut budget);
+        totals.cursor = page.cursor.clone().or(totals.cursor);
+        totals.read += page_records(&page);
+        totals.rejects.extend(page.rejects.into_iter().map(read_reject));
+        let path = spool.folder.path().join(format!("{:08}.parquet", files.len()));
+        let (filter, file) = (plan.filter.clone(), path.clone());
+        totals.filtered += spawn_blocking(move || spool_page(page.frame, filter.as_deref(), &file))
+            .await
+            .map_err(|_| EngineError::Stopped)??;
+        files.push(path);
+    }
+    let steps = Arc::clone(&plan.steps);
+    let sender = chunks.clone();
+    let stepped = spawn_blocking(move || {
+        let mut deliver = |frame: DataFrame| match sender.blocking_send(Chunk { frame, ..Chunk::default() }) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        };
+        steps.apply_spooled(&files, &mut deliver)
+    });
+    let stepped = stepped.await.map_err(|_| EngineError::Stopped)?.map_err(|error| plan.transform_error(error))?;
+    totals.count(stepped);
+    chunks.send(totals).await.map_err(|_| EngineError::Stopped)?;
+    Ok(budget > 0)
+}
+
+impl ReadPlan {
+    /// Cuts a page to what the limit still allows, and tells the observer.
+    fn take(&self, mut page: Page, budget: &mut u64) -> Page {
+        let height = usize::try_from(*budget).unwrap_or(usize::MAX).min(page.frame.height());
+        if height < page.frame.height() {
+            page.frame = page.frame.head(Some(height));
+            page.rejects.clear();
+            page.cursor = None;
+        }
+        let records = page_records(&page);
+        *budget = budget.saturating_sub(records);
+        self.observer.records_read(&self.stream, records);
+        page
+    }
+
+    fn check_may_read(&self) -> Result<(), EngineError> {
+        if self.shutdown.is_cancelled() {
+            return Err(EngineError::Interrupted("it was asked to".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn transform_error(&self, error: crate::transform::TransformError) -> EngineError {
+        EngineError::Transform { stream: self.stream.clone(), error: Box::new(error) }
+    }
+}
+
+impl Default for Chunk {
+    fn default() -> Self {
+        Self { frame: DataFrame::empty(), read: 0, filtered: 0, duplicate: 0, rejects: Vec::new(), cursor: None }
+    }
+}
+
+impl Chunk {
+    fn count(&mut self, stepped: Stepped) {
+        self.read += stepped.added;
+        self.filtered += stepped.filtered;
+        self.duplicate += stepped.duplicate;
+        self.rejects.extend(stepped.rejects);
+    }
+}
+
+#[derive(Default)]
+struct Gathered {
+    chunk: Chunk,
+    is_begun: bool,
+}
+
+impl Gathered {
+    fn add(&mut self, part: Chunk, cursor: Option<Cursor>) -> Result<(), EngineError> {
+        self.is_begun = true;
+        let chunk = &mut self.chunk;
+        chunk.read += part.read;
+        chunk.filtered += part.filtered;
+        chunk.duplicate += part.duplicate;
+        chunk.rejects.extend(part.rejects);
+        chunk.cursor = cursor.or(chunk.cursor.take());
+        if chunk.frame.width() == 0 {
+            chunk.frame = part.frame;
+        } else {
+            chunk.frame.vstack_mut(&part.frame)?;
+        }
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.chunk.frame.height() >= CHUNK_RECORDS || self.chunk.rejects.len() >= CHUNK_RECORDS
+    }
+
+    async fn send(&mut self, chunks: &mpsc::Sender<Chunk>) -> Result<(), EngineError> {
+        if !std::mem::take(&mut self.is_begun) {
+            return Ok(());
+        }
+        let chunk = std::mem::take(&mut self.chunk);
+        chunks.send(chunk).await.map_err(|_| EngineError::Stopped)
+    }
+}
+
+/// A folder on disk for the pages of a stateful stream; gone when this is dropped.
+struct Spool {
+    folder: TempDir,
+}
+
+impl Spool {
+    fn new() -> Result<Self, EngineError> {
+        let folder = TempDir::with_prefix("ferry-spool-").map_err(|error| EngineError::File {
+            path: std::env::temp_dir().display().to_string(),
+            reason: error.to_string(),
+        })?;
+        Ok(Self { folder })
+    }
+}
+
+fn spool_page(frame: DataFrame, filter: Option<&Filter>, path: &PathBuf) -> Result<u64, EngineError> {
+    let (mut frame, filtered) = match filter {
+        Some(filter) => filter.apply(frame).map_err(|error| EngineError::Unsupported(error.to_string()))?,
+        None => (frame, 0),
+    };
+    let failed =
+        |error: std::io::Error| EngineError::File { path: path.display().to_string(), reason: error.to_string() };
+    let file = std::fs::File::create(path).map_err(failed)?;
+    ParquetWriter::new(file).with_compression(ParquetCompression::Uncompressed).finish(&mut frame)?;
+    Ok(filtered)
+}
+
+fn transform_page(page: Page, filter: Option<&Filter>, steps: &Steps) -> Result<Chunk, EngineError> {
+    let mut chunk = Chunk { read: page_records(&page), ..Chunk::default() };
+    chunk.rejects.extend(page.rejects.into_iter().map(read_reject));
+    let failed = |error: crate::transform::TransformError| EngineError::Unsupported(error.to_string());
+    let mut frame = page.frame;
+    if let Some(filter) = filter {
+        let (kept, filtered) = filter.apply(frame).map_err(failed)?;
+        frame = kept;
+        chunk.filtered = filtered;
+    }
+    if !steps.is_empty() {
+        let mut stepped = steps.apply(frame).map_err(failed)?;
+        frame = std::mem::replace(&mut stepped.frame, DataFrame::empty());
+        chunk.count(stepped);
+    }
+    chunk.frame = frame;
+    Ok(chunk)
+}
+
+fn page_records(page: &Page) -> u64 {
+    u64::try_from(page.frame.height() + page.rejects.len()).unwrap_or(u64::MAX)
+}
+
+fn read_reject(reject: crate::model::ReadReject) -> Rejected {
+    let mut rejection = crate::model::Rejection::new(reject.code, reject.reason);
+    rejection.field = reject.field;
+    rejection.value = reject.value;
+    Rejected { id: reject.id, rejection, source: reject.record }
+}
+
+/// Makes the dead letter of a record that did not get as far as being mapped.
+pub(super) fn unmapped_letter(
+    run_id: &str,
+    scope: &Scope,
+    reject: Rejected,
+    now: chrono::DateTime<chrono::Utc>,
+) -> DeadLetter {
+    DeadLetter {
+        run_id: run_id.to_owned(),
+        scope: scope.clone(),
+        source_id: reject.id,
+        kind: DeadLetterKind::Rejected,
+        code: reject.rejection.code,
+        field: reject.rejection.field,
+        created_at: now,
+        body: LetterBody {
+            reason: reject.rejection.reason,
+            value: reject.rejection.value,
+            source: reject.source,
+            mapped: serde_json::Value::Null,
+            request_id: reject.rejection.request_id,
+        },
+    }
+}
+
+/// Tells whether a read may be tried again from the beginning.
+pub(super) fn is_expired(error: &EngineError) -> bool {
+    matches!(error, EngineError::Connector { error, .. } if error.kind == ErrorKind::CursorExpired)
+}

@@ -1,0 +1,227 @@
+//! Turns the source ids of linked records into the ids they have at the destination, and closes the links that had to wait.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+
+use crate::{
+    model::{BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value},
+    state::{DeadLetter, DeadLetterKind, LetterBody, PendingLink, Scope, StateError, Work},
+};
+
+use super::{
+    error::EngineError,
+    load::{CommitContext, Dispatch, Item, Lookup},
+    prepare::LinkValue,
+    setup::Loader,
+};
+
+/// Pending links that are worked on at once.
+const PAGE_LINKS: u32 = 2_000;
+
+/// Known ids of linked records, by stream and source id.
+#[derive(Debug, Default)]
+pub(super) struct Resolved {
+    by_stream: HashMap<String, HashMap<String, String>>,
+}
+
+impl Resolved {
+    /// Returns the destination's ids of the link's targets, as far as they are known, each once.
+    pub(super) fn ids(&self, link: &LinkValue) -> Vec<String> {
+        self.ids_of(&link.stream, &link.targets)
+    }
+
+    fn ids_of(&self, stream: &str, targets: &[String]) -> Vec<String> {
+        let Some(known) = self.by_stream.get(stream) else { return Vec::new() };
+        targets.iter().filter_map(|target| known.get(target).cloned()).collect()
+    }
+}
+
+/// Looks up the targets of links: a stream's records at this connection, whatever object they went to.
+pub(super) fn resolve<'link>(
+    work: &Work<'_>,
+    scope: &Scope,
+    links: impl Iterator<Item = &'link LinkValue>,
+) -> Result<Resolved, StateError> {
+    let mut targets: HashMap<&str, Vec<&str>> = HashMap::new();
+    for link in links {
+        targets.entry(&link.stream).or_default().extend(link.targets.iter().map(String::as_str));
+    }
+    let mut resolved = Resolved::default();
+    for (stream, mut source_ids) in targets {
+        source_ids.sort_unstable();
+        source_ids.dedup();
+        let known = resolved.by_stream.entry(stream.to_owned()).or_default();
+        for target_scope in work.scopes_of_stream(&scope.pipeline, stream, &scope.connection)? {
+            let mappings = work.mappings(target_scope, source_ids.iter().copied())?;
+            known.extend(mappings.into_iter().map(|(source_id, mapping)| (source_id, mapping.destination_id)));
+        }
+    }
+    Ok(resolved)
+}
+
+/// The links of one record that can be written now.
+#[derive(Debug)]
+struct LinkItem {
+    record: BatchRecord,
+    /// The links with how many targets they have after this.
+    links: Vec<(PendingLink, u64)>,
+}
+
+/// Writes the pending links whose targets are known by now. Returns how many calls went into halving.
+pub(super) async fn close_links(loader: &Loader) -> Result<u64, EngineError> {
+    let scope_id = loader.scope_id;
+    let pending = loader.state.work(move |work| work.count_pending_links(scope_id)).await?;
+    if pending == 0 {
+        return Ok(0);
+    }
+    loader.observer.links_started(&loader.scope.stream, loader.connection(), pending);
+    let (operation, limit) = match (loader.capabilities.link, loader.capabilities.update) {
+        (Some(limit), _) => (Operation::Link, limit),
+        (None, Some(limit)) => (Operation::Update, limit),
+        (None, None) => return Ok(0),
+    };
+    let dispatch = Dispatch::new(loader, 0);
+    let mut after: Option<(String, String)> = None;
+    loop {
+        let page = next_page(loader, after.as_ref())?;
+        let Some(last) = page.last() else { break };
+        after = Some((last.source_id.clone(), last.field.clone()));
+        let items = ready_items(loader, page)?;
+        if operation == Operation::Link {
+            for items in cut_by_links(items, loader.narrowed(limit).max_records.get()) {
+                dispatch.send(&operation, limit, items).await?;
+            }
+        } else {
+            dispatch.send(&operation, limit, items).await?;
+        }
+    }
+    Ok(dispatch.halving_calls())
+}
+
+fn next_page(loader: &Loader, after: Option<&(String, String)>) -> Result<Vec<PendingLink>, EngineError> {
+    let after = after.map(|(source_id, field)| (source_id.as_str(), field.as_str()));
+    let read = || loader.state.work_now(|work| work.pending_links(loader.scope_id, after, PAGE_LINKS));
+    Ok(tokio::task::block_in_place(read)?)
+}
+
+/// Makes the items of the records of which a link can get more targets than it has.
+fn ready_items(loader: &Loader, page: Vec<PendingLink>) -> Result<Vec<LinkItem>, EngineError> {
+    let values: Vec<LinkValue> = page
+        .iter()
+        .map(|link| LinkValue {
+            field: FieldName::new(&link.field),
+            stream: link.stream.as_str().into(),
+            targets: link.targets.clone(),
+        })
+        .collect();
+    let (resolved, own) = tokio::task::block_in_place(|| {
+        loader.state.work_now(|work| {
+            let resolved = resolve(work, &loader.scope, values.iter())?;
+            let own = work.mappings(loader.scope_id, page.iter().map(|link| link.source_id.as_str()))?;
+            Ok((resolved, own))
+        })
+    })?;
+    let mut items: Vec<LinkItem> = Vec::new();
+    for link in page {
+        let Some(mapping) = own.get(&link.source_id) else { continue };
+        let ids = resolved.ids_of(&link.stream, &link.targets);
+        let count = u64::try_from(ids.len()).unwrap_or(u64::MAX);
+        if count <= link.linked {
+            continue;
+        }
+        let is_same_record = items.last().is_some_and(|item| item.record.trace_id == link.source_id);
+        if !is_same_record {
+            let record = BatchRecord {
+                trace_id: link.source_id.clone(),
+                destination_id: Some(mapping.destination_id.clone()),
+                fields: Fields::new(),
+            };
+            items.push(LinkItem { record, links: Vec::new() });
+        }
+        if let Some(item) = items.last_mut() {
+            item.record.fields.insert(FieldName::new(&link.field), Value::List(ids));
+            item.links.push((link, count));
+        }
+    }
+    Ok(items)
+}
+
+/// Cuts items so that no call carries more links than the destination takes.
+fn cut_by_links(items: Vec<LinkItem>, max_links: u32) -> Vec<Vec<LinkItem>> {
+    let max_links = u64::from(max_links);
+    let mut batches = Vec::new();
+    let mut batch = Vec::new();
+    let mut count = 0;
+    for item in items {
+        let links: u64 = item.links.iter().map(|(_, count)| count).sum();
+        if count + links > max_links && !batch.is_empty() {
+            batches.push(std::mem::take(&mut batch));
+            count = 0;
+        }
+        count += links;
+        batch.push(item);
+    }
+    if !batch.is_empty() {
+        batches.push(batch);
+    }
+    batches
+}
+
+#[async_trait]
+impl Item for LinkItem {
+    fn record(&self) -> &BatchRecord {
+        &self.record
+    }
+
+    fn source_id(&self) -> &str {
+        &self.record.trace_id
+    }
+
+    fn commit(&self, work: &Work<'_>, context: &CommitContext, outcome: &Outcome) -> Result<(), StateError> {
+        for (link, linked) in &self.links {
+            match outcome {
+                Outcome::Created { .. } | Outcome::Updated { .. } => {
+                    if link.targets.len() as u64 == *linked {
+                        work.settle_link(context.scope_id, &link.source_id, &link.field)?;
+                    } else {
+                        work.save_link(context.scope_id, &PendingLink { linked: *linked, ..link.clone() })?;
+                    }
+                }
+                Outcome::Rejected(reason) => {
+                    work.settle_link(context.scope_id, &link.source_id, &link.field)?;
+                    work.save_dead_letter(context.scope_id, &link_letter(context, link, reason))?;
+                }
+                Outcome::Missing | Outcome::Deleted => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn commit_held(&self, _work: &Work<'_>, _context: &CommitContext, _reason: &Rejection) -> Result<(), StateError> {
+        // The link stays pending: the next run writes it again, which leaves what writing it once leaves.
+        Ok(())
+    }
+
+    async fn find_written(_loader: &Loader, items: &[Self]) -> Result<Vec<Option<Lookup>>, EngineError> {
+        Ok(vec![None; items.len()])
+    }
+}
+
+fn link_letter(context: &CommitContext, link: &PendingLink, reason: &Rejection) -> DeadLetter {
+    DeadLetter {
+        run_id: context.run_id.clone(),
+        scope: context.scope.clone(),
+        source_id: link.source_id.clone(),
+        kind: DeadLetterKind::Link,
+        code: reason.code.clone(),
+        field: Some(link.field.clone()),
+        created_at: context.now,
+        body: LetterBody {
+            reason: reason.reason.clone(),
+            value: Some(link.targets.join(";")),
+            request_id: reason.request_id.clone(),
+            ..LetterBody::default()
+        },
+    }
+}

@@ -1,0 +1,313 @@
+//! Sends batches: intent, load, outcomes and commit, for every kind of item that is written.
+//!
+//! Whatever happens, each item ends with an outcome or is found again by the next run: its intent stays in the state file
+//! until its outcome is there.
+
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream};
+
+use crate::{
+    connector::{ConnectorError, ErrorKind},
+    model::{Batch, BatchLimit, BatchRecord, Operation, Outcome, Rejection},
+    state::{Intent, StateError, Work},
+};
+
+use super::{batch::cut, error::EngineError, setup::Loader};
+
+/// How often a create without an answer is looked up and sent again before its record is held.
+const MAX_SETTLE_ROUNDS: u32 = 5;
+
+/// Something that is written as one record of a batch.
+#[async_trait]
+pub(super) trait Item: Send + Sync + Sized + 'static {
+    /// What is sent.
+    fn record(&self) -> &BatchRecord;
+    /// The source's id, for the intent.
+    fn source_id(&self) -> &str;
+    /// Stores what became of it, in the transaction that removes the intent.
+    fn commit(&self, work: &Work<'_>, context: &CommitContext, outcome: &Outcome) -> Result<(), StateError>;
+    /// Stores that it cannot be told whether it was written.
+    fn commit_held(&self, work: &Work<'_>, context: &CommitContext, reason: &Rejection) -> Result<(), StateError>;
+    /// Looks up, after a lost answer, which items (by index) were written after all, with their ids. None where this cannot
+    /// be found out for the item.
+    async fn find_written(loader: &Loader, items: &[Self]) -> Result<Vec<Option<Lookup>>, EngineError>;
+}
+
+/// What a look-up after a lost answer found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Lookup {
+    /// It was written and has this id.
+    Written(String),
+    /// It was not written.
+    NotWritten,
+}
+
+/// What commits need to know of their place.
+#[derive(Debug, Clone)]
+pub(super) struct CommitContext {
+    pub run_id: String,
+    pub scope: crate::state::Scope,
+    pub scope_id: crate::state::ScopeId,
+    pub chunk: u64,
+    pub now: chrono::DateTime<chrono::Utc>,
+}
+
+/// What became of an item.
+#[derive(Debug)]
+pub(super) enum Settled {
+    Outcome(Outcome),
+    Held,
+}
+
+/// Sends items of one operation and counts what it cost.
+#[derive(Debug)]
+pub(super) struct Dispatch<'loader> {
+    loader: &'loader Loader,
+    context: CommitContext,
+    has_failed: AtomicBool,
+    halving_calls: AtomicU64,
+}
+
+type Results<T> = Vec<(T, Settled)>;
+
+impl<'loader> Dispatch<'loader> {
+    pub(super) fn new(loader: &'loader Loader, chunk: u64) -> Self {
+        let context = CommitContext {
+            run_id: loader.run_id.clone(),
+            scope: loader.scope.clone(),
+            scope_id: loader.scope_id,
+            chunk,
+            now: loader.context.clock().now(),
+        };
+        Self { loader, context, has_failed: AtomicBool::new(false), halving_calls: AtomicU64::new(0) }
+    }
+
+    pub(super) fn context(&self) -> &CommitContext {
+        &self.context
+    }
+
+    /// Returns how many calls went into finding culprits.
+    pub(super) fn halving_calls(&self) -> u64 {
+        self.halving_calls.load(Ordering::Relaxed)
+    }
+
+    /// Sends items in batches within the limit, several at once as the destination allows. On an error no further batch is
+    /// started; those in flight are finished and committed.
+    pub(super) async fn send<T: Item>(
+        &self,
+        operation: &Operation,
+        limit: BatchLimit,
+        items: Vec<T>,
+    ) -> Result<Results<T>, EngineError> {
+        let batches = cut(items, self.loader.narrowed(limit), T::record);
+        let concurrency = usize::try_from(self.loader.capabilities.concurrency.get()).unwrap_or(1);
+        let sent: Vec<Result<Results<T>, EngineError>> = stream::iter(batches)
+            .map(|batch| self.send_batch(operation, limit, batch))
+            .buffered(concurrency)
+            .collect()
+            .await;
+        let mut results = Vec::new();
+        for batch in sent {
+            results.extend(batch?);
+        }
+        Ok(results)
+    }
+
+    async fn send_batch<T: Item>(
+        &self,
+        operation: &Operation,
+        limit: BatchLimit,
+        items: Vec<T>,
+    ) -> Result<Results<T>, EngineError> {
+        if self.has_failed.load(Ordering::Relaxed) {
+            return Err(EngineError::Stopped);
+        }
+        let sent = self.send_halving(operation, limit, items).await;
+        if sent.is_err() {
+            self.has_failed.store(true, Ordering::Relaxed);
+        }
+        sent
+    }
+
+    /// Sends a batch; one that is refused whole is halved until the culprit stands alone.
+    async fn send_halving<T: Item>(
+        &self,
+        operation: &Operation,
+        limit: BatchLimit,
+        items: Vec<T>,
+    ) -> Result<Results<T>, EngineError> {
+        let mut waiting = vec![items];
+        let mut results = Vec::new();
+        let mut is_halved = false;
+        while let Some(mut items) = waiting.pop() {
+            if is_halved {
+                self.halving_calls.fetch_add(1, Ordering::Relaxed);
+            }
+            match self.send_settling(operation, limit, &items).await? {
+                Sent::Settled(outcomes) => results.extend(items.into_iter().zip(outcomes)),
+                Sent::Refused if items.len() > 1 => {
+                    is_halved = true;
+                    let second = items.split_off(items.len() / 2);
+                    waiting.push(second);
+                    waiting.push(items);
+                }
+                Sent::Refused => return Err(EngineError::Stopped),
+            }
+        }
+        Ok(results)
+    }
+
+    /// Sends a batch once, or as often as lost answers make necessary.
+    async fn send_settling<T: Item>(
+        &self,
+        operation: &Operation,
+        limit: BatchLimit,
+        items: &[T],
+    ) -> Result<Sent, EngineError> {
+        self.loader.check_may_send()?;
+        let intent_id = self.save_intent(operation, items).await?;
+        let mut settled: Vec<Option<Settled>> = items.iter().map(|_| None).collect();
+        for _round in 0..MAX_SETTLE_ROUNDS {
+            let open: Vec<usize> = (0..items.len()).filter(|index| settled[*index].is_none()).collect();
+            let records = open.iter().map(|index| items[*index].record().clone()).collect();
+            let batch = Batch { object: self.loader.scope.object.clone(), operation: operation.clone(), records };
+            let error = match self.loader.destination.load(&batch).await {
+                Ok(outcomes) if outcomes.len() == open.len() => {
+                    for (index, outcome) in open.into_iter().zip(outcomes) {
+                        settled[index] = Some(Settled::Outcome(outcome));
+                    }
+                    return self.commit(intent_id, items, settled);
+                }
+                Ok(outcomes) => return Err(self.miscounted(open.len(), outcomes.len())),
+                Err(error) => error,
+            };
+            match error.kind {
+                ErrorKind::Refused if items.len() > 1 => {
+                    self.drop_intent(intent_id).await?;
+                    return Ok(Sent::Refused);
+                }
+                ErrorKind::Refused => {
+                    settled[0] = Some(Settled::Outcome(Outcome::Rejected(rejection(&error))));
+                    return self.commit(intent_id, items, settled);
+                }
+                ErrorKind::Unanswered if !limit.is_idempotent => {
+                    self.settle_unanswered(items, &open, &mut settled).await?;
+                    if settled.iter().all(Option::is_some) {
+                        return self.commit(intent_id, items, settled);
+                    }
+                }
+                // Repeated by the stack until it gave up: the intent stays, and the next run repeats the write.
+                ErrorKind::Unanswered | ErrorKind::Unexpected => {
+                    return Err(EngineError::connector(self.loader.connection(), error));
+                }
+                _ => {
+                    self.drop_intent(intent_id).await?;
+                    return Err(EngineError::connector(self.loader.connection(), error));
+                }
+            }
+        }
+        for slot in settled.iter_mut().filter(|slot| slot.is_none()) {
+            *slot = Some(Settled::Held);
+        }
+        self.commit(intent_id, items, settled)
+    }
+
+    /// After a lost answer: finds out which of the open items were written. Those that cannot be looked up are held.
+    async fn settle_unanswered<T: Item>(
+        &self,
+        items: &[T],
+        open: &[usize],
+        settled: &mut [Option<Settled>],
+    ) -> Result<(), EngineError> {
+        self.loader.context.clock().sleep(self.loader.capabilities.lookup_lag).await;
+        let lookups = T::find_written(self.loader, items).await?;
+        let by_index: HashMap<usize, Option<Lookup>> = lookups.into_iter().enumerate().collect();
+        for index in open {
+            match by_index.get(index) {
+                Some(Some(Lookup::Written(id))) => {
+                    settled[*index] = Some(Settled::Outcome(Outcome::Created { id: id.clone() }));
+                }
+                Some(Some(Lookup::NotWritten)) => {}
+                Some(None) | None => settled[*index] = Some(Settled::Held),
+            }
+        }
+        Ok(())
+    }
+
+    async fn save_intent<T: Item>(&self, operation: &Operation, items: &[T]) -> Result<i64, EngineError> {
+        let intent = Intent {
+            run_id: self.context.run_id.clone(),
+            operation: operation_word(operation).to_owned(),
+            source_ids: items.iter().map(|item| item.source_id().to_owned()).collect(),
+        };
+        let (scope, now) = (self.context.scope_id, self.context.now);
+        Ok(self.loader.state.work(move |work| work.save_intent(scope, &intent, now)).await?)
+    }
+
+    async fn drop_intent(&self, intent_id: i64) -> Result<(), EngineError> {
+        Ok(self.loader.state.work(move |work| work.settle_intent(intent_id)).await?)
+    }
+
+    /// Stores the outcomes and removes the intent, in one transaction.
+    fn commit<T: Item>(&self, intent_id: i64, items: &[T], settled: Vec<Option<Settled>>) -> Result<Sent, EngineError> {
+        let settled: Vec<Settled> = settled.into_iter().map(|slot| slot.unwrap_or(Settled::Held)).collect();
+        let context = &self.context;
+        let state = &self.loader.state;
+        // The transaction is a handful of statements on a warm page cache; the items stay borrowed, so nothing is copied.
+        tokio::task::block_in_place(|| {
+            state.work_now(|work| {
+                for (item, outcome) in items.iter().zip(&settled) {
+                    match outcome {
+                        Settled::Outcome(outcome) => item.commit(work, context, outcome)?,
+                        Settled::Held => item.commit_held(work, context, &unknown_effect())?,
+                    }
+                }
+                work.settle_intent(intent_id)
+            })
+        })?;
+        let calls = self.loader.context.meter.calls();
+        let settled_count = u64::try_from(items.len()).unwrap_or(u64::MAX);
+        self.loader.observer.records_settled(&self.loader.scope.stream, self.loader.connection(), settled_count, calls);
+        Ok(Sent::Settled(settled))
+    }
+
+    fn miscounted(&self, expected: usize, found: usize) -> EngineError {
+        let message = format!("{found} outcomes for {expected} records: the connector breaks its contract");
+        let error = ConnectorError::new(ErrorKind::Unexpected, "outcome_count", message);
+        EngineError::connector(self.loader.connection(), error)
+    }
+}
+
+enum Sent {
+    Settled(Vec<Settled>),
+    Refused,
+}
+
+/// Returns the word for an operation in the state file.
+pub(super) fn operation_word(operation: &Operation) -> &'static str {
+    match operation {
+        Operation::Insert => "insert",
+        Operation::Update => "update",
+        Operation::Upsert { .. } => "upsert",
+        Operation::Delete => "delete",
+        Operation::Link => "link",
+    }
+}
+
+/// Turns the refusal of a single record into the reason of its rejection.
+fn rejection(error: &ConnectorError) -> Rejection {
+    let reason = error.detail.clone().unwrap_or_else(|| error.message.clone());
+    Rejection { request_id: error.request_id.clone(), ..Rejection::new(error.code.clone(), reason) }
+}
+
+fn unknown_effect() -> Rejection {
+    Rejection::new(
+        "unknown_effect",
+        "the answer to the write was lost and the record has no key to look it up by; see at the destination whether it is there",
+    )
+}

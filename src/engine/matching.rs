@@ -1,0 +1,397 @@
+//! Decides what is done with each record: created, updated, unchanged, held?
+//!
+//! In the order of certainty: the id map, the key in the id map, then, where the destination does not upsert on the key by
+//! itself, a look-up of the keys at the destination.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::{
+    config::WriteMode,
+    connector::{FetchRequest, Selection},
+    model::{FieldName, Fields, Record, Rejection, Value},
+    state::{Mapping, PendingLink, StateError, Work, WrittenAs},
+};
+
+use super::{
+    error::EngineError,
+    links::{Resolved, resolve},
+    load::Lookup,
+    prepare::{Key, Prepared, hash_key},
+    setup::Loader,
+};
+
+/// What is done with a record.
+#[derive(Debug, Clone)]
+pub(super) enum Decision {
+    Settled(Column),
+    Rejected(Rejection),
+    Held(Rejection),
+    Insert(Draft),
+    Update(Draft),
+    Upsert(Draft),
+}
+
+/// Where a record that costs no call stands in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Filtered,
+    Duplicate,
+    Unchanged,
+    Created,
+    Updated,
+}
+
+/// What is to be written of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Draft {
+    pub destination_id: Option<String>,
+    pub fields: Fields,
+    /// Links that are not in `fields`, or not all of whose targets are.
+    pub pending: Vec<PendingLink>,
+}
+
+/// What the state file knows of a chunk's records.
+#[derive(Debug)]
+struct Known {
+    by_id: HashMap<String, Mapping>,
+    by_key: HashMap<u128, Mapping>,
+    links: Resolved,
+}
+
+enum Step {
+    Done(Decision),
+    Find,
+    Update(String),
+}
+
+/// Decides for every record of a chunk, in order.
+pub(super) async fn decide(
+    loader: &Loader,
+    chunk: u64,
+    records: &[Arc<Prepared>],
+) -> Result<Vec<Decision>, EngineError> {
+    let known = tokio::task::block_in_place(|| loader.state.work_now(|work| look_up(loader, work, records)))?;
+    let mut matcher = Matcher { loader, chunk, known: &known, ids: HashSet::new(), keys: HashSet::new() };
+    let steps: Vec<Step> = records.iter().map(|record| matcher.step(record)).collect();
+    let found = find(loader, records, &steps).await?;
+    let current = read_current(loader, &steps, &found, records).await?;
+    let decisions = records.iter().zip(steps).map(|(record, step)| match step {
+        Step::Done(decision) => decision,
+        Step::Update(id) => update(loader, record, &known.links, id, &current),
+        Step::Find => match found.matching(loader, record) {
+            Found::None if loader.policy.write == WriteMode::Update => Decision::Rejected(Rejection::new(
+                "no_match",
+                "no record at the destination has this key, and `write: update` creates none",
+            )),
+            Found::None => Decision::Insert(draft(loader, record, &known.links, None)),
+            Found::One(id) => update(loader, record, &known.links, id, &current),
+            Found::Several(ids) => Decision::Held(Rejection::new(
+                "ambiguous_key",
+                format!("{} records at the destination share this key: {}", ids.len(), ids.join(", ")),
+            )),
+        },
+    });
+    Ok(decisions.collect())
+}
+
+fn look_up(loader: &Loader, work: &Work<'_>, records: &[Arc<Prepared>]) -> Result<Known, StateError> {
+    if loader.capabilities.replaces_object {
+        return Ok(Known { by_id: HashMap::new(), by_key: HashMap::new(), links: Resolved::default() });
+    }
+    let by_id = work.mappings(loader.scope_id, records.iter().map(|record| record.source_id.as_str()))?;
+    let keys = records.iter().filter_map(|record| record.key.as_ref()).map(|key| key.hash);
+    let by_key = work.mappings_by_key(loader.scope_id, keys)?;
+    let links = resolve(work, &loader.scope, records.iter().flat_map(|record| &record.links))?;
+    Ok(Known { by_id, by_key, links })
+}
+
+struct Matcher<'chunk> {
+    loader: &'chunk Loader,
+    chunk: u64,
+    known: &'chunk Known,
+    ids: HashSet<&'chunk str>,
+    keys: HashSet<u128>,
+}
+
+impl<'chunk> Matcher<'chunk> {
+    fn step(&mut self, record: &'chunk Prepared) -> Step {
+        if !self.ids.insert(&record.source_id) {
+            return Step::Done(Decision::Settled(Column::Duplicate));
+        }
+        if record.is_deleted {
+            // A mirror removes the record at the end of the stream, with all others that were not read.
+            return Step::Done(Decision::Settled(Column::Filtered));
+        }
+        if self.loader.capabilities.replaces_object {
+            return Step::Done(Decision::Insert(draft(self.loader, record, &self.known.links, None)));
+        }
+        if let Some(mapping) = self.known.by_id.get(&record.source_id) {
+            return self.step_mapped(record, mapping);
+        }
+        self.step_unmapped(record)
+    }
+
+    /// The record is at the destination already.
+    fn step_mapped(&mut self, record: &'chunk Prepared, mapping: &Mapping) -> Step {
+        let is_seen = mapping.seen.run_id == self.loader.run_id;
+        if is_seen && mapping.seen.chunk < self.chunk {
+            return Step::Done(Decision::Settled(Column::Duplicate));
+        }
+        if let Some(key) = &record.key
+            && !self.keys.insert(key.hash)
+        {
+            return Step::Done(Decision::Settled(Column::Duplicate));
+        }
+        let is_same = mapping.content_hash == record.content_hash || self.loader.policy.write == WriteMode::Insert;
+        if !is_same {
+            return Step::Update(mapping.destination_id.clone());
+        }
+        // This run wrote it before it was killed, and the chunk it was in is not committed: it counts as what was done.
+        let is_recounted = is_seen && mapping.written_run == self.loader.run_id;
+        Step::Done(Decision::Settled(match (is_recounted, mapping.written_as) {
+            (false, _) => Column::Unchanged,
+            (true, WrittenAs::Created) => Column::Created,
+            (true, WrittenAs::Updated) => Column::Updated,
+        }))
+    }
+
+    /// Nothing is known of the record by its id.
+    fn step_unmapped(&mut self, record: &'chunk Prepared) -> Step {
+        let loader = self.loader;
+        let write = loader.policy.write;
+        let is_unsettled = loader.unsettled.contains(&record.source_id);
+        let Some(key) = &record.key else {
+            if !loader.preparation.key.is_empty() && write != WriteMode::Insert {
+                let fields = loader.preparation.key.join("`, `");
+                let reason = format!("the key `{fields}` is empty, so the record cannot be told from others");
+                return Step::Done(Decision::Rejected(Rejection::new("empty_key", reason)));
+            }
+            if is_unsettled {
+                return Step::Done(Decision::Held(Rejection::new(
+                    "unknown_effect",
+                    "an earlier run was stopped while it created this record, and there is no key to look it up by",
+                )));
+            }
+            return Step::Done(Decision::Insert(draft(loader, record, &self.known.links, None)));
+        };
+        if write != WriteMode::Insert {
+            if !self.keys.insert(key.hash) {
+                return Step::Done(Decision::Settled(Column::Duplicate));
+            }
+            if let Some(owner) = self.known.by_key.get(&key.hash) {
+                let is_taken = owner.seen.run_id == loader.run_id && owner.seen.chunk < self.chunk;
+                return if is_taken {
+                    Step::Done(Decision::Settled(Column::Duplicate))
+                } else {
+                    Step::Update(owner.destination_id.clone())
+                };
+            }
+        }
+        if loader.policy.is_upsert_native {
+            return Step::Done(Decision::Upsert(draft(loader, record, &self.known.links, None)));
+        }
+        if write == WriteMode::Insert && !is_unsettled {
+            return Step::Done(Decision::Insert(draft(loader, record, &self.known.links, None)));
+        }
+        Step::Find
+    }
+}
+
+/// Makes the draft of a record: links that are fields are put among the fields as far as their targets are known.
+fn draft(loader: &Loader, record: &Prepared, known: &Resolved, destination_id: Option<String>) -> Draft {
+    let mut fields = record.fields.clone();
+    let has_link_calls = loader.capabilities.link.is_some();
+    let is_create = destination_id.is_none() && !loader.policy.is_upsert_native;
+    let are_links_fields = !has_link_calls || (is_create && loader.capabilities.inserts_carry_links);
+    let mut pending = Vec::new();
+    for link in &record.links {
+        let ids = known.ids(link);
+        let is_complete = ids.len() == link.targets.len();
+        // A create that carries links carries all of a field or none: what is missing would need a call of its own anyway.
+        let is_carried = are_links_fields && !ids.is_empty() && (is_complete || !has_link_calls);
+        if is_carried || loader.capabilities.replaces_object {
+            let ids = if loader.capabilities.replaces_object { link.targets.clone() } else { ids.clone() };
+            fields.insert(link.field.clone(), Value::List(ids));
+        }
+        if !(loader.capabilities.replaces_object || (is_carried && is_complete)) {
+            pending.push(PendingLink {
+                source_id: record.source_id.clone(),
+                field: link.field.to_string(),
+                stream: link.stream.to_string(),
+                targets: link.targets.clone(),
+                linked: if is_carried { u64::try_from(ids.len()).unwrap_or(u64::MAX) } else { 0 },
+            });
+        }
+    }
+    Draft { destination_id, fields, pending }
+}
+
+/// Makes the update of a record that exists; one that would change nothing is unchanged.
+fn update(
+    loader: &Loader,
+    record: &Prepared,
+    known: &Resolved,
+    id: String,
+    current: &HashMap<String, Fields>,
+) -> Decision {
+    let held_fields = current.get(&id);
+    let mut update = draft(loader, record, known, Some(id));
+    for field in &loader.policy.on_create {
+        update.fields.remove(field);
+    }
+    for field in &loader.policy.if_blank {
+        let has_value = held_fields.and_then(|fields| fields.get(field)).is_some_and(|value| !is_blank(value));
+        if has_value {
+            update.fields.remove(field);
+        }
+    }
+    if update.fields.is_empty() && update.pending.is_empty() {
+        return Decision::Settled(Column::Unchanged);
+    }
+    Decision::Update(update)
+}
+
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Text(text) => text.trim().is_empty(),
+        Value::List(items) => items.is_empty(),
+        Value::Integer(_) | Value::Number(_) | Value::Boolean(_) | Value::Date(_) | Value::DateTime(_) => false,
+    }
+}
+
+/// The records of the destination that were found by key.
+#[derive(Debug, Default)]
+struct FoundRecords {
+    by_key: HashMap<u128, Vec<String>>,
+    by_folded_key: HashMap<u128, Vec<String>>,
+}
+
+enum Found {
+    None,
+    One(String),
+    Several(Vec<String>),
+}
+
+impl FoundRecords {
+    fn add(&mut self, record: &Record, key_fields: &[FieldName]) {
+        let values = key_fields.iter().map(|field| record.fields.get(field).filter(|value| !is_blank(value)));
+        let Some(values) = values.map(Option::<&Value>::cloned).collect::<Option<Vec<Value>>>() else { return };
+        self.by_folded_key.entry(hash_key(&folded(&values))).or_default().push(record.id.clone());
+        self.by_key.entry(hash_key(&values)).or_default().push(record.id.clone());
+    }
+
+    /// Finds by the exact key; on fields that the destination itself keeps unique, upper and lower case are the same when
+    /// there is no exact one (mail addresses come back in lower case).
+    fn matching(&self, loader: &Loader, record: &Prepared) -> Found {
+        let Some(key) = &record.key else { return Found::None };
+        let is_unique = |field: &FieldName| loader.schema.field(field).is_some_and(|field| field.is_unique);
+        let is_folding = loader.preparation.key.iter().all(is_unique);
+        let exact = self.by_key.get(&key.hash);
+        let folding = || self.by_folded_key.get(&hash_key(&folded(&key.values))).filter(|_| is_folding);
+        match exact.or_else(folding).map(Vec::as_slice) {
+            None | Some([]) => Found::None,
+            Some([id]) => Found::One(id.clone()),
+            Some(ids) => Found::Several(ids.to_vec()),
+        }
+    }
+}
+
+fn folded(values: &[Value]) -> Vec<Value> {
+    values.iter().map(|value| Value::Text(value.to_text().to_lowercase())).collect()
+}
+
+/// Looks up the keys of the records that must be found, in as few calls as the destination allows.
+async fn find(loader: &Loader, records: &[Arc<Prepared>], steps: &[Step]) -> Result<FoundRecords, EngineError> {
+    let wanted = records.iter().zip(steps).filter(|(_, step)| matches!(step, Step::Find));
+    let keys: Vec<&Key> = wanted.filter_map(|(record, _)| record.key.as_ref()).collect();
+    find_keys(loader, &keys).await
+}
+
+async fn find_keys(loader: &Loader, keys: &[&Key]) -> Result<FoundRecords, EngineError> {
+    let key_fields: Vec<FieldName> = loader.preparation.key.to_vec();
+    let requests = keys.chunks(fetch_size(loader)).map(|keys| FetchRequest {
+        object: loader.scope.object.clone(),
+        selection: Selection::Keys {
+            fields: key_fields.clone(),
+            values: keys.iter().map(|key| key.values.clone()).collect(),
+        },
+        fields: key_fields.clone(),
+    });
+    let mut found = FoundRecords::default();
+    for record in fetch_all(loader, requests.collect()).await? {
+        found.add(&record, &key_fields);
+    }
+    Ok(found)
+}
+
+/// Reads the fields that are written only where they are blank, of the records that will be updated.
+async fn read_current(
+    loader: &Loader,
+    steps: &[Step],
+    found: &FoundRecords,
+    records: &[Arc<Prepared>],
+) -> Result<HashMap<String, Fields>, EngineError> {
+    if loader.policy.if_blank.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids = steps.iter().zip(records).filter_map(|(step, record)| match step {
+        Step::Update(id) => Some(id.clone()),
+        Step::Find => match found.matching(loader, record) {
+            Found::One(id) => Some(id),
+            Found::None | Found::Several(_) => None,
+        },
+        Step::Done(_) => None,
+    });
+    let ids: Vec<String> = ids.collect();
+    let requests = ids.chunks(fetch_size(loader)).map(|ids| FetchRequest {
+        object: loader.scope.object.clone(),
+        selection: Selection::Ids(ids.to_vec()),
+        fields: loader.policy.if_blank.clone(),
+    });
+    let current = fetch_all(loader, requests.collect()).await?;
+    Ok(current.into_iter().map(|record| (record.id, record.fields)).collect())
+}
+
+fn fetch_size(loader: &Loader) -> usize {
+    loader.capabilities.fetch.map_or(1, |size| usize::try_from(size.get()).unwrap_or(1))
+}
+
+async fn fetch_all(loader: &Loader, requests: Vec<FetchRequest>) -> Result<Vec<Record>, EngineError> {
+    let concurrency = usize::try_from(loader.capabilities.concurrency.get()).unwrap_or(1);
+    let fetched: Vec<Vec<Record>> = stream::iter(requests)
+        .map(|request| async move {
+            loader.check_may_send()?;
+            let fetched = loader.destination.fetch(&request).await;
+            fetched.map_err(|error| EngineError::connector(loader.connection(), error))
+        })
+        .buffered(concurrency)
+        .try_collect()
+        .await?;
+    Ok(fetched.into_iter().flatten().collect())
+}
+
+/// After a lost answer: which of these keys are at the destination now? None for records without a key.
+pub(super) async fn look_up_written(
+    loader: &Loader,
+    keys: &[Option<&Key>],
+) -> Result<Vec<Option<Lookup>>, EngineError> {
+    if loader.capabilities.fetch.is_none() {
+        return Ok(vec![None; keys.len()]);
+    }
+    let wanted: Vec<&Key> = keys.iter().flatten().copied().collect();
+    let found = find_keys(loader, &wanted).await?;
+    let lookups = keys.iter().map(|key| {
+        let key = (*key)?;
+        Some(match found.by_key.get(&key.hash).map(Vec::as_slice) {
+            None | Some([]) => Lookup::NotWritten,
+            Some([id, ..]) => Lookup::Written(id.clone()),
+        })
+    });
+    Ok(lookups.collect())
+}

@@ -1,0 +1,33 @@
+//! Runs a pipeline: extract, transform, match, batch, load, commit.
+//!
+//! A record goes down this list once. The engine knows no vendor: what it would have to ask about one is in the connector's
+//! [`Capabilities`](crate::model::Capabilities). It prints nothing: what happens is told to an [`Observer`]. Start at
+//! [`run`](run()).
+
+mod batch;
+mod check;
+mod commit;
+mod error;
+mod extract;
+mod links;
+mod load;
+mod matching;
+mod mirror;
+mod observer;
+mod order;
+mod prepare;
+mod pushdown;
+mod redrive;
+mod report;
+mod run;
+mod setup;
+mod stream;
+
+pub use check::{Finding, check};
+pub use error::EngineError;
+pub use observer::{Observer, Silent};
+pub use order::{OrderError, order_streams};
+pub use redrive::{Correction, LetterPlace, letter_place, redrive};
+pub use report::{DestinationReport, ReasonReport, RunReport, StreamReport};
+pub use run::{Finished, RunOptions, run};
+pub use setup::Environment;

@@ -1,0 +1,25 @@
+//! What the engine tells of a run while it goes on.
+
+use std::fmt;
+
+use crate::model::{Calls, ConnectionName, StreamName};
+
+/// Is told what happens. Must not block.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// A stream begins.
+    fn stream_started(&self, _stream: &StreamName) {}
+    /// So many more records of the stream were read.
+    fn records_read(&self, _stream: &StreamName, _records: u64) {}
+    /// So many more records of the stream have an outcome at the destination; `calls` are all calls to it so far.
+    fn records_settled(&self, _stream: &StreamName, _connection: &ConnectionName, _records: u64, _calls: Calls) {}
+    /// The links of a stream are being closed.
+    fn links_started(&self, _stream: &StreamName, _connection: &ConnectionName, _links: u64) {}
+    /// A stream is over.
+    fn stream_finished(&self, _stream: &StreamName) {}
+}
+
+/// Listens to nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}

@@ -1,0 +1,162 @@
+//! Turns mapped frames into records to write, with the hashes that matching goes by.
+
+use std::sync::Arc;
+
+use polars::frame::DataFrame;
+use xxhash_rust::xxh3::Xxh3Default;
+
+use crate::{
+    model::{DELETED, FieldName, Fields, ID, StreamName, Value},
+    transform::{
+        MappedField,
+        spec::{NullPolicy, When},
+    },
+};
+
+use super::error::EngineError;
+
+/// A mapped record, ready to be matched.
+#[derive(Debug, Clone)]
+pub(super) struct Prepared {
+    /// The source's id.
+    pub source_id: String,
+    /// Whether the source has deleted it.
+    pub is_deleted: bool,
+    /// The fields to write, links left out; null where the destination's value is to be cleared, absent where it is kept.
+    pub fields: Fields,
+    /// The links.
+    pub links: Vec<LinkValue>,
+    /// Of all fields that make a record worth writing again.
+    pub content_hash: u128,
+    /// The key, where no part of it is empty.
+    pub key: Option<Key>,
+}
+
+/// The values of a key and their hash.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub values: Vec<Value>,
+    pub hash: u128,
+}
+
+/// One link field of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LinkValue {
+    pub field: FieldName,
+    pub stream: StreamName,
+    /// The linked records' source ids.
+    pub targets: Vec<String>,
+}
+
+/// What the records of one destination are prepared by.
+#[derive(Debug, Clone)]
+pub(super) struct Preparation {
+    pub fields: Arc<[MappedField]>,
+    pub key: Arc<[FieldName]>,
+}
+
+impl Preparation {
+    /// Turns a mapped frame into records, in its order.
+    pub(super) fn records(&self, frame: &DataFrame) -> Result<Vec<Prepared>, EngineError> {
+        let ids = frame.column(ID)?.str()?;
+        let deleted = frame.column(DELETED)?.bool()?;
+        let columns = self.fields.iter().map(|field| frame.column(&field.name)).collect::<Result<Vec<_>, _>>()?;
+        let mut records = Vec::with_capacity(frame.height());
+        for row in 0..frame.height() {
+            let mut values = Vec::with_capacity(columns.len());
+            for column in &columns {
+                values.push(Value::from_any(&column.get(row)?)?);
+            }
+            let source_id = ids.get(row).unwrap_or_default().to_owned();
+            let is_deleted = deleted.get(row).unwrap_or(false);
+            records.push(self.record(source_id, is_deleted, values));
+        }
+        Ok(records)
+    }
+
+    pub(super) fn record(&self, source_id: String, is_deleted: bool, values: Vec<Value>) -> Prepared {
+        let content_hash = self.content_hash(&values);
+        let key = self.key_of(&values);
+        let mut fields = Fields::new();
+        let mut links = Vec::new();
+        for (field, value) in self.fields.iter().zip(values) {
+            let Some(stream) = &field.link else {
+                if !value.is_null() || field.null == NullPolicy::Clear {
+                    fields.insert(field.name.clone(), value);
+                }
+                continue;
+            };
+            let targets = match value {
+                Value::List(targets) => targets,
+                Value::Text(target) => vec![target],
+                _ => Vec::new(),
+            };
+            if !targets.is_empty() {
+                links.push(LinkValue { field: field.name.clone(), stream: stream.clone(), targets });
+            } else if field.null == NullPolicy::Clear {
+                fields.insert(field.name.clone(), Value::List(Vec::new()));
+            }
+        }
+        Prepared { source_id, is_deleted, fields, links, content_hash, key }
+    }
+
+    /// Hashes what decides whether a record is written again. Fields that are written on creation only do not count.
+    fn content_hash(&self, values: &[Value]) -> u128 {
+        let mut hasher = Xxh3Default::new();
+        for (field, value) in self.fields.iter().zip(values) {
+            if field.when != When::OnCreate {
+                hash_text(&mut hasher, &field.name);
+                hash_value(&mut hasher, value);
+            }
+        }
+        hasher.digest128()
+    }
+
+    fn key_of(&self, values: &[Value]) -> Option<Key> {
+        let value_of = |key_field: &FieldName| {
+            let position = self.fields.iter().position(|field| field.name == *key_field)?;
+            let value = values.get(position)?;
+            (!value.to_text().trim().is_empty()).then(|| value.clone())
+        };
+        if self.key.is_empty() {
+            return None;
+        }
+        let values: Vec<Value> = self.key.iter().map(value_of).collect::<Option<_>>()?;
+        let hash = hash_key(&values);
+        Some(Key { values, hash })
+    }
+}
+
+/// Hashes a key by its text, so that the number 5 and the text `5` are one key.
+pub(super) fn hash_key(values: &[Value]) -> u128 {
+    let mut hasher = Xxh3Default::new();
+    for value in values {
+        hash_text(&mut hasher, &value.to_text());
+    }
+    hasher.digest128()
+}
+
+fn hash_value(hasher: &mut Xxh3Default, value: &Value) {
+    match value {
+        Value::Null => hasher.update(&[0]),
+        Value::Text(text) => {
+            hasher.update(&[1]);
+            hash_text(hasher, text);
+        }
+        Value::List(items) => {
+            hasher.update(&[2]);
+            for item in items {
+                hash_text(hasher, item);
+            }
+        }
+        other => {
+            hasher.update(&[1]);
+            hash_text(hasher, &other.to_text());
+        }
+    }
+}
+
+fn hash_text(hasher: &mut Xxh3Default, text: &str) {
+    hasher.update(&text.len().to_le_bytes());
+    hasher.update(text.as_bytes());
+}

@@ -1,0 +1,238 @@
+//! Loads dead letters again: as they are, or with what a person corrected.
+
+use std::collections::BTreeMap;
+
+use polars::frame::DataFrame;
+use serde_json::Value as Json;
+
+use crate::{
+    config::{Pipeline, Stream},
+    model::{DELETED, Field, FieldType, ID, Ledger, Rejection, Schema, Value, column},
+    state::{DeadLetter, DeadLetterKind, Run, RunKind, RunStatus, ScopeStatus},
+    transform::{Rejected, Steps},
+};
+
+use super::{
+    commit::{ChunkAccount, Originals, load_chunk, load_prepared},
+    error::EngineError,
+    extract::Chunk,
+    load::Dispatch,
+    prepare::Prepared,
+    report::{RunReport, StreamReport, reason_reports},
+    run::{Finished, new_run_id},
+    setup::{Environment, Loader, frame_schema, transform_error},
+    stream::Lane,
+};
+
+/// What a person changed in a dead letter.
+#[derive(Debug, Clone, Default)]
+pub struct Correction {
+    /// The record as the source gave it, corrected: it is mapped again. A JSON object.
+    pub source: Option<Json>,
+    /// The record as it is to be written: it is not mapped again. A JSON object by the destination's names.
+    pub mapped: Option<Json>,
+}
+
+/// Which letter a correction belongs to: stream, connection, object and source id.
+pub type LetterPlace = (String, String, String, String);
+
+/// Loads the open dead letters of a run again, as a run of its own. With `corrections`, only those that are named there.
+///
+/// # Errors
+/// Fails when the state file cannot be used; what fails in a single destination is in [`Finished::failures`].
+pub async fn redrive(
+    environment: &Environment,
+    pipeline: &Pipeline,
+    run: &Run,
+    corrections: Option<&BTreeMap<LetterPlace, Correction>>,
+) -> Result<Finished, EngineError> {
+    let now = environment.context.clock().now();
+    let redrive = Run {
+        run_id: new_run_id(pipeline, now),
+        kind: RunKind::Redrive,
+        status: RunStatus::Running,
+        started_at: now,
+        finished_at: None,
+        ..run.clone()
+    };
+    let (old_id, begun) = (run.run_id.clone(), redrive.clone());
+    let letters = environment
+        .state
+        .work(move |work| {
+            work.start_run(&begun)?;
+            work.dead_letters(&old_id)
+        })
+        .await?;
+    let mut groups: BTreeMap<(usize, usize), Vec<DeadLetter>> = BTreeMap::new();
+    for letter in letters.into_iter().filter(|letter| letter.kind != DeadLetterKind::Link) {
+        let is_named = corrections.is_none_or(|corrections| corrections.contains_key(&letter_place(&letter)));
+        if let Some(target) = target_of(pipeline, &letter).filter(|_| is_named) {
+            groups.entry(target).or_default().push(letter);
+        }
+    }
+    let mut streams: Vec<StreamReport> = Vec::new();
+    let mut failures = Vec::new();
+    for ((stream_index, target_index), letters) in groups {
+        let stream = &pipeline.streams[stream_index];
+        let done =
+            redrive_group(environment, pipeline, stream, target_index, letters, corrections, &redrive.run_id).await;
+        let mut lane = match done {
+            Ok(lane) => lane,
+            Err(error) => {
+                failures.push(error);
+                continue;
+            }
+        };
+        let report = lane.report().await?;
+        failures.extend(lane.failure.take());
+        match streams.iter_mut().find(|known| known.name == stream.name) {
+            Some(known) => known.destinations.push(report),
+            None => streams.push(StreamReport {
+                name: stream.name.clone(),
+                read: report.ledger.read,
+                calls: 0,
+                rate_limited: 0,
+                error: None,
+                destinations: vec![report],
+            }),
+        }
+    }
+    let status = if failures.is_empty() { RunStatus::Done } else { RunStatus::Failed };
+    let (run_id, now) = (redrive.run_id.clone(), environment.context.clock().now());
+    let reasons = environment
+        .state
+        .work(move |work| {
+            work.finish_run(&run_id, status, now)?;
+            work.reasons(&run_id)
+        })
+        .await?;
+    let report =
+        RunReport { run_id: redrive.run_id, status, is_resumed: false, streams, reasons: reason_reports(reasons) };
+    Ok(Finished { report, failures })
+}
+
+/// Returns where a letter belongs.
+pub fn letter_place(letter: &DeadLetter) -> LetterPlace {
+    let scope = &letter.scope;
+    (scope.stream.to_string(), scope.connection.to_string(), scope.object.to_string(), letter.source_id.clone())
+}
+
+fn target_of(pipeline: &Pipeline, letter: &DeadLetter) -> Option<(usize, usize)> {
+    let stream_index = pipeline.streams.iter().position(|stream| stream.name == letter.scope.stream)?;
+    let target_index = pipeline.streams[stream_index]
+        .destinations
+        .iter()
+        .position(|target| target.connection == letter.scope.connection && target.object == letter.scope.object)?;
+    Some((stream_index, target_index))
+}
+
+async fn redrive_group(
+    environment: &Environment,
+    pipeline: &Pipeline,
+    stream: &Stream,
+    target_index: usize,
+    letters: Vec<DeadLetter>,
+    corrections: Option<&BTreeMap<LetterPlace, Correction>>,
+    run_id: &str,
+) -> Result<Lane, EngineError> {
+    let extraction = environment.connect_source(pipeline, stream)?;
+    let described = extraction.source.describe(&stream.object).await;
+    let declared = described.map_err(|error| EngineError::connector(&stream.connection, error))?;
+    let steps = Steps::compile(&stream.transforms, &frame_schema(&declared), &pipeline.base_dir)
+        .map_err(|error| transform_error(stream, error))?;
+    let target = &stream.destinations[target_index];
+    let loader = environment.connect_destination(pipeline, stream, target, steps.output(), run_id).await?;
+    if loader.capabilities.replaces_object {
+        return Err(EngineError::Unsupported(format!(
+            "`{}` is written anew by each run: correct the source and run the pipeline",
+            target.object
+        )));
+    }
+    let mut lane = Lane::new(loader, target_index, 0, run_id).await?;
+    let mut source_rows = Vec::new();
+    let mut mapped_rows = Vec::new();
+    for letter in letters {
+        let correction = corrections.and_then(|corrections| corrections.get(&letter_place(&letter)));
+        let Correction { source, mapped } = correction.cloned().unwrap_or_default();
+        if let Some(mapped) = mapped {
+            mapped_rows.push((letter.source_id, mapped));
+        } else {
+            source_rows.push((letter.source_id, source.unwrap_or(letter.body.source)));
+        }
+    }
+    match load_group(&lane.loader, steps.output(), source_rows, mapped_rows).await {
+        Ok(ledger) => {
+            lane.account.ledger = ledger;
+            lane.account.status = ScopeStatus::Done;
+            if let Err(error) = super::links::close_links(&lane.loader).await {
+                lane.fail(error);
+            }
+        }
+        Err(error) => lane.fail(error),
+    }
+    lane.save(run_id, None).await?;
+    Ok(lane)
+}
+
+async fn load_group(
+    loader: &Loader,
+    schema: &Schema,
+    source_rows: Vec<(String, Json)>,
+    mapped_rows: Vec<(String, Json)>,
+) -> Result<Ledger, EngineError> {
+    let mut account = ChunkAccount::default();
+    account.ledger.read = u64::try_from(mapped_rows.len()).unwrap_or(u64::MAX);
+    let empty = DataFrame::empty();
+    let originals = Originals::new(&empty)?;
+    let dispatch = Dispatch::new(loader, 1);
+    let mut records = Vec::new();
+    let mut rejects = Vec::new();
+    for (source_id, mapped) in mapped_rows {
+        match corrected_record(loader, &source_id, &mapped) {
+            Ok(record) => records.push(record),
+            Err(rejection) => {
+                account.ledger.read -= 1;
+                rejects.push(Rejected { id: source_id, rejection, source: mapped });
+            }
+        }
+    }
+    load_prepared(loader, &dispatch, records, &originals, &mut account).await?;
+    let read = u64::try_from(source_rows.len() + rejects.len()).unwrap_or(u64::MAX);
+    let chunk = Chunk { frame: frame(schema, &source_rows)?, read, rejects, ..Chunk::default() };
+    let mapped_again = load_chunk(loader, &chunk, 2).await?;
+    account.ledger += mapped_again.ledger;
+    Ok(account.ledger)
+}
+
+/// Turns a corrected mapped record into one to write; its values may be text (they come from a spreadsheet).
+fn corrected_record(loader: &Loader, source_id: &str, mapped: &Json) -> Result<Prepared, Rejection> {
+    let mut values = Vec::new();
+    for field in loader.preparation.fields.iter() {
+        let json = mapped.get(field.name.as_str()).unwrap_or(&Json::Null);
+        let field_type = if field.link.is_some() { FieldType::Link } else { field.field_type };
+        let value = Value::from_json(json, field_type).ok_or_else(|| {
+            let reason = format!("`{}` takes {} values", field.name, field_type.as_str());
+            Rejection::new("wrong_type", reason).at(&*field.name, json.to_string())
+        })?;
+        values.push(value);
+    }
+    Ok(loader.preparation.record(source_id.to_owned(), false, values))
+}
+
+/// Builds the frame of records as the source gave them. A value that does not fit becomes null and is told by the mapping.
+fn frame(schema: &Schema, rows: &[(String, Json)]) -> Result<DataFrame, EngineError> {
+    let values_of = |field: &Field| -> Vec<Value> {
+        let value = |(source_id, row): &(String, Json)| match &*field.name {
+            ID => Value::Text(source_id.clone()),
+            DELETED => Value::Boolean(false),
+            name => {
+                let json = row.get(name).unwrap_or(&Json::Null);
+                Value::from_json(json, field.field_type).unwrap_or_default()
+            }
+        };
+        rows.iter().map(value).collect()
+    };
+    let columns = schema.fields.iter().map(|field| column(&field.name, field.field_type, &values_of(field)));
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    Ok(DataFrame::new(rows.len(), columns)?)
+}

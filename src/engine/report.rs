@@ -1,0 +1,178 @@
+//! What a run reports at its end: the ledger of every stream and destination, and why records were not written.
+
+use serde::Serialize;
+
+use crate::{
+    model::{Calls, ConnectionName, Ledger, ObjectName, Quota, StreamName},
+    state::{ReasonCount, Run, RunStatus, ScopeLedger, ScopeStatus, State, StateError},
+};
+
+/// Reasons that a report names.
+const MAX_REASONS: usize = 20;
+
+/// The account of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunReport {
+    /// The run.
+    pub run_id: String,
+    /// How it ended.
+    pub status: RunStatus,
+    /// Whether it took up a run that had been stopped or killed.
+    pub is_resumed: bool,
+    /// The streams, in the order they ran.
+    pub streams: Vec<StreamReport>,
+    /// The most frequent reasons why records were not written.
+    pub reasons: Vec<ReasonReport>,
+}
+
+/// The account of a stream.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StreamReport {
+    /// The stream.
+    pub name: StreamName,
+    /// Records read.
+    pub read: u64,
+    /// Calls to the source.
+    pub calls: u64,
+    /// Answers of the source that said its rate limit was crossed.
+    pub rate_limited: u64,
+    /// Why the source could not be read to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The destinations.
+    pub destinations: Vec<DestinationReport>,
+}
+
+/// The account of a stream at one destination.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DestinationReport {
+    /// The connection.
+    pub connection: ConnectionName,
+    /// The object.
+    pub object: ObjectName,
+    /// How it ended.
+    pub status: ScopeStatus,
+    /// The records; `read` included.
+    #[serde(flatten)]
+    pub ledger: Ledger,
+    /// All calls to the destination.
+    pub calls: u64,
+    /// Those that read.
+    pub calls_read: u64,
+    /// Those that wrote.
+    pub calls_write: u64,
+    /// Answers that said the rate limit was crossed.
+    pub rate_limited: u64,
+    /// Calls that were spent on finding the culprits of refused batches.
+    pub calls_halving: u64,
+    /// Link fields that still wait for a record they point to.
+    pub links_pending: u64,
+    /// The share of the daily quota that was used when the run ended, where the vendor tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota_used: Option<f64>,
+    /// Why the destination was given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// How often one reason stopped a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReasonReport {
+    /// The stream.
+    pub stream: StreamName,
+    /// The connection.
+    pub connection: ConnectionName,
+    /// `rejected`, `held` or `link`.
+    pub kind: &'static str,
+    /// The word for the reason.
+    pub code: String,
+    /// The field to blame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// How many records.
+    pub records: u64,
+}
+
+impl DestinationReport {
+    /// Makes the report of a destination that was not reached.
+    pub(super) fn empty(connection: ConnectionName, object: ObjectName) -> Self {
+        Self {
+            connection,
+            object,
+            status: ScopeStatus::Failed,
+            ledger: Ledger::default(),
+            calls: 0,
+            calls_read: 0,
+            calls_write: 0,
+            rate_limited: 0,
+            calls_halving: 0,
+            links_pending: 0,
+            quota_used: None,
+            error: None,
+        }
+    }
+
+    fn stored(account: &ScopeLedger) -> Self {
+        let mut report = Self::empty(account.scope.connection.clone(), account.scope.object.clone());
+        report.status = account.status;
+        report.ledger = account.ledger;
+        report.error.clone_from(&account.message);
+        report.set_calls(account.calls, None);
+        report
+    }
+
+    pub(super) fn set_calls(&mut self, calls: Calls, quota: Option<Quota>) {
+        self.calls = calls.total();
+        self.calls_read = calls.read;
+        self.calls_write = calls.write;
+        self.rate_limited = calls.rate_limited;
+        self.quota_used = quota.map(Quota::used_share);
+    }
+}
+
+impl RunReport {
+    /// Reads the report of a run from the state file. Calls to the source are not kept.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn stored(state: &State, run: &Run) -> Result<Self, StateError> {
+        let (ledgers, reasons) = state.work_now(|work| Ok((work.ledgers(&run.run_id)?, work.reasons(&run.run_id)?)))?;
+        let mut streams: Vec<StreamReport> = Vec::new();
+        for account in ledgers {
+            let report = DestinationReport::stored(&account);
+            let name = account.scope.stream;
+            match streams.iter_mut().find(|stream| stream.name == name) {
+                Some(stream) => stream.destinations.push(report),
+                None => streams.push(StreamReport {
+                    name,
+                    read: report.ledger.read,
+                    calls: 0,
+                    rate_limited: 0,
+                    error: None,
+                    destinations: vec![report],
+                }),
+            }
+        }
+        let reasons = reason_reports(reasons);
+        Ok(Self { run_id: run.run_id.clone(), status: run.status, is_resumed: false, streams, reasons })
+    }
+
+    /// Tells whether records were rejected, held back, or written without one of their links.
+    pub fn has_dead_letters(&self) -> bool {
+        let mut destinations = self.streams.iter().flat_map(|stream| &stream.destinations);
+        !self.reasons.is_empty() || destinations.any(|account| account.ledger.rejected + account.ledger.held > 0)
+    }
+}
+
+/// Turns the counts of the state file into what a report names, the most frequent first.
+pub(super) fn reason_reports(reasons: Vec<ReasonCount>) -> Vec<ReasonReport> {
+    let named = reasons.into_iter().take(MAX_REASONS).map(|reason| ReasonReport {
+        stream: reason.scope.stream,
+        connection: reason.scope.connection,
+        kind: reason.kind.as_str(),
+        code: reason.code,
+        field: reason.field,
+        records: reason.letters,
+    });
+    named.collect()
+}

@@ -1,0 +1,205 @@
+//! Runs the streams of a pipeline in order, then closes links and mirrors deletes.
+
+use chrono::{DateTime, Utc};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use crate::{
+    config::{Pipeline, WriteMode},
+    model::StreamName,
+    state::{Run, RunKind, RunStatus},
+};
+
+use super::{
+    error::EngineError,
+    links::close_links,
+    mirror::delete_unseen,
+    order::order_streams,
+    report::{RunReport, reason_reports},
+    setup::Environment,
+    stream::{StreamRun, run_stream},
+};
+
+/// What the user asks of a run beyond the pipeline.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// Most records to read of each stream; the checkpoint does not move then.
+    pub limit: Option<u64>,
+    /// The streams to run; all where empty.
+    pub streams: Vec<StreamName>,
+    /// Whether cursors are left aside: everything is read again.
+    pub is_full_refresh: bool,
+}
+
+/// How a run ended: its report, and what failed in it.
+#[derive(Debug)]
+pub struct Finished {
+    /// The account.
+    pub report: RunReport,
+    /// What failed, in order.
+    pub failures: Vec<EngineError>,
+}
+
+/// Which run this is.
+#[derive(Debug, Clone)]
+pub(super) struct RunPlace {
+    pub run_id: String,
+    pub is_resumed: bool,
+    pub is_limited: bool,
+    pub limit: Option<u64>,
+    pub is_full_refresh: bool,
+}
+
+/// Runs a pipeline. A run that was killed, stopped or failed is taken up where it stood, if pipeline and options are the same.
+///
+/// # Errors
+/// Fails when the run cannot begin or the state file cannot be used; what fails in a single stream or destination is in
+/// [`Finished::failures`].
+pub async fn run(
+    environment: &Environment,
+    pipeline: &Pipeline,
+    options: &RunOptions,
+) -> Result<Finished, EngineError> {
+    let order = order_streams(&pipeline.streams)?;
+    let place = begin(environment, pipeline, options).await?;
+    let mut stream_runs: Vec<StreamRun> = Vec::new();
+    let mut is_interrupted = false;
+    for index in order {
+        let stream = &pipeline.streams[index];
+        let is_wanted = options.streams.is_empty() || options.streams.contains(&stream.name);
+        if !is_wanted {
+            continue;
+        }
+        environment.observer.stream_started(&stream.name);
+        let stream_run = run_stream(environment, pipeline, index, &place).await?;
+        environment.observer.stream_finished(&stream.name);
+        is_interrupted = stream_run.is_interrupted();
+        stream_runs.push(stream_run);
+        if is_interrupted {
+            break;
+        }
+    }
+    if !is_interrupted {
+        close_all_links(&mut stream_runs).await;
+        mirror_all(&mut stream_runs).await;
+        is_interrupted = stream_runs.iter().any(StreamRun::is_interrupted);
+    }
+    finish(environment, &place, stream_runs, is_interrupted).await
+}
+
+async fn close_all_links(stream_runs: &mut [StreamRun]) {
+    for stream_run in stream_runs {
+        for lane in stream_run.lanes.iter_mut().filter(|lane| lane.is_done()) {
+            match close_links(&lane.loader).await {
+                Ok(halving_calls) => lane.halving_calls += halving_calls,
+                Err(error) => lane.fail(error),
+            }
+        }
+    }
+}
+
+/// Deletes in the reverse order of the streams, so that a linked record goes after those that link to it.
+async fn mirror_all(stream_runs: &mut [StreamRun]) {
+    for stream_run in stream_runs.iter_mut().rev() {
+        if !stream_run.is_read_to_end {
+            continue;
+        }
+        for lane in stream_run.lanes.iter_mut().filter(|lane| lane.is_done()) {
+            if lane.loader.policy.write != WriteMode::Mirror {
+                continue;
+            }
+            match delete_unseen(&lane.loader, lane.account.ledger.read, lane.chunk).await {
+                Ok(ledger) => lane.account.ledger += ledger,
+                Err(error) => lane.fail(error),
+            }
+        }
+    }
+}
+
+async fn begin(environment: &Environment, pipeline: &Pipeline, options: &RunOptions) -> Result<RunPlace, EngineError> {
+    let fingerprint = fingerprint(pipeline, options);
+    let now = environment.context.clock().now();
+    let (name, new_id) = (pipeline.name.clone(), new_run_id(pipeline, now));
+    let file = std::path::absolute(&pipeline.path).unwrap_or_else(|_| pipeline.path.clone());
+    let (run_id, is_resumed) = environment
+        .state
+        .work(move |work| {
+            let last = work.last_run(&name)?;
+            let open = last.filter(|run| run.status != RunStatus::Done && run.fingerprint == fingerprint);
+            let is_resumed = open.is_some();
+            let run = match open {
+                Some(run) => Run { status: RunStatus::Running, finished_at: None, ..run },
+                None => Run {
+                    run_id: new_id,
+                    pipeline: name,
+                    file,
+                    fingerprint,
+                    kind: RunKind::Run,
+                    status: RunStatus::Running,
+                    started_at: now,
+                    finished_at: None,
+                },
+            };
+            work.start_run(&run)?;
+            Ok((run.run_id, is_resumed))
+        })
+        .await?;
+    Ok(RunPlace {
+        run_id,
+        is_resumed,
+        is_limited: options.limit.is_some(),
+        limit: options.limit,
+        is_full_refresh: options.is_full_refresh,
+    })
+}
+
+async fn finish(
+    environment: &Environment,
+    place: &RunPlace,
+    mut stream_runs: Vec<StreamRun>,
+    is_interrupted: bool,
+) -> Result<Finished, EngineError> {
+    let mut failures = Vec::new();
+    for stream_run in &mut stream_runs {
+        stream_run.save(&place.run_id).await?;
+        failures.extend(stream_run.take_failures());
+    }
+    let has_failed = stream_runs.iter().any(StreamRun::has_failed) || (!failures.is_empty() && !is_interrupted);
+    let status = match (is_interrupted, has_failed) {
+        (true, _) => RunStatus::Interrupted,
+        (false, true) => RunStatus::Failed,
+        (false, false) => RunStatus::Done,
+    };
+    let now = environment.context.clock().now();
+    let run_id = place.run_id.clone();
+    let reasons = environment
+        .state
+        .work(move |work| {
+            work.finish_run(&run_id, status, now)?;
+            work.reasons(&run_id)
+        })
+        .await?;
+    stream_runs.sort_by_key(|stream_run| stream_run.position);
+    let mut streams = Vec::with_capacity(stream_runs.len());
+    for stream_run in stream_runs {
+        streams.push(stream_run.report().await?);
+    }
+    let report = RunReport {
+        run_id: place.run_id.clone(),
+        status,
+        is_resumed: place.is_resumed,
+        streams,
+        reasons: reason_reports(reasons),
+    };
+    Ok(Finished { report, failures })
+}
+
+/// Tells runs of the same pipeline and options from others. No secret goes in: connections are left out.
+fn fingerprint(pipeline: &Pipeline, options: &RunOptions) -> String {
+    let text = format!("{:?} {:?} {:?}", pipeline.streams, pipeline.limits.batch_size, options);
+    format!("{:032x}", xxh3_128(text.as_bytes()))
+}
+
+pub(super) fn new_run_id(pipeline: &Pipeline, now: DateTime<Utc>) -> String {
+    let text = format!("{} {:?} {}", pipeline.name, now, std::process::id());
+    format!("run_{}_{:04x}", now.format("%Y%m%d_%H%M%S"), xxh3_64(text.as_bytes()) & 0xffff)
+}

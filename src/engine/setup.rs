@@ -1,0 +1,282 @@
+//! Connects a stream's source and destinations, and compiles its mappings against what they declare.
+
+use std::{collections::HashSet, num::NonZeroU32, path::Path, sync::Arc};
+
+use jsonschema::Validator;
+
+use crate::{
+    config::{Connection, CountOrShare, OnError, Pipeline, Stream, StreamDestination, WriteMode},
+    connector::{Context, Destination, Registry, Source},
+    model::{
+        BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, KeyRule, Schema, UPDATED_AT,
+    },
+    state::{Scope, ScopeId, State},
+    transform::{Mapper, TransformError, spec::When},
+};
+
+use super::{error::EngineError, observer::Observer, prepare::Preparation};
+
+/// What a run works with.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// The connectors.
+    pub registry: Registry,
+    /// What connectors are handed; each gets its own counts.
+    pub context: Context,
+    /// The state file.
+    pub state: State,
+    /// Who is told what happens.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// A source, connected.
+#[derive(Debug)]
+pub(super) struct Extraction {
+    pub source: Box<dyn Source>,
+    pub capabilities: Capabilities,
+    pub context: Context,
+}
+
+/// One destination of a stream, connected and ready to load.
+#[derive(Debug)]
+pub(super) struct Loader {
+    pub run_id: String,
+    pub scope: Scope,
+    pub scope_id: ScopeId,
+    pub destination: Box<dyn Destination>,
+    pub capabilities: Capabilities,
+    pub schema: Schema,
+    pub mapper: Arc<Mapper>,
+    pub preparation: Preparation,
+    pub policy: WritePolicy,
+    pub guards: Guards,
+    pub expect: Option<Arc<Validator>>,
+    pub context: Context,
+    pub state: State,
+    pub observer: Arc<dyn Observer>,
+    /// Records whose insert was about to be sent when an earlier run was killed.
+    pub unsettled: HashSet<String>,
+}
+
+/// How records are written.
+#[derive(Debug, Clone)]
+pub(super) struct WritePolicy {
+    pub write: WriteMode,
+    /// Whether the destination upserts on the key by itself.
+    pub is_upsert_native: bool,
+    pub on_create: Vec<FieldName>,
+    pub if_blank: Vec<FieldName>,
+    pub batch_size: Option<NonZeroU32>,
+}
+
+/// What stops a run early.
+#[derive(Debug, Clone)]
+pub(super) struct Guards {
+    pub max_rejects: Option<CountOrShare>,
+    pub max_deletes: Option<CountOrShare>,
+    pub quota_share: Option<f64>,
+}
+
+impl Environment {
+    pub(super) fn connect_source(&self, pipeline: &Pipeline, stream: &Stream) -> Result<Extraction, EngineError> {
+        let connection = connection(pipeline, &stream.connection)?;
+        let entry = self.registry.get(&connection.connector)?;
+        let context = self.context.for_connection(connection.name.clone());
+        let source = (entry.source)(connection.options.clone(), &context)
+            .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
+        Ok(Extraction { source, capabilities: entry.capabilities, context })
+    }
+
+    /// Connects a destination of a stream. `schema` is what the stream's records look like before they are mapped.
+    pub(super) async fn connect_destination(
+        &self,
+        pipeline: &Pipeline,
+        stream: &Stream,
+        target: &StreamDestination,
+        schema: &Schema,
+        run_id: &str,
+    ) -> Result<Loader, EngineError> {
+        let connection = connection(pipeline, &target.connection)?;
+        let entry = self.registry.get(&connection.connector)?;
+        let context = self.context.for_connection(connection.name.clone());
+        let destination = (entry.destination)(connection.options.clone(), &context)
+            .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
+        let declared = destination
+            .describe(&target.object)
+            .await
+            .map_err(|error| EngineError::connector(&connection.name, error))?;
+        let mapper =
+            Mapper::compile(&target.mappings, schema, &declared).map_err(|error| transform_error(stream, error))?;
+        let policy = write_policy(pipeline, target, &entry.capabilities, &declared, &mapper);
+        check_policy(target, &policy, &entry.capabilities)?;
+        let scope = Scope {
+            pipeline: pipeline.name.clone(),
+            stream: stream.name.clone(),
+            connection: target.connection.clone(),
+            object: target.object.clone(),
+        };
+        let (scope_id, unsettled) = {
+            let scope = scope.clone();
+            self.state
+                .work(move |work| {
+                    let scope_id = work.scope_id(&scope)?;
+                    let unsettled = work.unsettled(scope_id, "insert")?.into_iter().collect();
+                    Ok((scope_id, unsettled))
+                })
+                .await?
+        };
+        let preparation = Preparation { fields: mapper.fields().into(), key: target.key.clone().into() };
+        Ok(Loader {
+            run_id: run_id.to_owned(),
+            scope,
+            scope_id,
+            destination,
+            capabilities: entry.capabilities,
+            schema: declared,
+            mapper: Arc::new(mapper),
+            preparation,
+            policy,
+            guards: Guards {
+                max_rejects: match pipeline.on_error {
+                    OnError::Stop => Some(CountOrShare::Count(0)),
+                    OnError::Continue => pipeline.limits.max_rejects,
+                },
+                max_deletes: pipeline.limits.max_deletes,
+                quota_share: pipeline.limits.quota_share,
+            },
+            expect: stream.expect.as_deref().map(read_expectation).transpose()?,
+            context,
+            state: self.state.clone(),
+            observer: Arc::clone(&self.observer),
+            unsettled,
+        })
+    }
+}
+
+impl Loader {
+    /// Returns the connection's name.
+    pub(super) fn connection(&self) -> &ConnectionName {
+        &self.scope.connection
+    }
+
+    /// Returns the fields that will be written, in the mappings' order.
+    pub(super) fn written_fields(&self) -> Vec<Field> {
+        let fields = self.preparation.fields.iter();
+        fields
+            .map(|mapped| match self.schema.field(&mapped.name) {
+                Some(declared) => declared.clone(),
+                None => Field::new(&*mapped.name, mapped.field_type),
+            })
+            .collect()
+    }
+
+    /// Narrows a limit to the pipeline's batch size.
+    pub(super) fn narrowed(&self, limit: BatchLimit) -> BatchLimit {
+        let max_records = self.policy.batch_size.map_or(limit.max_records, |size| size.min(limit.max_records));
+        BatchLimit { max_records, ..limit }
+    }
+
+    /// Fails when nothing more may be sent: the run was asked to stop, or the quota's share is used.
+    pub(super) fn check_may_send(&self) -> Result<(), EngineError> {
+        if self.context.transport.shutdown.is_cancelled() {
+            return Err(EngineError::Interrupted("it was asked to".to_owned()));
+        }
+        let (Some(share), Some(quota)) = (self.guards.quota_share, self.context.meter.quota()) else { return Ok(()) };
+        if quota.used_share() >= share {
+            let (percent, limit) = (quota.used_share() * 100.0, share * 100.0);
+            let connection = self.connection();
+            return Err(EngineError::Interrupted(format!(
+                "{percent:.1} % of the quota of `{connection}` is used and `limits.quota_share` allows {limit:.1} %"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Returns what a stream's frames look like: the fields that the source declares, and the columns that every frame has.
+pub(super) fn frame_schema(declared: &Schema) -> Schema {
+    let own = [(ID, FieldType::Text), (UPDATED_AT, FieldType::Datetime), (DELETED, FieldType::Boolean)];
+    let own = own.into_iter().map(|(name, field_type)| Field::new(name, field_type));
+    let declared_fields = declared.fields.iter().filter(|field| ![ID, UPDATED_AT, DELETED].contains(&&*field.name));
+    Schema {
+        object: declared.object.clone(),
+        fields: own.chain(declared_fields.cloned()).collect(),
+        is_open: declared.is_open,
+    }
+}
+
+pub(super) fn transform_error(stream: &Stream, error: TransformError) -> EngineError {
+    EngineError::Transform { stream: stream.name.clone(), error: Box::new(error) }
+}
+
+fn connection<'pipeline>(
+    pipeline: &'pipeline Pipeline,
+    name: &ConnectionName,
+) -> Result<&'pipeline Connection, EngineError> {
+    let found = pipeline.connections.get(name);
+    found.ok_or_else(|| EngineError::Unsupported(format!("no connection is called `{name}`")))
+}
+
+fn write_policy(
+    pipeline: &Pipeline,
+    target: &StreamDestination,
+    capabilities: &Capabilities,
+    schema: &Schema,
+    mapper: &Mapper,
+) -> WritePolicy {
+    let named = |when: When| -> Vec<FieldName> {
+        let fields = mapper.fields().iter().filter(|field| field.when == when);
+        fields.map(|field| field.name.clone()).collect()
+    };
+    let (on_create, if_blank) = (named(When::OnCreate), named(When::IfBlank));
+    let is_key_field = |test: fn(&Field) -> bool| {
+        !target.key.is_empty() && target.key.iter().all(|name| schema.field(name).is_some_and(test))
+    };
+    let has_native_key = match capabilities.key {
+        KeyRule::None => false,
+        KeyRule::NativeOnUniqueField => target.key.len() == 1 && is_key_field(|field| field.is_unique),
+        KeyRule::NativeUpTo(most) => target.key.len() <= most && is_key_field(|field| field.is_upsert_key),
+    };
+    let is_wanted = matches!(target.write, WriteMode::Upsert | WriteMode::Mirror);
+    let is_upsert_native =
+        is_wanted && has_native_key && capabilities.upsert.is_some() && on_create.is_empty() && if_blank.is_empty();
+    let write = target.write;
+    WritePolicy { write, is_upsert_native, on_create, if_blank, batch_size: pipeline.limits.batch_size }
+}
+
+/// Refuses what the destination cannot do, before anything is read.
+fn check_policy(
+    target: &StreamDestination,
+    policy: &WritePolicy,
+    capabilities: &Capabilities,
+) -> Result<(), EngineError> {
+    let refuse = |what: &str| {
+        Err(EngineError::Unsupported(format!("`{}` cannot {what} (object `{}`)", target.connection, target.object)))
+    };
+    if capabilities.replaces_object {
+        return if policy.write == WriteMode::Mirror {
+            refuse("mirror: it is written anew by each run anyway")
+        } else {
+            Ok(())
+        };
+    }
+    if policy.write == WriteMode::Mirror && capabilities.delete.is_none() {
+        return refuse("delete records, so it cannot mirror");
+    }
+    let must_look_up = !target.key.is_empty() && !policy.is_upsert_native && policy.write != WriteMode::Insert;
+    if must_look_up && capabilities.fetch.is_none() {
+        return refuse("be asked for records by this key");
+    }
+    if policy.write != WriteMode::Update && capabilities.insert.is_none() {
+        return refuse("create records");
+    }
+    Ok(())
+}
+
+fn read_expectation(path: &Path) -> Result<Arc<Validator>, EngineError> {
+    let failed = |reason: String| EngineError::File { path: path.display().to_string(), reason };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let schema: serde_json::Value = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
+    let validator = jsonschema::validator_for(&schema).map_err(|error| failed(error.to_string()))?;
+    Ok(Arc::new(validator))
+}
