@@ -1,9 +1,13 @@
 //! Writes records in batches of ten, and looks records up.
 //!
 //! Airtable refuses a whole batch for one bad record and does not say which: the batch is given back as refused, and the
-//! engine halves it. What would certainly be refused is rejected before it is sent.
+//! engine halves it. What would certainly be refused is rejected before it is sent. What a refusal says of a single record
+//! is in `blame`, looking records up in `lookup`.
 
-use std::collections::{HashMap, HashSet};
+mod blame;
+mod lookup;
+
+use std::collections::HashSet;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value as Json, json};
@@ -14,11 +18,14 @@ use crate::{
 };
 
 use super::{
-    client::{AirtableClient, Listing, RawRecord, Written},
+    client::{AirtableClient, RawRecord, Written},
     errors::{ApiError, CallError, incomplete},
-    formula,
-    limits::{MAX_BARREN_RESTARTS, PAGE_RECORDS},
     schema::{Table, TableField, decode, encode},
+};
+
+use self::{
+    blame::{is_about, rejection},
+    lookup::comparable,
 };
 
 /// Writes to one base.
@@ -250,83 +257,6 @@ impl AirtableDestination {
         let ids: Vec<String> = found.into_iter().map(|record| record.id).collect();
         Ok(Some(Rejection::new("ambiguous_key", format!("several records share the key: {}", ids.join(", ")))))
     }
-
-    async fn fetch_ids(
-        &self,
-        table: &Table,
-        fields: &[&TableField],
-        ids: &[String],
-    ) -> Result<Vec<Record>, ConnectorError> {
-        let mut found = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(page_len()) {
-            let formula = formula::has_id(chunk.iter().map(String::as_str));
-            for record in self.list_all(table, fields, formula).await? {
-                found.push(typed(fields, &record));
-            }
-        }
-        Ok(found)
-    }
-
-    async fn fetch_keys(
-        &self,
-        table: &Table,
-        fields: &[&TableField],
-        key: &[&TableField],
-        values: &[Vec<Value>],
-    ) -> Result<Vec<Record>, ConnectorError> {
-        let wanted: HashSet<Vec<String>> = values.iter().map(|values| comparable(values)).collect();
-        let mut asked: Vec<&TableField> = fields.to_vec();
-        asked.extend(key.iter().filter(|field| !fields.iter().any(|other| other.id == field.id)));
-        let mut found = Vec::new();
-        for chunk in values.chunks(page_len()) {
-            let formula = formula::has_key(key, chunk).ok_or_else(|| {
-                let message = "a key with an empty or infinite value cannot be looked up";
-                ConnectorError::new(ErrorKind::Unexpected, "no_key", message)
-            })?;
-            for record in self.list_all(table, &asked, formula).await? {
-                // The formula may let through more than the key: Airtable's comparison is not SQL's.
-                let has: Vec<Value> = key.iter().map(|field| field.value(&record.fields).unwrap_or_default()).collect();
-                if wanted.contains(&comparable(&has)) {
-                    found.push(typed(fields, &record));
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// Lists every record that a formula keeps, each once; begins anew when an offset ends on the way.
-    async fn list_all(
-        &self,
-        table: &Table,
-        fields: &[&TableField],
-        formula: String,
-    ) -> Result<Vec<RawRecord>, ConnectorError> {
-        let mut ids: Vec<String> = fields.iter().map(|field| field.id.clone()).collect();
-        if ids.is_empty() {
-            // No field named would mean every field.
-            ids.extend(table.primary_field_id.clone());
-        }
-        let listing = Listing { fields: ids, formula: Some(formula) };
-        let mut records: HashMap<String, RawRecord> = HashMap::new();
-        let mut offset: Option<String> = None;
-        let mut restarts = 0;
-        loop {
-            match self.client.list(table, &listing, offset.as_deref()).await {
-                Ok(page) => {
-                    records.extend(page.records.into_iter().map(|record| (record.id.clone(), record)));
-                    offset = page.offset;
-                    if offset.is_none() {
-                        return Ok(records.into_values().collect());
-                    }
-                }
-                Err(error) if error.kind == ErrorKind::CursorExpired && restarts < MAX_BARREN_RESTARTS => {
-                    restarts += 1;
-                    offset = None;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
 }
 
 impl Sent<'_> {
@@ -384,91 +314,6 @@ fn in_order<'answer>(key: &[&TableField], sent: &[Sent<'_>], written: &'answer W
     ordered.into_iter().filter_map(|record| record.or_else(|| rest.next())).collect()
 }
 
-/// Returns values in a form in which equal ones are equal, whatever type they came in; options have no order.
-fn comparable(values: &[Value]) -> Vec<String> {
-    let text = |value: &Value| match value {
-        Value::List(items) => {
-            let mut sorted = items.clone();
-            sorted.sort_unstable();
-            sorted.join("\u{1f}")
-        }
-        other => other.to_text().trim_end_matches('\n').to_owned(),
-    };
-    values.iter().map(text).collect()
-}
-
-fn typed(fields: &[&TableField], record: &RawRecord) -> Record {
-    let mut values = Fields::new();
-    for field in fields {
-        // A cell that is no value of its type (a broken formula) is left out: nobody can have written it.
-        if let Ok(value) = field.value(&record.fields)
-            && !value.is_null()
-        {
-            values.insert(FieldName::new(&field.name), value);
-        }
-    }
-    Record { id: record.id.clone(), fields: values }
-}
-
-/// Tells whether an error about a record that does not exist means the record that was addressed, not one it links to.
-fn is_about(error: &ApiError, id: Option<&str>) -> bool {
-    match (&error.message, id) {
-        (Some(message), Some(id)) => message.contains(id) || !message.contains("rec"),
-        (None, Some(_)) => true,
-        (_, None) => false,
-    }
-}
-
-/// Puts a refusal into a rejection, with the field and value that its message names.
-fn rejection(table: &Table, sent: &Sent<'_>, error: &ApiError) -> Rejection {
-    let message = error.message.clone().unwrap_or_else(|| format!("Airtable gives no reason ({})", error.status));
-    let blamed = blamed_field(table, sent, error, &message);
-    let rejection = Rejection::new(error.code.clone(), message);
-    match blamed {
-        Some((name, value)) => rejection.at(name.as_str(), value.to_text()),
-        None => rejection,
-    }
-}
-
-fn blamed_field<'batch>(
-    table: &Table,
-    sent: &'batch Sent<'_>,
-    error: &ApiError,
-    message: &str,
-) -> Option<(&'batch FieldName, &'batch Value)> {
-    let fields = &sent.record.fields;
-    if let Some(name) = quoted_after(message, "Field ") {
-        // Fields were sent by their ids; Airtable may answer with either.
-        let name = table.field(name).map_or(name, |field| &field.name);
-        return fields.get_key_value(name);
-    }
-    let holds = |text: &str, value: &Value| match value {
-        Value::Text(own) => own == text,
-        Value::List(items) => items.iter().any(|item| item == text),
-        _ => false,
-    };
-    if error.code == "INVALID_MULTIPLE_CHOICE_OPTIONS" {
-        let option = message.split_once('"')?.1.trim_end_matches('.').trim_matches('"');
-        return fields.iter().find(|(_, value)| holds(option, value));
-    }
-    if error.code == "ROW_DOES_NOT_EXIST" {
-        let id = message.split_whitespace().find(|word| word.starts_with("rec"))?;
-        return fields.iter().find(|(_, value)| holds(id, value));
-    }
-    None
-}
-
-fn quoted_after<'text>(message: &'text str, before: &str) -> Option<&'text str> {
-    let rest = message.split_once(before)?.1.strip_prefix('"')?;
-    // A field's name may itself hold quotes: the last one before the verdict ends it.
-    let end = rest.find("\" cannot").or_else(|| rest.find('"'))?;
-    rest.get(..end)
-}
-
 fn failed(what: &str) -> CallError {
     CallError::Failed(incomplete(what))
-}
-
-fn page_len() -> usize {
-    usize::try_from(PAGE_RECORDS.get()).unwrap_or(usize::MAX)
 }

@@ -1,7 +1,9 @@
 //! What the connector does with Airtable's answers: each trap of the vendor once.
 //!
-//! The answers come from a scripted server on loopback here, so that it can answer what a well-behaved Airtable never would.
+//! The answers come from a scripted server on loopback here, so that it can answer what a well-behaved Airtable never would;
+//! `against_emulator` runs the same connector against the local Airtable.
 
+mod against_emulator;
 mod answers;
 mod cells;
 mod formulas;
@@ -11,7 +13,10 @@ mod samples;
 mod script;
 mod writing;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
 
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
@@ -88,8 +93,9 @@ fn base() -> Base {
     serde_json::from_value::<TablesAnswer>(tables()).unwrap().into()
 }
 
-fn contacts() -> Table {
-    base().table(&"Contacts".into()).unwrap().clone()
+fn contacts() -> &'static Table {
+    static CONTACTS: LazyLock<Table> = LazyLock::new(|| base().table(&"Contacts".into()).unwrap().clone());
+    &CONTACTS
 }
 
 /// A context whose clock runs so fast that half a minute's wait is over at once.

@@ -38,7 +38,8 @@ pub(crate) fn decode(kind: &Kind, cell: &Json) -> Result<Value, Misfit> {
         return Ok(if *kind == Kind::Checkbox { Value::Boolean(false) } else { Value::Null });
     }
     match kind {
-        Kind::Text | Kind::RichText | Kind::ContactText => text(cell),
+        Kind::Text | Kind::ContactText => text(cell),
+        Kind::RichText => text(cell).map(without_added_break),
         Kind::Number | Kind::Measure => number(cell),
         Kind::Rating { .. } | Kind::Counter => integer(cell),
         Kind::Checkbox => cell.as_bool().map(Value::Boolean).ok_or(NOT_BOOLEAN),
@@ -61,6 +62,14 @@ fn text(cell: &Json) -> Result<Value, Misfit> {
     match cell {
         Json::String(_) | Json::Number(_) | Json::Bool(_) => Ok(text_value(any_text(cell))),
         Json::Null | Json::Array(_) | Json::Object(_) => Err(NOT_TEXT),
+    }
+}
+
+/// Takes off the line break that Airtable adds to rich text, so that a text reads back as it was written.
+fn without_added_break(value: Value) -> Value {
+    match value {
+        Value::Text(text) => text_value(text.strip_suffix('\n').unwrap_or(&text).to_owned()),
+        other => other,
     }
 }
 

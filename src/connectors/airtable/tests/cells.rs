@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value as Json, json};
 use crate::model::{FieldType, Value};
 
 use super::{
-    super::schema::{decode, encode},
+    super::schema::{Kind, decode, encode},
     base, contacts,
 };
 
@@ -34,7 +34,7 @@ fn a_cell_of_every_type_is_read() {
         json!([{"id": "att1", "url": "https://v5.airtableusercontent.test/x", "filename": "a.pdf", "size": 1}]);
     let cases = [
         ("Name", json!("Ada"), text("Ada")),
-        ("Rich", json!("**a**\n"), text("**a**\n")),
+        ("Rich", json!("**a**\n"), text("**a**")),
         ("Age", json!(5), Value::Number(5.0)),
         ("Age", json!(5.5), Value::Number(5.5)),
         ("Share", json!(0.123), Value::Number(0.123)),
@@ -74,7 +74,7 @@ fn a_cell_of_every_type_is_read() {
 
 #[test]
 fn an_absent_cell_is_empty_and_an_absent_checkmark_is_false() {
-    for field in contacts().fields {
+    for field in &contacts().fields {
         let expected = if field.name == "VIP" { Value::Boolean(false) } else { Value::Null };
         assert_eq!(field.value(&Map::new()), Ok(expected), "{}", field.name);
     }
@@ -90,6 +90,13 @@ fn an_error_of_a_formula_is_no_value() {
     }
     assert_eq!(read("Look", &json!([{"error": "#ERROR!"}])), Err("broken_formula"));
     assert_eq!(read("Ai", &json!({"state": "error", "errorType": "x", "value": null})), Err("broken_formula"));
+}
+
+#[test]
+fn looked_up_attachments_are_kept_by_id_and_never_by_their_urls() {
+    let kind = Kind::Lookup(Box::new(Kind::Attachments));
+    let cell = json!([{"id": "att1", "url": "https://v5.airtableusercontent.test/x", "filename": "a.pdf"}]);
+    assert_eq!(decode(&kind, &cell), Ok(list(&["att1"])));
 }
 
 #[test]
@@ -233,7 +240,7 @@ fn any_json() -> impl Strategy<Value = Json> {
 proptest! {
     #[test]
     fn no_cell_makes_a_decoder_panic_and_none_gets_another_type(cell in any_json()) {
-        for field in contacts().fields {
+        for field in &contacts().fields {
             let Ok(value) = decode(&field.kind, &cell) else { continue };
             let column = crate::model::column("c", field.kind.field_type(), std::slice::from_ref(&value)).unwrap();
             prop_assert_eq!(Value::from_any(&column.get(0).unwrap()).unwrap(), value, "{}", field.name);

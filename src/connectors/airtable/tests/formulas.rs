@@ -81,7 +81,7 @@ fn conditions_are_said_as_far_as_airtable_means_the_same() {
         ),
     ];
     for (predicate, formula) in cases {
-        assert_eq!(filter(&contacts(), &predicate).as_deref(), Some(formula), "{predicate:?}");
+        assert_eq!(filter(contacts(), &predicate).as_deref(), Some(formula), "{predicate:?}");
     }
 }
 
@@ -113,23 +113,23 @@ fn what_airtable_may_compare_otherwise_is_not_said() {
         Predicate::Any(vec![equal("Name", text("a")), compare("Name", Comparison::Less, text("b"))]),
     ];
     for predicate in cases {
-        assert_eq!(filter(&contacts(), &predicate), None, "{predicate:?}");
+        assert_eq!(filter(contacts(), &predicate), None, "{predicate:?}");
     }
 }
 
 #[test]
 fn of_conditions_that_must_all_hold_those_are_said_that_can_be() {
     let both = Predicate::All(vec![equal("Name", text("Ada")), compare("Name", Comparison::Less, text("b"))]);
-    assert_eq!(filter(&contacts(), &both).unwrap(), "{fldName}='Ada'");
+    assert_eq!(filter(contacts(), &both).unwrap(), "{fldName}='Ada'");
 }
 
 #[test]
 fn days_are_compared_with_a_margin() {
     let from = compare("Born", Comparison::GreaterOrEqual, day("2026-11-23"));
-    assert_eq!(filter(&contacts(), &from).unwrap(), "IS_AFTER({fldBorn},DATETIME_PARSE('2026-11-22T00:00:00.000Z'))");
+    assert_eq!(filter(contacts(), &from).unwrap(), "IS_AFTER({fldBorn},DATETIME_PARSE('2026-11-22T00:00:00.000Z'))");
     let until = compare("Seen", Comparison::Less, day("2026-11-23"));
     assert_eq!(
-        filter(&contacts(), &until).unwrap(),
+        filter(contacts(), &until).unwrap(),
         "NOT(IS_AFTER({fldSeen},DATETIME_PARSE('2026-11-25T00:00:00.000Z')))"
     );
 }
@@ -137,9 +137,9 @@ fn days_are_compared_with_a_margin() {
 #[test]
 fn a_list_too_long_for_a_formula_is_left_to_the_engine() {
     let values = (0..101).map(|number| text(&number.to_string())).collect();
-    assert_eq!(filter(&contacts(), &Predicate::In { field: "Name".into(), values }), None);
+    assert_eq!(filter(contacts(), &Predicate::In { field: "Name".into(), values }), None);
     let long = equal("Name", text(&"a".repeat(20_000)));
-    assert_eq!(filter(&contacts(), &long), None);
+    assert_eq!(filter(contacts(), &long), None);
 }
 
 #[test]

@@ -75,7 +75,28 @@ async fn all_pages_are_read_by_field_ids_and_with_the_least_fields() {
     assert_eq!(asked[0].parameters("pageSize"), ["100"]);
     assert_eq!(asked[0].authorization, "Bearer patTest.1");
     assert_eq!(asked[2].parameters("offset"), ["itr/rec2"]);
+    assert!(asked[2].raw_query.contains("itr%2Frec2"), "the slash of an offset is encoded");
     assert!(pages.iter().all(|page| page.cursor.is_none()), "an offset is no place to resume from");
+}
+
+#[tokio::test]
+async fn more_fields_than_fit_a_url_are_asked_for_in_a_body() {
+    let script = Script::start_raw(|asked| {
+        let field =
+            |number| json!({"id": format!("fldXXXXXXXXXXX{number:03}"), "name": format!("f{number}"), "type": "url"});
+        let fields: Vec<Json> = (0..500).map(field).collect();
+        let tables = json!({"tables": [{"id": "tblContacts", "name": "Contacts", "fields": fields}]});
+        let answer = if asked.path.ends_with("/tables") { tables } else { json!({"records": []}) };
+        (200, answer.to_string())
+    })
+    .await;
+    let names: Vec<String> = (0..500).map(|number| format!("f{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    pages(&script, request(&names, SyncMode::FullRefresh)).await;
+    pages(&script, request(&names[..200], SyncMode::FullRefresh)).await;
+    let asked = script.asked();
+    assert_eq!((asked[0].method.as_str(), asked[0].json()["fields"].as_array().unwrap().len()), ("POST", 500));
+    assert!(asked[1].method == "GET" && asked[1].raw_query.len() < 15_000);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use super::tables;
 pub(super) struct Asked {
     pub(super) method: String,
     pub(super) path: String,
+    pub(super) raw_query: String,
     pub(super) query: Vec<(String, String)>,
     pub(super) body: String,
     pub(super) authorization: String,
@@ -82,10 +83,12 @@ impl Script {
 async fn read(request: Request) -> Asked {
     let (parts, body) = request.into_parts();
     let body: Bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let raw_query = parts.uri.query().unwrap_or_default().to_owned();
+    let query = url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect();
     Asked {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
+        raw_query,
         query,
         body: String::from_utf8_lossy(&body).into_owned(),
         authorization: parts

@@ -1,0 +1,144 @@
+//! Looks records up by id or key.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    connector::{ConnectorError, ErrorKind},
+    model::{FieldName, Fields, Record, Value},
+};
+
+use super::{
+    super::{
+        client::{Listing, RawRecord},
+        formula,
+        limits::{MAX_BARREN_RESTARTS, PAGE_RECORDS},
+        schema::{Table, TableField, decode, encode},
+    },
+    AirtableDestination,
+};
+
+impl AirtableDestination {
+    /// Returns the records with these ids.
+    pub(super) async fn fetch_ids(
+        &self,
+        table: &Table,
+        fields: &[&TableField],
+        ids: &[String],
+    ) -> Result<Vec<Record>, ConnectorError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(page_len()) {
+            let formula = formula::has_id(chunk.iter().map(String::as_str));
+            for record in self.list_all(table, fields, formula).await? {
+                found.push(typed(fields, &record));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the records with these keys, several of one key too.
+    pub(super) async fn fetch_keys(
+        &self,
+        table: &Table,
+        fields: &[&TableField],
+        key: &[&TableField],
+        values: &[Vec<Value>],
+    ) -> Result<Vec<Record>, ConnectorError> {
+        let keys: Vec<Vec<Value>> = values.iter().filter_map(|values| self.cell_values(key, values)).collect();
+        let wanted: HashSet<Vec<String>> = keys.iter().map(|values| comparable(values)).collect();
+        let mut asked: Vec<&TableField> = fields.to_vec();
+        asked.extend(key.iter().filter(|field| !fields.iter().any(|other| other.id == field.id)));
+        let mut found = Vec::new();
+        for chunk in keys.chunks(page_len()) {
+            let formula = formula::has_key(key, chunk).ok_or_else(|| {
+                let message = "a key with an empty value cannot be looked up";
+                ConnectorError::new(ErrorKind::Unexpected, "no_key", message)
+            })?;
+            for record in self.list_all(table, &asked, formula).await? {
+                // The formula may let through more than the key: Airtable's comparison is not SQL's.
+                let has: Vec<Value> = key.iter().map(|field| field.value(&record.fields).unwrap_or_default()).collect();
+                if wanted.contains(&comparable(&has)) {
+                    found.push(typed(fields, &record));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns a key as the cells that hold it would read, so that a number is looked for as a number. A key that no cell can
+    /// hold (an option that does not exist) is none: no record has it.
+    fn cell_values(&self, key: &[&TableField], values: &[Value]) -> Option<Vec<Value>> {
+        let cell_value = |field: &&TableField, value: &Value| {
+            if field.kind.is_read_only() {
+                return Some(value.clone());
+            }
+            let cell = encode(field, value, self.client.is_typecast()).ok()?;
+            // With typecast a text stays one and may not fit; it is looked for as it is then.
+            Some(decode(&field.kind, &cell).unwrap_or_else(|_| value.clone()))
+        };
+        key.iter().zip(values).map(|(field, value)| cell_value(field, value)).collect()
+    }
+
+    /// Lists every record that a formula keeps, each once; begins anew when an offset ends on the way.
+    async fn list_all(
+        &self,
+        table: &Table,
+        fields: &[&TableField],
+        formula: String,
+    ) -> Result<Vec<RawRecord>, ConnectorError> {
+        let mut ids: Vec<String> = fields.iter().map(|field| field.id.clone()).collect();
+        if ids.is_empty() {
+            // No field named would mean every field.
+            ids.extend(table.primary_field_id.clone());
+        }
+        let listing = Listing { fields: ids, formula: Some(formula) };
+        let mut records: HashMap<String, RawRecord> = HashMap::new();
+        let mut offset: Option<String> = None;
+        let mut restarts = 0;
+        loop {
+            match self.client.list(table, &listing, offset.as_deref()).await {
+                Ok(page) => {
+                    records.extend(page.records.into_iter().map(|record| (record.id.clone(), record)));
+                    offset = page.offset;
+                    if offset.is_none() {
+                        return Ok(records.into_values().collect());
+                    }
+                }
+                Err(error) if error.kind == ErrorKind::CursorExpired && restarts < MAX_BARREN_RESTARTS => {
+                    restarts += 1;
+                    offset = None;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Returns values in a form in which equal ones are equal, whatever type they came in; options have no order.
+pub(super) fn comparable(values: &[Value]) -> Vec<String> {
+    let text = |value: &Value| match value {
+        Value::List(items) => {
+            let mut sorted = items.clone();
+            sorted.sort_unstable();
+            sorted.join("\u{1f}")
+        }
+        other => other.to_text().trim_end_matches('\n').to_owned(),
+    };
+    values.iter().map(text).collect()
+}
+
+fn typed(fields: &[&TableField], record: &RawRecord) -> Record {
+    let mut values = Fields::new();
+    for field in fields {
+        // A cell that is no value of its type (a broken formula) is left out: nobody can have written it.
+        if let Ok(value) = field.value(&record.fields)
+            && !value.is_null()
+        {
+            values.insert(FieldName::new(&field.name), value);
+        }
+    }
+    Record { id: record.id.clone(), fields: values }
+}
+
+fn page_len() -> usize {
+    usize::try_from(PAGE_RECORDS.get()).unwrap_or(usize::MAX)
+}
