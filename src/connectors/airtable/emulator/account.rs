@@ -4,7 +4,7 @@ use axum::{
     body::Bytes,
     http::{Method, StatusCode},
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
 use url::form_urlencoded;
@@ -235,22 +235,36 @@ impl Account {
                     query.iter().filter(|(key, _)| is_list_key(key, "records")).map(|(_, id)| id.as_str()).collect();
                 records::delete_many(base, table, &ids, now)
             }
-            ("GET", [record]) => {
-                let value = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-                let format = cell_format(value("cellFormat"), &query)?;
-                let is_by_id = matches!(value("returnFieldsByFieldId"), Some("1" | "true"));
-                records::read_one(base, (table, record), format, is_by_id, now)
-            }
-            ("PATCH" | "PUT", [record]) => records::update_one(base, (table, record), &call.object()?, clears, now),
-            ("DELETE", [record]) => records::delete_one(base, table, record, now),
-            ("GET", [record, "comments"]) => comments::list(base, table, record, &query),
-            ("POST", [record, "comments"]) => comments::create(base, table, record, &call.object()?, now),
-            ("PATCH", [record, "comments", comment]) => {
-                comments::update(base, table, (record, comment), &call.object()?, now)
-            }
-            ("DELETE", [record, "comments", comment]) => comments::delete(base, table, (record, comment)),
+            (_, [record, path @ ..]) => record_request(base, (table, record), path, call, now),
             _ => Err(ApiError::not_found()),
         }
+    }
+}
+
+/// Answers below `/v0/{base}/{table}/{record}`.
+fn record_request(
+    base: &mut Base,
+    (table, record): (usize, &str),
+    path: &[&str],
+    call: &Call,
+    now: DateTime<Utc>,
+) -> Answer {
+    let query = call.pairs();
+    let clears = call.method == Method::PUT;
+    match (call.method.as_str(), path) {
+        ("GET", []) => {
+            let value = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+            let format = cell_format(value("cellFormat"), &query)?;
+            let is_by_id = matches!(value("returnFieldsByFieldId"), Some("1" | "true"));
+            records::read_one(base, (table, record), format, is_by_id, now)
+        }
+        ("PATCH" | "PUT", []) => records::update_one(base, (table, record), &call.object()?, clears, now),
+        ("DELETE", []) => records::delete_one(base, table, record, now),
+        ("GET", ["comments"]) => comments::list(base, table, record, &query),
+        ("POST", ["comments"]) => comments::create(base, table, record, &call.object()?, now),
+        ("PATCH", ["comments", comment]) => comments::update(base, table, (record, comment), &call.object()?, now),
+        ("DELETE", ["comments", comment]) => comments::delete(base, table, (record, comment)),
+        _ => Err(ApiError::not_found()),
     }
 }
 

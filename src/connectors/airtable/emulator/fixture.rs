@@ -19,7 +19,7 @@
 //! inverse field is called like this table. A link within one table has no inverse.
 //!
 //! In the records, `_id` is the record's id (`rec` and 14 letters or digits; otherwise one is made up, always the same) and
-//! `_created_at` its time of creation. In CSV, several values of a cell are joined by `;`. A link is a record id or the primary
+//! `_created_at` and `_updated_at` its times (a record without the second was never changed). In CSV, several values of a cell are joined by `;`. A link is a record id or the primary
 //! text of the linked record. Cells of computed fields are shown as they are given.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -30,14 +30,12 @@ use serde_json::{Map, Value as Json, json};
 use crate::emulator::Fixture;
 
 use super::{
-    accept::Acceptor,
-    dates::read_instant,
     field_options::complete_fixture,
+    fixture_records::{Part, fill},
     formula::parse,
-    ids::{id_of, is_id},
+    ids::id_of,
     kinds::Kind,
     meta::make_inverse,
-    records::set_cell,
     store::{Base, Field, Table},
 };
 
@@ -200,96 +198,4 @@ fn read_formulas(base: &mut Base, table: usize) -> Result<(), String> {
         base.tables[table].fields[position].formula = Some(Arc::new(formula));
     }
     Ok(())
-}
-
-/// What is filled in: links come last, when all records are there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Values,
-    Links,
-}
-
-fn fill(base: &mut Base, (name, fixture): (&String, &Fixture), part: Part, now: DateTime<Utc>) -> Result<(), String> {
-    let Some(table) = base.table_index(name) else { return Ok(()) };
-    for (position, record) in fixture.records.iter().enumerate() {
-        let wrong = |reason: String| format!("fixture `{name}`, record {}: {reason}", position + 1);
-        let id = match record.get("_id").and_then(Json::as_str) {
-            Some(id) if is_id("rec", id) => id.to_owned(),
-            Some(id) => return Err(wrong(format!("`{id}` is no record id: write `rec` and 14 letters or digits"))),
-            None => id_of("rec", &[name, &position.to_string()]),
-        };
-        if part == Part::Values {
-            if base.tables[table].record(&id).is_some() {
-                return Err(wrong(format!("`{id}` is there twice")));
-            }
-            let created = record.get("_created_at").and_then(Json::as_str);
-            let created = created
-                .map(|text| read_instant(text, chrono_tz::UTC).ok_or_else(|| wrong(format!("`{text}` is no time"))));
-            base.tables[table].insert(&id, created.transpose()?.unwrap_or(now));
-        }
-        fill_cells(base, (table, &id), record, part, now).map_err(wrong)?;
-    }
-    Ok(())
-}
-
-fn fill_cells(
-    base: &mut Base,
-    (table, id): (usize, &str),
-    record: &Map<String, Json>,
-    part: Part,
-    now: DateTime<Utc>,
-) -> Result<(), String> {
-    for (name, value) in record.iter().filter(|(name, _)| !name.starts_with('_')) {
-        let index = base.tables[table].field_index(name).ok_or_else(|| format!("no field is called `{name}`"))?;
-        let kind = base.tables[table].fields[index].kind;
-        let is_link = kind == Kind::MultipleRecordLinks;
-        if is_link != (part == Part::Links) {
-            continue;
-        }
-        let typed = typed(kind, value).ok_or_else(|| format!("`{name}` cannot hold {value}"))?;
-        if kind.is_computed() {
-            base.tables[table].set(id, index, typed, None);
-            continue;
-        }
-        let mut acceptor = Acceptor::new(base, table, true);
-        let cells = acceptor
-            .record(&Map::from_iter([(name.clone(), typed)]), Some(id))
-            .map_err(|_| format!("`{name}` cannot hold {value}"))?;
-        let notes = acceptor.finish();
-        if !notes.records.is_empty() {
-            return Err(format!("`{name}` links to {value}, which is in no record"));
-        }
-        super::records::make_noted(base, table, notes, now);
-        for (index, value) in cells {
-            set_cell(base, (table, id), index, value, None, now);
-        }
-    }
-    Ok(())
-}
-
-/// Makes of a CSV cell what the field's type is written as; what is no text is taken as it is.
-fn typed(kind: Kind, value: &Json) -> Option<Json> {
-    let Json::String(text) = value else { return Some(value.clone()) };
-    let parts = || text.split(';').map(str::trim).filter(|part| !part.is_empty());
-    Some(match kind {
-        Kind::MultipleSelects
-        | Kind::MultipleRecordLinks
-        | Kind::MultipleCollaborators
-        | Kind::MultipleLookupValues => parts().collect(),
-        Kind::MultipleAttachments => parts().map(|url| json!({ "url": url })).collect(),
-        Kind::SingleCollaborator => {
-            if text.starts_with("usr") {
-                json!({ "id": text })
-            } else {
-                json!({ "email": text })
-            }
-        }
-        Kind::Rating | Kind::Count | Kind::AutoNumber => Json::from(text.trim().parse::<i64>().ok()?),
-        kind if kind.is_number() => {
-            let whole = text.trim().parse::<i64>().map(Json::from);
-            whole.or_else(|_| text.trim().parse::<f64>().map(Json::from)).ok()?
-        }
-        Kind::Date | Kind::DateTime => read_instant(text, chrono_tz::UTC).map(|_| value.clone())?,
-        _ => value.clone(),
-    })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono_tz::Tz;
 use serde_json::{Map, Value as Json};
 
 use super::{cells::CellFormat, errors::ApiError, store::Table};
@@ -115,12 +116,16 @@ pub(super) fn cell_format(format: Option<&str>, query: &Query) -> Result<CellFor
     let value = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     match format {
         None | Some("json") => Ok(CellFormat::Json),
-        Some("string") => match (value("timeZone").map(str::parse), value("userLocale")) {
-            (Some(Ok(zone)), Some(_)) => Ok(CellFormat::Text(zone)),
+        Some("string") => match (value("timeZone").map(read_zone), value("userLocale")) {
+            (Some(Some(zone)), Some(_)) => Ok(CellFormat::Text(zone)),
             _ => Err(ApiError::invalid_request()),
         },
         Some(_) => Err(ApiError::invalid_request()),
     }
+}
+
+fn read_zone(name: &str) -> Option<Tz> {
+    if matches!(name, "utc" | "client") { Some(chrono_tz::UTC) } else { name.parse().ok() }
 }
 
 /// Reads `[0][field]`.

@@ -78,6 +78,8 @@ impl Listings {
             let offset = format!("{iterator}/{next}");
             listing.positions.insert(next, end);
             answer["offset"] = Json::from(offset);
+        } else if options.offset.is_none() {
+            self.under_way.remove(&iterator);
         }
         Ok(answer)
     }

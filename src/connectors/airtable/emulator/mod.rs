@@ -3,7 +3,8 @@
 //! It follows the vendor, never the connector beside it. Start at [`emulator`]; which request is answered by what is in
 //! `account`. Fixtures are described in `fixture`. Beside the vendor's paths there are `/_emulator/counts`,
 //! `/_emulator/requests` and `PUT /_emulator/offset_life_secs` (a number as the body: how long the offsets of listings are
-//! kept; 0 forgets all that are out).
+//! kept; 0 forgets all that are out). A base whose id begins with `appNoAccess` is one that the token cannot reach; every other
+//! one exists from its first use on.
 //!
 //! What the vendor leaves open is decided here to the client's disadvantage: an order that nobody asked for is not the order
 //! of creation, a record that was never changed has no time of its last change, a new key twice in one upsert makes two
@@ -17,10 +18,12 @@ mod dates;
 mod errors;
 mod field_options;
 mod fixture;
+mod fixture_records;
 mod formula;
 mod ids;
 mod kinds;
 mod limits;
+mod links;
 mod list_options;
 mod listing;
 mod meta;
@@ -29,6 +32,10 @@ mod records;
 mod store;
 mod uploads;
 mod upsert;
+mod values;
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,

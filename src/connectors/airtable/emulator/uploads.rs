@@ -5,11 +5,11 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    accept::attachment,
     cells::{CellFormat, Row, write_record},
     errors::{Answer, ApiError},
     kinds::Kind,
     store::Base,
+    values::attachment,
 };
 
 /// Largest file, in bytes. Source: airtable.com/developers/web/api/upload-attachment.

@@ -3,7 +3,10 @@
 use std::cmp::Ordering;
 
 use super::{
-    super::cells::{Row, value_of},
+    super::{
+        cells::{Row, value_of},
+        kinds::Kind,
+    },
     parser::Expression,
     value::Value,
 };
@@ -17,9 +20,19 @@ pub(crate) fn evaluate(expression: &Expression, row: Row<'_>) -> Value {
             Value::Error => Value::Error,
             value => Value::Number(-value.to_number()),
         },
-        Expression::Binary(operator, left, right) => binary(operator, &evaluate(left, row), &evaluate(right, row)),
+        Expression::Binary(operator, left, right) => match plain_equality(operator, left, right, row) {
+            Some(is_equal) => Value::truth(is_equal),
+            None => binary(operator, &evaluate(left, row), &evaluate(right, row)),
+        },
         Expression::Call(function, arguments) => {
-            let values: Vec<Value> = arguments.iter().map(|argument| evaluate(argument, row)).collect();
+            let mut values = Vec::with_capacity(arguments.len());
+            for argument in arguments {
+                let value = evaluate(argument, row);
+                if let Some(settled) = function.settled_by(&value) {
+                    return settled;
+                }
+                values.push(value);
+            }
             function.apply(row, &values)
         }
         Expression::LastModified(fields) => row.record.edited_at(fields).map_or(Value::Blank, Value::Instant),
@@ -28,6 +41,16 @@ pub(crate) fn evaluate(expression: &Expression, row: Row<'_>) -> Value {
             value => Value::truth(value.comparable_text().is_some_and(|text| texts.contains(&text))),
         },
     }
+}
+
+/// Compares a stored text with a text of the formula in place: what most filters are made of.
+fn plain_equality(operator: &str, left: &Expression, right: &Expression, row: Row<'_>) -> Option<bool> {
+    let ("=", Expression::Field(field), Expression::Literal(Value::Text(text))) = (operator, left, right) else {
+        return None;
+    };
+    let kind = row.table.fields[*field].kind;
+    let stored = row.record.stored(*field).as_str().filter(|_| kind.is_text() || kind == Kind::SingleSelect)?;
+    Some(stored == text)
 }
 
 fn binary(operator: &str, left: &Value, right: &Value) -> Value {

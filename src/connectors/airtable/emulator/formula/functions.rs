@@ -19,6 +19,8 @@ pub(crate) struct Function {
     max_arguments: usize,
     /// Whether an error among the values makes the result an error.
     is_strict: bool,
+    /// The truth of one value that settles the result of `AND` and `OR`.
+    settled_by: Option<bool>,
     apply: Apply,
 }
 
@@ -34,6 +36,12 @@ impl Function {
         (self.min_arguments..=self.max_arguments).contains(&count)
     }
 
+    /// Returns the result when this one value settles it, so that the others need not be known.
+    pub(crate) fn settled_by(&self, value: &Value) -> Option<Value> {
+        let by = self.settled_by?;
+        (*value != Value::Error && value.is_true() == by).then(|| Value::truth(by))
+    }
+
     /// Calls the function.
     pub(crate) fn apply(&self, row: Row<'_>, values: &[Value]) -> Value {
         if self.is_strict && values.contains(&Value::Error) { Value::Error } else { (self.apply)(row, values) }
@@ -46,16 +54,21 @@ pub(crate) fn find(name: &str) -> Option<&'static Function> {
 }
 
 const fn strict(name: &'static str, min_arguments: usize, max_arguments: usize, apply: Apply) -> Function {
-    Function { name, min_arguments, max_arguments, is_strict: true, apply }
+    Function { name, min_arguments, max_arguments, is_strict: true, settled_by: None, apply }
 }
 
 const fn lenient(name: &'static str, min_arguments: usize, max_arguments: usize, apply: Apply) -> Function {
-    Function { name, min_arguments, max_arguments, is_strict: false, apply }
+    Function { name, min_arguments, max_arguments, is_strict: false, settled_by: None, apply }
+}
+
+const fn settled(name: &'static str, by: bool) -> Function {
+    let apply: Apply = if by { |_, _| Value::truth(false) } else { |_, _| Value::truth(true) };
+    Function { name, min_arguments: 1, max_arguments: MANY, is_strict: true, settled_by: Some(by), apply }
 }
 
 static FUNCTIONS: [Function; 70] = [
-    strict("AND", 1, MANY, |_, values| Value::truth(values.iter().all(Value::is_true))),
-    strict("OR", 1, MANY, |_, values| Value::truth(values.iter().any(Value::is_true))),
+    settled("AND", false),
+    settled("OR", true),
     strict("XOR", 1, MANY, |_, values| Value::truth(values.iter().filter(|value| value.is_true()).count() % 2 == 1)),
     strict("NOT", 1, 1, |_, values| Value::truth(!values[0].is_true())),
     lenient("IF", 2, 3, |_, values| match &values[0] {

@@ -18,6 +18,9 @@ pub(super) use function_texts::read_number;
 pub(super) use parser::{Expression, parse};
 pub(super) use value::Value;
 
+#[cfg(test)]
+mod tests;
+
 /// Says why a formula cannot be read, in Airtable's words.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(crate) enum FormulaError {
