@@ -15,5 +15,6 @@ pub fn registry() -> Registry {
         Entry::of::<csv::Csv>(),
         Entry::of::<json::Json>(),
         Entry::of::<parquet::Parquet>(),
+        Entry::of::<hubspot::HubSpot>(),
     ])
 }

@@ -1,5 +1,64 @@
-//! HubSpot: its local twin.
+//! HubSpot: CRM records, their associations, owners and pipelines, as source and destination.
 //!
-//! Start at [`emulator`].
+//! The numbers of the vendor are in `limits`, the way of a read in `source`, that of a write in `destination`, and what an
+//! answer means in `errors`. The local HubSpot, for tests and dry runs, is in [`emulator`]; it follows the vendor's
+//! documentation and shares no code with the connector. Start at [`HubSpot`].
 
+mod auth;
+mod client;
+mod config;
+mod destination;
 pub mod emulator;
+mod errors;
+mod limits;
+mod schema;
+mod source;
+
+use std::sync::Arc;
+
+use crate::{
+    connector::{ConfigError, Connector, Context, Destination, Source},
+    http::Client,
+    model::Capabilities,
+};
+
+pub use config::{Config, Plan};
+
+use auth::Login;
+use client::Api;
+use config::Settings;
+use schema::Catalog;
+
+/// The connector of HubSpot.
+#[derive(Debug)]
+pub struct HubSpot;
+
+impl Connector for HubSpot {
+    const NAME: &'static str = "hubspot";
+    const CAPABILITIES: Capabilities = limits::CAPABILITIES;
+    type Config = Config;
+
+    fn check_config(config: &Config) -> Result<(), ConfigError> {
+        config.clone().settle().map(drop)
+    }
+
+    fn source(config: Config, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
+        let settings = config.settle()?;
+        let catalog = Arc::new(catalog(&settings, context));
+        Ok(Box::new(source::HubSpotSource::new(catalog, context.clock().clone())))
+    }
+
+    fn destination(config: Config, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
+        let settings = config.settle()?;
+        let catalog = Arc::new(catalog(&settings, context));
+        Ok(Box::new(destination::HubSpotDestination::new(catalog, settings.default_owner)))
+    }
+}
+
+fn catalog(settings: &Settings, context: &Context) -> Catalog {
+    let transport = context.transport.clone();
+    let limiters = transport.limiters.account(&settings.account(), &settings.rate_limits);
+    let login = Login::new(settings, context);
+    let client = Client::new(transport, settings.base_url.clone(), Arc::new(login), limiters, context.meter.clone());
+    Catalog::new(Api::new(client, settings), settings.custom_objects.clone())
+}

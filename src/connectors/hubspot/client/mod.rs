@@ -1,0 +1,263 @@
+//! Requests one to one with the vendor's API: paths, bodies and decoding, no policy. Start at [`Api`].
+
+mod paths;
+mod wire;
+
+use chrono::{DateTime, Utc};
+use reqwest::Method;
+use serde::de::DeserializeOwned;
+use serde_json::{Value as Json, json};
+
+use crate::{
+    connector::{ConnectorError, ErrorKind},
+    http::{Answer, ApiRequest, Client},
+};
+
+use super::{
+    config::{ApiVersion, Credential, Settings},
+    errors, limits,
+};
+
+pub(super) use wire::{
+    BatchAnswer, ResultPage, WireAssociations, WireLabel, WireLink, WireLinks, WireOwner, WirePipeline, WireProperty,
+    WireRecord,
+};
+
+/// Sends requests of one account.
+#[derive(Debug)]
+pub(super) struct Api {
+    client: Client,
+    version: ApiVersion,
+    search_limits: &'static [&'static str],
+}
+
+/// What a page of a list should hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ListPage<'page> {
+    pub(super) limit: usize,
+    pub(super) after: Option<&'page str>,
+    pub(super) properties: &'page [String],
+    pub(super) associations: &'page [String],
+    pub(super) is_archived: bool,
+}
+
+/// A page and the vendor's time when it was made, where it told it.
+#[derive(Debug)]
+pub(super) struct Timed<T> {
+    pub(super) content: T,
+    pub(super) at: Option<DateTime<Utc>>,
+}
+
+/// The batch endpoints that write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BatchWrite {
+    Create,
+    Update,
+    Upsert,
+    Archive,
+}
+
+impl BatchWrite {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Upsert => "upsert",
+            Self::Archive => "archive",
+        }
+    }
+}
+
+impl Api {
+    pub(super) fn new(client: Client, settings: &Settings) -> Self {
+        let search_limits = match settings.credential {
+            Credential::Token(_) => limits::COUNTS_AS_SEARCH,
+            Credential::OAuth { .. } => limits::COUNTS_AS_OAUTH_SEARCH,
+        };
+        Self { client, version: settings.version.clone(), search_limits }
+    }
+
+    /// `GET crm/objects/{v}/{obj}`
+    pub(super) async fn list(
+        &self,
+        object: &str,
+        page: ListPage<'_>,
+    ) -> Result<Timed<ResultPage<WireRecord>>, ConnectorError> {
+        let mut request = ApiRequest::get(self.version.objects(object), limits::COUNTS_AS_CALL)
+            .with("limit", page.limit.to_string())
+            .with("archived", page.is_archived.to_string());
+        if !page.properties.is_empty() {
+            request = request.with("properties", page.properties.join(","));
+        }
+        if !page.associations.is_empty() {
+            request = request.with("associations", page.associations.join(","));
+        }
+        if let Some(after) = page.after {
+            request = request.with("after", after);
+        }
+        self.read_timed(&request, &format!("a list of `{object}`")).await
+    }
+
+    /// `POST crm/objects/{v}/{obj}/search`
+    pub(super) async fn search(
+        &self,
+        object: &str,
+        body: Json,
+    ) -> Result<Timed<ResultPage<WireRecord>>, ConnectorError> {
+        let path = format!("{}/search", self.version.objects(object));
+        let request = ApiRequest::read(path, body, self.search_limits);
+        self.read_timed(&request, &format!("a search of `{object}`")).await
+    }
+
+    /// `POST crm/objects/{v}/{obj}/batch/read`, by ids or by the values of a unique property.
+    pub(super) async fn batch_read(
+        &self,
+        object: &str,
+        properties: &[String],
+        id_property: Option<&str>,
+        ids: &[String],
+    ) -> Result<BatchAnswer<WireRecord>, ConnectorError> {
+        let path = format!("{}/batch/read", self.version.objects(object));
+        let inputs: Vec<Json> = ids.iter().map(|id| json!({ "id": id })).collect();
+        let mut body = json!({ "properties": properties, "propertiesWithHistory": [], "inputs": inputs });
+        if let Some(id_property) = id_property {
+            body["idProperty"] = Json::from(id_property);
+        }
+        let request = ApiRequest::read(path, body, limits::COUNTS_AS_CALL).with("archived", "false");
+        self.read(&request, &format!("a batch read of `{object}`")).await
+    }
+
+    /// `GET crm/objects/{v}/{obj}/{id}`; none where there is no such record.
+    pub(super) async fn get(
+        &self,
+        object: &str,
+        id: &str,
+        properties: &[String],
+    ) -> Result<Option<WireRecord>, ConnectorError> {
+        let path = format!("{}/{}", self.version.objects(object), paths::segment(id));
+        let mut request = ApiRequest::get(path, limits::COUNTS_AS_CALL);
+        if !properties.is_empty() {
+            request = request.with("properties", properties.join(","));
+        }
+        let answer = self.client.send(&request).await.map_err(errors::of_http)?;
+        if answer.status.as_u16() == 404 {
+            return Ok(None);
+        }
+        decode(&answer, &format!("a read of one of `{object}`"), ErrorKind::Unexpected).map(Some)
+    }
+
+    /// `POST crm/objects/{v}/{obj}/batch/{create,update,upsert,archive}`. Returns the answer as it is: a refusal may speak of
+    /// one record.
+    pub(super) async fn batch_write(
+        &self,
+        object: &str,
+        write: BatchWrite,
+        inputs: Vec<Json>,
+    ) -> Result<Answer, ConnectorError> {
+        let path = format!("{}/batch/{}", self.version.objects(object), write.as_str());
+        let mut request = ApiRequest::write(Method::POST, path, json!({ "inputs": inputs }), limits::COUNTS_AS_CALL);
+        if write != BatchWrite::Create {
+            request = request.idempotent();
+        }
+        self.client.send(&request).await.map_err(errors::of_http)
+    }
+
+    /// `GET crm/properties/{v}/{obj}`
+    pub(super) async fn properties(&self, object: &str) -> Result<Vec<WireProperty>, ConnectorError> {
+        let request = ApiRequest::get(self.version.properties(object), limits::COUNTS_AS_CALL);
+        let page: ResultPage<WireProperty> = self.read(&request, &format!("the properties of `{object}`")).await?;
+        Ok(page.results)
+    }
+
+    /// `GET crm/pipelines/{v}/{obj}`
+    pub(super) async fn pipelines(&self, object: &str) -> Result<Vec<WirePipeline>, ConnectorError> {
+        let request = ApiRequest::get(self.version.pipelines(object), limits::COUNTS_AS_CALL);
+        let page: ResultPage<WirePipeline> = self.read(&request, &format!("the pipelines of `{object}`")).await?;
+        Ok(page.results)
+    }
+
+    /// `GET crm/owners/{v}`
+    pub(super) async fn owners(
+        &self,
+        after: Option<&str>,
+        is_archived: bool,
+    ) -> Result<ResultPage<WireOwner>, ConnectorError> {
+        let mut request = ApiRequest::get(self.version.owners(), limits::COUNTS_AS_CALL)
+            .with("limit", "100")
+            .with("archived", is_archived.to_string());
+        if let Some(after) = after {
+            request = request.with("after", after);
+        }
+        self.read(&request, "the owners").await
+    }
+
+    /// `POST crm/associations/{v}/{from}/{to}/batch/read`; each input is an id and the cursor where its links go on.
+    pub(super) async fn read_associations(
+        &self,
+        from: &str,
+        to: &str,
+        inputs: &[(String, Option<String>)],
+    ) -> Result<BatchAnswer<WireAssociations>, ConnectorError> {
+        let path = format!("{}/batch/read", self.version.associations(from, to));
+        let inputs: Vec<Json> = inputs
+            .iter()
+            .map(|(id, after)| match after {
+                Some(after) => json!({ "id": id, "after": after }),
+                None => json!({ "id": id }),
+            })
+            .collect();
+        let request = ApiRequest::read(path, json!({ "inputs": inputs }), limits::COUNTS_AS_ASSOCIATION);
+        self.read(&request, &format!("the links of `{from}` to `{to}`")).await
+    }
+
+    /// `POST crm/associations/{v}/{from}/{to}/batch/create`, or `…/batch/associate/default` where the inputs name no type.
+    pub(super) async fn associate(
+        &self,
+        from: &str,
+        to: &str,
+        inputs: Vec<Json>,
+        is_default: bool,
+    ) -> Result<Answer, ConnectorError> {
+        let call = if is_default { "associate/default" } else { "create" };
+        let path = format!("{}/batch/{call}", self.version.associations(from, to));
+        let body = json!({ "inputs": inputs });
+        let request = ApiRequest::write(Method::POST, path, body, limits::COUNTS_AS_ASSOCIATION).idempotent();
+        self.client.send(&request).await.map_err(errors::of_http)
+    }
+
+    /// `GET crm/associations/{v}/{from}/{to}/labels`
+    pub(super) async fn association_labels(&self, from: &str, to: &str) -> Result<Vec<WireLabel>, ConnectorError> {
+        let path = format!("{}/labels", self.version.associations(from, to));
+        let request = ApiRequest::get(path, limits::COUNTS_AS_ASSOCIATION);
+        let page: ResultPage<WireLabel> =
+            self.read(&request, &format!("the kinds of links of `{from}` to `{to}`")).await?;
+        Ok(page.results)
+    }
+
+    async fn read<T: DeserializeOwned>(&self, request: &ApiRequest, doing: &str) -> Result<T, ConnectorError> {
+        self.read_timed(request, doing).await.map(|timed| timed.content)
+    }
+
+    async fn read_timed<T: DeserializeOwned>(
+        &self,
+        request: &ApiRequest,
+        doing: &str,
+    ) -> Result<Timed<T>, ConnectorError> {
+        let answer = self.client.send(request).await.map_err(errors::of_http)?;
+        let date = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        let content = decode(&answer, doing, ErrorKind::Unexpected)?;
+        Ok(Timed { content, at: date.map(|date| date.to_utc()) })
+    }
+}
+
+/// Decodes a success; a refusal, and a success that cannot be read, are errors.
+pub(super) fn decode<T: DeserializeOwned>(
+    answer: &Answer,
+    doing: &str,
+    unreadable: ErrorKind,
+) -> Result<T, ConnectorError> {
+    if !answer.status.is_success() {
+        return Err(errors::of_answer(answer, doing));
+    }
+    answer.json().map_err(|_| errors::unreadable(unreadable, doing, answer))
+}

@@ -1,0 +1,256 @@
+//! Reading back by id or key.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::{Value as Json, json};
+
+use crate::{
+    connector::{ConnectorError, ErrorKind, FetchRequest, Selection},
+    model::{FieldName, FieldType, Fields, LINK_PREFIX, Record, Value},
+};
+
+use super::super::{
+    client::{BatchAnswer, WireRecord},
+    errors::ApiError,
+    limits,
+    schema::{Catalog, ObjectInfo, decode, search_text},
+    source::{read_links, unknown_field},
+};
+
+/// Characters that the names of properties may take of a search's body; with more, the records found are read by id.
+const MAX_PROPERTIES_CHARS: usize = 1_000;
+
+/// Returns the records with the given ids or keys.
+pub(super) async fn fetch(catalog: &Catalog, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
+    let info = catalog.object(&request.object).await?;
+    let mut properties = Vec::new();
+    let mut links = Vec::new();
+    let key_fields: &[FieldName] = match &request.selection {
+        Selection::Ids(_) => &[],
+        Selection::Keys { fields, .. } => fields,
+    };
+    for field in key_fields.iter().chain(&request.fields) {
+        match field.strip_prefix(LINK_PREFIX) {
+            Some(object) => links.push(object.to_owned()),
+            None if info.property(field).is_none() => return Err(unknown_field(field, &request.object)),
+            None if properties.contains(&field.to_string()) => {}
+            None => properties.push(field.to_string()),
+        }
+    }
+    if properties.is_empty() {
+        properties.push("hs_object_id".to_owned());
+    }
+    let fetcher = Fetcher { catalog, object: &request.object, info: &info, properties: &properties };
+    let mut records = match &request.selection {
+        Selection::Ids(ids) => fetcher.by_ids(ids).await?,
+        Selection::Keys { fields, values } => fetcher.by_keys(fields, values).await?,
+    };
+    for object in links {
+        let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+        let mut found = read_links(&catalog.api, &request.object, &object, &ids).await?;
+        for record in &mut records {
+            let targets = found.remove(&record.id).unwrap_or_default();
+            record.fields.insert(FieldName::new(crate::model::link_field(&object)), Value::List(targets));
+        }
+    }
+    Ok(records)
+}
+
+struct Fetcher<'fetch> {
+    catalog: &'fetch Catalog,
+    object: &'fetch str,
+    info: &'fetch ObjectInfo,
+    properties: &'fetch [String],
+}
+
+impl Fetcher<'_> {
+    async fn by_ids(&self, ids: &[String]) -> Result<Vec<Record>, ConnectorError> {
+        let mut records = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(limits::MAX_BATCH_RECORDS) {
+            let answer = self.catalog.api.batch_read(self.object, self.properties, None, chunk).await?;
+            let denied = denied_ids(&answer);
+            let asked: HashSet<&str> = chunk.iter().map(String::as_str).collect();
+            let mut open: HashSet<&str> = asked.iter().copied().filter(|id| !denied.contains(*id)).collect();
+            let mut has_strangers = false;
+            for record in answer.results {
+                let Some(id) = record.id.0.clone() else { continue };
+                has_strangers |= !asked.contains(id.as_str());
+                if open.remove(id.as_str()) {
+                    records.push(self.record(&id, &record));
+                }
+            }
+            // A merged record answers to its old ids too, but under its new one: ask again, one by one.
+            let unanswered: Vec<&str> = if has_strangers { open.into_iter().collect() } else { Vec::new() };
+            for id in unanswered {
+                if let Some(record) = self.catalog.api.get(self.object, id, self.properties).await? {
+                    records.push(self.record(id, &record));
+                }
+            }
+        }
+        Ok(records)
+    }
+
+    async fn by_keys(&self, fields: &[FieldName], keys: &[Vec<Value>]) -> Result<Vec<Record>, ConnectorError> {
+        let unique = match fields {
+            [field] => self.info.property(field).filter(|property| property.field.is_unique),
+            _ => None,
+        };
+        match unique {
+            Some(property) => self.by_unique_property(&property.field.name, keys).await,
+            None => self.by_search(fields, keys).await,
+        }
+    }
+
+    async fn by_unique_property(&self, name: &str, keys: &[Vec<Value>]) -> Result<Vec<Record>, ConnectorError> {
+        let mut texts: Vec<String> = keys.iter().flatten().map(|value| value.to_text().trim().to_owned()).collect();
+        let mut seen = HashSet::new();
+        // E-mails that differ in case alone are one key to the vendor, which refuses a batch that has a key twice.
+        texts.retain(|text| !text.is_empty() && seen.insert(text.to_lowercase()));
+        let mut records = Vec::with_capacity(texts.len());
+        for chunk in texts.chunks(limits::MAX_BATCH_RECORDS) {
+            let answer = self.catalog.api.batch_read(self.object, self.properties, Some(name), chunk).await?;
+            records.extend(answer.results.iter().filter_map(|record| self.record_of(record)));
+        }
+        Ok(records)
+    }
+
+    async fn by_search(&self, fields: &[FieldName], keys: &[Vec<Value>]) -> Result<Vec<Record>, ConnectorError> {
+        let mut by_id: BTreeMap<String, Record> = BTreeMap::new();
+        let only_id = ["hs_object_id".to_owned()];
+        let is_wide = json!(self.properties).to_string().chars().count() > MAX_PROPERTIES_CHARS;
+        let inline = if is_wide { &only_id } else { self.properties };
+        for groups in plan(self.info, fields, keys, inline)? {
+            let mut last_id = 0;
+            loop {
+                let body = search_body(&groups, last_id, inline);
+                let page = self.catalog.api.search(self.object, body).await?.content;
+                let ids: Vec<String> = page.results.iter().filter_map(|record| record.id.0.clone()).collect();
+                let greatest = ids.iter().filter_map(|id| id.parse::<u64>().ok()).max().unwrap_or(last_id);
+                let has_more = page.paging.after().is_some() && greatest > last_id;
+                let records = if is_wide {
+                    self.by_ids(&ids).await?
+                } else {
+                    page.results.iter().filter_map(|record| self.record_of(record)).collect()
+                };
+                by_id.extend(records.into_iter().map(|record| (record.id.clone(), record)));
+                if !has_more {
+                    break;
+                }
+                last_id = greatest;
+            }
+        }
+        Ok(by_id.into_values().collect())
+    }
+
+    fn record_of(&self, record: &WireRecord) -> Option<Record> {
+        record.id.as_deref().map(|id| self.record(id, record))
+    }
+
+    fn record(&self, id: &str, record: &WireRecord) -> Record {
+        let mut fields = Fields::new();
+        for name in self.properties {
+            let text = record.property(name).unwrap_or_default();
+            let field_type = self.info.property(name).map_or(FieldType::Text, |property| property.field.field_type);
+            // A value that does not fit its own type is shown as it is: it is compared, not loaded.
+            let value = decode(field_type, text).unwrap_or_else(|_| Value::Text(text.to_owned()));
+            fields.insert(FieldName::new(name), value);
+        }
+        Record { id: id.to_owned(), fields }
+    }
+}
+
+fn denied_ids(answer: &BatchAnswer<WireRecord>) -> HashSet<String> {
+    let errors = answer.errors.iter().map(ApiError::of_json);
+    errors.flat_map(|error| error.facts(&["ids", "id"]).into_iter().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+/// Splits keys into searches, each within the vendor's limits: one field by `IN`, several by a group of filters for each key.
+pub(super) fn plan(
+    info: &ObjectInfo,
+    fields: &[FieldName],
+    keys: &[Vec<Value>],
+    properties: &[String],
+) -> Result<Vec<Vec<Vec<Json>>>, ConnectorError> {
+    let [field] = fields else { return plan_groups(info, fields, keys, properties) };
+    let mut searches = Vec::new();
+    let mut values: Vec<String> = Vec::new();
+    for key in keys {
+        let Some(text) = key.first().and_then(|value| key_text(info, field, value)) else {
+            return Err(unsearchable(field));
+        };
+        if values.contains(&text) {
+            continue;
+        }
+        let candidate = in_filter(field, values.iter().chain([&text]));
+        let is_full = values.len() == limits::MAX_IN_VALUES || !fits(&[vec![candidate]], properties);
+        if is_full && !values.is_empty() {
+            searches.push(vec![vec![in_filter(field, values.iter())]]);
+            values.clear();
+        }
+        values.push(text);
+    }
+    if !values.is_empty() {
+        searches.push(vec![vec![in_filter(field, values.iter())]]);
+    }
+    Ok(searches)
+}
+
+fn plan_groups(
+    info: &ObjectInfo,
+    fields: &[FieldName],
+    keys: &[Vec<Value>],
+    properties: &[String],
+) -> Result<Vec<Vec<Vec<Json>>>, ConnectorError> {
+    // One filter of each group is the last id. Fields beyond the limit are left out: more is found, and the engine compares.
+    let used = fields.len().min(limits::MAX_GROUP_FILTERS - 1);
+    let group_count = limits::MAX_FILTER_GROUPS.min(limits::MAX_FILTERS / (used + 1));
+    let mut searches: Vec<Vec<Vec<Json>>> = Vec::new();
+    for key in keys {
+        let mut group = Vec::with_capacity(used);
+        for (field, value) in fields.iter().zip(key).take(used) {
+            let property = info.property(field).ok_or_else(|| unsearchable(field))?;
+            let text = search_text(property.field.field_type, value).ok_or_else(|| unsearchable(field))?;
+            group.push(json!({ "propertyName": field, "operator": "EQ", "value": text }));
+        }
+        let has_room = |search: &Vec<Vec<Json>>| {
+            search.len() < group_count && fits(&search.iter().chain([&group]).cloned().collect::<Vec<_>>(), properties)
+        };
+        match searches.last_mut().filter(|search| has_room(search)) {
+            Some(search) => search.push(group),
+            None => searches.push(vec![group]),
+        }
+    }
+    Ok(searches)
+}
+
+fn key_text(info: &ObjectInfo, field: &str, value: &Value) -> Option<String> {
+    let property = info.property(field)?;
+    let text = search_text(property.field.field_type, value)?;
+    // Lists of texts must be lower case (search-the-crm).
+    Some(if property.is_string { text.to_lowercase() } else { text })
+}
+
+fn in_filter<'text>(field: &str, values: impl Iterator<Item = &'text String>) -> Json {
+    json!({ "propertyName": field, "operator": "IN", "values": values.collect::<Vec<_>>() })
+}
+
+fn fits(groups: &[Vec<Json>], properties: &[String]) -> bool {
+    search_body(groups, u64::MAX, properties).to_string().chars().count() <= limits::MAX_SEARCH_CHARS
+}
+
+fn search_body(groups: &[Vec<Json>], last_id: u64, properties: &[String]) -> Json {
+    let after = json!({ "propertyName": "hs_object_id", "operator": "GT", "value": last_id.to_string() });
+    let filter_groups: Vec<Json> =
+        groups.iter().map(|group| json!({ "filters": group.iter().chain([&after]).collect::<Vec<_>>() })).collect();
+    json!({
+        "filterGroups": filter_groups,
+        "sorts": [{ "propertyName": "hs_object_id", "direction": "ASCENDING" }],
+        "properties": properties,
+        "limit": limits::MAX_SEARCH_PAGE,
+    })
+}
+
+fn unsearchable(field: &str) -> ConnectorError {
+    ConnectorError::new(ErrorKind::NotFound, "unsearchable_key", format!("HubSpot cannot look records up by `{field}`"))
+        .with_hint("take a text, number, date or single-choice property as key, best one with unique values")
+}

@@ -1,0 +1,68 @@
+//! Writing: batches of records, the links between them, and the reading back that decides what became of them.
+//!
+//! An upsert by a contact's `email` is sent to the vendor's upsert like one by any unique property. The vendor documents that
+//! "partial upserts" by e-mail are not supported: such a batch may be refused whole for one bad record. It is then refused
+//! here too, nothing of it being written, and the engine halves it. Start at [`HubSpotDestination`].
+
+mod encode;
+mod fetch;
+mod links;
+mod outcomes;
+mod write;
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+
+use crate::{
+    connector::{ConnectorError, Destination, FetchRequest},
+    model::{Batch, ObjectName, Operation, Outcome, Record, Schema},
+};
+
+use super::{schema::Catalog, source};
+
+/// Writes records of one account.
+pub(super) struct HubSpotDestination {
+    catalog: Arc<Catalog>,
+    default_owner: Option<String>,
+}
+
+impl HubSpotDestination {
+    pub(super) fn new(catalog: Arc<Catalog>, default_owner: Option<String>) -> Self {
+        Self { catalog, default_owner }
+    }
+}
+
+impl fmt::Debug for HubSpotDestination {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("HubSpotDestination").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Destination for HubSpotDestination {
+    async fn check(&self) -> Result<(), ConnectorError> {
+        source::check(&self.catalog).await
+    }
+
+    async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
+        Ok(self.catalog.object(object).await?.destination_schema(&self.catalog.custom_objects))
+    }
+
+    async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
+        if batch.records.is_empty() {
+            return Ok(Vec::new());
+        }
+        match &batch.operation {
+            Operation::Insert | Operation::Update | Operation::Upsert { .. } => {
+                write::write(&self.catalog, self.default_owner.as_deref(), batch).await
+            }
+            Operation::Delete => write::archive(&self.catalog, batch).await,
+            Operation::Link => links::link(&self.catalog, batch).await,
+        }
+    }
+
+    async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
+        fetch::fetch(&self.catalog, request).await
+    }
+}
