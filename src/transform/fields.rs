@@ -94,11 +94,10 @@ impl Needed {
                 }
             }
             StepSpec::Rename(names) => {
-                for (old, new) in names {
-                    if self.columns.remove(new) {
-                        self.add_all([old.clone()]);
-                    }
-                }
+                // All names change at once, so that two fields can exchange theirs.
+                let renamed: Vec<&String> =
+                    names.iter().filter(|(_, new)| self.columns.remove(*new)).map(|(old, _)| old).collect();
+                self.add_all(renamed.into_iter().cloned());
             }
             StepSpec::Drop(names) => names.iter().for_each(|name| {
                 self.columns.remove(name);

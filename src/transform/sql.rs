@@ -100,14 +100,12 @@ fn missing_column(message: &str) -> Option<String> {
     Some(rest.split('"').next()?.to_owned())
 }
 
-fn parse(sql: &str) -> Result<Expr, TransformError> {
+/// Parses a SQL expression.
+pub(super) fn parse(sql: &str) -> Result<Expr, TransformError> {
     if sql.trim().is_empty() {
         return Err(TransformError::new("transform.sql", "the SQL expression is empty"));
     }
     let parsed = polars::sql::sql_expr(sql).map_err(|error| problem(&error))?;
-    if parsed.clone().into_selector().is_some_and(|_| !matches!(parsed, Expr::Column(_))) {
-        return Err(TransformError::new("transform.sql", "`*` is no value of one field").hint("name the field"));
-    }
     Ok(parsed.map_expr(|expr| match expr {
         // Frames hold no structs, so `a.b` can only be a field with a dot in its name, such as `_links.companies`.
         Expr::Function { input, function: FunctionExpr::StructExpr(StructFunction::FieldByName(inner)) } => {
@@ -120,10 +118,22 @@ fn parse(sql: &str) -> Result<Expr, TransformError> {
     }))
 }
 
+/// Says what polars does not like, in one line.
 fn problem(error: &polars::error::PolarsError) -> TransformError {
     let text = error.to_string();
     let plain = text.strip_prefix("sql parser error: ").unwrap_or(&text);
-    TransformError::new("transform.sql", format!("the SQL cannot be used: {}", first_line(plain)))
+    let line = match plain.rsplit_once("\nerror: ") {
+        Some((_, last)) if plain.contains("regex parse error") => format!("regex parse error: {}", first_line(last)),
+        _ => first_line(plain),
+    };
+    let line = line.strip_suffix(" as Expr").unwrap_or(&line);
+    let error = TransformError::new("transform.sql", format!("the SQL cannot be used: {line}"));
+    let mixes_text_and_numbers =
+        line.contains("cannot compare string with numeric") || line.contains("arithmetic on dtypes str");
+    if mixes_text_and_numbers {
+        return error.hint("text stands in single quotes: '5'; CAST(… AS DOUBLE) makes a number of it");
+    }
+    error
 }
 
 fn root_names(expr: &Expr) -> Vec<String> {

@@ -152,8 +152,8 @@ fn the_example_of_the_design_runs() {
     let (stepped, frames) = super::steps::tests::spooled(&steps, &[kept]);
     assert_eq!((stepped.duplicate, stepped.rejects.len(), frames.len()), (1, 0, 1));
 
-    let mapper = Mapper::compile(&yaml(MAPPINGS), steps.output(), &base()).unwrap();
-    let result = mapper.map(&frames[0]).unwrap();
+    let compiled = Mapper::compile(&yaml(MAPPINGS), steps.output(), &base()).unwrap();
+    let result = compiled.map(&frames[0]).unwrap();
     assert_eq!(
         records(&result.frame),
         [
@@ -215,8 +215,149 @@ fn wrong_sql_is_told_with_a_hint() {
     assert_eq!(wrong("country = DE").hint.as_deref(), Some("text stands in single quotes: 'DE'"));
     assert_eq!(wrong("country").message, "is text and no condition that is true or false");
     assert_eq!(wrong("count(email) > 1").code, "transform.sql");
-    assert_eq!(wrong("country = ").place(), "source.where");
-    assert_eq!(wrong("email ~ '('").code, "transform.sql");
-    assert_eq!(wrong("country = 5").code, "transform.sql");
+    assert_eq!(wrong("country = ").to_string(), "source.where: the SQL cannot be used: unable to parse 'country = '");
+    assert_eq!(wrong("email ~ '('").message, "the SQL cannot be used: regex parse error: unclosed group");
+    assert_eq!(
+        wrong("country = 5").hint.as_deref(),
+        Some("text stands in single quotes: '5'; CAST(… AS DOUBLE) makes a number of it")
+    );
     assert_eq!(wrong("_updated_at > 'yesterday'").code, "transform.sql");
+}
+
+/// What SQL gives for the record `{name: Ada Lovelace, n: -2.5, k: 7, day: 2024-01-31, at: 2024-01-31T10:20:30Z, tags: [a, b]}`.
+fn sql_gives(sql: &str) -> String {
+    let everything = schema(
+        "everything",
+        &[
+            ("name", FieldType::Text),
+            ("none", FieldType::Text),
+            ("n", FieldType::Number),
+            ("k", FieldType::Integer),
+            ("flag", FieldType::Boolean),
+            ("day", FieldType::Date),
+            ("at", FieldType::Datetime),
+            ("tags", FieldType::MultiChoice),
+        ],
+    );
+    let rows = json!([{"name": "Ada Lovelace", "n": -2.5, "k": 7, "flag": true, "day": "2024-01-31", "at": "2024-01-31T10:20:30Z", "tags": ["a", "b"]}]);
+    let steps =
+        Steps::compile(&[StepSpec::Derive([("out".to_owned(), sql.to_owned())].into())], &everything, Path::new("."));
+    let steps = match steps {
+        Ok(steps) => steps,
+        Err(error) => return error.message,
+    };
+    let stepped = steps.apply(frame(&everything, &rows)).unwrap();
+    super::reject::text_at(&stepped.frame, "out", 0).unwrap()
+}
+
+#[test]
+fn the_functions_of_sql_work_at_run_time() {
+    for (sql, expected) in [
+        ("concat_ws(' ', name, none, 'x')", "Ada Lovelace x"),
+        ("concat(name, '!')", "Ada Lovelace!"),
+        ("name || '-' || k", "Ada Lovelace-7"),
+        ("lower(name)", "ada lovelace"),
+        ("upper(name)", "ADA LOVELACE"),
+        ("trim('  x ')", "x"),
+        ("ltrim('  x')", "x"),
+        ("length(name)", "12"),
+        ("substr(name, 5, 4)", "Love"),
+        ("left(name, 3)", "Ada"),
+        ("right(name, 4)", "lace"),
+        ("replace(name, 'Ada', 'A.')", "A. Lovelace"),
+        ("split_part(name, ' ', 2)", "Lovelace"),
+        ("strpos(name, 'Love')", "5"),
+        ("reverse(left(name, 3))", "adA"),
+        ("lpad(CAST(k AS VARCHAR), 3, '0')", "007"),
+        ("starts_with(name, 'Ada')", "true"),
+        ("name LIKE 'Ada%'", "true"),
+        ("name NOT ILIKE '%LOVE%'", "false"),
+        ("regexp_like(name, '^A.a')", "true"),
+        ("name ~ 'L.+e$'", "true"),
+        ("coalesce(none, name)", "Ada Lovelace"),
+        ("ifnull(none, 'x')", "x"),
+        ("nullif(k, 7)", ""),
+        ("greatest(k, 9)", "9"),
+        ("least(k, 9)", "7"),
+        ("abs(n)", "2.5"),
+        ("round(n * 1.11, 1)", "-2.8"),
+        ("ceil(n)", "-2"),
+        ("floor(n)", "-3"),
+        ("power(k, 2)", "49"),
+        ("k % 4", "3"),
+        ("k / 2", "3.5"),
+        ("CASE WHEN k > 5 THEN 'big' ELSE 'small' END", "big"),
+        ("if(flag, 'yes', 'no')", "yes"),
+        ("k BETWEEN 5 AND 8", "true"),
+        ("k IN (1, 7)", "true"),
+        ("none IS NULL AND NOT (flag = false)", "true"),
+        ("EXTRACT(MONTH FROM day)", "1"),
+        ("date_part('hour', at)", "10"),
+        ("strftime(day, '%d.%m.%Y')", "31.01.2024"),
+        ("date('31.12.2023', '%d.%m.%Y')", "2023-12-31"),
+        ("strptime('31.12.2023 10:00', '%d.%m.%Y %H:%M')", "2023-12-31T10:00:00.000Z"),
+        ("CAST(at AS DATE)", "2024-01-31"),
+        ("day + INTERVAL '1 day'", "2024-02-01"),
+        ("day >= '2024-01-31'", "true"),
+        ("TRY_CAST(name AS INTEGER)", ""),
+        ("CAST('12' AS BIGINT) + k", "19"),
+        ("string_to_array(name, ' ')", "Ada;Lovelace"),
+        ("array_length(tags)", "2"),
+        ("array_contains(tags, 'b')", "true"),
+        ("array_to_string(tags, ',')", "a,b"),
+    ] {
+        assert_eq!(sql_gives(sql), expected, "{sql}");
+    }
+}
+
+#[test]
+fn the_contacts_of_a_known_shop_get_phones_where_their_country_allows() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/chinook/ChinookData.json");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        eprintln!("skipped: {} is not there", path.display());
+        return;
+    };
+    let shop: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap();
+    let customers =
+        schema("customers", &[("Email", FieldType::Text), ("Phone", FieldType::Text), ("Country", FieldType::Text)]);
+    let to =
+        schema("Contacts", &[("Email", FieldType::Text), ("Phone", FieldType::Text), ("Country", FieldType::Text)]);
+    let mappings = "
+Email: { from: Email, apply: [trim, email], required: true }
+Phone: { from: Phone, apply: [{ phone: { region_from: Country } }] }
+Country: { from: Country, apply: [country], required: true }
+";
+    let compiled = Mapper::compile(&yaml(mappings), &customers, &to).unwrap();
+    let mapped = compiled.map(&frame(&customers, &shop["Customer"])).unwrap();
+    assert_eq!(mapped.frame.height() + mapped.rejects.len(), 59);
+    assert!(mapped.rejects.iter().all(|reject| reject.rejection.code == "invalid_phone"));
+    for record in records(&mapped.frame) {
+        assert!(record["Phone"].as_str().is_none_or(|phone| phone.starts_with('+')), "{record}");
+        assert_eq!(record["Country"].as_str().unwrap().len(), 2, "{record}");
+    }
+    let phone_of = |email: &str| {
+        records(&mapped.frame).into_iter().find(|record| record["Email"] == email).unwrap()["Phone"].clone()
+    };
+    assert_eq!(phone_of("camille.bernard@yahoo.fr"), "+33149706565");
+    let refused: Vec<_> = mapped.rejects.iter().filter_map(|reject| reject.rejection.value.as_deref()).collect();
+    assert_eq!(refused, ["+453 3331 9991", "+56 (0)2 635 4444", "+91 0124 39883988"]);
+}
+
+#[test]
+fn only_fields_of_the_source_are_asked_for() {
+    let used = |steps: &str, mappings: &str| {
+        let mappings: MappingSpecs = yaml(mappings);
+        let used = fields_used(&yaml::<Vec<StepSpec>>(steps), &[&mappings], None).unwrap();
+        used.fields.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    };
+    assert_eq!(used("[{ rename: { b: c, a: b } }]", "{ x: c, y: b }"), "a,b");
+    assert_eq!(used("[{ split: { field: place, separator: ',', into: [city] } }]", "{ x: city }"), "place");
+    assert_eq!(used("[{ derive: { x: \"a + 1\", y: \"x + b\" } }]", "{ z: y }"), "a,b");
+    assert_eq!(used("[{ join: { file: f.csv, on: { mail: m }, fields: [owner] } }]", "{ z: owner }"), "mail");
+    let phone = "{ z: { from: tel, apply: [{ phone: { region_from: land } }], required: true } }";
+    assert_eq!(used("[{ rename: { country: land } }]", phone), "country,tel");
+    assert_eq!(
+        used("[]", "{ a: _id, b: _updated_at, c: { expr: '\"properties.city\" || properties.zip' } }"),
+        "properties.city,properties.zip"
+    );
 }

@@ -27,6 +27,9 @@ mod truncate;
 mod uppercase;
 mod url;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use polars::prelude::{DataType, Expr, IntoColumn, StringChunked, StringChunkedBuilder};

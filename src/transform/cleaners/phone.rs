@@ -25,9 +25,10 @@ pub(super) fn compile(options: &Options) -> Result<Cleaner, TransformError> {
         Some(field) => Cleaner::text(move |text| by_country(text, &field, region)),
     };
     cleaner.reads = region_from;
-    let reason = match region {
-        Some(region) => format!("is no phone number of {region:?}"),
-        None => "is no phone number with its country code".to_owned(),
+    let reason = match (region, &cleaner.reads) {
+        (_, Some(field)) => format!("is no phone number of the country in `{field}`"),
+        (Some(region), None) => format!("is no phone number of {region:?}"),
+        (None, None) => "is no phone number with its country code".to_owned(),
     };
     Ok(cleaner.or("invalid_phone", &reason))
 }

@@ -8,6 +8,9 @@ mod compile;
 mod options;
 mod picklist;
 
+#[cfg(test)]
+mod tests;
+
 use polars::prelude::{DataFrame, Expr, col};
 
 use crate::model::{DELETED, FieldName, FieldType, ID, Schema, StreamName, UPDATED_AT, is_reserved};
