@@ -4,6 +4,7 @@
 //! source, runs `transform` on the frames, matches, batches and loads into a connector's destination, and commits to
 //! `state`. `ARCHITECTURE.md` says who may use whom.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod connector;

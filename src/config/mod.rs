@@ -1,12 +1,30 @@
 //! From a YAML file to a pipeline that can be run, or to all its mistakes at once.
 //!
-//! What was written is read with the place of every word, checked against the JSON Schema of the format, filled with the
-//! environment and then resolved: nothing here asks a system or looks at the clock. Start at [`Pipeline`].
+//! What was written is read with the place of every word ([`raw`] has its types), checked against the JSON Schema of the
+//! format, filled with the environment and then resolved: nothing here asks a system or looks at the clock. Start at [`load`].
 
+mod broken;
+mod diagnostic;
+mod files;
+mod interpolate;
+mod load;
+mod nearest;
 mod offline;
 mod pipeline;
 pub mod raw;
+mod resolve;
+mod schema;
+mod secret;
+mod span;
+mod standard;
+mod yaml;
 
+#[cfg(test)]
+mod tests;
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use load::{Loaded, load};
 pub use offline::{NoSchemas, OfflineSchemas};
 pub use pipeline::{Connection, CountOrShare, Limits, Pipeline, Stream, StreamDestination};
 pub use raw::{OnError, WriteMode};
+pub use schema::json_schema;

@@ -14,15 +14,21 @@ use crate::{
     transform::spec::{MappingSpecs, StepSpec},
 };
 
+/// What a pipeline's name looks like: it becomes part of file names.
+pub(super) const NAME_PATTERN: &str = r"^[\w][\w .()-]*$";
+/// What a share looks like; a reference to the environment may stand for one.
+pub(super) const SHARE_PATTERN: &str = r"^(\d+(\.\d+)?\s*%|.*\$\{.*)$";
+
 /// A Ferry pipeline: moves records from sources to destinations.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Pipeline", extend("required" = ["version", "name", "streams"]))]
 pub struct RawPipeline {
     /// The version of this format: 1.
-    #[schemars(required, range(min = 1, max = 1))]
+    #[schemars(range(min = 1, max = 1))]
     pub version: Option<u32>,
     /// The pipeline's name. Its state (checkpoints, ids, runs) is kept under it, so a pipeline that is renamed starts anew.
-    #[schemars(required, length(min = 1), example = &"hubspot-to-airtable")]
+    #[schemars(regex(pattern = NAME_PATTERN), example = &"hubspot-to-airtable")]
     pub name: Option<String>,
     /// What the pipeline is for.
     pub description: Option<String>,
@@ -30,7 +36,7 @@ pub struct RawPipeline {
     /// the pipeline may hold more of them, for several pipelines to share; those given here win.
     pub connections: IndexMap<String, RawConnection>,
     /// What is moved: each stream reads one object of a source and writes it to one or more destinations.
-    #[schemars(required, length(min = 1))]
+    #[schemars(length(min = 1))]
     pub streams: Option<Vec<RawStream>>,
     /// What a rejected record does to the run. Default: `continue`.
     pub on_error: OnError,
@@ -41,6 +47,7 @@ pub struct RawPipeline {
 /// The shared connections of a folder: `connections.yaml` beside its pipelines.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "ConnectionsFile")]
 pub struct RawConnectionsFile {
     /// The version of this format: 1.
     #[schemars(range(min = 1, max = 1))]
@@ -52,10 +59,10 @@ pub struct RawConnectionsFile {
 /// An account at a system, or a place for files: `{ type: hubspot, token: "${HUBSPOT_TOKEN}" }`. The other options depend on
 /// the type.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Connection", extend("required" = ["type"]))]
 pub struct RawConnection {
     /// The connector that serves the connection.
     #[serde(rename = "type")]
-    #[schemars(required)]
     pub connector: Option<String>,
     /// The connector's own options.
     #[serde(flatten)]
@@ -71,12 +78,12 @@ impl fmt::Debug for RawConnection {
 /// A stream: one object of a source, and where its records go.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Stream", extend("required" = ["name", "source", "destinations"]))]
 pub struct RawStream {
     /// The stream's name: what `link` and `ferry run --stream` say. No other stream of the pipeline has it.
-    #[schemars(required, length(min = 1), example = &"contacts")]
+    #[schemars(length(min = 1), example = &"contacts")]
     pub name: Option<String>,
     /// Where the records come from.
-    #[schemars(required)]
     pub source: Option<RawSource>,
     /// Steps between reading and mapping, in order: filter, derive, rename, drop, cast, split, explode, apply, dedupe, join,
     /// aggregate.
@@ -88,19 +95,19 @@ pub struct RawStream {
     #[schemars(example = &"../schemas/contact.schema.json")]
     pub expect: Option<String>,
     /// Where the records go. Each destination has its own mappings, batches and ledger; one failing never stops the others.
-    #[schemars(required, length(min = 1))]
+    #[schemars(length(min = 1))]
     pub destinations: Option<Vec<RawDestination>>,
 }
 
 /// Where a stream's records come from.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Source", extend("required" = ["connection", "object"]))]
 pub struct RawSource {
     /// The name of a connection.
-    #[schemars(required)]
     pub connection: Option<String>,
     /// What is read, in the system's own word: an object, a table, a file.
-    #[schemars(required, length(min = 1), example = &"contacts")]
+    #[schemars(length(min = 1), example = &"contacts")]
     pub object: Option<String>,
     /// A SQL condition, e.g. `email IS NOT NULL AND country = 'DE'`. As far as the system understands it, it is sent there;
     /// the rest is applied here.
@@ -114,12 +121,12 @@ pub struct RawSource {
 /// Where a stream's records go.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Destination", extend("required" = ["connection", "object"]))]
 pub struct RawDestination {
     /// The name of a connection.
-    #[schemars(required)]
     pub connection: Option<String>,
     /// What is written, in the system's own word: an object, a table, a file.
-    #[schemars(required, length(min = 1), example = &"Contacts")]
+    #[schemars(length(min = 1), example = &"Contacts")]
     pub object: Option<String>,
     /// What is done with the records. Default: `upsert` where a `key` is given, `insert` otherwise.
     pub write: Option<WriteMode>,
@@ -172,6 +179,7 @@ pub enum OnError {
 /// What the run must stay within.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Limits")]
 pub struct RawLimits {
     /// The run stops when more records of a stream are rejected at a destination: a number, or a share such as `5%`.
     pub max_rejects: Option<RawCountOrShare>,
@@ -192,9 +200,10 @@ pub struct RawLimits {
 /// A number of records, or a share of all records such as `5%`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "CountOrShare")]
 pub enum RawCountOrShare {
     /// A number of records.
     Count(u64),
     /// A share: `5%`.
-    Share(#[schemars(regex(pattern = r"^\d+(\.\d+)?\s*%$"))] String),
+    Share(#[schemars(regex(pattern = SHARE_PATTERN))] String),
 }

@@ -1,0 +1,93 @@
+//! Loads a pipeline file: reads it and what stands beside it, checks it, and says what it means.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use crate::connector::Registry;
+
+use super::{
+    diagnostic::{Diagnostic, Severity, finish},
+    files::{Surroundings, read_yaml},
+    offline::OfflineSchemas,
+    pipeline::Pipeline,
+    resolve::{Checked, Scene, resolve},
+    schema::Schemas,
+    secret,
+    span::{Document, Spot},
+};
+
+/// The name of the file with shared connections, beside a pipeline.
+const CONNECTIONS_FILE: &str = "connections.yaml";
+
+/// What became of a pipeline file.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The pipeline; none if there is any error.
+    pub pipeline: Option<Pipeline>,
+    /// All findings, in the order of the file's lines.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The texts of the files that findings speak of, with literal secrets masked, to show their lines.
+    pub sources: BTreeMap<PathBuf, String>,
+}
+
+/// Loads a pipeline. Files are read and nothing else is asked: the environment and what is known offline are given.
+pub fn load(
+    path: &Path,
+    registry: &Registry,
+    environment: &dyn Fn(&str) -> Option<String>,
+    offline: &dyn OfflineSchemas,
+) -> Loaded {
+    let mut loading = Loading { findings: Vec::new(), sources: BTreeMap::new() };
+    let pipeline = loading.load(path, registry, environment, offline);
+    let Loading { mut findings, sources } = loading;
+    finish(&mut findings, path, &sources);
+    let is_sound = findings.iter().all(|finding| finding.severity != Severity::Error);
+    Loaded { pipeline: pipeline.filter(|_| is_sound), diagnostics: findings, sources }
+}
+
+struct Loading {
+    findings: Vec<Diagnostic>,
+    sources: BTreeMap<PathBuf, String>,
+}
+
+impl Loading {
+    fn load(
+        &mut self,
+        path: &Path,
+        registry: &Registry,
+        environment: &dyn Fn(&str) -> Option<String>,
+        offline: &dyn OfflineSchemas,
+    ) -> Option<Pipeline> {
+        let base_dir = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let document = self.read(path)?;
+        let shared_path = base_dir.join(CONNECTIONS_FILE);
+        let shared = if shared_path.is_file() && shared_path != path { self.read(&shared_path) } else { None };
+        let surroundings = Surroundings::new(environment, base_dir, &mut self.findings);
+        let Some(schemas) = Schemas::new(registry) else {
+            let message = "the options of a connector make no valid JSON Schema";
+            self.findings.push(Diagnostic::error("config.schema", Spot::file(path), message));
+            return None;
+        };
+        let (content, broken) = schemas.check_pipeline(&document, &mut self.findings);
+        let pipeline = Checked { document: &document, content, broken };
+        let shared = shared.as_ref().map(|document| {
+            let (content, broken) = schemas.check_connections(document, &mut self.findings);
+            Checked { document, content, broken }
+        });
+        let scene = Scene { path, base_dir, registry, lookup: &surroundings, offline };
+        resolve(&scene, pipeline, shared, &mut self.findings)
+    }
+
+    /// Reads a YAML file, and keeps its text for showing lines.
+    fn read(&mut self, path: &Path) -> Option<Document> {
+        let (document, text) = read_yaml(path, &mut self.findings);
+        let root = document.as_ref().map(|document| &document.root);
+        self.sources.insert(path.to_owned(), secret::mask(&text, root));
+        document
+    }
+}

@@ -1,0 +1,116 @@
+//! Connections: the pipeline's own and the shared ones of `connections.yaml`, with the options that their connectors accept.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use crate::{
+    connector::{ConfigError, Entry, Options},
+    model::ConnectionName,
+};
+
+use super::{
+    super::{
+        broken::Broken,
+        diagnostic::Diagnostic,
+        interpolate::{fill, has_reference},
+        pipeline::Connection,
+        raw::{RawConnection, RawConnectionsFile, RawPipeline},
+        secret,
+        span::At,
+    },
+    Known, Resolver,
+};
+
+impl Resolver<'_> {
+    /// Adds the connections that streams may name: the pipeline's own, then the shared ones.
+    pub(super) fn add_connections(
+        &mut self,
+        raw: &RawPipeline,
+        root: &At<'_>,
+        shared: Option<(RawConnectionsFile, At<'_>, Broken)>,
+    ) {
+        let used = used_connections(raw);
+        let at = root.key("connections");
+        // A connection that does not fit the schema at all is known by name, so that nobody is told it does not exist.
+        for entry in at.node().into_iter().flat_map(|node| node.entries()) {
+            self.connections.insert(entry.key.as_str().into(), Known { entry: None, connection: None });
+        }
+        for (name, connection) in &raw.connections {
+            let at = at.key(name);
+            let is_sound = !self.broken.touches(&at);
+            self.add_connection(name, connection, &at, is_sound);
+            if !used.contains(name.as_str()) && raw.streams.is_some() {
+                let message = format!("no stream uses the connection `{name}`");
+                self.findings.push(Diagnostic::warning("config.unused_connection", at.key_spot(), message));
+            }
+        }
+        let Some((file, at, broken)) = shared else { return };
+        for (name, connection) in &file.connections {
+            let at = at.key("connections").key(name);
+            if self.connections.contains_key(name.as_str()) {
+                continue;
+            }
+            if used.contains(name.as_str()) {
+                self.add_connection(name, connection, &at, !broken.touches(&at));
+            } else {
+                // What only other pipelines use need not work here.
+                let entry = self.entry(connection);
+                self.connections.insert(name.as_str().into(), Known { entry, connection: None });
+            }
+        }
+    }
+
+    fn entry(&self, raw: &RawConnection) -> Option<Entry> {
+        self.scene.registry.get(raw.connector.as_deref()?).ok().copied()
+    }
+
+    fn add_connection(&mut self, name: &str, raw: &RawConnection, at: &At<'_>, is_sound: bool) {
+        let scene = self.scene;
+        let entry = self.entry(raw);
+        secret::warn_of_literals(at, self.findings);
+        let before = self.findings.len();
+        let mut options = Json::Object(raw.options.clone());
+        fill(&mut options, at, scene.lookup, self.findings);
+        let is_filled = self.findings.len() == before;
+        let name = ConnectionName::from(name);
+        let mut known = Known { entry, connection: None };
+        if let (Some(entry), Json::Object(options)) = (entry, options)
+            && is_sound
+            && is_filled
+        {
+            match (entry.check_config)(options.clone()) {
+                Ok(()) => {
+                    let connector = entry.name.to_owned();
+                    known.connection = Some(Connection { name: name.clone(), connector, options });
+                }
+                Err(error) => self.findings.push(wrong_option(&error, raw, &options, at)),
+            }
+        }
+        self.connections.insert(name, known);
+    }
+}
+
+fn used_connections(raw: &RawPipeline) -> BTreeSet<&str> {
+    let streams = || raw.streams.iter().flatten();
+    let sources = streams().filter_map(|stream| stream.source.as_ref()?.connection.as_deref());
+    let destinations = streams().flat_map(|stream| stream.destinations.iter().flatten());
+    sources.chain(destinations.filter_map(|destination| destination.connection.as_deref())).collect()
+}
+
+/// Says what a connector has against its options, without the values of secrets and of references.
+fn wrong_option(error: &ConfigError, raw: &RawConnection, options: &Options, at: &At<'_>) -> Diagnostic {
+    let mask = |text: &str| {
+        options.iter().fold(text.to_owned(), |text, (option, value)| {
+            let written = raw.options.get(option).and_then(Json::as_str).unwrap_or_default();
+            let is_hidden = secret::is_secret_name(option) || has_reference(written);
+            match value.as_str() {
+                Some(value) if is_hidden && !value.is_empty() => text.replace(value, "***"),
+                _ => text,
+            }
+        })
+    };
+    let message = if error.option.is_empty() { error.message.clone() } else { error.to_string() };
+    let spot = if error.option.is_empty() { at.key_spot() } else { at.key(&error.option).key_spot() };
+    Diagnostic::error("config.wrong_option", spot, mask(&message)).with_hint_if(error.hint.as_deref().map(mask))
+}

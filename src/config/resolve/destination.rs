@@ -1,0 +1,236 @@
+//! Destinations: what is written how, by which key and from which mappings.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    connector::Entry,
+    model::{ConnectionName, FieldName, ObjectName, Schema, SyncMode},
+    transform::{
+        check_mappings,
+        spec::{MappingSpec, MappingSpecs, When},
+    },
+};
+
+use super::{
+    super::{
+        diagnostic::Diagnostic,
+        nearest::nearest,
+        pipeline::StreamDestination,
+        raw::{RawDestination, WriteMode},
+        span::At,
+        standard,
+    },
+    Resolver,
+    links::Linking,
+    stream::{StreamContext, finding_at, finding_below},
+};
+
+/// The mappings of a destination, and where each of them is written; those of `standard` nowhere.
+struct Merged<'a> {
+    mappings: MappingSpecs,
+    places: BTreeMap<String, At<'a>>,
+    /// The fields that the file maps in a way that does not fit the schema: mapped, but nothing more is known.
+    unreadable: Vec<String>,
+}
+
+impl Resolver<'_> {
+    /// Resolves one destination of a stream.
+    pub(super) fn destination(
+        &mut self,
+        stream: &StreamContext<'_>,
+        raw: &RawDestination,
+        at: &At<'_>,
+        linking: &Linking,
+    ) -> Option<StreamDestination> {
+        let connection = raw.connection.as_deref().map(ConnectionName::from);
+        let entry = connection.as_ref().and_then(|name| self.connector(name, &at.key("connection")));
+        let object = raw.object.as_deref().map(ObjectName::from);
+        let schema = match (entry, &connection, &object) {
+            (Some(entry), Some(connection), Some(object)) => self.schema(entry, connection, object, &at.key("object")),
+            _ => None,
+        };
+        let write = raw.write.unwrap_or(if raw.key.is_empty() { WriteMode::Insert } else { WriteMode::Upsert });
+        if let Some(entry) = entry {
+            self.check_write(entry, write, at);
+        }
+        self.check_mode(write, raw, stream, at);
+        let merged = merge(stream, raw, at, entry, schema.as_ref());
+        self.check_mapped(&merged, stream, schema.as_ref(), raw, at);
+        let place = |field: &str| merged.places.get(field).cloned();
+        if let Some(connection) = &connection {
+            self.check_links(&merged.mappings, connection, linking, place);
+        }
+        self.check_key(&raw.key, &merged, at);
+        self.warn_of_required(write, &merged, schema.as_ref(), at);
+        Some(StreamDestination {
+            connection: connection?,
+            object: object?,
+            write,
+            key: raw.key.iter().map(FieldName::new).collect(),
+            mappings: merged.mappings,
+        })
+    }
+
+    /// Checks that the connector can do what is to be done with records.
+    fn check_write(&mut self, entry: Entry, write: WriteMode, at: &At<'_>) {
+        let can = entry.capabilities;
+        let upserts = can.upsert.is_some() || (can.insert.is_some() && can.update.is_some()) || can.replaces_object;
+        let possible: Vec<(WriteMode, &str)> = [
+            (WriteMode::Insert, "insert", can.insert.is_some()),
+            (WriteMode::Update, "update", can.update.is_some()),
+            (WriteMode::Upsert, "upsert", upserts),
+            (WriteMode::Mirror, "mirror", upserts && (can.delete.is_some() || can.replaces_object)),
+        ]
+        .into_iter()
+        .filter_map(|(mode, word, is_possible)| is_possible.then_some((mode, word)))
+        .collect();
+        let connector = entry.name;
+        if possible.is_empty() {
+            let message = format!("`{connector}` can be read only, not written");
+            let spot = at.key("connection").value_spot();
+            self.findings.push(Diagnostic::error("config.not_a_destination", spot, message));
+        } else if possible.iter().all(|(mode, _)| *mode != write) {
+            let words: Vec<String> = possible.iter().map(|(_, word)| format!("`{word}`")).collect();
+            let message = format!("`{connector}` cannot be written with `write: {}`", word(write));
+            let finding = Diagnostic::error("config.unsupported_write", at.key("write").value_spot(), message);
+            self.findings.push(finding.with_hint(format!("it can {}", words.join(", "))));
+        }
+    }
+
+    fn check_mode(&mut self, write: WriteMode, raw: &RawDestination, stream: &StreamContext<'_>, at: &At<'_>) {
+        let spot = at.key("write").value_spot();
+        let needs_key = matches!(write, WriteMode::Update | WriteMode::Upsert | WriteMode::Mirror);
+        if needs_key && raw.key.is_empty() && !self.broken.touches(&at.key("key")) {
+            let message = format!("`write: {}` needs a `key`", word(write));
+            let hint = "name the destination's fields that identify a record, e.g. `key: [Email]`";
+            self.findings.push(Diagnostic::error("config.key_missing", spot.clone(), message).with_hint(hint));
+        }
+        if write == WriteMode::Mirror && stream.sync_mode == SyncMode::Incremental {
+            let message = "a mirror must read all records, and `sync: incremental` reads those that changed";
+            let hint = "write `sync: full_refresh`, or `write: upsert`";
+            self.findings.push(Diagnostic::error("config.mirror_incremental", spot, message).with_hint(hint));
+        }
+    }
+
+    /// Checks the mappings as such: where values come from, how they are cleaned, and that they fit the destination.
+    fn check_mapped(
+        &mut self,
+        merged: &Merged<'_>,
+        stream: &StreamContext<'_>,
+        schema: Option<&Schema>,
+        raw: &RawDestination,
+        at: &At<'_>,
+    ) {
+        let own_keys = || at.key("mappings").node().into_iter().flat_map(|node| node.entries());
+        let is_broken = self.broken.touches(&at.key("mappings")) || self.broken.touches(&stream.at.key("mappings"));
+        if merged.mappings.is_empty() && raw.standard.is_none() && own_keys().next().is_none() && !is_broken {
+            let message = "the destination has no mappings";
+            let hint = "add `mappings`, or `standard: contact`, `company` or `deal`";
+            self.findings.push(Diagnostic::error("config.no_mappings", at.key_spot(), message).with_hint(hint));
+        }
+        for mistake in check_mappings(&merged.mappings, stream.mapped_schema, schema) {
+            let field = mistake.path.get(1).map(String::as_str).unwrap_or_default();
+            let finding = match merged.places.get(field) {
+                Some(place) => {
+                    let below = mistake.path.iter().skip(2).map(String::as_str);
+                    finding_at(&mistake, &place.descend(below))
+                }
+                None => finding_below(&mistake, at),
+            };
+            self.findings.push(finding);
+        }
+    }
+
+    fn check_key(&mut self, key: &[String], merged: &Merged<'_>, at: &At<'_>) {
+        for (index, field) in key.iter().enumerate() {
+            let spot = at.key("key").index(index).value_spot();
+            match merged.mappings.get(field) {
+                Some(MappingSpec::Full(full)) if full.when == When::OnCreate => {
+                    let message = format!("the key `{field}` is written only when a record is created");
+                    let hint = "remove `when: on_create` from its mapping: a key is compared on every run";
+                    self.findings.push(Diagnostic::error("config.key_on_create", spot, message).with_hint(hint));
+                }
+                Some(MappingSpec::Full(full)) if full.link.is_some() => {
+                    let message = format!("the key `{field}` is a link");
+                    let hint = "links are written once all records have ids; use a field of the record itself";
+                    self.findings.push(Diagnostic::error("config.key_is_link", spot, message).with_hint(hint));
+                }
+                Some(MappingSpec::Full(full)) if full.value.is_some() => {
+                    let message = format!("the key `{field}` is the same for all records");
+                    self.findings.push(
+                        Diagnostic::error("config.key_constant", spot, message)
+                            .with_hint("map it from a source field that tells records apart"),
+                    );
+                }
+                Some(_) => {}
+                None if merged.unreadable.contains(field) => {}
+                None => {
+                    let hint = match nearest(field, merged.mappings.keys().map(String::as_str)) {
+                        Some(name) => format!("did you mean `{name}`?"),
+                        None => format!("add a mapping for `{field}`"),
+                    };
+                    let message = format!("the key `{field}` is not mapped");
+                    self.findings.push(Diagnostic::error("config.key_not_mapped", spot, message).with_hint(hint));
+                }
+            }
+        }
+    }
+
+    /// Warns of fields without which the destination creates no record.
+    fn warn_of_required(&mut self, write: WriteMode, merged: &Merged<'_>, schema: Option<&Schema>, at: &At<'_>) {
+        let Some(schema) = schema.filter(|_| write != WriteMode::Update) else { return };
+        for field in schema.fields.iter().filter(|field| field.is_required && !field.is_read_only) {
+            let is_mapped = merged.mappings.contains_key(field.name.as_str())
+                || merged.unreadable.iter().any(|name| name == field.name.as_str());
+            if !is_mapped {
+                let message =
+                    format!("`{}` creates no record without `{}`, and it is not mapped", schema.object, field.name);
+                let spot = at.key("mappings").key_spot();
+                self.findings.push(Diagnostic::warning("config.required_not_mapped", spot, message));
+            }
+        }
+    }
+}
+
+/// Puts the mappings together: the standard ones, then the stream's, then the destination's; the later win.
+fn merge<'a>(
+    stream: &StreamContext<'a>,
+    raw: &RawDestination,
+    at: &At<'a>,
+    entry: Option<Entry>,
+    schema: Option<&Schema>,
+) -> Merged<'a> {
+    let standard = match (raw.standard, stream.source_entry, entry) {
+        (Some(kind), Some(source), Some(destination)) => {
+            let sides = standard::Sides {
+                source: (source.name, stream.mapped_schema.or(stream.source_schema)),
+                destination: (destination.name, schema),
+            };
+            standard::mappings(kind, &sides)
+        }
+        _ => MappingSpecs::new(),
+    };
+    let mut merged = Merged { mappings: standard, places: BTreeMap::new(), unreadable: Vec::new() };
+    for (specs, place) in [(&stream.raw.mappings, stream.at), (&raw.mappings, at)] {
+        let place = place.key("mappings");
+        for entry in place.node().into_iter().flat_map(|node| node.entries()) {
+            match specs.get(&entry.key) {
+                Some(spec) => {
+                    merged.mappings.insert(entry.key.clone(), spec.clone());
+                }
+                None => merged.unreadable.push(entry.key.clone()),
+            }
+            merged.places.insert(entry.key.clone(), place.key(&entry.key));
+        }
+    }
+    merged
+}
+
+fn word(write: WriteMode) -> &'static str {
+    match write {
+        WriteMode::Insert => "insert",
+        WriteMode::Update => "update",
+        WriteMode::Upsert => "upsert",
+        WriteMode::Mirror => "mirror",
+    }
+}

@@ -1,0 +1,147 @@
+//! The JSON Schema of a pipeline file, generated from the types, and the check of a file against it.
+//!
+//! The schema is what editors complete and explain with, so its descriptions are written for users. What the check finds is
+//! said in our own words by [`explain`]; nobody is shown a bare `anyOf`.
+
+mod explain;
+mod tidy;
+
+use jsonschema::Validator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value as Json, json};
+
+use crate::connector::Registry;
+
+use super::{
+    broken::Broken,
+    diagnostic::Diagnostic,
+    raw::{RawConnectionsFile, RawPipeline},
+    span::{At, Document},
+};
+
+/// Returns the JSON Schema of a pipeline file, with the options of every connector.
+pub fn json_schema(registry: &Registry) -> Json {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let options: Vec<(&str, Json)> =
+        registry.entries().map(|entry| (entry.name, (entry.config_schema)(&mut generator).to_value())).collect();
+    generator.subschema_for::<RawConnectionsFile>();
+    let mut root = generator.into_root_schema_for::<RawPipeline>().to_value();
+    tidy::tidy(&mut root);
+    if let Some(definitions) = root.get_mut("$defs").and_then(Json::as_object_mut) {
+        define_connections(definitions, options);
+        accept_null_for_otherwise(definitions);
+    }
+    let mut ordered = Map::new();
+    for (keyword, value) in [("$schema", root["$schema"].take()), ("title", json!("Ferry pipeline"))] {
+        ordered.insert(keyword.to_owned(), value);
+    }
+    for (keyword, value) in root.as_object().cloned().unwrap_or_default() {
+        ordered.entry(keyword).or_insert(value);
+    }
+    Json::Object(ordered)
+}
+
+/// The compiled schemas of the files that a user writes.
+pub(super) struct Schemas {
+    pipeline: (Json, Validator),
+    connections: (Json, Validator),
+}
+
+impl Schemas {
+    /// Compiles the schemas; none if the types make no valid schema, which a test rules out.
+    pub(super) fn new(registry: &Registry) -> Option<Self> {
+        let pipeline = json_schema(registry);
+        let connections = json!({
+            "$schema": pipeline["$schema"],
+            "$ref": "#/$defs/ConnectionsFile",
+            "$defs": pipeline["$defs"],
+        });
+        let compile = |schema: Json| jsonschema::validator_for(&schema).ok().map(|validator| (schema, validator));
+        Some(Self { pipeline: compile(pipeline)?, connections: compile(connections)? })
+    }
+
+    /// Checks a pipeline. Returns its content without the parts that do not fit, and where those are.
+    pub(super) fn check_pipeline(&self, document: &Document, findings: &mut Vec<Diagnostic>) -> (Json, Broken) {
+        check(&self.pipeline, document, findings)
+    }
+
+    /// Checks a file of shared connections. Returns as for a pipeline.
+    pub(super) fn check_connections(&self, document: &Document, findings: &mut Vec<Diagnostic>) -> (Json, Broken) {
+        check(&self.connections, document, findings)
+    }
+}
+
+fn check(
+    (schema, validator): &(Json, Validator),
+    document: &Document,
+    findings: &mut Vec<Diagnostic>,
+) -> (Json, Broken) {
+    let written = document.root.to_json();
+    let mut broken = Broken::default();
+    for error in validator.iter_errors(&written) {
+        explain::explain(&error, schema, &At::root(document), findings, &mut broken);
+    }
+    let mut content = written;
+    broken.cut_out(&mut content);
+    (content, broken)
+}
+
+/// Makes the definition of a connection: its options follow from its `type`.
+fn define_connections(definitions: &mut Map<String, Json>, options: Vec<(&str, Json)>) {
+    let mut names = Vec::new();
+    let mut rules = Vec::new();
+    for (name, schema) in options {
+        let definition = format!("{name}_connection");
+        let written = take_definition(definitions, schema);
+        definitions.insert(definition.clone(), connection_definition(name, written));
+        names.push(name);
+        rules.push(json!({
+            "if": { "properties": { "type": { "const": name } }, "required": ["type"] },
+            "then": { "$ref": format!("#/$defs/{definition}") },
+        }));
+    }
+    let Some(connection) = definitions.get_mut("Connection").and_then(Json::as_object_mut) else { return };
+    let described = connection["properties"]["type"]["description"].clone();
+    connection.insert("properties".to_owned(), json!({ "type": { "description": described, "enum": names } }));
+    connection.remove("additionalProperties");
+    if !rules.is_empty() {
+        connection.insert("allOf".to_owned(), Json::Array(rules));
+    }
+}
+
+/// Takes what a reference points at out of the definitions; a schema that is no reference is returned as it is.
+fn take_definition(definitions: &mut Map<String, Json>, schema: Json) -> Json {
+    let name = schema.get("$ref").and_then(Json::as_str).and_then(|reference| reference.strip_prefix("#/$defs/"));
+    name.and_then(|name| definitions.remove(name)).unwrap_or(schema)
+}
+
+/// Adds `type` to the options of a connector and refuses options that it does not have.
+fn connection_definition(name: &str, options: Json) -> Json {
+    let Json::Object(mut definition) = options else { return options };
+    let written = definition.remove("properties");
+    let mut properties = Map::new();
+    properties.insert("type".to_owned(), json!({ "const": name }));
+    properties.extend(written.as_ref().and_then(Json::as_object).cloned().unwrap_or_default());
+    definition.insert("type".to_owned(), json!("object"));
+    definition.insert("properties".to_owned(), Json::Object(properties));
+    let has_parts = ["allOf", "anyOf", "oneOf", "$ref"].iter().any(|keyword| definition.contains_key(*keyword));
+    let keyword = if has_parts {
+        definition.remove("additionalProperties");
+        "unevaluatedProperties"
+    } else {
+        "additionalProperties"
+    };
+    definition.insert(keyword.to_owned(), json!(false));
+    Json::Object(definition)
+}
+
+/// Lets `otherwise: null` be written as YAML reads it: as no value and not as the word.
+fn accept_null_for_otherwise(definitions: &mut Map<String, Json>) {
+    let choices = definitions.get_mut("Otherwise").and_then(|definition| definition.get_mut("anyOf"));
+    if let Some(choices) = choices.and_then(Json::as_array_mut) {
+        choices.push(json!({ "type": "null", "description": "The field gets no value." }));
+    }
+}
+
+#[cfg(test)]
+mod tests;

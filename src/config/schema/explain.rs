@@ -1,0 +1,416 @@
+//! Says in plain words what does not fit the schema, where, and what was most likely meant.
+
+use jsonschema::{
+    ValidationError,
+    error::{TypeKind, ValidationErrorKind as Kind},
+    paths::{Location, LocationSegment},
+};
+use serde_json::Value as Json;
+
+use super::super::{
+    broken::Broken,
+    diagnostic::Diagnostic,
+    interpolate::has_reference,
+    nearest::{hint_for, list, nearest},
+    raw::{NAME_PATTERN, SHARE_PATTERN},
+    secret::is_secret_name,
+    span::{At, Segment},
+};
+
+/// Adds findings for one error of the validator, and notes which parts do not fit.
+pub(super) fn explain(
+    error: &ValidationError<'_>,
+    schema: &Json,
+    root: &At<'_>,
+    findings: &mut Vec<Diagnostic>,
+    broken: &mut Broken,
+) {
+    Explainer { schema, root, findings, broken }.explain(error);
+}
+
+struct Explainer<'a, 'd> {
+    schema: &'a Json,
+    root: &'a At<'d>,
+    findings: &'a mut Vec<Diagnostic>,
+    broken: &'a mut Broken,
+}
+
+impl<'a> Explainer<'a, '_> {
+    fn explain(&mut self, error: &ValidationError<'_>) {
+        let at = at(self.root, error.instance_path());
+        match error.kind() {
+            Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+                let known = self.known_keys(error.schema_path());
+                for key in unexpected {
+                    self.unknown_key(&at, key, &known);
+                }
+            }
+            Kind::Required { property } => self.missing_key(&at, property.as_str().unwrap_or_default(), error),
+            Kind::Type { kind } => self.wrong_type(&at, &type_names(kind), error.instance()),
+            Kind::Constant { expected_value } => self.unknown_value(&at, &[expected_value], error.instance()),
+            Kind::Enum { options } => {
+                let options: Vec<&Json> = options.as_array().map(|items| items.iter().collect()).unwrap_or_default();
+                self.unknown_value(&at, &options, error.instance());
+            }
+            Kind::AnyOf { context } | Kind::OneOfNotValid { context } => self.alternatives(error, context),
+            Kind::PropertyNames { error } => self.explain(error),
+            kind => {
+                if !is_filled_later(&at, error.instance()) {
+                    self.wrong_value(&at, kind, error.instance());
+                }
+            }
+        }
+    }
+
+    fn unknown_key(&mut self, at: &At<'_>, key: &str, known: &[&str]) {
+        let child = at.key(key);
+        self.broken.add(&child);
+        let known: Vec<&str> =
+            known.iter().copied().filter(|name| at.node().is_none_or(|node| node.entry(name).is_none())).collect();
+        let finding = match at.path() {
+            [Segment::Key(connections), Segment::Key(name)] if connections == "connections" => {
+                let connector = at.key("type").node().and_then(|node| node.as_text()).unwrap_or(name);
+                let message = format!("`{connector}` has no option `{key}`");
+                let hint = hint_for(key, &known, "its options are");
+                Diagnostic::error("config.unknown_option", child.key_spot(), message).with_hint_if(hint)
+            }
+            _ => {
+                let hint = hint_for(key, &known, "the keys that may stand here are");
+                Diagnostic::error("config.unknown_key", child.key_spot(), format!("the key `{key}` is not known here"))
+                    .with_hint_if(hint)
+            }
+        };
+        self.findings.push(finding);
+    }
+
+    fn missing_key(&mut self, at: &At<'_>, key: &str, error: &ValidationError<'_>) {
+        let is_optional_for_reading = match at.path() {
+            [] | [Segment::Key(_), Segment::Key(_) | Segment::Index(_)] => true,
+            [.., Segment::Key(last)] => last == "source",
+            [.., Segment::Key(list), Segment::Index(_)] => list == "destinations",
+            _ => false,
+        };
+        if !is_optional_for_reading {
+            self.broken.add(at);
+        }
+        let object = self.schema_of(error.schema_path());
+        let property = object.and_then(|object| object.get("properties")?.get(key));
+        let description = property.and_then(|property| self.resolve(property).get("description")?.as_str());
+        let hint = description.map(|text| format!("`{key}`: {}", lowercase_start(first_sentence(text))));
+        let message = format!("{} has no `{key}`", subject(at));
+        self.findings.push(Diagnostic::error("config.missing_key", at.key_spot(), message).with_hint_if(hint));
+    }
+
+    fn wrong_type(&mut self, at: &At<'_>, expected: &[&str], instance: &Json) {
+        self.broken.add(at);
+        let message = if instance.is_null() {
+            format!("{} has no value", subject(at))
+        } else {
+            format!("{} must be {}, and is {}", subject(at), expected.join(" or "), kind_of(instance))
+        };
+        let hint = match instance {
+            Json::Null => Some(format!("write {}, or remove the key", expected.join(" or "))),
+            Json::Bool(_) | Json::Number(_) if expected.contains(&"text") => Some("put it in quotes".to_owned()),
+            Json::String(_) if expected.contains(&"a list") => Some("put it in brackets: `[…]`".to_owned()),
+            Json::String(text) if text.parse::<f64>().is_ok() || matches!(text.as_str(), "true" | "false") => {
+                Some("remove the quotes".to_owned())
+            }
+            _ => None,
+        };
+        self.findings.push(Diagnostic::error("config.wrong_type", at.value_spot(), message).with_hint_if(hint));
+    }
+
+    fn unknown_value(&mut self, at: &At<'_>, options: &[&Json], instance: &Json) {
+        if is_filled_later(at, instance) {
+            return;
+        }
+        self.broken.add(at);
+        let known: Vec<String> = options.iter().map(|option| scalar_text(option)).collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let written = shown(at, instance);
+        let is_connector =
+            matches!(at.path(), [Segment::Key(top), _, Segment::Key(last)] if top == "connections" && last == "type");
+        let finding = if is_connector {
+            let message = format!("there is no connector {written}");
+            let hint = hint_for(&scalar_text(instance), &known, "the connectors are");
+            Diagnostic::error("config.unknown_connector", at.value_spot(), message).with_hint_if(hint)
+        } else {
+            let hint = match (nearest(&scalar_text(instance), known.iter().copied()), list(&known)) {
+                (Some(name), Some(_)) if known.len() > 1 => Some(format!("did you mean `{name}`?")),
+                (_, listed) => listed
+                    .map(|names| format!("write {}", names.replacen("`, `", "` or `", usize::from(known.len() == 2)))),
+            };
+            let message = format!("{} cannot be {written}", subject(at));
+            Diagnostic::error("config.unknown_value", at.value_spot(), message).with_hint_if(hint)
+        };
+        self.findings.push(finding);
+    }
+
+    /// Says what is wrong with a value that fits none of several forms: what is wrong by the form it comes nearest to.
+    fn alternatives(&mut self, error: &ValidationError<'_>, context: &[Vec<ValidationError<'static>>]) {
+        let here = error.instance_path().as_str();
+        let at = at(self.root, error.instance_path());
+        if is_filled_later(&at, error.instance()) {
+            return;
+        }
+        let mismatches = |branch: &[ValidationError<'_>]| {
+            branch
+                .iter()
+                .any(|inner| inner.instance_path().as_str() == here && matches!(inner.kind(), Kind::Type { .. }))
+        };
+        let fitting: Vec<(usize, &Vec<ValidationError<'static>>)> =
+            context.iter().enumerate().filter(|(_, branch)| !mismatches(branch)).collect();
+        if fitting.is_empty() {
+            let mut expected: Vec<&str> = Vec::new();
+            for inner in context.iter().flatten() {
+                if let Kind::Type { kind } = inner.kind() {
+                    expected.extend(type_names(kind).iter().filter(|name| **name != "nothing"));
+                }
+            }
+            expected.dedup();
+            return self.wrong_type(&at, &expected, error.instance());
+        }
+        let constants = constants(here, &fitting);
+        if !constants.is_empty() {
+            return self.unknown_value(&at, &constants, error.instance());
+        }
+        let tags = self.tags(error.schema_path());
+        if tags.len() == context.len() {
+            return self.tagged(&at, &tags, context, error.instance());
+        }
+        let Some((_, nearest)) = fitting.iter().min_by_key(|(_, branch)| branch.len()) else { return };
+        for inner in *nearest {
+            self.explain(inner);
+        }
+    }
+
+    /// Says what is wrong with a mapping whose single key says what it is.
+    fn tagged(&mut self, at: &At<'_>, tags: &[&str], context: &[Vec<ValidationError<'static>>], instance: &Json) {
+        let keys: Vec<&str> =
+            instance.as_object().map(|entries| entries.keys().map(String::as_str).collect()).unwrap_or_default();
+        let known: Vec<&str> = keys.iter().copied().filter(|key| tags.contains(key)).collect();
+        match (keys.as_slice(), known.as_slice()) {
+            ([only], [_]) => {
+                let branch = tags.iter().position(|tag| tag == only).and_then(|index| context.get(index));
+                for inner in branch.into_iter().flatten() {
+                    self.explain(inner);
+                }
+            }
+            ([], _) => {
+                self.broken.add(at);
+                let hint = list(tags).map(|names| format!("the steps are: {names}"));
+                self.findings.push(
+                    Diagnostic::error("config.missing_key", at.key_spot(), format!("{} is empty", subject(at)))
+                        .with_hint_if(hint),
+                );
+            }
+            (_, [_, _, ..]) => {
+                self.broken.add(at);
+                let message = format!(
+                    "one step does both {}",
+                    known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" and ")
+                );
+                let hint = "begin each step with a `-` of its own";
+                let spot = at.key(known[1]).key_spot();
+                self.findings.push(Diagnostic::error("config.step", spot, message).with_hint(hint));
+            }
+            _ => {
+                self.broken.add(at);
+                for key in keys.iter().filter(|key| !tags.contains(key)) {
+                    let message = format!("there is no step `{key}`");
+                    let hint = hint_for(key, tags, "the steps are");
+                    let spot = at.key(key).key_spot();
+                    self.findings.push(Diagnostic::error("config.unknown_step", spot, message).with_hint_if(hint));
+                }
+            }
+        }
+    }
+
+    fn wrong_value(&mut self, at: &At<'_>, kind: &Kind, instance: &Json) {
+        self.broken.add(at);
+        let subject = subject(at);
+        let (message, hint) = match kind {
+            Kind::MinItems { .. } | Kind::MinLength { .. } | Kind::MinProperties { .. } => {
+                (format!("{subject} is empty"), None)
+            }
+            Kind::Minimum { limit } => {
+                (format!("{subject} must be {limit} or more, and is {}", shown(at, instance)), None)
+            }
+            Kind::Maximum { limit } => {
+                (format!("{subject} must be {limit} or less, and is {}", shown(at, instance)), None)
+            }
+            Kind::Pattern { pattern } if pattern == SHARE_PATTERN => (
+                format!("{subject} is {}, which is no share", shown(at, instance)),
+                Some("write a number of records, or a share such as `5%`"),
+            ),
+            Kind::Pattern { pattern } if pattern == NAME_PATTERN => (
+                format!("{subject} is {}, which is no name", shown(at, instance)),
+                Some("use letters, digits, spaces, `_`, `-` and `.`; the name becomes part of file names"),
+            ),
+            Kind::Pattern { pattern } => (format!("{subject} does not have the form `{pattern}`"), None),
+            other => (format!("{subject} breaks the rule `{}` of the schema", other.keyword()), None),
+        };
+        // The version has its own words: the number is not wrong in itself.
+        let is_version = matches!(at.path(), [Segment::Key(key)] if key == "version");
+        let finding = if is_version {
+            let message = format!("version {} of the format is not known", scalar_text(instance));
+            Diagnostic::error("config.unknown_version", at.value_spot(), message).with_hint("write `version: 1`")
+        } else {
+            Diagnostic::error("config.wrong_value", at.value_spot(), message).with_hint_if(hint.map(str::to_owned))
+        };
+        self.findings.push(finding);
+    }
+
+    /// Returns the schema that a keyword belongs to.
+    fn schema_of(&self, keyword: &Location) -> Option<&'a Json> {
+        let pointer = keyword.as_str();
+        let (object, _) = pointer.rsplit_once('/')?;
+        self.schema.pointer(object)
+    }
+
+    fn resolve(&self, schema: &'a Json) -> &'a Json {
+        let reference = schema.get("$ref").and_then(Json::as_str).and_then(|reference| reference.strip_prefix('#'));
+        reference
+            .and_then(|pointer| self.schema.pointer(pointer))
+            .filter(|_| schema.get("description").is_none())
+            .unwrap_or(schema)
+    }
+
+    /// Returns the keys that the schema of a keyword lists, those of its parts among them.
+    fn known_keys(&self, keyword: &Location) -> Vec<&'a str> {
+        let mut known = Vec::new();
+        if let Some(object) = self.schema_of(keyword) {
+            self.collect_keys(object, &mut known, 0);
+        }
+        known
+    }
+
+    fn collect_keys(&self, schema: &'a Json, known: &mut Vec<&'a str>, depth: usize) {
+        let is_deprecated = |schema: &Json| schema.get("deprecated").is_some_and(|flag| flag == true);
+        if let Some(properties) = schema.get("properties").and_then(Json::as_object) {
+            known.extend(properties.iter().filter(|(_, schema)| !is_deprecated(schema)).map(|(key, _)| key.as_str()));
+        }
+        if depth > 4 {
+            return;
+        }
+        let reference = schema.get("$ref").and_then(Json::as_str).and_then(|reference| reference.strip_prefix('#'));
+        let referred = reference.and_then(|pointer| self.schema.pointer(pointer));
+        let parts = ["allOf", "anyOf", "oneOf"].iter().filter_map(|keyword| schema.get(keyword)?.as_array()).flatten();
+        for part in referred.into_iter().chain(parts) {
+            self.collect_keys(part, known, depth + 1);
+        }
+    }
+
+    /// Returns the one required key of each alternative, where all of them have just one.
+    fn tags(&self, keyword: &Location) -> Vec<&'a str> {
+        let branches = self.schema.pointer(keyword.as_str()).and_then(Json::as_array);
+        branches
+            .into_iter()
+            .flatten()
+            .filter_map(|branch| {
+                let [only] = branch.get("required")?.as_array()?.as_slice() else { return None };
+                only.as_str()
+            })
+            .collect()
+    }
+}
+
+fn at<'d>(root: &At<'d>, location: &Location) -> At<'d> {
+    location.segments().fold(root.clone(), |at, segment| match segment {
+        LocationSegment::Property(key) => at.key(&key),
+        LocationSegment::Index(index) => at.index(index),
+    })
+}
+
+/// Returns the constants among which a value was to be chosen, where every alternative that fits at all is one.
+fn constants<'e>(here: &str, fitting: &[(usize, &'e Vec<ValidationError<'static>>)]) -> Vec<&'e Json> {
+    let mut constants = Vec::new();
+    for (_, branch) in fitting {
+        let found = branch.iter().find(|inner| inner.instance_path().as_str() == here);
+        match found.map(|inner| inner.kind()) {
+            Some(Kind::Constant { expected_value }) => constants.push(&**expected_value),
+            Some(Kind::Enum { options }) => constants.extend(options.as_array().into_iter().flatten()),
+            _ => return Vec::new(),
+        }
+    }
+    constants
+}
+
+/// Tells whether a value is an option of a connection that the environment fills in; the connector checks it then.
+fn is_filled_later(at: &At<'_>, instance: &Json) -> bool {
+    let is_option = matches!(at.path(), [Segment::Key(top), _, Segment::Key(option), ..] if top == "connections" && option != "type");
+    is_option && instance.as_str().is_some_and(has_reference)
+}
+
+/// Names what is talked about: the key, or the item of a list.
+fn subject(at: &At<'_>) -> String {
+    match at.path() {
+        [] => "the file".to_owned(),
+        [Segment::Key(top), Segment::Key(name)] if top == "connections" => format!("the connection `{name}`"),
+        [Segment::Key(top), Segment::Index(_)] if top == "streams" => named(at, "stream", "name"),
+        [.., Segment::Key(list), Segment::Index(_)] if list == "destinations" => named(at, "destination", "connection"),
+        [.., Segment::Key(list), Segment::Index(_)] if list == "transforms" => "the step".to_owned(),
+        [.., Segment::Key(list), Segment::Index(_)] => format!("an item of `{list}`"),
+        [.., Segment::Key(map), Segment::Key(field)] if map == "mappings" => format!("the mapping of `{field}`"),
+        [.., Segment::Key(key)] => format!("`{key}`"),
+        [.., Segment::Index(_)] => "the item".to_owned(),
+    }
+}
+
+fn named(at: &At<'_>, noun: &str, key: &str) -> String {
+    match at.key(key).node().and_then(|node| node.as_text()) {
+        Some(name) => format!("the {noun} `{name}`"),
+        None => format!("the {noun}"),
+    }
+}
+
+fn type_names(kind: &TypeKind) -> Vec<&'static str> {
+    let names: Vec<String> = match kind {
+        TypeKind::Single(kind) => vec![kind.to_string()],
+        TypeKind::Multiple(kinds) => kinds.iter().map(|kind| kind.to_string()).collect(),
+    };
+    names.iter().map(|name| plain_type(name.trim_matches('"'))).collect()
+}
+
+fn plain_type(name: &str) -> &'static str {
+    match name {
+        "string" => "text",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "true or false",
+        "array" => "a list",
+        "object" => "a mapping",
+        _ => "nothing",
+    }
+}
+
+fn kind_of(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "nothing",
+        Json::Bool(_) => "true or false",
+        Json::Number(_) => "a number",
+        Json::String(_) => "text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "a mapping",
+    }
+}
+
+fn scalar_text(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Returns a value for a message, unless it may be a secret.
+fn shown(at: &At<'_>, value: &Json) -> String {
+    let is_secret = at.path().iter().any(|segment| matches!(segment, Segment::Key(key) if is_secret_name(key)));
+    if is_secret { "this value".to_owned() } else { format!("`{}`", scalar_text(value)) }
+}
+
+fn first_sentence(text: &str) -> &str {
+    text.split(". ").next().unwrap_or(text).trim_end_matches('.')
+}
+
+fn lowercase_start(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_lowercase().to_string()).unwrap_or_default();
+    format!("{first}{}", letters.as_str())
+}

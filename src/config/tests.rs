@@ -1,0 +1,193 @@
+//! Whole pipelines: what they mean, and that no text makes loading fail in any other way than with a finding.
+
+use std::{fs, num::NonZeroU32, path::Path};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::*;
+use crate::{
+    connector::{ConfigError, Connector, Entry, Registry},
+    model::{BatchLimit, Capabilities, FilterSupport, KeyRule, SyncMode},
+};
+
+const ONE: NonZeroU32 = NonZeroU32::MIN;
+const LIMIT: Option<BatchLimit> =
+    Some(BatchLimit { max_records: ONE, max_bytes: 1_000_000, is_idempotent: false });
+const BOTH_WAYS: Capabilities = Capabilities {
+    sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
+    filter: FilterSupport::None,
+    has_stable_ids: true,
+    key: KeyRule::None,
+    insert: LIMIT,
+    update: LIMIT,
+    upsert: None,
+    delete: None,
+    link: None,
+    fetch: Some(ONE),
+    lookup_lag: std::time::Duration::ZERO,
+    inserts_carry_links: true,
+    replaces_object: false,
+    concurrency: ONE,
+    rate_limits: &[],
+};
+
+/// A connector that reads and writes, with the options of many.
+struct Shop;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ShopConfig {
+    token: String,
+    #[serde(default)]
+    page_size: u32,
+}
+
+impl Connector for Shop {
+    const NAME: &'static str = "shop";
+    const CAPABILITIES: Capabilities = BOTH_WAYS;
+    type Config = ShopConfig;
+
+    fn check_config(config: &ShopConfig) -> Result<(), ConfigError> {
+        match (config.token.as_str(), config.page_size) {
+            ("retired", _) => Err(ConfigError::new("token", "`retired` is retired").with_hint("not retired")),
+            (_, 1000..) => Err(ConfigError::new("page_size", "is above 999")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn registry() -> Registry {
+    Registry::new([Entry::of::<Shop>()])
+}
+
+fn environment(name: &str) -> Option<String> {
+    (name == "TOKEN").then(|| "retired".to_owned())
+}
+
+fn write(folder: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        fs::write(folder.join(name), text).unwrap();
+    }
+}
+
+fn load_files(files: &[(&str, &str)]) -> Loaded {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), files);
+    load(&folder.path().join("pipeline.yaml"), &registry(), &environment, &NoSchemas)
+}
+
+const VALID: &str = r#"version: 1
+name: two-shops
+description: Everything a pipeline can say.
+connections:
+  here: { type: shop, token: "${OTHER_TOKEN:-abc}" }
+  there:
+    type: shop
+    token: "${file:token.txt}"
+    page_size: 10
+streams:
+  - name: companies
+    source: { connection: here, object: companies, sync: incremental }
+    mappings: { Name: name, City: { from: town, apply: [trim] } }
+    destinations:
+      - connection: there
+        object: Companies
+        key: [Name]
+        mappings: { City: city, Kind: { value: shop } }
+  - name: contacts
+    source: { connection: here, object: contacts, where: "email IS NOT NULL" }
+    transforms:
+      - derive: { full_name: "concat_ws(' ', first, last)" }
+      - dedupe: { by: [email], keep: newest }
+    destinations:
+      - connection: there
+        object: Contacts
+        write: insert
+        mappings:
+          Email: { from: email, required: true }
+          State: { from: state, values: { A: a }, otherwise: null }
+          Company: { link: companies, from: _links.companies }
+on_error: stop
+limits: { max_rejects: 5%, max_deletes: 7, quota_share: 0.5, requests_per_sec: 2, batch_size: 10 }
+"#;
+
+#[test]
+fn a_whole_pipeline_means_what_it_says() {
+    let loaded = load_files(&[("pipeline.yaml", VALID), ("token.txt", "xyz\n")]);
+    assert_eq!(loaded.diagnostics, []);
+    let pipeline = loaded.pipeline.unwrap();
+    assert_eq!(pipeline.name, "two-shops");
+    assert_eq!(pipeline.connections["here"].options["token"], "abc");
+    assert_eq!(pipeline.connections["there"].options["token"], "xyz");
+    assert!(!pipeline.connections["there"].options.contains_key("type"));
+    assert_eq!(pipeline.on_error, OnError::Stop);
+    assert_eq!(pipeline.limits.max_rejects, Some(CountOrShare::Share(0.05)));
+    assert_eq!(pipeline.limits.max_deletes, Some(CountOrShare::Count(7)));
+    let [companies, contacts] = pipeline.streams.as_slice() else { panic!("two streams") };
+    assert_eq!(companies.sync_mode, SyncMode::Incremental);
+    assert_eq!(contacts.filter.as_deref(), Some("email IS NOT NULL"));
+    assert_eq!(contacts.transforms.len(), 2);
+    assert_eq!(contacts.destinations[0].write, WriteMode::Insert);
+    let destination = &companies.destinations[0];
+    assert_eq!(destination.write, WriteMode::Upsert, "the default where there is a key");
+    let fields: Vec<&String> = destination.mappings.keys().collect();
+    assert_eq!(fields, ["Name", "City", "Kind"], "the stream's mappings come first");
+    assert_eq!(destination.mappings["City"], crate::transform::spec::MappingSpec::Field("city".to_owned()));
+}
+
+#[test]
+fn shared_connections_and_variables_stand_beside_the_pipeline() {
+    let pipeline = "version: 1\nname: p\nstreams:\n  - name: s\n    source: { connection: shared, object: a }\n    \
+                    destinations:\n      - { connection: shared, object: b, mappings: { x: y } }\n";
+    let shared = "connections:\n  shared: { type: shop, token: \"${SHARED}\" }\n  unused: { type: shop, token: \"${NOT_SET}\" }\n";
+    let loaded = load_files(&[
+        ("pipeline.yaml", pipeline),
+        ("connections.yaml", shared),
+        (".env", "# a comment\nexport SHARED='a b'\n"),
+    ]);
+    assert_eq!(loaded.diagnostics, []);
+    let pipeline = loaded.pipeline.unwrap();
+    assert_eq!(pipeline.connections["shared"].options["token"], "a b");
+    assert!(!pipeline.connections.contains_key("unused"), "what other pipelines use need not work here");
+}
+
+#[test]
+fn a_pipelines_own_connection_wins_over_a_shared_one() {
+    let shared = "connections: { here: { type: shop, token: \"${NOT_SET}\" } }\n";
+    let loaded = load_files(&[("pipeline.yaml", VALID), ("token.txt", "x"), ("connections.yaml", shared)]);
+    assert_eq!(loaded.diagnostics, []);
+}
+
+#[test]
+fn the_process_environment_wins_over_the_env_file() {
+    let text = VALID.replace("${OTHER_TOKEN:-abc}", "${TOKEN}");
+    let loaded = load_files(&[("pipeline.yaml", &text), ("token.txt", "x"), (".env", "TOKEN=fine\n")]);
+    assert_eq!(loaded.diagnostics.len(), 1);
+    let finding = &loaded.diagnostics[0];
+    assert_eq!((finding.code, finding.line), ("config.wrong_option", Some(5)));
+    assert_eq!(finding.message, "option `token`: `***` is ***", "the value came from outside the file");
+}
+
+#[test]
+fn yaml_aliases_and_merge_keys_share_blocks() {
+    let text = VALID
+        .replace("mappings: { City: city, Kind: { value: shop } }", "mappings: &shared { City: city, Kind: { value: shop } }")
+        .replace("        write: insert\n        mappings:\n", "        write: insert\n        mappings:\n          <<: *shared\n");
+    let loaded = load_files(&[("pipeline.yaml", &text), ("token.txt", "x")]);
+    assert_eq!(loaded.diagnostics, []);
+    let pipeline = loaded.pipeline.unwrap();
+    assert!(pipeline.streams[1].destinations[0].mappings.contains_key("Kind"));
+}
+
+#[test]
+fn literal_secrets_are_masked_wherever_their_line_is_shown() {
+    let text = VALID.replace("\"${OTHER_TOKEN:-abc}\"", "pat-secret, page_sise: 1");
+    let loaded = load_files(&[("pipeline.yaml", &text), ("token.txt", "x")]);
+    let codes: Vec<&str> = loaded.diagnostics.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["config.literal_secret", "config.unknown_option"]);
+    assert!(loaded.pipeline.is_none());
+    let shown = format!("{loaded:?}");
+    assert!(!shown.contains("pat-secret"), "{shown}");
+    assert!(shown.contains("token: **********, page_sise: 1"), "{shown}");
+}
