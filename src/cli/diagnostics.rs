@@ -25,8 +25,10 @@ pub fn count(diagnostics: &[Diagnostic]) -> String {
         1 => Some(format!("1 {word}")),
         _ => Some(format!("{count} {word}s")),
     };
-    let parts: Vec<String> =
-        [words(number(Severity::Error), "error"), words(number(Severity::Warning), "warning")].into_iter().flatten().collect();
+    let parts: Vec<String> = [words(number(Severity::Error), "error"), words(number(Severity::Warning), "warning")]
+        .into_iter()
+        .flatten()
+        .collect();
     if parts.is_empty() { "no errors".to_owned() } else { parts.join(", ") }
 }
 
@@ -89,13 +91,29 @@ mod tests {
     #[test]
     fn shows_the_line_the_mark_and_the_hint() {
         let text = render(&[finding(Severity::Error)], false);
-        insta::assert_snapshot!(text, @r"");
+        let expected = "\
+error[config.unknown_key]: the key `strems` is not known here
+  --> pipelines/contacts.yaml:12:6
+   |
+12 |   ä: strems: 1
+   |      ^^^^^^
+   |
+   = hint: did you mean `streams`?
+
+";
+        assert_eq!(text, expected);
     }
 
     #[test]
     fn a_finding_about_a_whole_file_shows_no_line() {
         let whole = Diagnostic { line: None, column: None, length: None, text: None, ..finding(Severity::Warning) };
-        insta::assert_snapshot!(render(&[whole], false), @r"");
+        let expected = "\
+warning[config.unknown_key]: the key `strems` is not known here
+--> pipelines/contacts.yaml
+ = hint: did you mean `streams`?
+
+";
+        assert_eq!(render(&[whole], false), expected);
     }
 
     #[test]

@@ -90,6 +90,7 @@ fn not_utf8(path: &Path, before: &str) -> Diagnostic {
         line: before.matches('\n').count() + 1,
         column: last_line.chars().count() + 1,
         length: 1,
+        extent: 1,
     };
     Diagnostic::error("config.not_utf8", Spot::span(path, span), "the file is not UTF-8 text from here on")
         .with_hint("save it as UTF-8; most editors offer this under \"Save with encoding\"")
@@ -144,7 +145,7 @@ fn parse_dotenv(path: &Path, text: &str, findings: &mut Vec<Diagnostic>) -> Hash
             Err(dotenvy::Error::LineParse(line, _)) => {
                 let first = line.lines().next().unwrap_or_default();
                 let number = text.lines().position(|candidate| candidate == first).map_or(1, |index| index + 1);
-                let span = Span { start: 0, line: number, column: 1, length: 0 };
+                let span = Span { start: 0, line: number, column: 1, length: 0, extent: 0 };
                 let message = "the line is no `NAME=value`";
                 let hint = "put quotes around a value that holds spaces, `#`, `$` or quotes";
                 let spot = Spot::span(path, span);

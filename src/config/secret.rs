@@ -69,7 +69,7 @@ fn mask_node(node: &Node, is_secret: bool, letters: &mut [char]) {
         Content::Scalar(value) if is_secret => {
             let is_reference = value.as_str().is_some_and(|text| text.is_empty() || has_reference(text));
             if !is_reference {
-                let inside = letters.iter_mut().skip(node.span.start).take(node.span.length);
+                let inside = letters.iter_mut().skip(node.span.start).take(node.span.extent);
                 inside.filter(|letter| !matches!(letter, '"' | '\'' | '\n')).for_each(|letter| *letter = '*');
             }
         }
@@ -94,11 +94,8 @@ fn mask_lines(letters: &mut [char]) {
                 is_masking = false;
                 word_start = index + 1;
             }
-            _ if is_masking => {
-                if !matches!(letter, ' ' | '"' | '\'') {
-                    letters[index] = '*';
-                }
-            }
+            ' ' | '"' | '\'' if is_masking => {}
+            _ if is_masking => letters[index] = '*',
             ':' | '=' => {
                 let word: String = letters[word_start..index].iter().collect();
                 let follows: String = letters[index + 1..].iter().take(4).collect();

@@ -15,6 +15,8 @@ pub(super) struct Span {
     pub(super) column: usize,
     /// How many characters are meant, on this line; 0 for a place between characters.
     pub(super) length: usize,
+    /// How many characters there are in all, on this line and those after it.
+    pub(super) extent: usize,
 }
 
 /// A value of the file.
@@ -195,6 +197,7 @@ impl<'a> At<'a> {
             line: span.line,
             column: span.column + before,
             length: part.chars().count(),
+            extent: part.chars().count(),
         };
         Spot { span: Some(narrowed), ..whole }
     }

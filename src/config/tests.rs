@@ -12,8 +12,7 @@ use crate::{
 };
 
 const ONE: NonZeroU32 = NonZeroU32::MIN;
-const LIMIT: Option<BatchLimit> =
-    Some(BatchLimit { max_records: ONE, max_bytes: 1_000_000, is_idempotent: false });
+const LIMIT: Option<BatchLimit> = Some(BatchLimit { max_records: ONE, max_bytes: 1_000_000, is_idempotent: false });
 const BOTH_WAYS: Capabilities = Capabilities {
     sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
     filter: FilterSupport::None,
@@ -172,8 +171,14 @@ fn the_process_environment_wins_over_the_env_file() {
 #[test]
 fn yaml_aliases_and_merge_keys_share_blocks() {
     let text = VALID
-        .replace("mappings: { City: city, Kind: { value: shop } }", "mappings: &shared { City: city, Kind: { value: shop } }")
-        .replace("        write: insert\n        mappings:\n", "        write: insert\n        mappings:\n          <<: *shared\n");
+        .replace(
+            "mappings: { City: city, Kind: { value: shop } }",
+            "mappings: &shared { City: city, Kind: { value: shop } }",
+        )
+        .replace(
+            "        write: insert\n        mappings:\n",
+            "        write: insert\n        mappings:\n          <<: *shared\n",
+        );
     let loaded = load_files(&[("pipeline.yaml", &text), ("token.txt", "x")]);
     assert_eq!(loaded.diagnostics, []);
     let pipeline = loaded.pipeline.unwrap();

@@ -59,11 +59,12 @@ fn empty(file: &Path) -> Diagnostic {
 
 /// Returns the run of characters between two marks, no further than the end of the first line.
 fn place(start: Marker, end: Marker, lines: &[&str]) -> Span {
+    let extent = end.index().saturating_sub(start.index());
     let length = if start.line() == end.line() {
-        end.index().saturating_sub(start.index())
+        extent
     } else {
         let line = lines.get(start.line().saturating_sub(1)).copied().unwrap_or_default();
         line.trim_end().chars().count().saturating_sub(start.col())
     };
-    Span { start: start.index(), line: start.line(), column: start.col() + 1, length }
+    Span { start: start.index(), line: start.line(), column: start.col() + 1, length, extent }
 }

@@ -17,7 +17,7 @@ use super::{
         pipeline::Connection,
         raw::{RawConnection, RawConnectionsFile, RawPipeline},
         secret,
-        span::At,
+        span::{At, Node},
     },
     Known, Resolver,
 };
@@ -33,7 +33,7 @@ impl Resolver<'_> {
         let used = used_connections(raw);
         let at = root.key("connections");
         // A connection that does not fit the schema at all is known by name, so that nobody is told it does not exist.
-        for entry in at.node().into_iter().flat_map(|node| node.entries()) {
+        for entry in at.node().into_iter().flat_map(Node::entries) {
             self.connections.insert(entry.key.as_str().into(), Known { entry: None, connection: None });
         }
         for (name, connection) in &raw.connections {

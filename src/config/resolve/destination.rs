@@ -17,7 +17,7 @@ use super::{
         nearest::nearest,
         pipeline::StreamDestination,
         raw::{RawDestination, WriteMode},
-        span::At,
+        span::{At, Node},
         standard,
     },
     Resolver,
@@ -121,7 +121,7 @@ impl Resolver<'_> {
         raw: &RawDestination,
         at: &At<'_>,
     ) {
-        let own_keys = || at.key("mappings").node().into_iter().flat_map(|node| node.entries());
+        let own_keys = || at.key("mappings").node().into_iter().flat_map(Node::entries);
         let is_broken = self.broken.touches(&at.key("mappings")) || self.broken.touches(&stream.at.key("mappings"));
         if merged.mappings.is_empty() && raw.standard.is_none() && own_keys().next().is_none() && !is_broken {
             let message = "the destination has no mappings";
@@ -213,7 +213,7 @@ fn merge<'a>(
     let mut merged = Merged { mappings: standard, places: BTreeMap::new(), unreadable: Vec::new() };
     for (specs, place) in [(&stream.raw.mappings, stream.at), (&raw.mappings, at)] {
         let place = place.key("mappings");
-        for entry in place.node().into_iter().flat_map(|node| node.entries()) {
+        for entry in place.node().into_iter().flat_map(Node::entries) {
             match specs.get(&entry.key) {
                 Some(spec) => {
                     merged.mappings.insert(entry.key.clone(), spec.clone());

@@ -327,7 +327,7 @@ fn constants<'e>(here: &str, fitting: &[(usize, &'e Vec<ValidationError<'static>
     let mut constants = Vec::new();
     for (_, branch) in fitting {
         let found = branch.iter().find(|inner| inner.instance_path().as_str() == here);
-        match found.map(|inner| inner.kind()) {
+        match found.map(ValidationError::kind) {
             Some(Kind::Constant { expected_value }) => constants.push(&**expected_value),
             Some(Kind::Enum { options }) => constants.extend(options.as_array().into_iter().flatten()),
             _ => return Vec::new(),

@@ -36,7 +36,7 @@ fn indenting_tab(lines: &[&str], last: usize) -> Option<Span> {
         let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
         let is_content = line[indentation..].starts_with(|first| first != '#');
         if let Some(tab) = line[..indentation].find('\t').filter(|_| is_content) {
-            return Some(Span { start: before + tab, line: number, column: tab + 1, length: 1 });
+            return Some(Span { start: before + tab, line: number, column: tab + 1, length: 1, extent: 1 });
         }
         before += line.chars().count() + 1;
     }
