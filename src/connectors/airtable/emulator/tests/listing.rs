@@ -56,6 +56,9 @@ async fn an_offset_dies_and_a_wrong_one_is_told_apart() {
     let page = local.get("/People?pageSize=2").await;
     let offset = page["offset"].as_str().unwrap().replace('/', "%2F");
     local.get(&format!("/People?pageSize=2&offset={offset}")).await;
+    local.table("Others", json!([])).await;
+    let refused = local.refused(Method::GET, &format!("/Others?offset={offset}"), json!({})).await;
+    assert_eq!(refused, (422, "INVALID_OFFSET_VALUE".to_owned()));
     let life = local.client.put(local.url("/_emulator/offset_life_secs")).json(&0).send().await.unwrap();
     assert_eq!(life.status(), 204);
     let (status, answer) = local.ask(Method::GET, &format!("/People?offset={offset}"), None).await;
