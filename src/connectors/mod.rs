@@ -15,6 +15,6 @@ pub fn registry() -> Registry {
         Entry::of::<csv::Csv>(),
         Entry::of::<json::Json>(),
         Entry::of::<parquet::Parquet>(),
-        Entry::of::<hubspot::HubSpot>(),
+        Entry::of::<hubspot::HubSpot>().with_emulator(4010, hubspot::emulator::emulator),
     ])
 }
