@@ -1,0 +1,40 @@
+//! The records in `fixtures/` are those that `examples/make_fixtures` makes, and every emulator starts with them.
+
+use std::{fs, path::Path};
+
+use ferry::{clock::Clock, connectors::registry, model::EmulatorOptions};
+
+#[expect(dead_code, reason = "`main` is for the example itself")]
+#[path = "../examples/make_fixtures/main.rs"]
+mod make_fixtures;
+
+#[test]
+fn the_records_are_those_that_the_generator_makes() {
+    let made = tempfile::tempdir().unwrap();
+    make_fixtures::write_all(made.path()).unwrap();
+    let mut file_count = 0;
+    for folder in ["hubspot", "airtable", "csv"] {
+        for entry in fs::read_dir(made.path().join(folder)).unwrap() {
+            let path = Path::new(folder).join(entry.unwrap().file_name());
+            let committed = fs::read(Path::new("fixtures").join(&path)).unwrap_or_default();
+            let is_same = fs::read(made.path().join(&path)).unwrap() == committed;
+            assert!(is_same, "{} differs: run `cargo run --example make_fixtures`", path.display());
+            file_count += 1;
+        }
+    }
+    assert_eq!(file_count, 9);
+}
+
+#[test]
+fn every_emulator_starts_with_its_fixtures() {
+    for folder in ["fixtures", "tests/pipelines/sales/fixtures", "tests/pipelines/chinook/fixtures"] {
+        for entry in registry().entries() {
+            let path = Path::new(folder).join(entry.name);
+            let Some(emulator) = entry.emulator.filter(|_| path.is_dir()) else { continue };
+            let options = EmulatorOptions { fixtures: Some(path), ..EmulatorOptions::default() };
+            if let Err(reason) = (emulator.make)(options, Clock::system()) {
+                panic!("{folder}/{}: {reason}", entry.name);
+            }
+        }
+    }
+}
