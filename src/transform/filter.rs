@@ -32,7 +32,7 @@ impl Filter {
     }
 
     /// Keeps the records for which the condition is true, and counts the others. Records that the source has deleted are
-    /// kept, as they have no values to judge by.
+    /// kept, as they have no values to judge by; those for which a cast of the condition fails are not.
     ///
     /// # Errors
     /// Fails when the frame lacks a field that the condition names.

@@ -240,6 +240,13 @@ fn defaults_fill_what_is_blank_and_required_refuses_it() {
 }
 
 #[test]
+fn constants_are_given_to_every_record() {
+    let rows = json!([{"text": "a"}, {"text": "b"}, {"text": null}]);
+    let mapped = map("out: { value: [x, y] }\nsecond: { value: 5 }", &destination(FieldType::MultiChoice, &[]), &rows);
+    assert_eq!(records(&mapped.frame), vec![json!({"out": ["x", "y"], "second": "5"}); 3]);
+}
+
+#[test]
 fn origins_may_be_reserved_spaced_or_computed() {
     let text = destination(FieldType::Text, &[]);
     check("Home Country", "Home Country", &text, &[(json!("DE"), json!("DE"))]);
@@ -328,7 +335,9 @@ fn columns_have_the_dtypes_of_their_fields() {
         FieldType::Link,
     ];
     for field_type in types {
-        let compiled = Mapper::compile(&yaml("out: text"), &source(), &destination(field_type, &[])).unwrap();
+        let compiled =
+            Mapper::compile(&yaml("out: text\nsecond: { value: x }"), &source(), &destination(field_type, &[]))
+                .unwrap();
         for rows in [json!([]), json!([{"text": null}])] {
             let mapped = compiled.map(&frame(&source(), &rows)).unwrap();
             assert_eq!(mapped.frame.column("out").unwrap().dtype(), &field_type.dtype());

@@ -3,6 +3,7 @@
 use std::{fs::File, ops::ControlFlow, path::PathBuf};
 
 use polars::prelude::{DataFrame, ParquetWriter};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Stepped, Steps, check_steps};
@@ -224,5 +225,69 @@ fn mistakes_of_the_steps_name_what_is_wrong() {
     ] {
         let error = wrong(text);
         assert_eq!((error.place().as_str(), error.code), (place, code), "{error}");
+    }
+}
+
+#[test]
+fn a_receiver_may_break_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("0.parquet");
+    ParquetWriter::new(File::create(&path).unwrap()).finish(&mut deal_pages()[0].clone()).unwrap();
+    for text in [
+        "[]",
+        "[{ dedupe: { by: [mail] } }]",
+        "[{ aggregate: { sql: 'SELECT mail, amount FROM self', id: [amount] } }]",
+    ] {
+        let mut frames = 0;
+        let steps = compile(text, &deals());
+        let pages = [path.clone(), path.clone()];
+        steps
+            .apply_spooled(&pages, &mut |_| {
+                frames += 1;
+                ControlFlow::Break(())
+            })
+            .unwrap();
+        assert_eq!(frames, 1, "{text}");
+    }
+}
+
+#[test]
+fn large_pages_are_delivered_in_parts() {
+    let count = super::spool::MAX_FRAME_RECORDS + 5;
+    let rows: Vec<Value> = (0..count).map(|number| json!({"mail": format!("{number}"), "amount": 1.0})).collect();
+    for text in
+        ["[{ dedupe: { by: [mail] } }]", "[{ aggregate: { sql: 'SELECT mail, amount FROM self', id: [mail] } }]"]
+    {
+        let (stepped, frames) = spooled(&compile(text, &deals()), &[frame(&deals(), &json!(rows))]);
+        assert!(frames.iter().all(|frame| frame.height() <= super::spool::MAX_FRAME_RECORDS));
+        let order: Vec<String> = (0..count).map(|number| number.to_string()).collect();
+        let column = |frame: &DataFrame| {
+            frame.column("mail").unwrap().str().unwrap().iter().flatten().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(frames.iter().flat_map(column).collect::<Vec<_>>(), order, "{text}");
+        assert_eq!((stepped.filtered, stepped.duplicate, stepped.added), (0, 0, 0));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn every_record_is_accounted_for(mails in proptest::collection::vec(proptest::option::of("[a-c;]{0,3}"), 0..30), cut in 0_usize..30) {
+        let rows: Vec<Value> = mails.iter().map(|mail| json!({"mail": mail, "amount": 1.5})).collect();
+        let (first, second) = rows.split_at(cut.min(rows.len()));
+        let text = "
+- filter: \"mail IS NULL OR mail <> 'a'\"
+- explode: { field: mail, separator: ';' }
+- dedupe: { by: [mail], keep: last }
+- apply: { mail: [{ null_if: [b] }] }
+- aggregate: { sql: 'SELECT mail, COUNT(*) AS n FROM self GROUP BY mail', id: [mail] }
+- derive: { x: \"CAST(mail AS INTEGER)\" }
+";
+        let pages = [frame(&deals(), &json!(first)), frame(&deals(), &json!(second))];
+        let (stepped, frames) = spooled(&compile(text, &deals()), &pages);
+        let out: usize = frames.iter().map(DataFrame::height).sum();
+        let accounted = out as u64 + stepped.filtered + stepped.duplicate + stepped.rejects.len() as u64;
+        prop_assert_eq!(mails.len() as u64 + stepped.added, accounted);
     }
 }
