@@ -13,8 +13,8 @@ pub fn registry() -> Registry {
     Registry::new([
         Entry::of::<airtable::Airtable>().with_emulator(4013, airtable::emulator::emulator),
         Entry::of::<csv::Csv>(),
+        Entry::of::<hubspot::HubSpot>().with_emulator(4010, hubspot::emulator::emulator),
         Entry::of::<json::Json>(),
         Entry::of::<parquet::Parquet>(),
-        Entry::of::<hubspot::HubSpot>().with_emulator(4010, hubspot::emulator::emulator),
     ])
 }

@@ -13,6 +13,8 @@ mod errors;
 mod limits;
 mod schema;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

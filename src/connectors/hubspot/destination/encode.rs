@@ -17,7 +17,7 @@ use super::super::{
 
 /// One record as it is sent.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Input {
+pub(in super::super) struct Input {
     /// Its place in the engine's batch.
     pub(super) index: usize,
     pub(super) trace_id: String,
@@ -25,7 +25,7 @@ pub(super) struct Input {
     pub(super) id: Option<String>,
     /// The value of the unique property, for upserts.
     pub(super) key: Option<String>,
-    pub(super) properties: Map<String, Json>,
+    pub(in super::super) properties: Map<String, Json>,
     pub(super) associations: Vec<Json>,
 }
 
@@ -52,7 +52,7 @@ impl Input {
 
 /// Encodes the records of one batch.
 #[derive(Debug)]
-pub(super) struct Encoder {
+pub(in super::super) struct Encoder {
     info: Arc<ObjectInfo>,
     owners: Option<Arc<Owners>>,
     default_owner: Option<String>,
@@ -114,7 +114,12 @@ impl Encoder {
     }
 
     /// Encodes one record.
-    pub(super) fn input(&self, index: usize, record: &BatchRecord, operation: &Operation) -> Result<Input, Rejection> {
+    pub(in super::super) fn input(
+        &self,
+        index: usize,
+        record: &BatchRecord,
+        operation: &Operation,
+    ) -> Result<Input, Rejection> {
         let mut properties = Map::new();
         let mut associations = Vec::new();
         for (field, value) in &record.fields {
@@ -236,4 +241,23 @@ fn known_owner(owners: &Owners, default_owner: &str) -> Result<String, Connector
         ConnectorError::new(ErrorKind::NotFound, "unknown_default_owner", "`default_owner` is no owner of this account")
             .with_hint("write the e-mail address or id of an active owner of the HubSpot account")
     })
+}
+
+#[cfg(test)]
+impl Encoder {
+    /// Makes an encoder of what a test knows.
+    pub(in super::super) fn of(
+        info: ObjectInfo,
+        owners: Option<Owners>,
+        default_owner: Option<&str>,
+        pipelines: Option<Pipelines>,
+    ) -> Self {
+        Self {
+            info: Arc::new(info),
+            owners: owners.map(Arc::new),
+            default_owner: default_owner.map(str::to_owned),
+            pipelines: pipelines.map(Arc::new),
+            link_types: HashMap::new(),
+        }
+    }
 }

@@ -165,7 +165,7 @@ fn denied_ids(answer: &BatchAnswer<WireRecord>) -> HashSet<String> {
 }
 
 /// Splits keys into searches, each within the vendor's limits: one field by `IN`, several by a group of filters for each key.
-pub(super) fn plan(
+pub(in super::super) fn plan(
     info: &ObjectInfo,
     fields: &[FieldName],
     keys: &[Vec<Value>],

@@ -21,6 +21,11 @@ use crate::{
 
 use super::{schema::Catalog, source};
 
+#[cfg(test)]
+pub(super) use encode::Encoder;
+#[cfg(test)]
+pub(super) use fetch::plan as plan_search;
+
 /// Writes records of one account.
 pub(super) struct HubSpotDestination {
     catalog: Arc<Catalog>,

@@ -69,7 +69,7 @@ async fn send(
         return Err(unanswered("HubSpot put off some records of the batch"));
     }
     for (place, input) in sheet.open() {
-        if let Some(outcome) = look_up(catalog, batch, input).await? {
+        if let Some(outcome) = look_up(catalog, batch, call, input).await? {
             sheet.decide(place, outcome);
         }
     }
@@ -80,31 +80,46 @@ async fn send(
     })
 }
 
-/// Looks for a record that the answer does not speak of. Returns nothing where it cannot be told what became of it.
-async fn look_up(catalog: &Catalog, batch: &Batch, input: &Input) -> Result<Option<Outcome>, ConnectorError> {
+/// Looks for a record that the answer does not speak of: it may have been merged into another. One that does not hold what was
+/// sent is sent again, alone. Returns nothing where it cannot be told what became of it.
+async fn look_up(
+    catalog: &Catalog,
+    batch: &Batch,
+    call: BatchWrite,
+    input: &Input,
+) -> Result<Option<Outcome>, ConnectorError> {
     let properties: Vec<String> = input.properties.keys().cloned().collect();
-    match &batch.operation {
+    let found = match &batch.operation {
         Operation::Update => {
             let id = input.id.clone().unwrap_or_default();
-            let Some(record) = catalog.api.get(&batch.object, &id, &properties).await? else {
-                return Ok(Some(Outcome::Missing));
-            };
-            Ok(updated_where_it_holds(record, input))
+            match catalog.api.get(&batch.object, &id, &properties).await? {
+                None => return Ok(Some(Outcome::Missing)),
+                found => found,
+            }
         }
         Operation::Upsert { key } => {
             let id_property = key.first().map(FieldName::as_str);
             let keys: Vec<String> = input.key.iter().cloned().collect();
-            let found = catalog.api.batch_read(&batch.object, &properties, id_property, &keys).await?;
-            Ok(found.results.into_iter().next().and_then(|record| updated_where_it_holds(record, input)))
+            catalog.api.batch_read(&batch.object, &properties, id_property, &keys).await?.results.into_iter().next()
         }
-        Operation::Insert | Operation::Delete | Operation::Link => Ok(None),
+        // An insert sent again could be a second record.
+        Operation::Insert | Operation::Delete | Operation::Link => return Ok(None),
+    };
+    let current_id = found.as_ref().and_then(|record| record.id.0.clone());
+    if let (Some(record), Some(id)) = (&found, &current_id)
+        && holds(record, input)
+    {
+        return Ok(Some(Outcome::Updated { id: id.clone() }));
     }
-}
-
-fn updated_where_it_holds(record: WireRecord, input: &Input) -> Option<Outcome> {
-    let is_written = holds(&record, input);
-    let id = record.id.0?;
-    is_written.then_some(Outcome::Updated { id })
+    let alone = [Input { id: input.id.as_ref().and(current_id), ..input.clone() }];
+    let bodies = vec![alone[0].to_json(&batch.operation)];
+    let answer = catalog.api.batch_write(&batch.object, call, bodies).await?;
+    if let Some(outcome) = refusal_of_one(&answer, &alone, &batch.operation) {
+        return Ok(Some(outcome));
+    }
+    let decoded: BatchAnswer<WireRecord> =
+        decode(&answer, &format!("a record for `{}`", batch.object), ErrorKind::Unanswered)?;
+    Ok(Sheet::of(&alone, &batch.operation, decoded).complete().and_then(|mut outcomes| outcomes.pop()))
 }
 
 /// Archives records. One that is gone already counts as deleted.

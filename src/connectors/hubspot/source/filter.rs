@@ -17,7 +17,12 @@ pub(in super::super) type Group = Vec<Json>;
 /// Translates a condition into groups, of which at least one must hold. No group at all stands for "everything".
 ///
 /// `base` filters will be added to each group; they and `max_chars` of JSON bound what is translated.
-pub(super) fn translate(predicate: &Predicate, info: &ObjectInfo, base_filters: usize, max_chars: usize) -> Vec<Group> {
+pub(in super::super) fn translate(
+    predicate: &Predicate,
+    info: &ObjectInfo,
+    base_filters: usize,
+    max_chars: usize,
+) -> Vec<Group> {
     let limit = Limit { base_filters, max_chars };
     groups(predicate, info, limit).unwrap_or_default()
 }

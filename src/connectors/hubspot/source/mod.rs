@@ -24,6 +24,8 @@ use crate::{
 
 use super::{client::ListPage, schema::Catalog};
 
+#[cfg(test)]
+pub(super) use filter::translate;
 pub(super) use frame::unknown_field;
 pub(super) use links::read_links;
 
