@@ -1,3 +1,114 @@
-//! What a person types and sees. Nothing else prints, exits or reads the terminal.
+//! The command line: the only place that prints, reads the terminal and the environment, picks the connectors and decides how
+//! the process ends.
+//!
+//! One file per command; none of them does more than to ask the library and to show its answer. Start at [`main`].
 
+mod args;
+mod check;
+mod describe;
 pub mod diagnostics;
+mod dry_run;
+mod emulate;
+mod exit;
+mod load;
+mod output;
+mod progress;
+mod redrive;
+mod rejects;
+mod run;
+mod runs;
+mod signals;
+mod summary;
+mod tokens;
+mod validate;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+use crate::{config::json_schema, connectors::registry};
+
+use self::{
+    args::{Cli, Command},
+    exit::{Exit, Failure},
+    output::Output,
+    world::World,
+};
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            // A closed stdout leaves nobody to tell.
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let output = Output::new(&cli.global, world::variable("NO_COLOR").is_some());
+    start_log(cli.global.verbose, output);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.failure(&Failure::new(Exit::Environment, "runtime", error.to_string()));
+            return Exit::Environment.into();
+        }
+    };
+    let world = World { global: cli.global, output, registry: registry() };
+    let ended = runtime.block_on(dispatch(world, cli.command));
+    // Reads that a signal left hanging are not waited for.
+    runtime.shutdown_background();
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+async fn dispatch(world: World, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Validate { files } => validate::validate(&world, files),
+        Command::Check { file } => check::check(&world, &file).await,
+        Command::Describe { connection, object, file } => {
+            describe::describe(&world, &file, &connection, object.as_deref()).await
+        }
+        Command::Run(args) => run::run(&world, &args).await,
+        Command::Runs => runs::runs(&world),
+        Command::Show { run } => runs::show(&world, &run),
+        Command::Rejects { run, format, output } => rejects::rejects(&world, &run, format, output.as_deref()),
+        Command::Redrive { run, from } => redrive::redrive(&world, &run, from.as_deref()).await,
+        Command::Emulate(args) => emulate::emulate(&world, args).await,
+        Command::Schema => {
+            let schema = serde_json::to_string_pretty(&json_schema(&world.registry)).map_err(std::io::Error::from)?;
+            output::data(&format!("{schema}\n"))?;
+            Ok(Exit::Done)
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ferry", &mut script);
+            output::data(&String::from_utf8_lossy(&script))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn start_log(verbose: u8, output: Output) {
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let filter = EnvFilter::builder().parse_lossy(format!("off,ferry={level}"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(output.has_color)
+        .with_target(false);
+    // Only a second start in one process is refused, and there the first log stays.
+    let _ = subscriber.try_init();
+}

@@ -13,7 +13,7 @@ mod tests;
 
 use polars::prelude::{DataFrame, Expr, col};
 
-use crate::model::{DELETED, FieldName, FieldType, ID, Schema, StreamName, UPDATED_AT, is_reserved};
+use crate::model::{DELETED, FieldName, FieldType, ID, LINK_PREFIX, Schema, StreamName, UPDATED_AT, is_reserved};
 
 use super::{
     draft::{Cell, Draft},
@@ -122,9 +122,10 @@ pub fn check_mappings(
     mistakes
 }
 
-/// Says whether a destination's field may have this name.
+/// Says whether a name is that of a column which every frame has. `_links.<object>` is none of them: destinations whose links
+/// are written by calls of their own have fields of that name.
 fn is_ours(name: &str) -> bool {
-    is_reserved(name)
+    is_reserved(name) && !name.starts_with(LINK_PREFIX)
 }
 
 impl MappingSpec {

@@ -1,0 +1,164 @@
+//! What a user can type.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::model::FaultPlan;
+
+/// Moves records between CRMs from a YAML pipeline, and accounts for every one of them.
+#[derive(Debug, Parser)]
+#[command(name = "ferry", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done · 1 run failed · 2 wrong arguments or pipeline · 3 environment (credentials, \
+    network, locked by another run) · 4 done with rejected records · 130/143 interrupted"
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Global {
+    /// Print one JSON object on stdout instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print nothing but results and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// The state file [default: `.ferry/state.db` beside the pipeline]
+    #[arg(long, global = true, value_name = "FILE", env = "FERRY_STATE")]
+    pub state: Option<PathBuf>,
+    /// Log requests and steps to stderr; twice for more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check pipelines without any network: form, names, fields, SQL; shows all findings
+    Validate {
+        /// The pipelines [default: pipelines/*.yaml]
+        files: Vec<PathBuf>,
+    },
+    /// Ask each connection of a pipeline whether a run would work; writes nothing
+    Check {
+        /// The pipeline
+        file: PathBuf,
+    },
+    /// Show the fields of an object as its system declares them
+    Describe {
+        /// The connection's name in the pipeline
+        connection: String,
+        /// The object; all objects that the pipeline uses where left out
+        object: Option<String>,
+        /// The pipeline that has the connection
+        #[arg(long, short, value_name = "PIPELINE")]
+        file: PathBuf,
+    },
+    /// Run a pipeline; a run that was stopped or killed goes on where it stood
+    Run(RunArgs),
+    /// List the runs in the state file
+    Runs,
+    /// Show the ledger of a run
+    Show {
+        /// The run's id, or `last`
+        #[arg(default_value = "last")]
+        run: String,
+    },
+    /// Print the records of a run that were not written, with the reason and all their values
+    Rejects {
+        /// The run's id, or `last`
+        #[arg(default_value = "last")]
+        run: String,
+        /// How to print them
+        #[arg(long, value_name = "FORMAT", default_value = "csv")]
+        format: RejectsFormat,
+        /// Where to write them [default: stdout]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Load the dead letters of a run again
+    Redrive {
+        /// The run's id, or `last`
+        #[arg(default_value = "last")]
+        run: String,
+        /// What `ferry rejects` printed, with corrections in its `mapped.` or `source.` columns
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+    /// Start local CRMs for other programs' tests; prints `VENDOR URL` per line once they answer
+    Emulate(EmulateArgs),
+    /// Print the JSON Schema of pipeline files
+    Schema,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct RunArgs {
+    /// The pipeline
+    pub file: PathBuf,
+    /// Do all of it against local emulators filled from fixtures, and show every request that would be sent
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The fixtures of a dry run: a folder with one folder for each connector
+    #[arg(long, value_name = "DIR", requires = "dry_run")]
+    pub fixtures: Option<PathBuf>,
+    /// Write every request of a dry run with its body to a file, a JSON object per line (holds the fixtures' values)
+    #[arg(long, value_name = "FILE", requires = "dry_run")]
+    pub requests: Option<PathBuf>,
+    /// Read at most so many records of each stream; the checkpoint stays where it is
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Run this stream only; may be given several times
+    #[arg(long = "stream", value_name = "NAME")]
+    pub streams: Vec<String>,
+    /// Leave cursors aside and read everything again; unchanged records still cost no write
+    #[arg(long)]
+    pub full_refresh: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct EmulateArgs {
+    /// The vendors [default: all that have an emulator]
+    #[arg(value_name = "VENDOR")]
+    pub vendors: Vec<String>,
+    /// What they start with: a folder with one folder for each vendor
+    #[arg(long, value_name = "DIR")]
+    pub fixtures: Option<PathBuf>,
+    /// The port of the only vendor named, or of the first; the others follow. 0 takes any free ports
+    #[arg(long, value_name = "N")]
+    pub port: Option<u16>,
+    /// Leave out the vendors' rate limits
+    #[arg(long)]
+    pub no_limits: bool,
+    /// Misbehave, e.g. `429=0.05,500=0.01,drop=0.01,slow=20ms,seed=7`
+    #[arg(long, value_name = "PLAN")]
+    pub fault: Option<FaultPlan>,
+    /// Run the emulators' clocks so many times as fast as the machine's
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    pub clock_speed: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum RejectsFormat {
+    Csv,
+    Json,
+}

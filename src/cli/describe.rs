@@ -1,0 +1,117 @@
+//! `ferry describe`: the fields of an object as its system declares them.
+
+use std::{path::Path, sync::Arc};
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    config::Pipeline,
+    model::{ConnectionName, ObjectName, Schema},
+};
+
+use super::{
+    exit::{Exit, Failure},
+    load::load,
+    output,
+    summary::new_table,
+    tokens::StateTokens,
+    world::{World, context},
+};
+
+/// Options of a choice that a line shows.
+const SHOWN_OPTIONS: usize = 6;
+
+pub(super) async fn describe(
+    world: &World,
+    file: &Path,
+    connection: &str,
+    object: Option<&str>,
+) -> Result<Exit, Failure> {
+    let pipeline = load(world, file)?;
+    let name = ConnectionName::new(connection);
+    let objects = match object {
+        Some(object) => vec![ObjectName::new(object)],
+        None => used_objects(&pipeline, &name),
+    };
+    let schemas = ask(world, &pipeline, &name, file, &objects).await?;
+    if world.output.is_json {
+        output::json(&json!({ "connection": connection, "objects": schemas }))?;
+    } else {
+        for schema in &schemas {
+            output::data(&text(schema))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn used_objects(pipeline: &Pipeline, connection: &ConnectionName) -> Vec<ObjectName> {
+    let mut objects: Vec<ObjectName> = Vec::new();
+    for stream in &pipeline.streams {
+        let read = (stream.connection == *connection).then(|| stream.object.clone());
+        let written = stream.destinations.iter().filter(|target| target.connection == *connection);
+        objects.extend(read.into_iter().chain(written.map(|target| target.object.clone())));
+    }
+    objects.sort();
+    objects.dedup();
+    objects
+}
+
+async fn ask(
+    world: &World,
+    pipeline: &Pipeline,
+    name: &ConnectionName,
+    file: &Path,
+    objects: &[ObjectName],
+) -> Result<Vec<Schema>, Failure> {
+    let Some(connection) = pipeline.connections.get(name) else {
+        let known: Vec<&str> = pipeline.connections.keys().map(ConnectionName::as_str).collect();
+        return Err(Failure::new(
+            Exit::Usage,
+            "connection.unknown",
+            format!("the pipeline has no connection `{name}`"),
+        )
+        .with_hint(format!("its connections are: {}", known.join(", "))));
+    };
+    let unusable = |message: String| Failure::new(Exit::Usage, "connection.config", message);
+    let entry = world.registry.get(&connection.connector).map_err(|error| unusable(error.to_string()))?;
+    let tokens = Arc::new(StateTokens(world.open_state(file)?));
+    let context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?
+        .for_connection(name.clone());
+    let mut schemas = Vec::new();
+    // A system that is no source can still say what may be written to it.
+    let source = (entry.source)(connection.options.clone(), &context);
+    let destination = (entry.destination)(connection.options.clone(), &context);
+    for object in objects {
+        let described = match (&source, &destination) {
+            (Ok(source), _) => source.describe(object).await,
+            (Err(_), Ok(destination)) => destination.describe(object).await,
+            (Err(error), Err(_)) => return Err(unusable(error.to_string())),
+        };
+        schemas.push(described.map_err(|error| Failure {
+            exit: Exit::Environment,
+            code: "connection.failed",
+            message: format!("{name}: {error}"),
+            hint: error.hint.clone(),
+        })?);
+    }
+    Ok(schemas)
+}
+
+fn text(schema: &Schema) -> String {
+    let mut table = new_table();
+    table.set_header(["field", "type", "", "label or options"]);
+    for field in &schema.fields {
+        let marks = [(field.is_required, "required"), (field.is_unique, "unique"), (field.is_read_only, "read-only")];
+        let marks: Vec<&str> = marks.into_iter().filter_map(|(is_set, word)| is_set.then_some(word)).collect();
+        let mut options: Vec<&str> =
+            field.options.iter().take(SHOWN_OPTIONS).map(|choice| choice.value.as_str()).collect();
+        if field.options.len() > SHOWN_OPTIONS {
+            options.push("…");
+        }
+        let remark = if options.is_empty() { field.label.clone().unwrap_or_default() } else { options.join(", ") };
+        table.add_row([field.name.to_string(), field.field_type.as_str().to_owned(), marks.join(" "), remark]);
+    }
+    format!("{}\n{table}\n", schema.object)
+}

@@ -1,0 +1,241 @@
+//! `ferry run --dry-run`: the whole run against local emulators filled from fixtures, on a fast clock, with nothing kept.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use comfy_table::CellAlignment;
+use indicatif::HumanCount;
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    config::Pipeline,
+    connector::Entry,
+    emulator::{Running, serve},
+    engine::{self, Environment},
+    http::{Body, Exchange, MemoryTokens, Recorder},
+    model::{ConnectionName, EmulatorOptions},
+    state::{Seal, State},
+};
+
+use super::{
+    args::RunArgs,
+    exit::{Exit, Failure},
+    load::load_with,
+    output,
+    run::{observer, options},
+    signals::Signals,
+    summary::{new_table, summary},
+    world::{World, context, variable},
+};
+
+/// How many times as fast as the machine's the clock of a dry run is: the vendors' limits hold, but their minutes are seconds.
+const CLOCK_SPEED: f64 = 50.0;
+/// Stands in for variables that are not set: a dry run needs no credentials.
+const PLACEHOLDER: &str = "dry-run";
+
+pub(super) async fn run(world: &World, args: &RunArgs) -> Result<Exit, Failure> {
+    let environment = |name: &str| Some(variable(name).unwrap_or_else(|| PLACEHOLDER.to_owned()));
+    let mut pipeline = load_with(world, &args.file, &environment)?;
+    let clock = Clock::accelerated(CLOCK_SPEED);
+    let fixtures = fixtures_folder(args);
+    let requests = Arc::new(Requests::new(args.requests.as_deref())?);
+    let folder = TempDir::with_prefix("ferry-dry-run-")?;
+    let _emulators = redirect(world, &mut pipeline, &fixtures, &clock, folder.path(), &requests).await?;
+
+    let shutdown = CancellationToken::new();
+    let signals = Signals::listen(shutdown.clone(), world.output);
+    let tokens = Arc::new(MemoryTokens::default());
+    let pace = pipeline.limits.requests_per_sec;
+    let mut context = context(clock.clone(), &pipeline.base_dir, tokens, shutdown, pace)?;
+    context.transport.recorder = Some(Arc::clone(&requests) as Arc<dyn Recorder>);
+    let state = State::in_memory(Seal::ephemeral())?;
+    let environment =
+        Environment { registry: world.registry.clone(), context, state, observer: observer(world.output) };
+    let finished = engine::run(&environment, &pipeline, &options(&pipeline, args)?).await?;
+    requests.finish()?;
+    if world.output.is_json {
+        output::json(&finished.report)?;
+    } else {
+        output::data(&format!("{}\n\n{}\n", requests.table(), summary(&finished.report)))?;
+    }
+    for failure in &finished.failures {
+        if let Some(hint) = failure.hint() {
+            output::insist(&format!("hint: {hint}"));
+        }
+    }
+    let live = Duration::from_secs(clock.elapsed().as_secs());
+    world.output.say(&format!(
+        "this was a dry run on the fixtures in `{}`: nothing left this machine and nothing is kept; live, it would take about {}",
+        fixtures.display(),
+        indicatif::HumanDuration(live)
+    ));
+    Ok(Exit::of_run(&finished, signals.number()))
+}
+
+/// Finds the fixtures: as named, beside the pipeline, beside its folder, or here.
+fn fixtures_folder(args: &RunArgs) -> PathBuf {
+    if let Some(folder) = &args.fixtures {
+        return folder.clone();
+    }
+    let beside = args.file.parent().unwrap_or(Path::new("")).join("fixtures");
+    let above = args.file.parent().and_then(Path::parent).unwrap_or(Path::new("")).join("fixtures");
+    [beside, above].into_iter().find(|folder| folder.is_dir()).unwrap_or_else(|| PathBuf::from("fixtures"))
+}
+
+/// Points every connection at an emulator, and files that would be written at a folder that is thrown away.
+async fn redirect(
+    world: &World,
+    pipeline: &mut Pipeline,
+    fixtures: &Path,
+    clock: &Clock,
+    folder: &Path,
+    requests: &Requests,
+) -> Result<Vec<Running>, Failure> {
+    let mut running = Vec::new();
+    for (name, connection) in &mut pipeline.connections {
+        let Ok(entry) = world.registry.get(&connection.connector) else { continue };
+        if entry.emulator.is_none() {
+            if entry.capabilities.replaces_object {
+                continue;
+            }
+            let message = format!("connection `{name}` cannot be part of a dry run: there is no local {}", entry.name);
+            return Err(Failure::new(Exit::Usage, "dry_run.no_emulator", message));
+        }
+        let emulator = start(entry, fixtures, clock).await?;
+        connection.options.insert("base_url".to_owned(), Json::from(emulator.url()));
+        requests.name(&emulator.url(), name);
+        running.push(emulator);
+    }
+    for stream in &mut pipeline.streams {
+        for target in &mut stream.destinations {
+            let Some(connection) = pipeline.connections.get(&target.connection) else { continue };
+            let is_file =
+                world.registry.get(&connection.connector).is_ok_and(|entry| entry.capabilities.replaces_object);
+            if !is_file {
+                continue;
+            }
+            let mut throwaway = connection.clone();
+            throwaway.options.insert("path".to_owned(), Json::from(folder.to_string_lossy()));
+            throwaway.name = ConnectionName::new(format!("{} (dry run)", target.connection));
+            target.connection = throwaway.name.clone();
+            pipeline.connections.insert(throwaway.name.clone(), throwaway);
+        }
+    }
+    Ok(running)
+}
+
+async fn start(entry: &Entry, fixtures: &Path, clock: &Clock) -> Result<Running, Failure> {
+    let failed = |message: String| {
+        Failure::new(Exit::Usage, "fixtures", format!("the local {} cannot start: {message}", entry.name))
+    };
+    let Some(emulator) = entry.emulator else { return Err(failed("there is none".to_owned())) };
+    let folder = Some(fixtures.join(entry.name)).filter(|folder| folder.is_dir());
+    let options = EmulatorOptions { fixtures: folder, ..EmulatorOptions::default() };
+    let service = (emulator.make)(options, clock.clone()).map_err(failed)?;
+    serve(service, 0).await.map_err(|error| failed(error.to_string()))
+}
+
+/// Notes the requests of a dry run.
+#[derive(Debug)]
+struct Requests {
+    notes: Mutex<Notes>,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    names: BTreeMap<String, ConnectionName>,
+    /// How often each kind of request was sent, and how many records it carried, in the order of the first one.
+    kinds: Vec<(Kind, u64, u64)>,
+    file: Option<BufWriter<File>>,
+    error: Option<std::io::Error>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Kind {
+    connection: String,
+    method: String,
+    path: String,
+}
+
+impl Requests {
+    fn new(file: Option<&Path>) -> Result<Self, Failure> {
+        let file = file.map(File::create).transpose()?.map(BufWriter::new);
+        Ok(Self { notes: Mutex::new(Notes { file, ..Notes::default() }) })
+    }
+
+    fn name(&self, url: &str, connection: &ConnectionName) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.names.insert(format!("{url}/"), connection.clone());
+    }
+
+    fn finish(&self) -> Result<(), Failure> {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = notes.error.take() {
+            return Err(error.into());
+        }
+        match notes.file.as_mut() {
+            Some(file) => Ok(file.flush()?),
+            None => Ok(()),
+        }
+    }
+
+    fn table(&self) -> String {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = new_table();
+        table.set_header(["connection", "method", "path", "times", "records"]);
+        for (kind, times, records) in &notes.kinds {
+            let records = if *records == 0 { String::new() } else { HumanCount(*records).to_string() };
+            table.add_row([&kind.connection, &kind.method, &kind.path, &HumanCount(*times).to_string(), &records]);
+        }
+        for index in [3, 4] {
+            if let Some(column) = table.column_mut(index) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        format!("requests that a live run would send\n{table}")
+    }
+}
+
+impl Recorder for Requests {
+    fn record(&self, exchange: &Exchange<'_>) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = notes.names.get(exchange.base_url.as_str()).map_or_else(String::new, ToString::to_string);
+        let request = exchange.request;
+        let kind = Kind { connection, method: request.method.to_string(), path: request.path.clone() };
+        let records = carried(&request.body);
+        match notes.kinds.iter_mut().find(|(known, ..)| *known == kind) {
+            Some((_, times, carried)) => {
+                *times += 1;
+                *carried += records;
+            }
+            None => notes.kinds.push((kind, 1, records)),
+        }
+        let Some(file) = notes.file.as_mut() else { return };
+        let body = match &request.body {
+            Body::Empty => Json::Null,
+            Body::Json(body) => body.clone(),
+            Body::Form(pairs) => json!({ "form_fields": pairs.iter().map(|(name, _)| name).collect::<Vec<_>>() }),
+        };
+        let line =
+            json!({ "method": request.method.as_str(), "path": request.path, "query": request.query, "body": body });
+        if let Err(error) = writeln!(file, "{line}") {
+            notes.error.get_or_insert(error);
+        }
+    }
+}
+
+/// Counts the records of a body: the vendors call the list `inputs` or `records`.
+fn carried(body: &Body) -> u64 {
+    let Body::Json(body) = body else { return 0 };
+    let list = body.get("inputs").or_else(|| body.get("records")).and_then(Json::as_array);
+    list.map_or(0, |list| u64::try_from(list.len()).unwrap_or(u64::MAX))
+}

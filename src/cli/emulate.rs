@@ -1,0 +1,74 @@
+//! `ferry emulate`: local CRMs for other programs' tests.
+
+use serde_json::json;
+
+use crate::{clock::Clock, connector::Entry, emulator::serve, model::EmulatorOptions};
+
+use super::{
+    args::EmulateArgs,
+    exit::{Exit, Failure},
+    output, signals,
+    world::World,
+};
+
+pub(super) async fn emulate(world: &World, args: EmulateArgs) -> Result<Exit, Failure> {
+    let entries = pick(world, &args.vendors)?;
+    let clock = Clock::accelerated(args.clock_speed);
+    let mut running = Vec::new();
+    let mut lines = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let Some(emulator) = entry.emulator else { continue };
+        let options = EmulatorOptions {
+            fixtures: args.fixtures.as_ref().map(|folder| folder.join(entry.name)).filter(|folder| folder.is_dir()),
+            is_unlimited: args.no_limits,
+            faults: args.fault.clone().unwrap_or_default(),
+        };
+        let offset = u16::try_from(index).unwrap_or(u16::MAX);
+        let port = match args.port {
+            None => emulator.default_port,
+            Some(0) => 0,
+            Some(first) => first.saturating_add(offset),
+        };
+        let failed = |reason: String| {
+            let message = format!("the local {} cannot start: {reason}", entry.name);
+            Failure::new(Exit::Environment, "emulate", message)
+        };
+        let service = (emulator.make)(options, clock.clone()).map_err(failed)?;
+        let server = serve(service, port).await.map_err(|error| {
+            failed(format!("port {port}: {error}"))
+                .with_hint("pick another port with `--port N`, or any free one with `--port 0`")
+        })?;
+        lines.push((entry.name, server.url()));
+        running.push(server);
+    }
+    if world.output.is_json {
+        let urls: serde_json::Map<_, _> = lines.iter().map(|(name, url)| ((*name).to_owned(), json!(url))).collect();
+        output::json(&json!({ "emulators": urls }))?;
+    } else {
+        for (name, url) in &lines {
+            output::data(&format!("{name} {url}\n"))?;
+        }
+    }
+    world.output.say("Ctrl-C ends them");
+    signals::wait().await;
+    drop(running);
+    Ok(Exit::Done)
+}
+
+fn pick<'world>(world: &'world World, vendors: &[String]) -> Result<Vec<&'world Entry>, Failure> {
+    let all = || world.registry.entries().filter(|entry| entry.emulator.is_some());
+    if vendors.is_empty() {
+        return Ok(all().collect());
+    }
+    let mut picked = Vec::new();
+    for vendor in vendors {
+        let Some(entry) = all().find(|entry| entry.name == vendor) else {
+            let names: Vec<&str> = all().map(|entry| entry.name).collect();
+            let message = format!("there is no emulator of `{vendor}`");
+            return Err(Failure::new(Exit::Usage, "emulate.unknown", message)
+                .with_hint(format!("there are emulators of: {}", names.join(", "))));
+        };
+        picked.push(entry);
+    }
+    Ok(picked)
+}

@@ -1,0 +1,130 @@
+//! The one place that decides how the process ends.
+
+use std::process::ExitCode;
+
+use crate::{
+    engine::{EngineError, Finished},
+    state::{LockError, RunStatus, StateError},
+};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    Done,
+    Failed,
+    Usage,
+    Environment,
+    Rejected,
+    /// Stopped by a signal with this number.
+    Signal(u8),
+}
+
+impl Exit {
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Environment => 3,
+            Self::Rejected => 4,
+            Self::Signal(number) => 128_u8.saturating_add(number),
+        }
+    }
+
+    pub(super) fn of_error(error: &EngineError) -> Self {
+        if error.is_pipeline() {
+            Self::Usage
+        } else if error.is_environment() {
+            Self::Environment
+        } else {
+            Self::Failed
+        }
+    }
+
+    /// Decides the end of a run: a signal before failures, failures before rejected records.
+    pub(super) fn of_run(finished: &Finished, signal: Option<u8>) -> Self {
+        if let Some(signal) = signal
+            && finished.report.status == RunStatus::Interrupted
+        {
+            return Self::Signal(signal);
+        }
+        if let Some(failure) = finished.failures.first() {
+            return Self::of_error(failure);
+        }
+        match finished.report.status {
+            RunStatus::Done if finished.report.has_dead_letters() => Self::Rejected,
+            RunStatus::Done => Self::Done,
+            RunStatus::Running | RunStatus::Failed | RunStatus::Interrupted => Self::Failed,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// What a person sees when a command cannot do what it was asked to.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub exit: Exit,
+    /// A stable word, `area.reason`.
+    pub code: &'static str,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
+        Self { exit, code, message: message.into(), hint: None }
+    }
+
+    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let code = match &error {
+            EngineError::State(_) => "state",
+            EngineError::Connector { .. } => "connection.failed",
+            EngineError::Config { .. } | EngineError::Registry(_) => "connection.config",
+            EngineError::Transform { .. } => "transform",
+            EngineError::Value(_) | EngineError::Frame(_) => "records",
+            EngineError::Order(_) => "streams.order",
+            EngineError::Unsupported(_) => "unsupported",
+            EngineError::Guard(_) => "guard",
+            EngineError::File { .. } => "file",
+            EngineError::Interrupted(_) | EngineError::Stopped => "stopped",
+        };
+        let hint = error.hint().map(str::to_owned);
+        Self { exit: Exit::of_error(&error), code, message: error.to_string(), hint }
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        Self::new(Exit::Environment, "state", error.to_string())
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        let is_held = matches!(error, LockError::Held { .. });
+        let failure = Self::new(Exit::Environment, "state.locked", error.to_string());
+        if is_held {
+            failure.with_hint("wait for it to end, or stop that process; its lock goes with it")
+        } else {
+            failure
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(Exit::Environment, "io", error.to_string())
+    }
+}

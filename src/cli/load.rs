@@ -1,0 +1,37 @@
+//! Loads a pipeline for a command: shows its findings, and goes on only when there is no error among them.
+
+use std::path::Path;
+
+use crate::config::{self, NoSchemas, Pipeline};
+
+use super::{
+    diagnostics,
+    exit::{Exit, Failure},
+    output::{self, Talk},
+    world::{World, variable},
+};
+
+/// Loads the pipeline of a file with the environment's variables.
+pub(super) fn load(world: &World, file: &Path) -> Result<Pipeline, Failure> {
+    load_with(world, file, &variable)
+}
+
+/// Loads the pipeline of a file with these variables.
+pub(super) fn load_with(
+    world: &World,
+    file: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Pipeline, Failure> {
+    let loaded = config::load(file, &world.registry, environment, &NoSchemas);
+    let is_quiet = world.output.talk == Talk::Quiet;
+    let has_pipeline = loaded.pipeline.is_some();
+    let is_shown = !is_quiet || !has_pipeline;
+    if is_shown && !loaded.diagnostics.is_empty() {
+        output::insist(&diagnostics::render(&loaded.diagnostics, world.output.has_color));
+    }
+    let findings = diagnostics::count(&loaded.diagnostics);
+    loaded.pipeline.ok_or_else(|| {
+        let message = format!("`{}` has {findings} and was not run", file.display());
+        Failure::new(Exit::Usage, "pipeline.invalid", message)
+    })
+}

@@ -1,0 +1,180 @@
+//! Shows how a run goes on: bars on a terminal, a plain line now and then without one.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::{
+    clock::Clock,
+    engine::Observer,
+    model::{Calls, ConnectionName, StreamName},
+};
+
+use super::output::Output;
+
+/// How often a plain line is printed for a stream, in real time.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Draws bars: one for each stream.
+#[derive(Debug)]
+pub(super) struct Bars {
+    bars: MultiProgress,
+    streams: Mutex<HashMap<StreamName, Stream>>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    bar: ProgressBar,
+    read: u64,
+    settled: HashMap<ConnectionName, (u64, Calls)>,
+}
+
+impl Bars {
+    pub(super) fn new() -> Self {
+        Self { bars: MultiProgress::new(), streams: Mutex::default() }
+    }
+
+    fn with(&self, stream: &StreamName, change: impl FnOnce(&mut Stream)) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stream) = streams.get_mut(stream) {
+            change(stream);
+            stream.draw();
+        }
+    }
+}
+
+impl Stream {
+    /// The bar's length is what was read and its position what the slowest destination has settled, so the time left is that of
+    /// the records at hand.
+    fn draw(&self) {
+        let settled = self.settled.values().map(|(records, _)| *records).min().unwrap_or(0);
+        let mut calls = Calls::default();
+        for (_, destination_calls) in self.settled.values() {
+            calls += *destination_calls;
+        }
+        self.bar.set_length(self.read.max(settled));
+        self.bar.set_position(settled);
+        let limited = match calls.rate_limited {
+            0 => String::new(),
+            count => format!(", {count} rate limited"),
+        };
+        self.bar.set_message(format!("{} calls{limited}", HumanCount(calls.total())));
+    }
+}
+
+impl Observer for Bars {
+    fn stream_started(&self, stream: &StreamName) {
+        let template = "{prefix:<14!} {wide_bar} {human_pos:>9}/{human_len:<9} {per_sec:>12} {msg} {eta}";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = self.bars.add(ProgressBar::new(0).with_style(style).with_prefix(stream.to_string()));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        let begun = Stream { bar, read: 0, settled: HashMap::new() };
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone(), begun);
+    }
+
+    fn records_read(&self, stream: &StreamName, records: u64) {
+        self.with(stream, |stream| stream.read += records);
+    }
+
+    fn records_settled(&self, stream: &StreamName, connection: &ConnectionName, records: u64, calls: Calls) {
+        self.with(stream, |stream| {
+            let settled = stream.settled.entry(connection.clone()).or_default();
+            settled.0 += records;
+            settled.1 = calls;
+        });
+    }
+
+    fn links_started(&self, stream: &StreamName, connection: &ConnectionName, links: u64) {
+        // Bars that ended are gone from the screen; the pass over links is short and gets a line of its own.
+        let text = format!("{stream}: closing {} links at {connection}", HumanCount(links));
+        if self.bars.println(text).is_err() {
+            tracing::debug!(%stream, links, "links are closed");
+        }
+    }
+
+    fn stream_finished(&self, stream: &StreamName) {
+        let finished = self.streams.lock().unwrap_or_else(PoisonError::into_inner).remove(stream);
+        if let Some(stream) = finished {
+            stream.bar.finish_and_clear();
+        }
+    }
+}
+
+/// Prints a plain line at the start and end of each stream and every few seconds between.
+#[derive(Debug)]
+pub(super) struct Lines {
+    output: Output,
+    clock: Clock,
+    streams: Mutex<HashMap<StreamName, Tally>>,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    read: u64,
+    settled: u64,
+    calls: u64,
+    told_at: Duration,
+}
+
+impl Lines {
+    pub(super) fn new(output: Output) -> Self {
+        Self { output, clock: Clock::system(), streams: Mutex::default() }
+    }
+
+    fn tell(&self, stream: &StreamName, change: impl FnOnce(&mut Tally)) {
+        let line = {
+            let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+            let tally = streams.entry(stream.clone()).or_default();
+            change(tally);
+            let now = self.clock.elapsed();
+            if now.saturating_sub(tally.told_at) < PLAIN_INTERVAL {
+                return;
+            }
+            tally.told_at = now;
+            tally.line(stream)
+        };
+        self.output.say(&line);
+    }
+}
+
+impl Tally {
+    fn line(&self, stream: &StreamName) -> String {
+        let (read, settled, calls) = (HumanCount(self.read), HumanCount(self.settled), HumanCount(self.calls));
+        format!("{stream}: {read} records read, {settled} settled, {calls} calls")
+    }
+}
+
+impl Observer for Lines {
+    fn stream_started(&self, stream: &StreamName) {
+        let told_at = self.clock.elapsed();
+        let begun = Tally { told_at, ..Tally::default() };
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone(), begun);
+        self.output.say(&format!("{stream}: started"));
+    }
+
+    fn records_read(&self, stream: &StreamName, records: u64) {
+        self.tell(stream, |tally| tally.read += records);
+    }
+
+    fn records_settled(&self, stream: &StreamName, _connection: &ConnectionName, records: u64, calls: Calls) {
+        self.tell(stream, |tally| {
+            tally.settled += records;
+            tally.calls = calls.total();
+        });
+    }
+
+    fn links_started(&self, stream: &StreamName, connection: &ConnectionName, links: u64) {
+        self.output.say(&format!("{stream}: closing {} links at {connection}", HumanCount(links)));
+    }
+
+    fn stream_finished(&self, stream: &StreamName) {
+        let finished = self.streams.lock().unwrap_or_else(PoisonError::into_inner).remove(stream);
+        if let Some(tally) = finished {
+            self.output.say(&tally.line(stream));
+        }
+    }
+}

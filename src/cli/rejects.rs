@@ -1,0 +1,106 @@
+//! `ferry rejects`: the records of a run that were not written, to be mended in a spreadsheet.
+//!
+//! This is the one command that prints personal values: that is what it is for.
+
+use std::{collections::BTreeSet, fs::File, io::Write, path::Path};
+
+use serde_json::{Value as Json, json};
+
+use crate::state::DeadLetter;
+
+use super::{
+    args::RejectsFormat,
+    exit::{Exit, Failure},
+    output,
+    runs::find_run,
+    world::World,
+};
+
+/// The columns that come before those of the records.
+const FIXED_COLUMNS: [&str; 10] =
+    ["run_id", "stream", "connection", "object", "source_id", "kind", "code", "field", "value", "reason"];
+/// Begins the columns of the record as the source gave it.
+pub(super) const SOURCE_PREFIX: &str = "source.";
+/// Begins the columns of the record as it was to be written.
+pub(super) const MAPPED_PREFIX: &str = "mapped.";
+
+pub(super) fn rejects(
+    world: &World,
+    run_id: &str,
+    format: RejectsFormat,
+    output: Option<&Path>,
+) -> Result<Exit, Failure> {
+    let state = world.find_state()?;
+    let run = find_run(&state, run_id)?;
+    let letters = state.work_now(|work| work.dead_letters(&run.run_id))?;
+    let is_json = world.output.is_json || format == RejectsFormat::Json;
+    let text = if is_json { as_json(&letters) } else { as_csv(&letters)? };
+    match output {
+        None => output::data(&text)?,
+        Some(path) => {
+            let mut file = File::create(path)?;
+            file.write_all(text.as_bytes())?;
+            world.output.say(&format!("{} records written to `{}`", letters.len(), path.display()));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn as_json(letters: &[DeadLetter]) -> String {
+    let letters: Vec<Json> = letters
+        .iter()
+        .map(|letter| {
+            json!({
+                "run_id": letter.run_id, "stream": letter.scope.stream, "connection": letter.scope.connection,
+                "object": letter.scope.object, "source_id": letter.source_id, "kind": letter.kind, "code": letter.code,
+                "field": letter.field, "value": letter.body.value, "reason": letter.body.reason,
+                "request_id": letter.body.request_id, "created_at": letter.created_at,
+                "source": letter.body.source, "mapped": letter.body.mapped,
+            })
+        })
+        .collect();
+    format!("{}\n", json!({ "rejects": letters }))
+}
+
+fn as_csv(letters: &[DeadLetter]) -> Result<String, Failure> {
+    let names = |record: fn(&DeadLetter) -> &Json| -> BTreeSet<&String> {
+        letters.iter().filter_map(|letter| record(letter).as_object()).flat_map(serde_json::Map::keys).collect()
+    };
+    let (sources, mapped) = (names(|letter| &letter.body.source), names(|letter| &letter.body.mapped));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let failed = |error: csv::Error| Failure::new(Exit::Failed, "csv", error.to_string());
+    let header = FIXED_COLUMNS.iter().map(|column| (*column).to_owned()).chain(["request_id".to_owned()]);
+    let header = header.chain(mapped.iter().map(|name| format!("{MAPPED_PREFIX}{name}")));
+    writer.write_record(header.chain(sources.iter().map(|name| format!("{SOURCE_PREFIX}{name}")))).map_err(failed)?;
+    for letter in letters {
+        let fixed = [
+            letter.run_id.clone(),
+            letter.scope.stream.to_string(),
+            letter.scope.connection.to_string(),
+            letter.scope.object.to_string(),
+            letter.source_id.clone(),
+            letter.kind.as_str().to_owned(),
+            letter.code.clone(),
+            letter.field.clone().unwrap_or_default(),
+            letter.body.value.clone().unwrap_or_default(),
+            letter.body.reason.clone(),
+            letter.body.request_id.clone().unwrap_or_default(),
+        ];
+        let cell = |record: &Json, name: &str| record.get(name).map_or_else(String::new, cell_text);
+        let mapped_cells = mapped.iter().map(|name| cell(&letter.body.mapped, name));
+        let source_cells = sources.iter().map(|name| cell(&letter.body.source, name));
+        writer.write_record(fixed.into_iter().chain(mapped_cells).chain(source_cells)).map_err(failed)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| Failure::new(Exit::Failed, "csv", error.to_string()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Returns a value as a cell shows it; lists are joined with `;`.
+pub(super) fn cell_text(value: &Json) -> String {
+    match value {
+        Json::Null => String::new(),
+        Json::String(text) => text.clone(),
+        Json::Array(items) => items.iter().map(cell_text).collect::<Vec<_>>().join(";"),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,89 @@
+//! `ferry run`: the main job.
+
+use std::{path::Path, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    config::Pipeline,
+    engine::{self, Environment, Finished, Observer, RunOptions, Silent},
+    model::StreamName,
+    state::RunLock,
+};
+
+use super::{
+    args::RunArgs,
+    dry_run,
+    exit::{Exit, Failure},
+    load::load,
+    output::{self, Output, Talk},
+    progress::{Bars, Lines},
+    signals::Signals,
+    summary::{closing, summary},
+    tokens::StateTokens,
+    world::{World, context},
+};
+
+pub(super) async fn run(world: &World, args: &RunArgs) -> Result<Exit, Failure> {
+    if args.dry_run {
+        return dry_run::run(world, args).await;
+    }
+    let pipeline = load(world, &args.file)?;
+    let clock = Clock::system();
+    let state_path = world.state_path(&args.file);
+    let _lock = RunLock::take(&state_path, &pipeline.name, clock.now())?;
+    let state = world.open_state(&args.file)?;
+    let shutdown = CancellationToken::new();
+    let signals = Signals::listen(shutdown.clone(), world.output);
+    let tokens = Arc::new(StateTokens(state.clone()));
+    let context = context(clock, &pipeline.base_dir, tokens, shutdown, pipeline.limits.requests_per_sec)?;
+    let environment =
+        Environment { registry: world.registry.clone(), context, state, observer: observer(world.output) };
+    let finished = engine::run(&environment, &pipeline, &options(&pipeline, args)?).await?;
+    show(world, &finished, &args.file)?;
+    Ok(Exit::of_run(&finished, signals.number()))
+}
+
+/// Picks how the run is shown while it goes on.
+pub(super) fn observer(output: Output) -> Arc<dyn Observer> {
+    match output.talk {
+        Talk::Quiet => Arc::new(Silent),
+        Talk::Bars => Arc::new(Bars::new()),
+        Talk::Lines => Arc::new(Lines::new(output)),
+    }
+}
+
+/// Turns arguments into what the engine is asked.
+pub(super) fn options(pipeline: &Pipeline, args: &RunArgs) -> Result<RunOptions, Failure> {
+    for name in &args.streams {
+        if pipeline.stream(name).is_none() {
+            let known: Vec<&str> = pipeline.streams.iter().map(|stream| stream.name.as_str()).collect();
+            let message = format!("the pipeline has no stream `{name}`");
+            return Err(Failure::new(Exit::Usage, "stream.unknown", message)
+                .with_hint(format!("its streams are: {}", known.join(", "))));
+        }
+    }
+    Ok(RunOptions {
+        limit: args.limit,
+        streams: args.streams.iter().map(StreamName::new).collect(),
+        is_full_refresh: args.full_refresh,
+    })
+}
+
+/// Shows how a run ended.
+pub(super) fn show(world: &World, finished: &Finished, file: &Path) -> Result<(), Failure> {
+    if world.output.is_json {
+        output::json(&finished.report)?;
+    } else {
+        output::data(&format!("{}\n", summary(&finished.report)))?;
+    }
+    for failure in &finished.failures {
+        if let Some(hint) = failure.hint() {
+            output::insist(&format!("hint: {hint}"));
+        }
+    }
+    let state = world.global.state.as_ref().map_or_else(String::new, |path| format!(" --state {}", path.display()));
+    world.output.say(&closing(&finished.report, &file.display().to_string(), &state));
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! `ferry runs` and `ferry show`: the history and the ledger of a run.
+
+use chrono::SubsecRound;
+use serde_json::json;
+
+use crate::{
+    engine::RunReport,
+    state::{Run, State},
+};
+
+use super::{
+    exit::{Exit, Failure},
+    output,
+    summary::{new_table, summary},
+    world::World,
+};
+
+pub(super) fn runs(world: &World) -> Result<Exit, Failure> {
+    let state = world.find_state()?;
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general over the lifetime")]
+    let runs = state.work_now(|work| work.runs())?;
+    if world.output.is_json {
+        output::json(&json!({ "runs": runs }))?;
+        return Ok(Exit::Done);
+    }
+    let mut table = new_table();
+    table.set_header(["run", "pipeline", "status", "started (UTC)", "took"]);
+    for run in &runs {
+        let took = run.finished_at.map_or_else(String::new, |end| {
+            let seconds = (end - run.started_at).num_seconds().max(0);
+            format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+        });
+        table.add_row([
+            run.run_id.clone(),
+            run.pipeline.clone(),
+            run.status.as_str().to_owned(),
+            run.started_at.trunc_subsecs(0).format("%Y-%m-%d %H:%M:%S").to_string(),
+            took,
+        ]);
+    }
+    output::data(&format!("{table}\n"))?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn show(world: &World, run_id: &str) -> Result<Exit, Failure> {
+    let state = world.find_state()?;
+    let run = find_run(&state, run_id)?;
+    let report = RunReport::stored(&state, &run)?;
+    if world.output.is_json {
+        output::json(&report)?;
+    } else {
+        world.output.say(&format!("{} of pipeline `{}`: {}", run.run_id, run.pipeline, run.status.as_str()));
+        output::data(&format!("{}\n", summary(&report)))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns the run with this id, or the newest one for `last`.
+pub(super) fn find_run(state: &State, run_id: &str) -> Result<Run, Failure> {
+    let wanted = run_id.to_owned();
+    state.work_now(|work| work.run(&wanted))?.ok_or_else(|| {
+        Failure::new(Exit::Usage, "run.unknown", format!("the state file knows no run `{run_id}`"))
+            .with_hint("`ferry runs` lists them; `last` is the newest")
+    })
+}

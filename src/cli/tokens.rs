@@ -1,0 +1,44 @@
+//! Keeps renewed OAuth tokens in the state file, sealed.
+
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    http::{StoredToken, TokenStore},
+    state::State,
+};
+
+/// The state file as a token store.
+#[derive(Debug, Clone)]
+pub(super) struct StateTokens(pub State);
+
+#[derive(Serialize, Deserialize)]
+struct PlainToken {
+    access_token: String,
+    refresh_token: Option<String>,
+    expires_at: Option<DateTime<Utc>>,
+}
+
+impl TokenStore for StateTokens {
+    fn load(&self, name: &str) -> Result<Option<StoredToken>, String> {
+        let text = self.0.work_now(|work| work.secret(name)).map_err(|error| error.to_string())?;
+        let Some(text) = text else { return Ok(None) };
+        let plain: PlainToken = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        Ok(Some(StoredToken {
+            access_token: SecretString::from(plain.access_token),
+            refresh_token: plain.refresh_token.map(SecretString::from),
+            expires_at: plain.expires_at,
+        }))
+    }
+
+    fn save(&self, name: &str, token: &StoredToken) -> Result<(), String> {
+        let plain = PlainToken {
+            access_token: token.access_token.expose_secret().to_owned(),
+            refresh_token: token.refresh_token.as_ref().map(|secret| secret.expose_secret().to_owned()),
+            expires_at: token.expires_at,
+        };
+        let text = serde_json::to_string(&plain).map_err(|error| error.to_string())?;
+        self.0.work_now(|work| work.save_secret(name, &text)).map_err(|error| error.to_string())
+    }
+}

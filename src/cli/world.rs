@@ -1,0 +1,130 @@
+//! What commands work in: the environment's variables, the state file and its key, the HTTP stack.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    connector::{Context, Registry},
+    http::{Meter, RateLimiter, TokenStore, Transport},
+    model::{ConnectionName, RateLimit},
+    state::{Seal, State},
+};
+
+use super::{
+    args::Global,
+    exit::{Exit, Failure},
+    output::Output,
+};
+
+/// The folder of the state file, beside the pipeline.
+const STATE_FOLDER: &str = ".ferry";
+/// The state file in it.
+const STATE_FILE: &str = "state.db";
+/// The variable with the key of what the state file seals: 64 hexadecimal digits.
+const KEY_VARIABLE: &str = "FERRY_STATE_KEY";
+
+/// What every command is handed.
+#[derive(Debug)]
+pub(super) struct World {
+    pub global: Global,
+    pub output: Output,
+    pub registry: Registry,
+}
+
+/// Reads a variable of the environment.
+pub(super) fn variable(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    std::env::var(name).ok()
+}
+
+impl World {
+    /// Returns where the state of a pipeline is.
+    pub(super) fn state_path(&self, pipeline: &Path) -> PathBuf {
+        let folder = pipeline.parent().unwrap_or(Path::new(""));
+        self.global.state.clone().unwrap_or_else(|| folder.join(STATE_FOLDER).join(STATE_FILE))
+    }
+
+    /// Opens the state of a pipeline.
+    pub(super) fn open_state(&self, pipeline: &Path) -> Result<State, Failure> {
+        open(&self.state_path(pipeline))
+    }
+
+    /// Opens the state that is there: the one named, or the one of this folder or of `pipelines`.
+    pub(super) fn find_state(&self) -> Result<State, Failure> {
+        if let Some(path) = &self.global.state {
+            return existing(path);
+        }
+        let places = [Path::new(""), Path::new("pipelines")].map(|folder| folder.join(STATE_FOLDER).join(STATE_FILE));
+        match places.iter().find(|place| place.exists()) {
+            Some(place) => existing(place),
+            None => Err(no_state(&places[0])),
+        }
+    }
+}
+
+/// Makes what connectors are handed. `requests_per_sec` holds back all requests of the process together.
+pub(super) fn context(
+    clock: Clock,
+    base_dir: &Path,
+    tokens: Arc<dyn TokenStore>,
+    shutdown: CancellationToken,
+    requests_per_sec: Option<f64>,
+) -> Result<Context, Failure> {
+    let mut transport = Transport::new(clock.clone(), shutdown, tokens)
+        .map_err(|error| Failure::new(Exit::Environment, "http", error.to_string()))?;
+    transport.pace = requests_per_sec.map(|rate| RateLimiter::new(pace(rate), clock));
+    Ok(Context {
+        connection: ConnectionName::new(""),
+        transport,
+        meter: Meter::default(),
+        base_dir: base_dir.to_owned(),
+    })
+}
+
+/// Turns requests per second into a limit: whole requests in a window of a second, or one request in a longer window.
+fn pace(requests_per_sec: f64) -> RateLimit {
+    let one = std::num::NonZeroU32::MIN;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "floored and within the type's range")]
+    let whole = std::num::NonZeroU32::new(requests_per_sec.floor().clamp(0.0, f64::from(u32::MAX)) as u32);
+    let window = match whole {
+        Some(whole) => f64::from(whole.get()) / requests_per_sec,
+        None => 1.0 / requests_per_sec.max(1e-6),
+    };
+    RateLimit { name: "pace", max_requests: whole.unwrap_or(one), window: std::time::Duration::from_secs_f64(window) }
+}
+
+fn existing(path: &Path) -> Result<State, Failure> {
+    if path.exists() { open(path) } else { Err(no_state(path)) }
+}
+
+fn no_state(path: &Path) -> Failure {
+    let message = format!("there is no state file `{}`, so there are no runs to show", path.display());
+    Failure::new(Exit::Usage, "state.absent", message)
+        .with_hint("name it with `--state FILE`; it is `.ferry/state.db` beside the pipeline")
+}
+
+fn open(path: &Path) -> Result<State, Failure> {
+    Ok(State::open(path, seal(path)?)?)
+}
+
+/// Finds the key: from the environment, else from the user's folder for settings, else beside the state file.
+fn seal(state: &Path) -> Result<Seal, Failure> {
+    if let Some(text) = variable(KEY_VARIABLE) {
+        return Seal::from_text(&text).ok_or_else(|| {
+            let message = format!("`{KEY_VARIABLE}` holds no key");
+            Failure::new(Exit::Environment, "state.key", message).with_hint("a key is 64 hexadecimal digits")
+        });
+    }
+    let settings = variable("XDG_CONFIG_HOME").map(PathBuf::from);
+    let settings = settings.or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")));
+    let key_file = match settings {
+        Some(settings) => settings.join("ferry").join("state.key"),
+        None => state.with_file_name("state.key"),
+    };
+    Ok(Seal::from_key_file(&key_file)?)
+}
