@@ -1,4 +1,4 @@
-//! Associations of records and their labels, one by one and in batches.
+//! Associations of single records; batches of them are in `association_batches`.
 //!
 //! Source: associations guide of version 4 and its dated twins; error bodies of batches as public clients saw them.
 
@@ -9,20 +9,16 @@ use serde_json::{Value as Json, json};
 use super::{
     batch::batch_answer,
     errors::Refusal,
-    links::{LinkType, Pair, USER_DEFINED},
+    links::{LinkType, Pair},
     portal::Portal,
     render::Answer,
-    request::{Call, IdInput, Inputs},
+    request::{Call, IdInput},
 };
 
 /// Most associations of one page. Source: associations guide.
-const MAX_PAGE: usize = 500;
+pub(super) const MAX_PAGE: usize = 500;
 /// Most associations shown with a record of a list.
 const MAX_SHOWN: usize = 100;
-/// Most records of a batch read. Source: changelog on the batch read limit.
-const MAX_READ_INPUTS: usize = 1_000;
-/// Most associations of a batch that writes. Source: associations guide.
-const MAX_WRITE_INPUTS: usize = 2_000;
 
 /// An association that a new record is made with.
 #[derive(Debug, Clone, Deserialize)]
@@ -31,41 +27,12 @@ pub(super) struct AssociationInput {
     types: Vec<Spec>,
 }
 
+/// A type of association as a client names it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Spec {
+pub(super) struct Spec {
     association_category: String,
-    association_type_id: u32,
-}
-
-#[derive(Deserialize)]
-struct ReadInput {
-    #[serde(flatten)]
-    record: IdInput,
-    after: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct WriteInput {
-    from: IdInput,
-    to: IdInput,
-    #[serde(default)]
-    types: Vec<Spec>,
-}
-
-#[derive(Deserialize)]
-struct RemoveInput {
-    from: IdInput,
-    to: Vec<IdInput>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LabelBody {
-    label: String,
-    name: Option<String>,
-    inverse_label: Option<String>,
-    association_type_id: Option<u32>,
+    pub(super) association_type_id: u32,
 }
 
 /// Answers what concerns the associations of one record: `{object}/{id}/associations/…`.
@@ -94,29 +61,8 @@ pub(super) fn answer_record(portal: &mut Portal, call: &Call) -> Option<Result<A
     })
 }
 
-/// Answers batches of associations and their labels: `{from}/{to}/…`.
-pub(super) fn answer(portal: &mut Portal, call: &Call) -> Option<Result<Answer, Refusal>> {
-    let (method, path) = call.route();
-    let [from, to, rest @ ..] = path.as_slice() else { return None };
-    let pair = match pair(portal, from, to) {
-        Ok(pair) => pair,
-        Err(refusal) => return Some(Err(refusal)),
-    };
-    Some(match (method, rest) {
-        ("POST", ["batch", "read"]) => batch_read(portal, call, pair),
-        ("POST", ["batch", "create"]) => batch_create(portal, call, pair),
-        ("POST", ["batch", "associate", "default"]) => batch_default(portal, call, pair),
-        ("POST", ["batch", "archive"]) => batch_archive(portal, call, pair),
-        ("POST", ["batch", "labels", "archive"]) => batch_archive_labels(portal, call, pair),
-        ("GET", ["labels"]) => Ok(Answer::ok(json!({"results": shown_types(portal.links.types(pair))}))),
-        ("POST", ["labels"]) => create_label(portal, call, pair),
-        ("PUT", ["labels"]) => update_label(portal, call, pair),
-        ("DELETE", ["labels", id]) => delete_label(portal, pair, id),
-        _ => return None,
-    })
-}
-
-fn pair(portal: &Portal, from: &str, to: &str) -> Result<Pair, Refusal> {
+/// Returns the objects at both ends.
+pub(super) fn pair(portal: &Portal, from: &str, to: &str) -> Result<Pair, Refusal> {
     Ok((portal.object(from)?, portal.object(to)?))
 }
 
@@ -146,14 +92,16 @@ pub(super) fn add_inline(portal: &mut Portal, id: u64, links: Vec<(Pair, u64, u3
     }
 }
 
-fn check_spec(portal: &Portal, pair: Pair, spec: &Spec) -> Result<(), Refusal> {
+/// Refuses a type that the pair does not have.
+pub(super) fn check_spec(portal: &Portal, pair: Pair, spec: &Spec) -> Result<(), Refusal> {
     let kind = portal.links.find_type(pair, spec.association_type_id);
     kind.filter(|kind| kind.category == spec.association_category)
         .map(|_| ())
         .ok_or_else(|| invalid_type(spec.association_type_id))
 }
 
-fn invalid_type(id: u32) -> Refusal {
+/// The answer to a type that does not fit.
+pub(super) fn invalid_type(id: u32) -> Refusal {
     Refusal::invalid(format!("One or more association types are not valid: [{id}]"))
         .with_sub_category("crm.associations.INVALID_ASSOCIATION_TYPE")
         .with_context("associationTypeId", &[id])
@@ -170,11 +118,18 @@ fn find(portal: &Portal, object: usize, id: &str) -> Result<u64, Refusal> {
     })
 }
 
-fn ends(portal: &Portal, pair: Pair, from: &str, to: &str) -> Result<(u64, u64), Refusal> {
+/// Finds the records at both ends.
+pub(super) fn ends(portal: &Portal, pair: Pair, from: &str, to: &str) -> Result<(u64, u64), Refusal> {
     Ok((find(portal, pair.0, from)?, find(portal, pair.1, to)?))
 }
 
-fn associate(portal: &mut Portal, pair: Pair, (from, to): (&str, &str), specs: &[Spec]) -> Result<(u64, u64), Refusal> {
+/// Associates two records by some types.
+pub(super) fn associate(
+    portal: &mut Portal,
+    pair: Pair,
+    (from, to): (&str, &str),
+    specs: &[Spec],
+) -> Result<(u64, u64), Refusal> {
     if specs.is_empty() {
         return Err(Refusal::invalid("At least one association type is required"));
     }
@@ -186,11 +141,13 @@ fn associate(portal: &mut Portal, pair: Pair, (from, to): (&str, &str), specs: &
     Ok((from, to))
 }
 
-fn shown_types(types: &[LinkType]) -> Vec<Json> {
+/// Shows types of associations.
+pub(super) fn shown_types(types: &[LinkType]) -> Vec<Json> {
     types.iter().map(|kind| json!({"category": kind.category, "typeId": kind.id, "label": kind.label})).collect()
 }
 
-fn shown_pair(portal: &Portal, pair: Pair, from: u64, to: u64, specs: &[Spec]) -> Json {
+/// Shows two records that were associated.
+pub(super) fn shown_pair(portal: &Portal, pair: Pair, from: u64, to: u64, specs: &[Spec]) -> Json {
     let label = |spec: &Spec| portal.links.find_type(pair, spec.association_type_id)?.label.clone();
     let labels: Vec<String> = specs.iter().filter_map(label).collect();
     json!({
@@ -199,7 +156,8 @@ fn shown_pair(portal: &Portal, pair: Pair, from: u64, to: u64, specs: &[Spec]) -
     })
 }
 
-fn shown_default(portal: &Portal, pair: Pair, from: u64, to: u64, plain: u32) -> Vec<Json> {
+/// Shows a plain association, both ways.
+pub(super) fn shown_default(portal: &Portal, pair: Pair, from: u64, to: u64, plain: u32) -> Vec<Json> {
     let Some(kind) = portal.links.find_type(pair, plain) else { return Vec::new() };
     let shown = |from: u64, to: u64, id: u32| {
         json!({"from": {"id": from.to_string()}, "to": {"id": to.to_string()},
@@ -209,7 +167,7 @@ fn shown_default(portal: &Portal, pair: Pair, from: u64, to: u64, plain: u32) ->
 }
 
 /// Shows one association; version 4 writes ids as numbers, the dated versions as text.
-fn shown_link(portal: &Portal, version: &str, pair: Pair, (to, kinds): (u64, Vec<u32>)) -> Json {
+pub(super) fn shown_link(portal: &Portal, version: &str, pair: Pair, (to, kinds): (u64, Vec<u32>)) -> Json {
     let types: Vec<LinkType> = kinds.iter().filter_map(|id| portal.links.find_type(pair, *id).cloned()).collect();
     let id = if version == "v4" { Json::from(to) } else { Json::from(to.to_string()) };
     json!({"toObjectId": id, "associationTypes": shown_types(&types)})
@@ -271,135 +229,4 @@ fn list(portal: &Portal, call: &Call, pair: Pair, id: &str) -> Result<Answer, Re
         body["paging"] = call.next_page(&next.to_string());
     }
     Ok(Answer::ok(body))
-}
-
-fn batch_read(portal: &Portal, call: &Call, pair: Pair) -> Result<Answer, Refusal> {
-    let inputs = call.json::<Inputs<ReadInput>>()?.checked(MAX_READ_INPUTS)?;
-    let (mut results, mut errors) = (Vec::new(), Vec::new());
-    for ReadInput { record: IdInput { id }, after } in inputs {
-        let after = after.and_then(|after| after.parse().ok()).unwrap_or(0);
-        let number = id.parse().ok().and_then(|id| portal.objects[pair.0].records.get(id)).map(|(id, _)| id);
-        let mut links = portal.links.of(pair, number.unwrap_or_default(), after);
-        let page: Vec<(u64, Vec<u32>)> = links.by_ref().take(MAX_PAGE).collect();
-        if page.is_empty() {
-            errors.push(no_associations(portal, pair, &id));
-            continue;
-        }
-        let to: Vec<Json> = page.into_iter().map(|link| shown_link(portal, &call.version, pair, link)).collect();
-        let mut result = json!({"from": {"id": id}, "to": to});
-        if let Some((next, _)) = links.next() {
-            result["paging"] = json!({"next": {"after": next.to_string()}});
-        }
-        results.push(result);
-    }
-    Ok(batch_answer(portal, StatusCode::OK, &results, &errors, &[]))
-}
-
-fn no_associations(portal: &Portal, pair: Pair, id: &str) -> Refusal {
-    let (from, to) = (&portal.objects[pair.0].singular, &portal.objects[pair.1].singular);
-    Refusal::not_found(format!("No {to} is associated with {from} {id}."))
-        .with_sub_category("crm.associations.NO_ASSOCIATIONS_FOUND")
-        .with_context("fromObjectId", &[id])
-        .with_context("fromObjectType", &[from])
-        .with_context("toObjectType", &[to])
-}
-
-fn batch_create(portal: &mut Portal, call: &Call, pair: Pair) -> Result<Answer, Refusal> {
-    let inputs = call.json::<Inputs<WriteInput>>()?.checked(MAX_WRITE_INPUTS)?;
-    let (mut results, mut errors) = (Vec::new(), Vec::new());
-    for input in inputs {
-        match associate(portal, pair, (&input.from.id, &input.to.id), &input.types) {
-            Ok((from, to)) => results.push(shown_pair(portal, pair, from, to, &input.types)),
-            Err(refusal) => errors.push(refusal),
-        }
-    }
-    Ok(batch_answer(portal, StatusCode::CREATED, &results, &errors, &[]))
-}
-
-fn batch_default(portal: &mut Portal, call: &Call, pair: Pair) -> Result<Answer, Refusal> {
-    let inputs = call.json::<Inputs<WriteInput>>()?.checked(MAX_WRITE_INPUTS)?;
-    let plain = portal.default_link(pair);
-    let (mut results, mut errors) = (Vec::new(), Vec::new());
-    for input in inputs {
-        match ends(portal, pair, &input.from.id, &input.to.id) {
-            Ok((from, to)) => {
-                portal.links.add(pair, from, to, plain);
-                results.extend(shown_default(portal, pair, from, to, plain));
-            }
-            Err(refusal) => errors.push(refusal),
-        }
-    }
-    Ok(batch_answer(portal, StatusCode::OK, &results, &errors, &[]))
-}
-
-fn batch_archive(portal: &mut Portal, call: &Call, pair: Pair) -> Result<Answer, Refusal> {
-    for RemoveInput { from, to } in call.json::<Inputs<RemoveInput>>()?.checked(MAX_WRITE_INPUTS)? {
-        for to in to {
-            if let Ok((from, to)) = ends(portal, pair, &from.id, &to.id) {
-                portal.links.remove(pair, from, to);
-            }
-        }
-    }
-    Ok(Answer::nothing())
-}
-
-fn batch_archive_labels(portal: &mut Portal, call: &Call, pair: Pair) -> Result<Answer, Refusal> {
-    for input in call.json::<Inputs<WriteInput>>()?.checked(MAX_WRITE_INPUTS)? {
-        for spec in &input.types {
-            check_spec(portal, pair, spec)?;
-        }
-        if let Ok((from, to)) = ends(portal, pair, &input.from.id, &input.to.id) {
-            for spec in &input.types {
-                portal.links.remove_type(pair, from, to, spec.association_type_id);
-            }
-        }
-    }
-    Ok(Answer::nothing())
-}
-
-fn create_label(portal: &mut Portal, call: &Call, pair: Pair) -> Result<Answer, Refusal> {
-    let body: LabelBody = call.json()?;
-    let name = body.name.ok_or_else(|| Refusal::invalid("Some required fields were not set: [name]"))?;
-    let types = portal.links.types(pair);
-    let is_taken = |kind: &LinkType| kind.name.as_ref() == Some(&name) || kind.label.as_ref() == Some(&body.label);
-    if types.iter().any(is_taken) {
-        let message = format!("An association label named {name} already exists");
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", message));
-    }
-    portal.default_link(pair);
-    let inverse = body.inverse_label.unwrap_or_else(|| body.label.clone());
-    let labels = Some((body.label, inverse));
-    let (id, back) = portal.links.define(pair, None, USER_DEFINED, labels, Some(name));
-    let there = portal.links.find_type(pair, id).cloned();
-    let way_back = portal.links.find_type((pair.1, pair.0), back).cloned();
-    let both: Vec<LinkType> = there.into_iter().chain(way_back).collect();
-    Ok(Answer::ok(json!({"results": shown_types(&both)})))
-}
-
-/// Returns a label that the account defined itself.
-fn own_label(portal: &Portal, pair: Pair, id: u32) -> Result<LinkType, Refusal> {
-    let kind = portal.links.find_type(pair, id).ok_or_else(|| invalid_type(id))?;
-    if kind.category != USER_DEFINED {
-        return Err(Refusal::invalid(format!("Association type {id} is defined by HubSpot and cannot be changed")));
-    }
-    Ok(kind.clone())
-}
-
-fn update_label(portal: &mut Portal, call: &Call, pair: Pair) -> Result<Answer, Refusal> {
-    let body: LabelBody = call.json()?;
-    let id = body.association_type_id;
-    let id = id.ok_or_else(|| Refusal::invalid("Some required fields were not set: [associationTypeId]"))?;
-    let kind = own_label(portal, pair, id)?;
-    portal.links.relabel(pair, id, &body.label);
-    if let Some(label) = body.inverse_label {
-        portal.links.relabel((pair.1, pair.0), kind.inverse, &label);
-    }
-    Ok(Answer::nothing())
-}
-
-fn delete_label(portal: &mut Portal, pair: Pair, id: &str) -> Result<Answer, Refusal> {
-    let id = id.parse().map_err(|_| Refusal::invalid(format!("{id} is not a valid association type id")))?;
-    own_label(portal, pair, id)?;
-    portal.links.undefine(pair, id);
-    Ok(Answer::nothing())
 }

@@ -18,7 +18,7 @@ use super::{
     portal::Portal,
     schemas::{Labels, SchemaSpec, create as create_schema},
     store::Record,
-    time::read_time,
+    time::{iso, read_time},
     values::canonical,
 };
 
@@ -179,6 +179,14 @@ fn load_record(portal: &mut Portal, object: usize, row: &Map<String, Json>) -> R
             Some(Role::Modified) => modified = Some(time()?),
             Some(Role::Computed) => {}
             Some(Role::Written) => values.push(load_value(portal, object, column, &text)?),
+        }
+    }
+    let kind = &portal.objects[object];
+    let born = kind.properties.values().zip(0_u16..).filter(|(property, _)| property.defaults_to_now);
+    for place in born.map(|(_, place)| place) {
+        match values.iter().find(|(written, _)| *written == place) {
+            Some((_, time)) => created = read_time(time).unwrap_or(created),
+            None => values.push((place, iso(created))),
         }
     }
     let records = &mut portal.objects[object].records;

@@ -75,60 +75,66 @@ impl Limits {
         self.today.used
     }
 
-    /// Counts a request in, and returns the headers of its answer; refuses it when it is too many.
-    pub(super) fn admit(&mut self, app: &App, call: &Call) -> Result<HeaderMap, Refusal> {
+    /// Counts a request in, unless it is too many. Returns the headers of its answer, too.
+    pub(super) fn admit(&mut self, app: &App, call: &Call) -> (HeaderMap, Result<(), Refusal>) {
+        let mut headers = HeaderMap::new();
         if self.is_unlimited {
-            return Ok(HeaderMap::new());
+            return (headers, Ok(()));
         }
+        let admitted = self.count(app, call);
+        if call.is_search() {
+            return (headers, admitted.map(|_| ()));
+        }
+        let (max, left) = match &admitted {
+            Ok(burst) => *burst,
+            Err(_) => (max_burst(app, call), 0),
+        };
+        put(&mut headers, "x-hubspot-ratelimit-max", max);
+        put(&mut headers, "x-hubspot-ratelimit-remaining", left);
+        put(&mut headers, "x-hubspot-ratelimit-interval-milliseconds", BURST_MILLIS);
+        // Deprecated, but still sent.
+        put(&mut headers, "x-hubspot-ratelimit-secondly", max / 10);
+        put(&mut headers, "x-hubspot-ratelimit-secondly-remaining", left.min(max / 10));
+        if matches!(app, App::Private(_)) {
+            put(&mut headers, "x-hubspot-ratelimit-daily", DAILY);
+            put(&mut headers, "x-hubspot-ratelimit-daily-remaining", DAILY.saturating_sub(self.today.used));
+        }
+        (headers, admitted.map(|_| ()))
+    }
+
+    /// Counts a request, and returns the burst limit it fell under with how many more fit.
+    fn count(&mut self, app: &App, call: &Call) -> Result<(u64, u64), Refusal> {
         let number = day_number(self.clock.now().timestamp_millis());
         self.today.roll(number);
         self.associations_today.roll(number);
         let is_private = matches!(app, App::Private(_));
-        let (used, daily) =
-            if call.is_association() { (&self.associations_today, DAILY_ASSOCIATIONS) } else { (&self.today, DAILY) };
-        if is_private && used.used >= daily {
+        let is_spent =
+            self.today.used >= DAILY || (call.is_association() && self.associations_today.used >= DAILY_ASSOCIATIONS);
+        if is_private && is_spent {
             return Err(too_many_today());
         }
         if call.is_search() {
             self.searches.take().map_err(|_| too_many_searches())?;
         }
-        let burst = self.admit_burst(app, call)?;
-        if call.is_association() {
-            self.associations_today.used += 1;
-        }
-        self.today.used += u64::from(is_private);
-        if call.is_search() {
-            return Ok(HeaderMap::new());
-        }
-        let mut headers = HeaderMap::new();
-        if let Some((max, left)) = burst {
-            put(&mut headers, "x-hubspot-ratelimit-max", max);
-            put(&mut headers, "x-hubspot-ratelimit-remaining", left);
-            put(&mut headers, "x-hubspot-ratelimit-interval-milliseconds", BURST_MILLIS);
-            // Deprecated, but still sent.
-            put(&mut headers, "x-hubspot-ratelimit-secondly", max / 10);
-            put(&mut headers, "x-hubspot-ratelimit-secondly-remaining", left.min(max / 10));
-        }
-        if is_private {
-            put(&mut headers, "x-hubspot-ratelimit-daily", DAILY);
-            put(&mut headers, "x-hubspot-ratelimit-daily-remaining", DAILY.saturating_sub(self.today.used));
-        }
-        Ok(headers)
-    }
-
-    fn admit_burst(&mut self, app: &App, call: &Call) -> Result<Option<(u64, u64)>, Refusal> {
-        if call.is_association() {
-            let left = take(&mut self.associations)?;
-            return Ok(Some((ASSOCIATION_BURST, left)));
-        }
-        let max = match app {
-            App::Private(_) => BURST,
-            App::Public(_) if call.is_search() => return Ok(None),
-            App::Public(_) => PUBLIC_BURST,
+        let max = max_burst(app, call);
+        let left = if call.is_association() {
+            take(&mut self.associations)?
+        } else if matches!(app, App::Public(_)) && call.is_search() {
+            max
+        } else {
+            take(self.apps.entry(app.clone()).or_insert_with(|| burst_window(max, &self.clock)))?
         };
-        let window = self.apps.entry(app.clone()).or_insert_with(|| burst_window(max, &self.clock));
-        let left = take(window)?;
-        Ok(Some((max, left)))
+        self.associations_today.used += u64::from(call.is_association());
+        self.today.used += u64::from(is_private);
+        Ok((max, left))
+    }
+}
+
+fn max_burst(app: &App, call: &Call) -> u64 {
+    match app {
+        _ if call.is_association() => ASSOCIATION_BURST,
+        App::Private(_) => BURST,
+        App::Public(_) => PUBLIC_BURST,
     }
 }
 
@@ -144,4 +150,29 @@ fn take(window: &mut Window) -> Result<u64, Refusal> {
 
 fn put(headers: &mut HeaderMap, name: &'static str, value: u64) {
     headers.insert(name, HeaderValue::from(value));
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::Bytes,
+        http::{Method, StatusCode, Uri},
+        response::IntoResponse,
+    };
+
+    use super::*;
+
+    #[test]
+    fn private_apps_share_a_daily_pool_that_public_apps_do_not_use() {
+        let mut limits = Limits::new(Clock::system(), false);
+        let uri = Uri::from_static("/crm/v3/objects/contacts");
+        let call = Call::read(Method::GET, &uri, "", Bytes::new()).unwrap();
+        limits.today = Day { number: day_number(limits.clock.now().timestamp_millis()), used: DAILY - 1 };
+        let private = |name: &str| App::Private(name.to_owned());
+        assert!(limits.admit(&private("one"), &call).1.is_ok());
+        let (headers, refused) = limits.admit(&private("two"), &call);
+        assert_eq!(refused.unwrap_err().into_response().status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(headers["x-hubspot-ratelimit-daily-remaining"], "0");
+        assert!(limits.admit(&App::Public("app".to_owned()), &call).1.is_ok());
+    }
 }

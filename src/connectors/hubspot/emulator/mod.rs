@@ -4,8 +4,10 @@
 //! failures, error bodies, limits with their headers. The standard objects are in `standard.yaml`. Start at [`emulator`].
 
 mod account;
+mod association_batches;
 mod associations;
 mod batch;
+mod batch_writes;
 mod definitions;
 mod errors;
 mod filter;
@@ -13,6 +15,7 @@ mod fixtures;
 mod limits;
 mod links;
 mod oauth;
+mod object_type;
 mod objects;
 mod owners;
 mod pipelines;
@@ -22,6 +25,7 @@ mod render;
 mod request;
 mod schemas;
 mod search;
+mod standard;
 mod store;
 mod time;
 mod values;
@@ -128,11 +132,12 @@ fn admitted(portal: &mut Portal, call: &Call, authorization: Option<&str>) -> (H
     if call.area == Area::Oauth {
         return (HeaderMap::new(), answer(portal, call));
     }
-    let admitted = oauth::authenticate(portal, call, authorization).and_then(|app| portal.limits.admit(&app, call));
-    match admitted {
-        Ok(headers) => (headers, answer(portal, call)),
-        Err(refusal) => (HeaderMap::new(), Err(refusal)),
-    }
+    let app = match oauth::authenticate(portal, call, authorization) {
+        Ok(app) => app,
+        Err(refusal) => return (HeaderMap::new(), Err(refusal)),
+    };
+    let (headers, admitted) = portal.limits.admit(&app, call);
+    (headers, admitted.and_then(|()| answer(portal, call)))
 }
 
 fn answer(portal: &mut Portal, call: &Call) -> Result<Answer, Refusal> {
@@ -143,7 +148,7 @@ fn answer(portal: &mut Portal, call: &Call) -> Result<Answer, Refusal> {
         Area::Properties => properties::answer(portal, call),
         Area::Schemas => schemas::answer(portal, call),
         Area::Pipelines => pipelines::answer(portal, call),
-        Area::Associations => associations::answer(portal, call),
+        Area::Associations => association_batches::answer(portal, call),
         Area::Objects => answer_objects(portal, call),
     };
     let refused =

@@ -1,11 +1,6 @@
 //! The account: its objects, their properties and records, associations, pipelines, owners and tokens.
-//!
-//! Start at [`Portal::new`]: the account as the data file of the standard objects makes it.
 
 use std::{borrow::Cow, collections::HashMap};
-
-use indexmap::IndexMap;
-use serde::Deserialize;
 
 use crate::clock::Clock;
 
@@ -15,96 +10,12 @@ use super::{
     limits::Limits,
     links::{HUBSPOT_DEFINED, Links, Pair, USER_DEFINED},
     oauth::Tokens,
+    object_type::{CustomSchema, Group, ObjectType, place_of},
     owners::Owner,
     pipelines::Pipeline,
     store::{Record, Records},
     time::iso,
 };
-
-/// The standard objects of every account.
-const STANDARD: &str = include_str!("standard.yaml");
-
-/// A group of properties.
-#[derive(Debug, Clone)]
-pub(super) struct Group {
-    pub(super) name: String,
-    pub(super) label: String,
-    pub(super) display_order: i64,
-}
-
-/// The properties that hold a record's pipeline and stage.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct StageProperties {
-    pub(super) pipeline: String,
-    pub(super) stage: String,
-}
-
-/// What a custom object has beside a standard one.
-#[derive(Debug, Clone)]
-pub(super) struct CustomSchema {
-    pub(super) description: Option<String>,
-    pub(super) secondary: Vec<String>,
-    pub(super) created_at: i64,
-    pub(super) updated_at: i64,
-    pub(super) is_archived: bool,
-    /// The types of its associations.
-    pub(super) associations: Vec<(u32, usize, usize, Option<String>)>,
-}
-
-/// An object of the account, with its records.
-#[derive(Debug)]
-pub(super) struct ObjectType {
-    /// What paths and answers call it: `contacts`.
-    pub(super) name: String,
-    /// What association names and error texts call one: `contact`.
-    pub(super) singular: String,
-    pub(super) type_id: String,
-    pub(super) label: String,
-    pub(super) plural: String,
-    pub(super) primary: Option<String>,
-    /// The properties that an answer has when none are asked for.
-    pub(super) defaults: Vec<String>,
-    pub(super) searchable: Vec<String>,
-    /// The properties without which no record can be made.
-    pub(super) required: Vec<String>,
-    /// The properties of which a new record needs one.
-    pub(super) required_any: Vec<String>,
-    /// The properties that the create form demands; only versions from 2026-09 on do so too.
-    pub(super) required_on_form: Vec<String>,
-    pub(super) stage: Option<StageProperties>,
-    pub(super) custom: Option<CustomSchema>,
-    pub(super) groups: Vec<Group>,
-    pub(super) properties: IndexMap<String, Property>,
-    pub(super) records: Records,
-}
-
-#[derive(Deserialize)]
-struct Standard {
-    groups: HashMap<String, Vec<(String, String)>>,
-    objects: Vec<StandardObject>,
-    custom: Vec<StandardProperty>,
-    associations: Vec<serde_yaml::Value>,
-    pipelines: HashMap<String, Vec<Pipeline>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StandardObject {
-    name: String,
-    singular: String,
-    type_id: String,
-    label: String,
-    plural: String,
-    primary: String,
-    defaults: Vec<String>,
-    searchable: Vec<String>,
-    #[serde(default)]
-    required: Vec<String>,
-    #[serde(default)]
-    required_any: Vec<String>,
-    stage: Option<StageProperties>,
-    properties: Vec<StandardProperty>,
-}
 
 /// The names of a new custom object.
 #[derive(Debug, Clone)]
@@ -119,8 +30,10 @@ pub(super) struct CustomNames {
 pub(super) struct Portal {
     pub(super) clock: Clock,
     pub(super) objects: Vec<ObjectType>,
-    names: HashMap<String, usize>,
-    custom_properties: Vec<StandardProperty>,
+    /// Any name of an object, in lower case.
+    pub(super) names: HashMap<String, usize>,
+    /// What every custom object is born with.
+    pub(super) custom_properties: Vec<StandardProperty>,
     pub(super) links: Links,
     /// By the name of the object.
     pub(super) pipelines: HashMap<String, Vec<Pipeline>>,
@@ -130,66 +43,9 @@ pub(super) struct Portal {
 }
 
 impl Portal {
-    /// Makes an account with the standard objects and no records.
-    pub(super) fn new(clock: Clock, is_unlimited: bool) -> Result<Self, String> {
-        let standard: Standard =
-            serde_yaml::from_str(STANDARD).map_err(|error| format!("the standard objects of HubSpot: {error}"))?;
-        let mut portal = Self {
-            objects: Vec::new(),
-            names: HashMap::new(),
-            custom_properties: standard.custom,
-            links: Links::default(),
-            pipelines: standard.pipelines,
-            owners: Vec::new(),
-            tokens: Tokens::default(),
-            limits: Limits::new(clock.clone(), is_unlimited),
-            clock,
-        };
-        let now = portal.now();
-        for pipeline in portal.pipelines.values_mut().flatten() {
-            pipeline.number(now);
-        }
-        for object in standard.objects {
-            let groups = standard.groups.get(&object.name).cloned().unwrap_or_default();
-            portal.add_standard(object, groups, now);
-        }
-        for written in standard.associations {
-            portal.define_standard_link(written)?;
-        }
-        Ok(portal)
-    }
-
     /// Returns the time in milliseconds since 1970.
     pub(super) fn now(&self) -> i64 {
         self.clock.now().timestamp_millis()
-    }
-
-    fn add_standard(&mut self, object: StandardObject, groups: Vec<(String, String)>, now: i64) {
-        let first_group = groups.first().map(|(name, _)| name.clone()).unwrap_or_default();
-        let properties = object
-            .properties
-            .into_iter()
-            .map(|property| (property.spec.name.clone(), Property::standard(property, &first_group, now)))
-            .collect();
-        let object = ObjectType {
-            name: object.name,
-            singular: object.singular,
-            type_id: object.type_id,
-            label: object.label,
-            plural: object.plural,
-            primary: Some(object.primary),
-            defaults: object.defaults,
-            searchable: object.searchable,
-            required: object.required,
-            required_any: object.required_any,
-            required_on_form: Vec::new(),
-            stage: object.stage,
-            custom: None,
-            groups: groups.into_iter().map(|(name, label)| Group { name, label, display_order: -1 }).collect(),
-            properties,
-            records: Records::new(self.clock.clone()),
-        };
-        self.add_object(object);
     }
 
     /// Adds a custom object and returns its place.
@@ -229,7 +85,8 @@ impl Portal {
         self.add_object(object)
     }
 
-    fn add_object(&mut self, mut object: ObjectType) -> usize {
+    /// Adds an object under all its names and returns its place.
+    pub(super) fn add_object(&mut self, mut object: ObjectType) -> usize {
         let also = place_of(&object.properties, "hs_additional_emails");
         for (property, place) in object.properties.values().zip(0_u16..) {
             if property.spec.has_unique_value {
@@ -243,25 +100,6 @@ impl Portal {
         }
         self.objects.push(object);
         place
-    }
-
-    fn define_standard_link(&mut self, written: serde_yaml::Value) -> Result<(), String> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Labelled(String, String, u32, u32, String, String),
-            Plain(String, String, u32, u32),
-        }
-        let wrong = |error: String| format!("the standard associations of HubSpot: {error}");
-        let (from, to, id, inverse, labels) =
-            match serde_yaml::from_value(written).map_err(|error| wrong(error.to_string()))? {
-                Written::Labelled(from, to, id, inverse, label, back) => (from, to, id, inverse, Some((label, back))),
-                Written::Plain(from, to, id, inverse) => (from, to, id, inverse, None),
-            };
-        let place = |name: &str| self.find(name).ok_or_else(|| wrong(format!("no object {name}")));
-        let pair = (place(&from)?, place(&to)?);
-        self.links.define(pair, Some((id, inverse)), HUBSPOT_DEFINED, labels, None);
-        Ok(())
     }
 
     /// Returns the place of an object by any of its names.
@@ -341,48 +179,4 @@ impl Portal {
             _ => None,
         }
     }
-}
-
-impl ObjectType {
-    /// Returns the name that no other account's object has.
-    pub(super) fn full_name(&self) -> String {
-        if self.custom.is_none() {
-            return self.singular.to_uppercase();
-        }
-        format!("p{}_{}", super::errors::PORTAL_ID, self.name)
-    }
-
-    /// Returns the place of a property, archived or not.
-    pub(super) fn property_place(&self, name: &str) -> Option<u16> {
-        place_of(&self.properties, name)
-    }
-
-    /// Returns a property that is not archived, and its place.
-    pub(super) fn live_property(&self, name: &str) -> Option<(u16, &Property)> {
-        let place = self.property_place(name)?;
-        let property = self.properties.get(name).filter(|property| property.archived_at.is_none())?;
-        Some((place, property))
-    }
-
-    /// Adds or replaces a property.
-    pub(super) fn define(&mut self, property: Property) {
-        let is_unique = property.spec.has_unique_value;
-        let (place, _) = self.properties.insert_full(property.spec.name.clone(), property);
-        let Ok(place) = u16::try_from(place) else { return };
-        if is_unique && !self.records.is_unique(place) {
-            self.records.index(place, None);
-        }
-    }
-
-    /// Returns the place of a property by which records can be told apart, or the vendor's refusal.
-    pub(super) fn unique_property(&self, name: &str, operation: &str) -> Result<u16, Refusal> {
-        let place = self.live_property(name).map(|(place, _)| place);
-        place.filter(|place| self.records.is_unique(*place)).ok_or_else(|| {
-            Refusal::invalid(format!("Unable to perform {operation} by non-unique {} property {name}", self.type_id))
-        })
-    }
-}
-
-fn place_of(properties: &IndexMap<String, Property>, name: &str) -> Option<u16> {
-    u16::try_from(properties.get_index_of(name)?).ok()
 }

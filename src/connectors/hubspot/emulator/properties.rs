@@ -10,7 +10,8 @@ use super::{
     batch::batch_answer,
     definitions::{Kind, Property, PropertyOption, PropertySpec},
     errors::Refusal,
-    portal::{Group, ObjectType, Portal},
+    object_type::{Group, ObjectType},
+    portal::Portal,
     render::Answer,
     request::{Call, Inputs, NameInput},
 };

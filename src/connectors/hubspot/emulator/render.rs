@@ -75,7 +75,7 @@ impl Portal {
         shown.insert("updatedAt".to_owned(), Json::from(iso(record.modified)));
         shown.insert("archived".to_owned(), Json::from(record.archived.is_some()));
         if let Some(at) = record.archived {
-            shown.insert("archivedAt".to_owned(), Json::from(iso(at)));
+            shown.insert("archivedAt".to_owned(), Json::from(iso(at.get())));
         }
         let url = format!("https://app.hubspot.com/contacts/{PORTAL_ID}/record/{}/{id}", kind.type_id);
         shown.insert("url".to_owned(), Json::from(url));

@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    num::NonZeroI64,
     time::Duration,
 };
 
@@ -75,16 +76,19 @@ pub(super) struct Change {
 pub(super) struct Record {
     pub(super) created: i64,
     pub(super) modified: i64,
-    pub(super) archived: Option<i64>,
+    pub(super) archived: Option<NonZeroI64>,
     pub(super) values: Values,
-    /// Every value of the properties that changed after the record was made, oldest first.
-    history: Vec<Change>,
+    history: Option<Box<History>>,
 }
+
+/// Every value of the properties that changed after the record was made, oldest first. Most records have none.
+#[derive(Debug, Clone, Default)]
+struct History(Vec<Change>);
 
 impl Record {
     /// Makes a record of these values.
     pub(super) fn new(created: i64, modified: i64, values: &[(u16, String)]) -> Self {
-        Self { created, modified, archived: None, values: Values::default().with(values), history: Vec::new() }
+        Self { created, modified, archived: None, values: Values::default().with(values), history: None }
     }
 
     /// Writes values and remembers what they were.
@@ -94,11 +98,12 @@ impl Record {
             if before == value {
                 continue;
             }
-            let is_first = !self.history.iter().any(|change| change.property == *property);
+            let History(history) = self.history.get_or_insert_default().as_mut();
+            let is_first = !history.iter().any(|change| change.property == *property);
             if is_first && !before.is_empty() {
-                self.history.push(Change { property: *property, at: self.created, value: before.into() });
+                history.push(Change { property: *property, at: self.created, value: before.into() });
             }
-            self.history.push(Change { property: *property, at: now, value: value.as_str().into() });
+            history.push(Change { property: *property, at: now, value: value.as_str().into() });
         }
         self.values = self.values.with(changes);
         self.modified = now;
@@ -106,8 +111,8 @@ impl Record {
 
     /// Returns what a property was, newest first.
     pub(super) fn history(&self, property: u16) -> Vec<Change> {
-        let mut changes: Vec<Change> =
-            self.history.iter().rev().filter(|change| change.property == property).cloned().collect();
+        let history = self.history.iter().flat_map(|history| history.0.iter().rev());
+        let mut changes: Vec<Change> = history.filter(|change| change.property == property).cloned().collect();
         if changes.is_empty() {
             let value = self.values.get(property);
             changes.extend(value.map(|value| Change { property, at: self.created, value: value.into() }));
@@ -230,7 +235,7 @@ impl Records {
         self.remember(id);
         let Some(mut record) = self.live.remove(&id) else { return false };
         self.remove_from_indexes(&record.values);
-        record.archived = Some(now);
+        record.archived = NonZeroI64::new(now);
         self.archived.insert(id, record);
         true
     }

@@ -3,7 +3,8 @@
 use super::{
     definitions::{Kind, Property},
     errors::Problem,
-    portal::{ObjectType, Portal},
+    object_type::ObjectType,
+    portal::Portal,
     time::{day, is_midnight, iso, read_day, read_time},
 };
 

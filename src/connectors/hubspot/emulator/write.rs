@@ -9,7 +9,8 @@ use serde_json::{Map, Value as Json, json};
 use super::{
     definitions::Role,
     errors::{Problem, Refusal},
-    portal::{ObjectType, Portal},
+    object_type::ObjectType,
+    portal::Portal,
     store::Record,
     values::{appended, canonical},
 };

@@ -98,8 +98,8 @@ async fn the_burst_is_limited_and_announced() {
     for _ in 1..190 {
         assert_eq!(account.get(CONTACTS).await.0, 200);
     }
-    let (status, _, body) = headers(&account, Method::GET, CONTACTS).await;
-    assert_eq!((status, text(&body["errorType"])), (429, "RATE_LIMIT"));
+    let (status, spent, body) = headers(&account, Method::GET, CONTACTS).await;
+    assert_eq!((status, text(&body["errorType"]), header(&spent, "remaining")), (429, "RATE_LIMIT", "0"));
     assert_eq!(text(&body["policyName"]), "TEN_SECONDLY_ROLLING");
     assert_eq!(text(&body["message"]), "You have reached your ten_secondly_rolling limit.");
     let other = account.client.get(account.url(CONTACTS)).bearer_auth("pat-other").send().await.unwrap();
