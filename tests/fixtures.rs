@@ -1,8 +1,14 @@
-//! The records in `fixtures/` are those that `examples/make_fixtures` makes, and every emulator starts with them.
+//! The records in `fixtures/` are those that `examples/make_fixtures` makes, every emulator starts with them, and the
+//! pipelines that use them are valid.
 
 use std::{fs, path::Path};
 
-use ferry::{clock::Clock, connectors::registry, model::EmulatorOptions};
+use ferry::{
+    clock::Clock,
+    config::{self, NoSchemas},
+    connectors::registry,
+    model::EmulatorOptions,
+};
 
 #[expect(dead_code, reason = "`main` is for the example itself")]
 #[path = "../examples/make_fixtures/main.rs"]
@@ -37,4 +43,22 @@ fn every_emulator_starts_with_its_fixtures() {
             }
         }
     }
+}
+
+#[test]
+fn every_pipeline_is_valid() {
+    let environment = |name: &str| name.ends_with("_TOKEN").then(|| "a-token".to_owned());
+    let mut pipeline_count = 0;
+    for folder in ["pipelines", "tests/pipelines/sales", "tests/pipelines/chinook"] {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|ending| ending != "yaml") {
+                continue;
+            }
+            let loaded = config::load(&path, &registry(), &environment, &NoSchemas);
+            assert!(loaded.diagnostics.is_empty(), "{}: {:#?}", path.display(), loaded.diagnostics);
+            pipeline_count += 1;
+        }
+    }
+    assert_eq!(pipeline_count, 9);
 }
