@@ -216,7 +216,7 @@ impl ChunkAccount {
             Settled::Outcome(Outcome::Deleted) => ledger.deleted += 1,
             Settled::Outcome(Outcome::Rejected(_)) => ledger.rejected += 1,
             Settled::Outcome(Outcome::Missing) => missing.push(item.prepared),
-            Settled::Held => ledger.held += 1,
+            Settled::Outcome(Outcome::Held(_)) | Settled::Held => ledger.held += 1,
         }
     }
 }
@@ -275,6 +275,7 @@ impl Item for RecordItem {
                 let letter = letter(context, &self.prepared, DeadLetterKind::Rejected, reason, self.source.clone());
                 work.save_dead_letter(context.scope_id, &letter)
             }
+            Outcome::Held(reason) => self.commit_held(work, context, reason),
         }
     }
 

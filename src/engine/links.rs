@@ -188,7 +188,7 @@ impl Item for LinkItem {
                         work.save_link(context.scope_id, &PendingLink { linked: *linked, ..link.clone() })?;
                     }
                 }
-                Outcome::Rejected(reason) => {
+                Outcome::Rejected(reason) | Outcome::Held(reason) => {
                     work.settle_link(context.scope_id, &link.source_id, &link.field)?;
                     work.save_dead_letter(context.scope_id, &link_letter(context, link, reason))?;
                 }

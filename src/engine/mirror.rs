@@ -50,7 +50,7 @@ pub(super) async fn delete_unseen(loader: &Loader, read: u64, chunk: u64) -> Res
         for (_, settled) in dispatch.send(&Operation::Delete, limit, items).await? {
             ledger.read += 1;
             match settled {
-                Settled::Outcome(Outcome::Rejected(_)) => ledger.rejected += 1,
+                Settled::Outcome(Outcome::Rejected(_) | Outcome::Held(_)) => ledger.rejected += 1,
                 Settled::Outcome(_) => ledger.deleted += 1,
                 Settled::Held => ledger.held += 1,
             }
@@ -124,7 +124,7 @@ impl Item for DeleteItem {
 
     fn commit(&self, work: &Work<'_>, context: &CommitContext, outcome: &Outcome) -> Result<(), StateError> {
         match outcome {
-            Outcome::Rejected(reason) => self.save_letter(work, context, reason),
+            Outcome::Rejected(reason) | Outcome::Held(reason) => self.save_letter(work, context, reason),
             Outcome::Deleted | Outcome::Missing | Outcome::Updated { .. } | Outcome::Created { .. } => {
                 work.forget_mapping(context.scope_id, &self.mapping.source_id)
             }

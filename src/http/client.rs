@@ -217,6 +217,8 @@ impl Client {
                         if rate_limit_waits > MAX_RATE_LIMIT_WAITS {
                             return Err(failed(HttpErrorKind::RateLimited, "the rate limit does not lift", answer));
                         }
+                        let limiters = request.rate_limits.iter().filter_map(|name| self.limiters.get(name));
+                        limiters.for_each(|limiter| limiter.pause(wait));
                         self.wait(wait, attempt).await?;
                         attempt -= 1;
                         continue;

@@ -22,6 +22,8 @@ pub enum Outcome {
     Missing,
     /// It was refused. Sending it again unchanged would be refused again.
     Rejected(Rejection),
+    /// It was not written, and a person must decide: several of the destination's records share its key.
+    Held(Rejection),
 }
 
 /// Says why a record was not written.

@@ -234,7 +234,7 @@ impl AirtableDestination {
             && !VALUE_ERRORS.contains(&code.as_str())
             && let Some(ambiguous) = self.ambiguity(table, key, sent).await?
         {
-            return Ok(Outcome::Rejected(ambiguous));
+            return Ok(Outcome::Held(ambiguous));
         }
         Ok(Outcome::Rejected(rejection))
     }
