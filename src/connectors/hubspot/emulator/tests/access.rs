@@ -55,17 +55,16 @@ async fn token(account: &Account, path: &str, form: &[(&str, &str)]) -> (u16, Js
     read(account.client.post(account.url(path)).form(&form).send().await.unwrap()).await
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn hands_out_tokens_that_expire() {
-    let clock = Clock::accelerated(36_000.0);
-    let mut account = Account::with(EmulatorOptions { is_unlimited: true, ..EmulatorOptions::default() }, clock).await;
+    let mut account = Account::open().await;
     let form = [("grant_type", "refresh_token"), ("refresh_token", "r-1")];
     let (status, body) = token(&account, "oauth/v3/token", &form).await;
     assert_eq!((status, &body["expires_in"], text(&body["refresh_token"])), (200, &json!(1_800), "r-1"));
     assert!(text(&body["access_token"]).len() > 300);
     text(&body["access_token"]).clone_into(&mut account.token);
     assert_eq!(account.get(CONTACTS).await.0, 200);
-    tokio::time::sleep(Duration::from_millis(60)).await;
+    tokio::time::advance(Duration::from_mins(31)).await;
     let (status, body) = account.get(CONTACTS).await;
     assert_eq!((status, text(&body["category"])), (401, "EXPIRED_AUTHENTICATION"));
     assert!(!text(&body["context"]["expire time"][0]).is_empty());
@@ -88,7 +87,7 @@ async fn refuses_what_earns_no_token() {
     assert_eq!((&told["active"], text(&told["client_id"])), (&json!(true), "app"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_burst_is_limited_and_announced() {
     let account = limited().await;
     let (_, first, _) = headers(&account, Method::GET, CONTACTS).await;
@@ -108,7 +107,7 @@ async fn the_burst_is_limited_and_announced() {
     assert_eq!(counts["requests"], json!({"read": 192, "write": 0, "rate_limited": 1}));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn searches_are_limited_by_the_second_and_not_announced() {
     let mut account = limited().await;
     let path = format!("{CONTACTS}/search");
@@ -121,7 +120,7 @@ async fn searches_are_limited_by_the_second_and_not_announced() {
     assert_eq!((status, text(&body["message"])), (429, "You have reached your secondly limit."));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn associations_have_a_limit_of_their_own() {
     let account = limited().await;
     let path = "crm/associations/2026-09/contacts/companies/labels";

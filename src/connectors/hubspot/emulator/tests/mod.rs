@@ -36,7 +36,9 @@ impl Account {
     async fn with(options: EmulatorOptions, clock: Clock) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let running = serve(emulator(options, clock).unwrap(), 0).await.unwrap();
-        Self { running, client: reqwest::Client::new(), token: "pat-test".to_owned() }
+        // A pool that never forgets sets no timer, which paused time would run into.
+        let client = reqwest::Client::builder().pool_idle_timeout(None).build().unwrap();
+        Self { running, client, token: "pat-test".to_owned() }
     }
 
     fn url(&self, path: &str) -> String {
