@@ -28,6 +28,11 @@ impl Broken {
         self.places.iter().any(|broken| is_below(broken, stream.path()) && !is_destination(broken))
     }
 
+    /// Tells whether a block of the file is not known.
+    pub(super) fn touches_top(&self) -> bool {
+        self.places.iter().any(|broken| broken.len() == 1)
+    }
+
     /// Removes from a file's content the smallest parts that hold what does not fit and that can be missing.
     pub(super) fn cut_out(&self, content: &mut Json) {
         for place in &self.places {

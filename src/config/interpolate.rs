@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::{
     diagnostic::Diagnostic,
-    span::{At, Spot},
+    span::{At, Node, Spot},
 };
 
 /// Looks up what references name.
@@ -42,6 +42,21 @@ pub(super) fn fill(value: &mut Json, at: &At<'_>, lookup: &dyn Lookup, findings:
         }
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
     }
+}
+
+/// Masks in a message what references below a place were filled with.
+pub(super) fn mask(message: &str, at: &At<'_>, lookup: &dyn Lookup) -> String {
+    let mut masked = message.to_owned();
+    for text in at.node().into_iter().flat_map(Node::texts) {
+        for reference in text.split("${").skip(1) {
+            let inside = reference.split('}').next().unwrap_or_default();
+            let value = value_of(inside, lookup).unwrap_or_default();
+            if !value.is_empty() {
+                masked = masked.replace(&value, "***");
+            }
+        }
+    }
+    masked
 }
 
 /// Tells whether a text holds a reference.

@@ -68,10 +68,13 @@ impl Loading {
         let shared_path = base_dir.join(CONNECTIONS_FILE);
         let shared = if shared_path.is_file() && shared_path != path { self.read(&shared_path) } else { None };
         let surroundings = Surroundings::new(environment, base_dir, &mut self.findings);
-        let Some(schemas) = Schemas::new(registry) else {
-            let message = "the options of a connector make no valid JSON Schema";
-            self.findings.push(Diagnostic::error("config.schema", Spot::file(path), message));
-            return None;
+        let schemas = match Schemas::new(registry) {
+            Ok(schemas) => schemas,
+            Err(reason) => {
+                let message = format!("the options of a connector make no valid JSON Schema: {reason}");
+                self.findings.push(Diagnostic::error("config.schema", Spot::file(path), message));
+                return None;
+            }
         };
         let (content, broken) = schemas.check_pipeline(&document, &mut self.findings);
         let pipeline = Checked { document: &document, content, broken };

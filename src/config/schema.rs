@@ -5,12 +5,13 @@
 
 mod explain;
 mod tidy;
+mod words;
 
 use jsonschema::Validator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
 
-use crate::connector::Registry;
+use crate::{connector::Registry, transform::cleaner_names};
 
 use super::{
     broken::Broken,
@@ -30,6 +31,7 @@ pub fn json_schema(registry: &Registry) -> Json {
     if let Some(definitions) = root.get_mut("$defs").and_then(Json::as_object_mut) {
         define_connections(definitions, options);
         accept_null_for_otherwise(definitions);
+        name_cleaners(definitions);
     }
     let mut ordered = Map::new();
     for (keyword, value) in [("$schema", root["$schema"].take()), ("title", json!("Ferry pipeline"))] {
@@ -48,16 +50,22 @@ pub(super) struct Schemas {
 }
 
 impl Schemas {
-    /// Compiles the schemas; none if the types make no valid schema, which a test rules out.
-    pub(super) fn new(registry: &Registry) -> Option<Self> {
+    /// Compiles the schemas.
+    ///
+    /// # Errors
+    /// Says why the types make no valid schema, as when a connector describes an option in a way that is none.
+    pub(super) fn new(registry: &Registry) -> Result<Self, String> {
         let pipeline = json_schema(registry);
         let connections = json!({
             "$schema": pipeline["$schema"],
             "$ref": "#/$defs/ConnectionsFile",
             "$defs": pipeline["$defs"],
         });
-        let compile = |schema: Json| jsonschema::validator_for(&schema).ok().map(|validator| (schema, validator));
-        Some(Self { pipeline: compile(pipeline)?, connections: compile(connections)? })
+        let compile = |schema: Json| {
+            let validator = jsonschema::validator_for(&schema).map_err(|error| error.to_string())?;
+            Ok::<_, String>((schema, validator))
+        };
+        Ok(Self { pipeline: compile(pipeline)?, connections: compile(connections)? })
     }
 
     /// Checks a pipeline. Returns its content without the parts that do not fit, and where those are.
@@ -90,15 +98,21 @@ fn check(
 fn define_connections(definitions: &mut Map<String, Json>, options: Vec<(&str, Json)>) {
     let mut names = Vec::new();
     let mut rules = Vec::new();
+    let mut replaced = Vec::new();
     for (name, schema) in options {
         let definition = format!("{name}_connection");
-        let written = take_definition(definitions, schema);
+        let referred = definition_name(&schema).map(str::to_owned);
+        let written = referred.as_ref().and_then(|referred| definitions.get(referred)).unwrap_or(&schema).clone();
+        replaced.extend(referred);
         definitions.insert(definition.clone(), connection_definition(name, written));
         names.push(name);
         rules.push(json!({
             "if": { "properties": { "type": { "const": name } }, "required": ["type"] },
             "then": { "$ref": format!("#/$defs/{definition}") },
         }));
+    }
+    for name in replaced {
+        definitions.remove(&name);
     }
     let Some(connection) = definitions.get_mut("Connection").and_then(Json::as_object_mut) else { return };
     let described = connection["properties"]["type"]["description"].clone();
@@ -109,10 +123,9 @@ fn define_connections(definitions: &mut Map<String, Json>, options: Vec<(&str, J
     }
 }
 
-/// Takes what a reference points at out of the definitions; a schema that is no reference is returned as it is.
-fn take_definition(definitions: &mut Map<String, Json>, schema: Json) -> Json {
-    let name = schema.get("$ref").and_then(Json::as_str).and_then(|reference| reference.strip_prefix("#/$defs/"));
-    name.and_then(|name| definitions.remove(name)).unwrap_or(schema)
+/// Returns the name of the definition that a schema refers to.
+fn definition_name(schema: &Json) -> Option<&str> {
+    schema.get("$ref")?.as_str()?.strip_prefix("#/$defs/")
 }
 
 /// Adds `type` to the options of a connector and refuses options that it does not have.
@@ -133,6 +146,16 @@ fn connection_definition(name: &str, options: Json) -> Json {
     };
     definition.insert(keyword.to_owned(), json!(false));
     Json::Object(definition)
+}
+
+/// Lists the cleaners, so that an editor offers them.
+fn name_cleaners(definitions: &mut Map<String, Json>) {
+    let forms = definitions.get_mut("CleanerSpec").and_then(|definition| definition.get_mut("anyOf"));
+    let Some([name, with_options]) = forms.and_then(Json::as_array_mut).map(Vec::as_mut_slice) else { return };
+    name["enum"] = json!(cleaner_names());
+    let options = cleaner_names().iter().map(|cleaner| ((*cleaner).to_owned(), json!(true)));
+    with_options["properties"] = Json::Object(options.collect());
+    with_options["additionalProperties"] = json!(false);
 }
 
 /// Lets `otherwise: null` be written as YAML reads it: as no value and not as the word.

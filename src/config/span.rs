@@ -107,6 +107,15 @@ impl Node {
         }
     }
 
+    /// Returns all texts of the value, those of lists and mappings in it too.
+    pub(super) fn texts(&self) -> Vec<&str> {
+        match &self.content {
+            Content::Scalar(value) => value.as_str().into_iter().collect(),
+            Content::List(items) => items.iter().flat_map(Self::texts).collect(),
+            Content::Mapping(entries) => entries.iter().flat_map(|entry| entry.value.texts()).collect(),
+        }
+    }
+
     /// Returns the value without its places.
     pub(super) fn to_json(&self) -> Json {
         match &self.content {

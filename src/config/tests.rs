@@ -196,3 +196,27 @@ fn literal_secrets_are_masked_wherever_their_line_is_shown() {
     assert!(!shown.contains("pat-secret"), "{shown}");
     assert!(shown.contains("token: **********, page_sise: 1"), "{shown}");
 }
+
+#[test]
+fn a_line_of_the_env_file_that_cannot_be_read_is_named_without_its_text() {
+    let files = [("pipeline.yaml", VALID), ("token.txt", "x"), (".env", "TOKEN=fine\nOTHER TOKEN=pat-secret\n")];
+    let loaded = load_files(&files);
+    let finding = &loaded.diagnostics[0];
+    assert_eq!((finding.code, finding.line, &finding.text), ("config.dotenv", Some(2), &None));
+    assert!(!format!("{loaded:?}").contains("pat-secret"));
+}
+
+#[test]
+fn a_pipeline_in_the_current_folder_needs_no_path() {
+    let loaded = load(Path::new("no-such-pipeline.yaml"), &registry(), &environment, &NoSchemas);
+    assert_eq!(loaded.diagnostics[0].message, "the file cannot be read: there is no such file");
+}
+
+#[test]
+fn what_the_environment_fills_into_sql_is_not_shown() {
+    let text = VALID.replace("email IS NOT NULL", "email = = '${TOKEN}'");
+    let loaded = load_files(&[("pipeline.yaml", &text), ("token.txt", "x")]);
+    let finding = &loaded.diagnostics[0];
+    assert_eq!((finding.code, finding.line), ("transform.sql", Some(20)));
+    assert!(!format!("{loaded:?}").contains("retired"), "{finding:?}");
+}

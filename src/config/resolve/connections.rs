@@ -34,17 +34,26 @@ impl Resolver<'_> {
         let at = root.key("connections");
         // A connection that does not fit the schema at all is known by name, so that nobody is told it does not exist.
         for entry in at.node().into_iter().flat_map(Node::entries) {
+            secret::warn_of_literals(&at.key(&entry.key), self.findings);
             self.connections.insert(entry.key.as_str().into(), Known { entry: None, connection: None });
         }
         for (name, connection) in &raw.connections {
             let at = at.key(name);
             let is_sound = !self.broken.touches(&at);
             self.add_connection(name, connection, &at, is_sound);
-            if !used.contains(name.as_str()) && raw.streams.is_some() {
+        }
+        self.add_shared_connections(shared, &used);
+        let are_all_known = used.iter().all(|name| self.connections.contains_key(*name));
+        for name in raw.connections.keys() {
+            if !used.contains(name.as_str()) && are_all_known && raw.streams.is_some() {
+                let at = at.key(name);
                 let message = format!("no stream uses the connection `{name}`");
                 self.findings.push(Diagnostic::warning("config.unused_connection", at.key_spot(), message));
             }
         }
+    }
+
+    fn add_shared_connections(&mut self, shared: Option<(RawConnectionsFile, At<'_>, Broken)>, used: &BTreeSet<&str>) {
         let Some((file, at, broken)) = shared else { return };
         for (name, connection) in &file.connections {
             let at = at.key("connections").key(name);
@@ -52,6 +61,7 @@ impl Resolver<'_> {
                 continue;
             }
             if used.contains(name.as_str()) {
+                secret::warn_of_literals(&at, self.findings);
                 self.add_connection(name, connection, &at, !broken.touches(&at));
             } else {
                 // What only other pipelines use need not work here.
@@ -68,7 +78,6 @@ impl Resolver<'_> {
     fn add_connection(&mut self, name: &str, raw: &RawConnection, at: &At<'_>, is_sound: bool) {
         let scene = self.scene;
         let entry = self.entry(raw);
-        secret::warn_of_literals(at, self.findings);
         let before = self.findings.len();
         let mut options = Json::Object(raw.options.clone());
         fill(&mut options, at, scene.lookup, self.findings);

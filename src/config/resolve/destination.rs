@@ -6,7 +6,7 @@ use crate::{
     connector::Entry,
     model::{ConnectionName, FieldName, ObjectName, Schema, SyncMode},
     transform::{
-        check_mappings,
+        TransformError, check_mappings,
         spec::{MappingSpec, MappingSpecs, When},
     },
 };
@@ -93,7 +93,7 @@ impl Resolver<'_> {
             let words: Vec<String> = possible.iter().map(|(_, word)| format!("`{word}`")).collect();
             let message = format!("`{connector}` cannot be written with `write: {}`", word(write));
             let finding = Diagnostic::error("config.unsupported_write", at.key("write").value_spot(), message);
-            self.findings.push(finding.with_hint(format!("it can {}", words.join(", "))));
+            self.findings.push(finding.with_hint(format!("it can be written with {}", words.join(", "))));
         }
     }
 
@@ -130,14 +130,10 @@ impl Resolver<'_> {
         }
         for mistake in check_mappings(&merged.mappings, stream.mapped_schema, schema) {
             let field = mistake.path.get(1).map(String::as_str).unwrap_or_default();
-            let finding = match merged.places.get(field) {
-                Some(place) => {
-                    let below = mistake.path.iter().skip(2).map(String::as_str);
-                    finding_at(&mistake, &place.descend(below))
-                }
-                None => finding_below(&mistake, at),
-            };
-            self.findings.push(finding);
+            match merged.places.get(field) {
+                Some(place) => self.say([mapping_finding(&mistake, field, place)].into_iter(), place),
+                None => self.say([finding_below(&mistake, at)].into_iter(), at),
+            }
         }
     }
 
@@ -178,7 +174,8 @@ impl Resolver<'_> {
 
     /// Warns of fields without which the destination creates no record.
     fn warn_of_required(&mut self, write: WriteMode, merged: &Merged<'_>, schema: Option<&Schema>, at: &At<'_>) {
-        let Some(schema) = schema.filter(|_| write != WriteMode::Update) else { return };
+        let is_empty = merged.mappings.is_empty();
+        let Some(schema) = schema.filter(|_| write != WriteMode::Update && !is_empty) else { return };
         for field in schema.fields.iter().filter(|field| field.is_required && !field.is_read_only) {
             let is_mapped = merged.mappings.contains_key(field.name.as_str())
                 || merged.unreadable.iter().any(|name| name == field.name.as_str());
@@ -190,6 +187,22 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// Makes a finding of a mistake in a mapping: about the destination's field itself, or about what is said of it.
+fn mapping_finding(mistake: &TransformError, field: &str, place: &At<'_>) -> Diagnostic {
+    let below = mistake.path.get(2..).unwrap_or_default();
+    let is_short = place.node().is_some_and(|node| node.entries().is_empty());
+    let mut finding = match (below, is_short) {
+        ([], _) => Diagnostic::error(mistake.code, place.key_spot(), mistake.message.as_str())
+            .with_hint_if(mistake.hint.clone()),
+        (_, true) => finding_at(mistake, place),
+        (_, false) => finding_at(mistake, &place.descend(below.iter().map(String::as_str))),
+    };
+    if mistake.code == "transform.mapping" {
+        finding.message = format!("mapping of `{field}`: {}", finding.message);
+    }
+    finding
 }
 
 /// Puts the mappings together: the standard ones, then the stream's, then the destination's; the later win.

@@ -38,7 +38,7 @@ impl Resolver<'_> {
     ) {
         for (field, mapping) in mappings {
             let MappingSpec::Full(full) = mapping else { continue };
-            let FullMapping { link: Some(stream), from, .. } = full.as_ref() else { continue };
+            let FullMapping { link: Some(stream), .. } = full.as_ref() else { continue };
             let Some(at) = place(field) else { continue };
             let spot = at.key("link").value_spot();
             let Some(connections) = linking.streams.get(stream) else {
@@ -54,10 +54,6 @@ impl Resolver<'_> {
                     "a link needs ids of this destination: add `{connection}` to the destinations of `{stream}`"
                 );
                 self.findings.push(Diagnostic::error("config.link_elsewhere", spot, message).with_hint(hint));
-            } else if from.is_none() {
-                let message = format!("the link of `{field}` does not say which field holds the source ids");
-                let hint = "add `from`, e.g. `from: _links.companies`";
-                self.findings.push(Diagnostic::error("config.link_without_from", spot, message).with_hint(hint));
             }
         }
     }

@@ -12,6 +12,7 @@ use super::{
     super::{
         diagnostic::Diagnostic,
         files::read_text,
+        interpolate::mask,
         nearest::hint_for,
         pipeline::Stream,
         raw::{RawDestination, RawStream},
@@ -86,10 +87,11 @@ impl Resolver<'_> {
         if let Some(sql) = &source.filter {
             let steps = [StepSpec::Filter(sql.clone())];
             let (_, mistakes) = check_steps(&steps, known, scene.base_dir);
-            self.findings.extend(mistakes.iter().map(|mistake| finding_at(mistake, &source_at.key("where"))));
+            let place = source_at.key("where");
+            self.say(mistakes.iter().map(|mistake| finding_at(mistake, &place)), &place);
         }
         let (mapped, mistakes) = check_steps(&raw.transforms, known, scene.base_dir);
-        self.findings.extend(mistakes.iter().map(|mistake| finding_below(mistake, at)));
+        self.say(mistakes.iter().map(|mistake| finding_below(mistake, at)), &at.key("transforms"));
         let context = StreamContext {
             raw,
             at,
@@ -123,6 +125,10 @@ impl Resolver<'_> {
         if let Some(known) = self.connections.get(name) {
             return known.entry;
         }
+        let is_block_misspelt = self.connections.is_empty() && self.broken.touches_top();
+        if is_block_misspelt {
+            return None;
+        }
         let names: Vec<&str> = self.connections.keys().map(ConnectionName::as_str).collect();
         let hint = hint_for(name, &names, "the connections are").unwrap_or_else(|| {
             "describe it under `connections`, or in `connections.yaml` beside the pipeline".to_owned()
@@ -130,6 +136,17 @@ impl Resolver<'_> {
         let message = format!("there is no connection `{name}`");
         self.findings.push(Diagnostic::error("config.unknown_connection", at.value_spot(), message).with_hint(hint));
         None
+    }
+
+    /// Adds findings about what stands at a place once it was filled in, without what came from outside the file.
+    pub(super) fn say(&mut self, findings: impl Iterator<Item = Diagnostic>, at: &At<'_>) {
+        let hide = |text: &str| mask(text, at, self.scene.lookup);
+        let hidden = findings.map(|finding| Diagnostic {
+            message: hide(&finding.message),
+            hint: finding.hint.as_deref().map(hide),
+            ..finding
+        });
+        self.findings.extend(hidden);
     }
 
     /// Returns what is known of an object offline, or says that the connection has no such object.
@@ -182,9 +199,11 @@ impl Resolver<'_> {
                 .map(|finding| finding.with_hint("relative paths start from the pipeline's folder")),
             Ok(text) => match serde_json::from_str(&text) {
                 Err(error) => wrong("config.expect", format!("`{written}` is no JSON: {error}")),
-                Ok(schema) => jsonschema::validator_for(&schema)
-                    .err()
-                    .and_then(|error| wrong("config.expect", format!("`{written}` is no JSON Schema: {error}"))),
+                Ok(schema) => jsonschema::validator_for(&schema).err().and_then(|error| {
+                    let place = error.instance_path().to_string();
+                    let place = if place.is_empty() { String::new() } else { format!(", at `{place}`") };
+                    wrong("config.expect", format!("`{written}` is no JSON Schema{place}"))
+                }),
             },
         };
         let is_usable = finding.is_none();
@@ -216,5 +235,8 @@ pub(super) fn finding_below(mistake: &TransformError, at: &At<'_>) -> Diagnostic
 
 /// Makes a finding of a mistake whose place is known.
 pub(super) fn finding_at(mistake: &TransformError, at: &At<'_>) -> Diagnostic {
-    Diagnostic::error(mistake.code, at.value_spot(), mistake.message.as_str()).with_hint_if(mistake.hint.clone())
+    // The name that is not known is the last one that the message quotes; it may be a part of some SQL.
+    let quoted = mistake.message.rsplit('`').nth(1).filter(|_| mistake.code == "transform.unknown_field");
+    let spot = quoted.map_or_else(|| at.value_spot(), |name| at.part_spot(name));
+    Diagnostic::error(mistake.code, spot, mistake.message.as_str()).with_hint_if(mistake.hint.clone())
 }

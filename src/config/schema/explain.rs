@@ -2,7 +2,7 @@
 
 use jsonschema::{
     ValidationError,
-    error::{TypeKind, ValidationErrorKind as Kind},
+    error::ValidationErrorKind as Kind,
     paths::{Location, LocationSegment},
 };
 use serde_json::Value as Json;
@@ -10,11 +10,13 @@ use serde_json::Value as Json;
 use super::super::{
     broken::Broken,
     diagnostic::Diagnostic,
-    interpolate::has_reference,
     nearest::{hint_for, list, nearest},
     raw::{NAME_PATTERN, SHARE_PATTERN},
-    secret::is_secret_name,
     span::{At, Segment},
+};
+use super::words::{
+    first_sentence, is_cleaner, is_filled_later, is_mapping, kind_of, lowercase_start, plain_number, scalar_text,
+    shown, subject, type_names,
 };
 
 /// Adds findings for one error of the validator, and notes which parts do not fit.
@@ -74,6 +76,12 @@ impl<'a> Explainer<'a, '_> {
                 let hint = hint_for(key, &known, "its options are");
                 Diagnostic::error("config.unknown_option", child.key_spot(), message).with_hint_if(hint)
             }
+            _ if is_cleaner(at) => unknown_cleaner(&child, key, &known),
+            [] if child.key("type").node().is_some() => {
+                let message = format!("the connection `{key}` does not stand under `connections`");
+                Diagnostic::error("config.unknown_key", child.key_spot(), message)
+                    .with_hint("move it there, with two spaces in front")
+            }
             _ => {
                 let hint = hint_for(key, &known, "the keys that may stand here are");
                 Diagnostic::error("config.unknown_key", child.key_spot(), format!("the key `{key}` is not known here"))
@@ -85,7 +93,7 @@ impl<'a> Explainer<'a, '_> {
 
     fn missing_key(&mut self, at: &At<'_>, key: &str, error: &ValidationError<'_>) {
         let is_optional_for_reading = match at.path() {
-            [] | [Segment::Key(_), Segment::Key(_) | Segment::Index(_)] => true,
+            [] | [Segment::Key(_), Segment::Index(_)] => true,
             [.., Segment::Key(last)] => last == "source",
             [.., Segment::Key(list), Segment::Index(_)] => list == "destinations",
             _ => false,
@@ -111,6 +119,10 @@ impl<'a> Explainer<'a, '_> {
         let hint = match instance {
             Json::Null => Some(format!("write {}, or remove the key", expected.join(" or "))),
             Json::Bool(_) | Json::Number(_) if expected.contains(&"text") => Some("put it in quotes".to_owned()),
+            Json::Array(_) if is_mapping(at) => {
+                Some("to join fields, write `{ expr: \"concat_ws(' ', first, last)\" }`".to_owned())
+            }
+            _ if at.path().is_empty() => Some("a pipeline begins with `version: 1`".to_owned()),
             Json::String(_) if expected.contains(&"a list") => Some("put it in brackets: `[…]`".to_owned()),
             Json::String(text) if text.parse::<f64>().is_ok() || matches!(text.as_str(), "true" | "false") => {
                 Some("remove the quotes".to_owned())
@@ -134,11 +146,16 @@ impl<'a> Explainer<'a, '_> {
             let message = format!("there is no connector {written}");
             let hint = hint_for(&scalar_text(instance), &known, "the connectors are");
             Diagnostic::error("config.unknown_connector", at.value_spot(), message).with_hint_if(hint)
+        } else if is_cleaner(at) {
+            unknown_cleaner(at, &scalar_text(instance), &known)
         } else {
             let hint = match (nearest(&scalar_text(instance), known.iter().copied()), list(&known)) {
                 (Some(name), Some(_)) if known.len() > 1 => Some(format!("did you mean `{name}`?")),
-                (_, listed) => listed
-                    .map(|names| format!("write {}", names.replacen("`, `", "` or `", usize::from(known.len() == 2)))),
+                (_, listed) => listed.map(|names| match known.len() {
+                    1 => format!("write {names}"),
+                    2 => format!("write {}", names.replacen("`, `", "` or `", 1)),
+                    _ => format!("write one of {names}"),
+                }),
             };
             let message = format!("{} cannot be {written}", subject(at));
             Diagnostic::error("config.unknown_value", at.value_spot(), message).with_hint_if(hint)
@@ -234,10 +251,10 @@ impl<'a> Explainer<'a, '_> {
                 (format!("{subject} is empty"), None)
             }
             Kind::Minimum { limit } => {
-                (format!("{subject} must be {limit} or more, and is {}", shown(at, instance)), None)
+                (format!("{subject} must be {} or more, and is {}", plain_number(limit), shown(at, instance)), None)
             }
             Kind::Maximum { limit } => {
-                (format!("{subject} must be {limit} or less, and is {}", shown(at, instance)), None)
+                (format!("{subject} must be {} or less, and is {}", plain_number(limit), shown(at, instance)), None)
             }
             Kind::Pattern { pattern } if pattern == SHARE_PATTERN => (
                 format!("{subject} is {}, which is no share", shown(at, instance)),
@@ -336,81 +353,8 @@ fn constants<'e>(here: &str, fitting: &[(usize, &'e Vec<ValidationError<'static>
     constants
 }
 
-/// Tells whether a value is an option of a connection that the environment fills in; the connector checks it then.
-fn is_filled_later(at: &At<'_>, instance: &Json) -> bool {
-    let is_option = matches!(at.path(), [Segment::Key(top), _, Segment::Key(option), ..] if top == "connections" && option != "type");
-    is_option && instance.as_str().is_some_and(has_reference)
-}
-
-/// Names what is talked about: the key, or the item of a list.
-fn subject(at: &At<'_>) -> String {
-    match at.path() {
-        [] => "the file".to_owned(),
-        [Segment::Key(top), Segment::Key(name)] if top == "connections" => format!("the connection `{name}`"),
-        [Segment::Key(top), Segment::Index(_)] if top == "streams" => named(at, "stream", "name"),
-        [.., Segment::Key(list), Segment::Index(_)] if list == "destinations" => named(at, "destination", "connection"),
-        [.., Segment::Key(list), Segment::Index(_)] if list == "transforms" => "the step".to_owned(),
-        [.., Segment::Key(list), Segment::Index(_)] => format!("an item of `{list}`"),
-        [.., Segment::Key(map), Segment::Key(field)] if map == "mappings" => format!("the mapping of `{field}`"),
-        [.., Segment::Key(key)] => format!("`{key}`"),
-        [.., Segment::Index(_)] => "the item".to_owned(),
-    }
-}
-
-fn named(at: &At<'_>, noun: &str, key: &str) -> String {
-    match at.key(key).node().and_then(|node| node.as_text()) {
-        Some(name) => format!("the {noun} `{name}`"),
-        None => format!("the {noun}"),
-    }
-}
-
-fn type_names(kind: &TypeKind) -> Vec<&'static str> {
-    let names: Vec<String> = match kind {
-        TypeKind::Single(kind) => vec![kind.to_string()],
-        TypeKind::Multiple(kinds) => kinds.iter().map(|kind| kind.to_string()).collect(),
-    };
-    names.iter().map(|name| plain_type(name.trim_matches('"'))).collect()
-}
-
-fn plain_type(name: &str) -> &'static str {
-    match name {
-        "string" => "text",
-        "integer" => "a whole number",
-        "number" => "a number",
-        "boolean" => "true or false",
-        "array" => "a list",
-        "object" => "a mapping",
-        _ => "nothing",
-    }
-}
-
-fn kind_of(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "nothing",
-        Json::Bool(_) => "true or false",
-        Json::Number(_) => "a number",
-        Json::String(_) => "text",
-        Json::Array(_) => "a list",
-        Json::Object(_) => "a mapping",
-    }
-}
-
-fn scalar_text(value: &Json) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// Returns a value for a message, unless it may be a secret.
-fn shown(at: &At<'_>, value: &Json) -> String {
-    let is_secret = at.path().iter().any(|segment| matches!(segment, Segment::Key(key) if is_secret_name(key)));
-    if is_secret { "this value".to_owned() } else { format!("`{}`", scalar_text(value)) }
-}
-
-fn first_sentence(text: &str) -> &str {
-    text.split(". ").next().unwrap_or(text).trim_end_matches('.')
-}
-
-fn lowercase_start(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_lowercase().to_string()).unwrap_or_default();
-    format!("{first}{}", letters.as_str())
+fn unknown_cleaner(at: &At<'_>, name: &str, known: &[&str]) -> Diagnostic {
+    let hint = hint_for(name, known, "the cleaners are");
+    Diagnostic::error("config.unknown_cleaner", at.value_spot(), format!("there is no cleaner `{name}`"))
+        .with_hint_if(hint)
 }

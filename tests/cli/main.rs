@@ -1,0 +1,4 @@
+//! Ferry as its users see it.
+
+#[cfg(test)]
+mod validate;
