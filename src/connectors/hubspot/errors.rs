@@ -224,7 +224,7 @@ pub(super) fn of_answer(answer: &Answer, doing: &str) -> ConnectorError {
     let (kind, code) = match status {
         401 | 403 => (ErrorKind::Unauthorized, error.code()),
         _ if error.code() == "property_doesnt_exist" => (ErrorKind::NotFound, error.code()),
-        404 if !error.is_not_found() || error.facts(&["ids", "id"]).is_empty() => (ErrorKind::NotFound, error.code()),
+        404 if !error.is_not_found() => (ErrorKind::NotFound, error.code()),
         400 | 404 | 409 | 413 | 414 | 422 if is_ours => (ErrorKind::Refused, error.code()),
         477 | 522 | 525 | 526 => (ErrorKind::Unavailable, format!("status_{status}")),
         _ => (ErrorKind::Unexpected, format!("status_{status}")),

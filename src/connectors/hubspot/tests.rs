@@ -1,7 +1,9 @@
 //! What the connector does with HubSpot's answers: each trap of the vendor once.
 //!
-//! The answers come from a scripted server on loopback here, so that it can answer what a well-behaved HubSpot never would.
+//! The answers come from a scripted server on loopback here, so that it can answer what a well-behaved HubSpot never would;
+//! `against_emulator` runs the same connector against the local HubSpot.
 
+mod against_emulator;
 mod answers;
 mod filters;
 mod login;
@@ -65,7 +67,11 @@ fn info(object: &str) -> ObjectInfo {
 
 /// A context whose clock runs so fast that half a minute's wait is over at once.
 fn context() -> Context {
-    let (clock, tokens) = (Clock::accelerated(5_000.0), Arc::new(MemoryTokens::default()));
+    context_at(5_000.0)
+}
+
+fn context_at(speed: f64) -> Context {
+    let (clock, tokens) = (Clock::accelerated(speed), Arc::new(MemoryTokens::default()));
     let transport = Transport::new(clock, CancellationToken::new(), tokens).unwrap();
     let connection = ConnectionName::new("crm");
     Context { connection, transport, meter: Meter::default(), base_dir: PathBuf::new() }

@@ -1,6 +1,9 @@
 //! From the engine's records to the vendor's inputs: texts, owners, pipelines and stages by name, links.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -69,14 +72,16 @@ impl Encoder {
     ) -> Result<Self, ConnectorError> {
         let info = catalog.object(&batch.object).await?;
         let mut encoder = Self { info, owners: None, default_owner: None, pipelines: None, link_types: HashMap::new() };
-        for record in &batch.records {
-            for (field, value) in &record.fields {
-                encoder.prepare(catalog, default_owner, batch, field, value).await?;
+        let mut plain: HashSet<&FieldName> = HashSet::new();
+        for (field, value) in batch.records.iter().flat_map(|record| &record.fields) {
+            if !plain.contains(field) && encoder.prepare(catalog, default_owner, batch, field, value).await? {
+                plain.insert(field);
             }
         }
         Ok(encoder)
     }
 
+    /// Prepares for one value. Returns whether the field's other values need nothing either.
     async fn prepare(
         &mut self,
         catalog: &Catalog,
@@ -84,7 +89,7 @@ impl Encoder {
         batch: &Batch,
         field: &str,
         value: &Value,
-    ) -> Result<(), ConnectorError> {
+    ) -> Result<bool, ConnectorError> {
         if let Some(object) = field.strip_prefix(LINK_PREFIX) {
             if batch.operation != Operation::Insert {
                 let message = "only inserts carry links; others need a call of their own";
@@ -94,18 +99,20 @@ impl Encoder {
                 let link_type = catalog.link_type(&batch.object, object).await?;
                 self.link_types.insert(object.to_owned(), link_type);
             }
-            return Ok(());
+            return Ok(self.link_types.contains_key(object));
         }
         let Some(property) = self.info.property(field) else { return Err(unknown_field(field, &batch.object)) };
-        if self.owners.is_none() && property.is_owner && needs_owners(value, default_owner) {
+        let is_owner = property.is_owner;
+        if self.owners.is_none() && is_owner && needs_owners(value, default_owner) {
             let owners = catalog.owners().await?;
             self.default_owner = default_owner.map(|owner| known_owner(&owners, owner)).transpose()?;
             self.owners = Some(owners);
         }
-        if self.pipelines.is_none() && !value.is_null() && self.is_pipeline_or_stage(field) {
+        let is_pipeline = self.is_pipeline_or_stage(field);
+        if self.pipelines.is_none() && is_pipeline && !value.is_null() {
             self.pipelines = Some(catalog.pipelines(&batch.object).await?);
         }
-        Ok(())
+        Ok((!is_owner || self.owners.is_some()) && (!is_pipeline || self.pipelines.is_some()))
     }
 
     fn is_pipeline_or_stage(&self, field: &str) -> bool {

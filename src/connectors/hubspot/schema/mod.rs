@@ -3,6 +3,8 @@
 mod catalog;
 mod value;
 
+use std::collections::HashMap;
+
 use crate::model::{Choice, Field, FieldName, FieldType, ObjectName, Schema, link_field};
 
 use super::{client::WireProperty, limits};
@@ -21,7 +23,8 @@ const LABEL_SUFFIX: &str = "_label";
 #[derive(Debug)]
 pub(super) struct ObjectInfo {
     pub(super) object: ObjectName,
-    pub(super) properties: Vec<Property>,
+    properties: Vec<Property>,
+    places: HashMap<FieldName, usize>,
 }
 
 /// One property, as a field and what else the connector needs to know of it.
@@ -82,11 +85,13 @@ impl ObjectInfo {
                 property.field.is_required = true;
             }
         }
-        Self { object, properties }
+        let named = properties.iter().enumerate();
+        let places = named.map(|(place, property)| (property.field.name.clone(), place)).collect();
+        Self { object, properties, places }
     }
 
     pub(super) fn property(&self, name: &str) -> Option<&Property> {
-        self.properties.iter().find(|property| property.field.name.as_str() == name)
+        self.places.get(name).and_then(|place| self.properties.get(*place))
     }
 
     /// Returns the fields that a read can fill in for this object.

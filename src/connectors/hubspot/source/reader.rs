@@ -303,3 +303,22 @@ fn greatest_id(records: &[WireRecord], last_id: u64) -> Result<u64, ConnectorErr
 fn stuck() -> ConnectorError {
     ConnectorError::new(ErrorKind::Unexpected, "unordered_pages", "HubSpot's pages do not go on in the order asked for")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_condition_leaves_a_body_within_the_limit() {
+        let largest = u64::MAX.to_string();
+        let base = vec![
+            json!({ "propertyName": "hs_object_id", "operator": "GT", "value": largest }),
+            json!({ "propertyName": "hs_lastmodifieddate", "operator": "GTE", "value": "1699999700000" }),
+        ];
+        let mut groups = vec![vec![json!("")]; limits::MAX_FILTER_GROUPS];
+        let room = limits::MAX_SEARCH_CHARS - SEARCH_FRAME_CHARS - json!(groups).to_string().len();
+        groups[0][0] = json!("x".repeat(room));
+        let body = search_body(&groups, &base, &["hs_object_id".to_owned()]);
+        assert!(body.to_string().len() <= limits::MAX_SEARCH_CHARS, "{}", body.to_string().len());
+    }
+}

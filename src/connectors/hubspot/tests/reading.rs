@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     connector::{ConnectorError, ErrorKind, ReadRequest},
-    model::{Cursor, DELETED, FieldName, ID, Page, Predicate, SyncMode, Value},
+    model::{Cursor, DELETED, FieldName, ID, Page, Predicate, SyncMode, UPDATED_AT, Value},
 };
 
 use super::{
@@ -79,6 +79,7 @@ async fn a_full_read_lists_pages_until_paging_is_absent() {
     let pages = pages(&script.url, full(&["email", "amount"], &[])).await;
     assert_eq!(ids(&pages), ["1", "2"]);
     assert_eq!(cells(&pages, "amount"), [Value::Number(4.5), Value::Null]);
+    assert_eq!(cells(&pages, UPDATED_AT)[0].to_text(), "2026-11-01T08:00:00.123Z");
     let asked = script.asked();
     assert_eq!((asked[0].parameter("limit"), asked[0].parameter("properties")), ("100", "email,amount"));
     assert_eq!(asked[1].parameter("after"), "NTI1Cg==");
