@@ -1,6 +1,6 @@
 //! Chance that falls the same way everywhere.
 
-/// A random generator by SplitMix64 (Steele, Lea and Flood, 2014). Those of the `rand` crate may change with its version,
+/// A random generator by `SplitMix64` (Steele, Lea and Flood, 2014). Those of the `rand` crate may change with its version,
 /// and with them every fixture.
 #[derive(Debug)]
 pub(crate) struct Dice(u64);

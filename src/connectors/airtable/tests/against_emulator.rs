@@ -137,7 +137,9 @@ fn id(outcome: &Outcome) -> String {
 }
 
 fn rejection(outcome: &Outcome) -> &Rejection {
-    let Outcome::Rejected(rejection) = outcome else { panic!("{outcome:?} is no rejection") };
+    let (Outcome::Rejected(rejection) | Outcome::Held(rejection)) = outcome else {
+        panic!("{outcome:?} is no rejection")
+    };
     rejection
 }
 

@@ -46,7 +46,7 @@ fn updated(id: &str) -> Outcome {
 
 fn rejection(outcomes: Result<Vec<Outcome>, ConnectorError>) -> Rejection {
     match outcomes.unwrap().remove(0) {
-        Outcome::Rejected(rejection) => rejection,
+        Outcome::Rejected(rejection) | Outcome::Held(rejection) => rejection,
         other => panic!("{other:?} is no rejection"),
     }
 }
