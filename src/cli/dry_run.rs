@@ -29,22 +29,21 @@ use crate::{
 use super::{
     args::RunArgs,
     exit::{Exit, Failure},
-    load::load_with,
+    load::load_with_placeholder,
     output,
     run::{observer, options},
     signals::Signals,
     summary::{new_table, summary},
-    world::{World, context, variable},
+    world::{World, context},
 };
 
 /// How many times as fast as the machine's the clock of a dry run is: the vendors' limits hold, but their minutes are seconds.
 const CLOCK_SPEED: f64 = 50.0;
-/// Stands in for variables that are not set: a dry run needs no credentials.
+/// Stands for variables that are not set and have no default: a dry run needs no credentials.
 const PLACEHOLDER: &str = "dry-run";
 
 pub(super) async fn run(world: &World, args: &RunArgs) -> Result<Exit, Failure> {
-    let environment = |name: &str| Some(variable(name).unwrap_or_else(|| PLACEHOLDER.to_owned()));
-    let mut pipeline = load_with(world, &args.file, &environment)?;
+    let mut pipeline = load_with_placeholder(world, &args.file, Some(PLACEHOLDER))?;
     let clock = Clock::accelerated(CLOCK_SPEED);
     let fixtures = fixtures_folder(args);
     let requests = Arc::new(Requests::new(args.requests.as_deref())?);

@@ -13,16 +13,16 @@ use super::{
 
 /// Loads the pipeline of a file with the environment's variables.
 pub(super) fn load(world: &World, file: &Path) -> Result<Pipeline, Failure> {
-    load_with(world, file, &variable)
+    load_with_placeholder(world, file, None)
 }
 
-/// Loads the pipeline of a file with these variables.
-pub(super) fn load_with(
+/// Loads the pipeline of a file; the placeholder stands for variables that have neither a value nor a default.
+pub(super) fn load_with_placeholder(
     world: &World,
     file: &Path,
-    environment: &dyn Fn(&str) -> Option<String>,
+    placeholder: Option<&str>,
 ) -> Result<Pipeline, Failure> {
-    let loaded = config::load(file, &world.registry, environment, &NoSchemas);
+    let loaded = config::load_with_placeholder(file, &world.registry, &variable, placeholder, &NoSchemas);
     let is_quiet = world.output.talk == Talk::Quiet;
     let has_pipeline = loaded.pipeline.is_some();
     let is_shown = !is_quiet || !has_pipeline;

@@ -99,6 +99,7 @@ fn not_utf8(path: &Path, before: &str) -> Diagnostic {
 /// The environment of a pipeline: the process' own variables, then the `.env` file beside it; and the files of its folder.
 pub(super) struct Surroundings<'a> {
     environment: &'a dyn Fn(&str) -> Option<String>,
+    placeholder: Option<&'a str>,
     dotenv: HashMap<String, String>,
     base_dir: PathBuf,
 }
@@ -107,6 +108,7 @@ impl<'a> Surroundings<'a> {
     /// Reads the `.env` file of a folder, if there is one.
     pub(super) fn new(
         environment: &'a dyn Fn(&str) -> Option<String>,
+        placeholder: Option<&'a str>,
         base_dir: &Path,
         findings: &mut Vec<Diagnostic>,
     ) -> Self {
@@ -120,13 +122,17 @@ impl<'a> Surroundings<'a> {
                 HashMap::new()
             }
         };
-        Self { environment, dotenv, base_dir: base_dir.to_owned() }
+        Self { environment, placeholder, dotenv, base_dir: base_dir.to_owned() }
     }
 }
 
 impl Lookup for Surroundings<'_> {
     fn variable(&self, name: &str) -> Option<String> {
         (self.environment)(name).or_else(|| self.dotenv.get(name).cloned())
+    }
+
+    fn placeholder(&self) -> Option<String> {
+        self.placeholder.map(str::to_owned)
     }
 
     fn file(&self, path: &str) -> Result<String, String> {

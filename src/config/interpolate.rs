@@ -15,6 +15,9 @@ pub(super) trait Lookup {
     /// Returns the value of an environment variable.
     fn variable(&self, name: &str) -> Option<String>;
 
+    /// Returns what stands for a variable that has neither a value nor a default.
+    fn placeholder(&self) -> Option<String>;
+
     /// Returns the text of a file.
     ///
     /// # Errors
@@ -152,7 +155,7 @@ fn value_of(inside: &str, lookup: &dyn Lookup) -> Result<String, Problem> {
         (Some(value), None) => Ok(value),
         (Some(value), Some(_)) if !value.is_empty() => Ok(value),
         (_, Some(default)) => Ok(default.to_owned()),
-        (None, None) => Err(Problem::Unset { name: name.to_owned() }),
+        (None, None) => lookup.placeholder().ok_or_else(|| Problem::Unset { name: name.to_owned() }),
     }
 }
 
@@ -174,6 +177,10 @@ mod tests {
                 "EMPTY" => Some(String::new()),
                 _ => None,
             }
+        }
+
+        fn placeholder(&self) -> Option<String> {
+            None
         }
 
         fn file(&self, path: &str) -> Result<String, String> {

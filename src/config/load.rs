@@ -39,20 +39,33 @@ pub fn load(
     environment: &dyn Fn(&str) -> Option<String>,
     offline: &dyn OfflineSchemas,
 ) -> Loaded {
-    let mut loading = Loading { findings: Vec::new(), sources: BTreeMap::new() };
+    load_with_placeholder(path, registry, environment, None, offline)
+}
+
+/// Loads a pipeline as [`load`] does. The placeholder stands for variables that have neither a value nor a default: a dry run
+/// needs no credentials.
+pub fn load_with_placeholder(
+    path: &Path,
+    registry: &Registry,
+    environment: &dyn Fn(&str) -> Option<String>,
+    placeholder: Option<&str>,
+    offline: &dyn OfflineSchemas,
+) -> Loaded {
+    let mut loading = Loading { findings: Vec::new(), sources: BTreeMap::new(), placeholder };
     let pipeline = loading.load(path, registry, environment, offline);
-    let Loading { mut findings, sources } = loading;
+    let Loading { mut findings, sources, .. } = loading;
     finish(&mut findings, path, &sources);
     let is_sound = findings.iter().all(|finding| finding.severity != Severity::Error);
     Loaded { pipeline: pipeline.filter(|_| is_sound), diagnostics: findings, sources }
 }
 
-struct Loading {
+struct Loading<'a> {
     findings: Vec<Diagnostic>,
     sources: BTreeMap<PathBuf, String>,
+    placeholder: Option<&'a str>,
 }
 
-impl Loading {
+impl Loading<'_> {
     fn load(
         &mut self,
         path: &Path,
@@ -67,7 +80,7 @@ impl Loading {
         let document = self.read(path)?;
         let shared_path = base_dir.join(CONNECTIONS_FILE);
         let shared = if shared_path.is_file() && shared_path != path { self.read(&shared_path) } else { None };
-        let surroundings = Surroundings::new(environment, base_dir, &mut self.findings);
+        let surroundings = Surroundings::new(environment, self.placeholder, base_dir, &mut self.findings);
         let schemas = match Schemas::new(registry) {
             Ok(schemas) => schemas,
             Err(reason) => {

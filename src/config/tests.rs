@@ -169,6 +169,19 @@ fn the_process_environment_wins_over_the_env_file() {
 }
 
 #[test]
+fn a_placeholder_stands_only_for_what_has_neither_a_value_nor_a_default() {
+    let text = VALID.replace("${file:token.txt}", "${TOKEN_OF_ENV_FILE} ${UNSET}");
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &[("pipeline.yaml", &text), (".env", "TOKEN_OF_ENV_FILE=x\n")]);
+    let path = folder.path().join("pipeline.yaml");
+    let loaded = load_with_placeholder(&path, &registry(), &environment, Some("any"), &NoSchemas);
+    let connections = loaded.pipeline.unwrap().connections;
+    assert_eq!(connections["here"].options["token"], "abc");
+    assert_eq!(connections["there"].options["token"], "x any");
+    assert!(load(&path, &registry(), &environment, &NoSchemas).pipeline.is_none());
+}
+
+#[test]
 fn yaml_aliases_and_merge_keys_share_blocks() {
     let text = VALID
         .replace(
