@@ -133,6 +133,9 @@ pub(super) struct RunArgs {
     /// Leave cursors aside and read everything again; unchanged records still cost no write
     #[arg(long)]
     pub full_refresh: bool,
+    /// Wait so many times as short as the limits say: for runs against `ferry emulate --clock-speed` with the same factor
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, hide = true, conflicts_with = "dry_run")]
+    pub clock_speed: f64,
 }
 
 #[derive(Debug, Clone, Args)]

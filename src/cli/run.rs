@@ -30,7 +30,7 @@ pub(super) async fn run(world: &World, args: &RunArgs) -> Result<Exit, Failure> 
         return dry_run::run(world, args).await;
     }
     let pipeline = load(world, &args.file)?;
-    let clock = Clock::system();
+    let clock = Clock::accelerated(args.clock_speed);
     let state_path = world.state_path(&args.file);
     let _lock = RunLock::take(&state_path, &pipeline.name, clock.now())?;
     let state = world.open_state(&args.file)?;
