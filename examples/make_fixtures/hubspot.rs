@@ -39,6 +39,13 @@ const STAGES: &[&str] = &[
     "closedwon",
     "closedwon",
     "closedlost",
+    "appointmentscheduled",
+    "qualifiedtobuy",
+    "presentationscheduled",
+    "decisionmakerboughtin",
+    "contractsent",
+    "closedwon",
+    "closedlost",
     // A stage that was deleted.
     "negotiation_old",
 ];
@@ -222,7 +229,7 @@ fn contact(dice: &mut Dice, id: u64, person: &Person) -> Vec<String> {
         work_email,
         dice.pick(TITLES).to_owned(),
         person.city.to_owned(),
-        maybe(dice_name(dice, person.country).to_owned(), dice, 92),
+        maybe(dice_name(dice, person.country).to_owned(), dice, 96),
         dice.pick(LEAD_STATUSES).to_owned(),
         dice.pick(&["subscriber", "lead", "lead", "customer", ""]).to_owned(),
         interests.join(";"),

@@ -1,7 +1,7 @@
 //! Invented firms and people of a dozen countries.
 //!
-//! Domains end in `.example`, which is nobody's (RFC 2606). Numbers are from the ranges that a country keeps for films where
-//! it has such (Germany, France, Sweden, the United Kingdom, the United States), and follow the usual pattern elsewhere.
+//! Domains end in `.example`, which is nobody's (RFC 2606). Numbers are from the ranges that a country keeps for films, where
+//! it has such (Germany, Sweden, the United Kingdom, the United States), and follow the usual pattern elsewhere.
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
@@ -52,14 +52,14 @@ pub(crate) const COUNTRIES: &[Country] = &[
     },
     Country {
         code: "FR", names: &["France", "FR", "FRANCE"], dial: "+33",
-        phones: &["01 99 00 ## ##", "02.61.91.##.##", "03 53 01 ## ##", "06 39 98 ## ##"],
+        phones: &["01 99 00 ## ##", "02.61.91.##.##", "03 53 01 ## ##", "06 12 34 5# ##"],
         cities: &["Besançon", "Saint-Étienne", "Lyon", "Nîmes"],
         forenames: &["Chloé", "François", "Hélène", "Loïc", "Maëlle", "Jérôme"],
         surnames: &["Lefèvre", "Garçon", "Dubois", "d'Aubigné", "Prévost", "Le Goff"],
         firms: &["Ateliers * SARL", "* et Fils SAS", "Crèmerie * SA"],
     },
     Country {
-        code: "ES", names: &["Spain", "España", "ES", "Espagne"], dial: "+34",
+        code: "ES", names: &["Spain", "España", "ES", "Spanien"], dial: "+34",
         phones: &["612 34 5# ##", "914 45 44 ##", "(93) 412 00 ##"],
         cities: &["Logroño", "A Coruña", "Málaga"],
         forenames: &["Begoña", "Íñigo", "José María", "Ángela"],
@@ -76,7 +76,7 @@ pub(crate) const COUNTRIES: &[Country] = &[
     },
     Country {
         code: "GB", names: &["United Kingdom", "UK", "England", "GB", "Great Britain"], dial: "+44",
-        phones: &["020 7946 0###", "0131 496 0###", "07700 900###", "(0161) 496 0###"],
+        phones: &["020 7946 0###", "0131 496 0###", "07400 123###", "(0161) 496 0###"],
         cities: &["Leeds", "Stoke-on-Trent", "London", "Aberdeen"],
         forenames: &["Siobhán", "Alastair", "Zoë", "Graham", "Chidi", "Harriet"],
         surnames: &["O'Sullivan", "Smythe", "Hargreaves-Jones", "MacDonald", "Okonkwo", "Whitaker"],
@@ -208,7 +208,13 @@ fn phone(dice: &mut Dice, country: &Country) -> String {
     let keeps_zero = ["IT", "ES", "PL", "US"].contains(&country.code);
     let digits = national.trim_start_matches(['(', '0']).replacen(')', "", 1);
     let rest = if keeps_zero { national.as_str() } else { digits.as_str() };
-    if dice.is(50) { format!("{} {rest}", country.dial) } else { format!("{} {rest}", country.dial.replace('+', "00")) }
+    // Who writes 00 for the way abroad lives where that is dialled.
+    let is_far = ["US", "BR", "JP"].contains(&country.code);
+    if is_far || dice.is(50) {
+        format!("{} {rest}", country.dial)
+    } else {
+        format!("{} {rest}", country.dial.replace('+', "00"))
+    }
 }
 
 /// Returns a day of the last few years.
