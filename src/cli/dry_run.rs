@@ -10,7 +10,7 @@ use std::{
 };
 
 use comfy_table::CellAlignment;
-use indicatif::HumanCount;
+use indicatif::{HumanCount, HumanDuration};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ use crate::{
     emulator::{Running, serve},
     engine::{self, Environment},
     http::{Body, Exchange, MemoryTokens, Recorder},
-    model::{ConnectionName, EmulatorOptions},
+    model::{ConnectionName, EmulatorOptions, RateLimit},
     state::{Seal, State},
 };
 
@@ -71,11 +71,11 @@ pub(super) async fn run(world: &World, args: &RunArgs) -> Result<Exit, Failure> 
             output::insist(&format!("hint: {hint}"));
         }
     }
-    let live = Duration::from_secs(clock.elapsed().as_secs());
+    let least = HumanDuration(requests.least_time());
     world.output.say(&format!(
-        "this was a dry run on the fixtures in `{}`: nothing left this machine and nothing is kept; live, it would take about {}",
+        "this was a dry run on the fixtures in `{}`: nothing left this machine and nothing is kept; the vendors' rate limits alone would make it last {}",
         fixtures.display(),
-        indicatif::HumanDuration(live)
+        least
     ));
     Ok(Exit::of_run(&finished, signals.number()))
 }
@@ -111,7 +111,7 @@ async fn redirect(
         }
         let emulator = start(entry, fixtures, clock).await?;
         connection.options.insert("base_url".to_owned(), Json::from(emulator.url()));
-        requests.name(&emulator.url(), name);
+        requests.name(&emulator.url(), name, entry.capabilities.rate_limits);
         running.push(emulator);
     }
     for stream in &mut pipeline.streams {
@@ -151,7 +151,10 @@ struct Requests {
 
 #[derive(Debug, Default)]
 struct Notes {
-    names: BTreeMap<String, ConnectionName>,
+    /// The connections and their limits, by URL.
+    names: BTreeMap<String, (ConnectionName, &'static [RateLimit])>,
+    /// How many requests count against each limit, by URL and the limit's name.
+    counted: BTreeMap<(String, &'static str), u32>,
     /// How often each kind of request was sent, and how many records it carried, in the order of the first one.
     kinds: Vec<(Kind, u64, u64)>,
     file: Option<BufWriter<File>>,
@@ -171,9 +174,19 @@ impl Requests {
         Ok(Self { notes: Mutex::new(Notes { file, ..Notes::default() }) })
     }
 
-    fn name(&self, url: &str, connection: &ConnectionName) {
+    fn name(&self, url: &str, connection: &ConnectionName, limits: &'static [RateLimit]) {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.names.insert(format!("{url}/"), connection.clone());
+        notes.names.insert(format!("{url}/"), (connection.clone(), limits));
+    }
+
+    /// Returns the least time that the requests take within the limits: that of the limit that is hit hardest.
+    fn least_time(&self) -> Duration {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = notes.counted.iter().filter_map(|((url, name), count)| {
+            let limit = notes.names.get(url)?.1.iter().find(|limit| limit.name == *name)?;
+            Some(limit.window * (count.saturating_sub(1) / limit.max_requests))
+        });
+        times.max().unwrap_or_default()
     }
 
     fn finish(&self) -> Result<(), Failure> {
@@ -207,8 +220,12 @@ impl Requests {
 impl Recorder for Requests {
     fn record(&self, exchange: &Exchange<'_>) {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = notes.names.get(exchange.base_url.as_str()).map_or_else(String::new, ToString::to_string);
+        let url = exchange.base_url.as_str();
+        let connection = notes.names.get(url).map_or_else(String::new, |(name, _)| name.to_string());
         let request = exchange.request;
+        for limit in request.rate_limits {
+            *notes.counted.entry((url.to_owned(), limit)).or_default() += 1;
+        }
         let kind = Kind { connection, method: request.method.to_string(), path: request.path.clone() };
         let records = carried(&request.body);
         match notes.kinds.iter_mut().find(|(known, ..)| *known == kind) {
