@@ -24,7 +24,7 @@ mod tests;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use load::{Loaded, load, load_with_placeholder};
-pub use offline::{NoSchemas, OfflineSchemas};
+pub use offline::{NoSchemas, OfflineSchemas, SchemaCache};
 pub use pipeline::{Connection, CountOrShare, Limits, Pipeline, Stream, StreamDestination};
 pub use raw::{OnError, WriteMode};
 pub use schema::json_schema;

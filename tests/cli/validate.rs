@@ -157,6 +157,19 @@ fn all_mistakes_of_a_file_are_found_at_once_and_in_order() {
     assert!(lines.len() >= 8 && lines.is_sorted(), "{lines:?}");
 }
 
+#[test]
+fn standard_fields_are_mapped_where_both_sides_have_them_and_written_ones_win() {
+    let loaded = load_file(Path::new("tests/cli/mistakes/none_with_standard.yaml"));
+    assert_eq!(loaded.diagnostics, []);
+    let pipeline = loaded.pipeline.unwrap();
+    let mappings = serde_json::to_value(&pipeline.streams[0].destinations[0].mappings).unwrap();
+    let expected = serde_json::json!({
+        "Email": { "from": "email", "apply": ["trim", "lowercase"], "required": false, "when": "always", "null": "keep" },
+        "Name": "lastname",
+    });
+    assert_eq!(mappings, expected);
+}
+
 /// The schema that editors use is generated: this test writes it anew, and fails once when it has changed.
 #[test]
 fn the_committed_schema_is_the_generated_one() {
