@@ -75,7 +75,8 @@ async fn check_destination(
     target: &crate::config::StreamDestination,
     schema: &crate::model::Schema,
 ) -> Result<String, EngineError> {
-    let loader = environment.connect_destination(pipeline, stream, target, schema, "").await?;
+    let context = environment.context_of(&target.connection);
+    let loader = environment.connect_destination(pipeline, stream, target, schema, "", context).await?;
     let failed = |error| EngineError::connector(&target.connection, error);
     loader.destination.check().await.map_err(failed)?;
     let fields = loader.preparation.fields.len();

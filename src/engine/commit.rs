@@ -65,6 +65,9 @@ pub(super) async fn load_chunk(loader: &Loader, chunk: &Chunk, number: u64) -> R
         .extend(rejects.into_iter().map(|reject| unmapped_letter(&loader.run_id, &loader.scope, reject, context.now)));
     account.ledger.rejected += count(letters.len());
     save_letters(loader, letters).await?;
+    let settled = account.ledger.filtered + account.ledger.duplicate + account.ledger.rejected;
+    let calls = loader.context.meter.calls();
+    loader.observer.records_settled(&loader.scope.stream, loader.connection(), settled, calls);
     load_prepared(loader, &dispatch, records, &originals, &mut account).await?;
     account.halving_calls = dispatch.halving_calls();
     Ok(account)

@@ -141,7 +141,8 @@ async fn redrive_group(
     let steps = Steps::compile(&stream.transforms, &frame_schema(&declared), &pipeline.base_dir)
         .map_err(|error| transform_error(stream, error))?;
     let target = &stream.destinations[target_index];
-    let loader = environment.connect_destination(pipeline, stream, target, steps.output(), run_id).await?;
+    let context = environment.context_of(&target.connection);
+    let loader = environment.connect_destination(pipeline, stream, target, steps.output(), run_id, context).await?;
     if loader.capabilities.replaces_object {
         return Err(EngineError::Unsupported(format!(
             "`{}` is written anew by each run: correct the source and run the pipeline",

@@ -87,6 +87,11 @@ impl Environment {
         Ok(Extraction { source, capabilities: entry.capabilities, context })
     }
 
+    /// Makes what a connection of a stream is handed: its meter counts the calls, whether connecting succeeds or not.
+    pub(super) fn context_of(&self, connection: &ConnectionName) -> Context {
+        self.context.for_connection(connection.clone())
+    }
+
     /// Connects a destination of a stream. `schema` is what the stream's records look like before they are mapped.
     pub(super) async fn connect_destination(
         &self,
@@ -95,10 +100,10 @@ impl Environment {
         target: &StreamDestination,
         schema: &Schema,
         run_id: &str,
+        context: Context,
     ) -> Result<Loader, EngineError> {
         let connection = connection(pipeline, &target.connection)?;
         let entry = self.registry.get(&connection.connector)?;
-        let context = self.context.for_connection(connection.name.clone());
         let destination = (entry.destination)(connection.options.clone(), &context)
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
         let declared = destination

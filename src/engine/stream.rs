@@ -33,8 +33,18 @@ pub(super) struct StreamRun {
     source_calls: Calls,
     /// What failed before or beside the lanes: the source, or a destination that could not be connected.
     failures: Vec<EngineError>,
-    /// Destinations that could not be connected, with the reason.
-    unconnected: Vec<(usize, String)>,
+    /// Why the source could not be read to its end.
+    source_error: Option<String>,
+    unconnected: Vec<Unconnected>,
+}
+
+/// A destination that could not be connected.
+#[derive(Debug)]
+struct Unconnected {
+    /// Which of the stream's destinations it is.
+    index: usize,
+    reason: String,
+    calls: Calls,
 }
 
 /// One destination of a stream in a run.
@@ -74,12 +84,16 @@ pub(super) async fn run_stream(
         stream: stream.clone(),
         source_calls: Calls::default(),
         failures: Vec::new(),
+        source_error: None,
         unconnected: Vec::new(),
     };
     match run.go(environment, pipeline, place).await {
         Ok(()) => {}
         Err(error @ EngineError::State(_)) => return Err(error),
-        Err(error) => run.failures.push(error),
+        Err(error) => {
+            run.source_error = Some(error.to_string());
+            run.failures.push(error);
+        }
     }
     Ok(run)
 }
@@ -134,13 +148,14 @@ impl StreamRun {
         let mappings: Vec<_> = stream.destinations.iter().map(|target| &target.mappings).collect();
         let used = fields_used(&stream.transforms, &mappings, stream.filter.as_deref()).map_err(failed)?;
         for (index, target) in stream.destinations.iter().enumerate() {
-            let connected =
-                environment.connect_destination(pipeline, &stream, target, steps.output(), &place.run_id).await;
-            match connected {
+            let context = environment.context_of(&target.connection);
+            let meter = context.meter.clone();
+            let output = steps.output();
+            match environment.connect_destination(pipeline, &stream, target, output, &place.run_id, context).await {
                 Ok(loader) => self.lanes.push(Lane::new(loader, index, self.position, &place.run_id).await?),
                 Err(error @ EngineError::State(_)) => return Err(error),
                 Err(error) => {
-                    self.unconnected.push((index, error.to_string()));
+                    self.unconnected.push(Unconnected { index, reason: error.to_string(), calls: meter.calls() });
                     self.failures.push(error);
                 }
             }
@@ -301,11 +316,12 @@ impl StreamRun {
 
     pub(super) async fn report(self) -> Result<StreamReport, EngineError> {
         let mut destinations: Vec<(usize, DestinationReport)> = Vec::new();
-        for (index, reason) in &self.unconnected {
-            let Some(target) = self.stream.destinations.get(*index) else { continue };
+        for unconnected in &self.unconnected {
+            let Some(target) = self.stream.destinations.get(unconnected.index) else { continue };
             let mut report = DestinationReport::empty(target.connection.clone(), target.object.clone());
-            report.error = Some(reason.clone());
-            destinations.push((*index, report));
+            report.error = Some(unconnected.reason.clone());
+            report.set_calls(unconnected.calls, None);
+            destinations.push((unconnected.index, report));
         }
         let mut read = 0;
         for lane in &self.lanes {
@@ -318,7 +334,7 @@ impl StreamRun {
             read,
             calls: self.source_calls.total(),
             rate_limited: self.source_calls.rate_limited,
-            error: None,
+            error: self.source_error,
             destinations: destinations.into_iter().map(|(_, report)| report).collect(),
         })
     }
