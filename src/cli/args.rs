@@ -33,7 +33,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
     /// The state file [default: `.ferry/state.db` beside the pipeline]
-    #[arg(long, global = true, value_name = "FILE", env = "FERRY_STATE")]
+    #[arg(long, global = true, value_name = "FILE", env = "FERRY_STATE", hide_env_values = true)]
     pub state: Option<PathBuf>,
     /// Log requests and steps to stderr; twice for more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]

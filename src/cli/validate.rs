@@ -35,9 +35,15 @@ pub(super) fn validate(world: &World, files: Vec<PathBuf>) -> Result<Exit, Failu
     if world.output.is_json {
         output::json(&json!({ "files": files, "errors": errors, "warnings": warnings, "findings": findings }))?;
     } else if errors + warnings > 0 {
-        output::insist(&format!("{errors} errors, {warnings} warnings in {} files", files.len()));
+        let counts = [counted(errors, "error"), counted(warnings, "warning"), counted(files.len(), "file")];
+        let [errors, warnings, files] = counts;
+        output::insist(&format!("{errors}, {warnings} in {files}"));
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Usage })
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 fn pipelines_here() -> Result<Vec<PathBuf>, Failure> {
