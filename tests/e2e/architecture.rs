@@ -1,0 +1,162 @@
+//! Who may use whom: the one rule of the house, read out of the sources.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use regex::Regex;
+
+use super::support::repository;
+
+/// What each module may name. The leaf files `clock` and `error` are free to all.
+const MAY_USE: [(&str, &[&str]); 11] = [
+    ("clock", &[]),
+    ("model", &[]),
+    ("http", &["model"]),
+    ("state", &["model"]),
+    ("transform", &["model"]),
+    ("emulator", &["model"]),
+    ("connector", &["model", "http"]),
+    ("connectors", &["model", "http", "connector", "emulator"]),
+    ("config", &["model", "transform", "connector"]),
+    ("engine", &["model", "config", "connector", "transform", "state"]),
+    ("cli", &["model", "http", "state", "transform", "emulator", "connector", "connectors", "config", "engine"]),
+];
+/// Modules that everybody may name.
+const FREE: [&str; 2] = ["clock", "error"];
+/// Files without layering: the crate's root and the binary.
+const ROOTS: [&str; 2] = ["lib", "main"];
+
+/// A source file: its module, its place, and its text without comments.
+struct File {
+    module: String,
+    path: PathBuf,
+    code: String,
+}
+
+#[test]
+fn every_module_is_in_the_table() {
+    let known: BTreeSet<&str> = MAY_USE.iter().map(|(module, _)| *module).collect();
+    let there: BTreeSet<String> = files().into_iter().map(|file| file.module).collect();
+    let unknown: Vec<_> = there.iter().filter(|module| !known.contains(module.as_str())).collect();
+    assert!(unknown.is_empty(), "not in the table of who may use whom: {unknown:?}");
+    assert!(there.len() > 8, "the sources are not where this test looks for them: {there:?}");
+}
+
+#[test]
+fn modules_name_only_those_that_they_may() {
+    let mut offences = Vec::new();
+    let mut name_count = 0;
+    for file in files() {
+        let Some((_, allowed)) = MAY_USE.iter().find(|(module, _)| *module == file.module) else { continue };
+        for named in named_modules(&file.code) {
+            name_count += 1;
+            let is_allowed =
+                named == file.module || allowed.contains(&named.as_str()) || FREE.contains(&named.as_str());
+            if !is_allowed {
+                offences.push(format!("{}: `{}` names `{named}`", file.path.display(), file.module));
+            }
+        }
+    }
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
+    assert!(name_count > 300, "the test finds hardly any use of a module: {name_count}");
+}
+
+#[test]
+fn groups_of_uses_are_taken_apart() {
+    let code =
+        "use crate::{\n    clock::Clock,\n    model::{Batch, Name},\n    state,\n};\nlet x = crate::http::get();";
+    assert_eq!(named_modules(code), ["clock", "model", "state", "http"].map(str::to_owned));
+}
+
+#[test]
+fn a_connector_does_not_name_another() {
+    let connectors: Vec<String> = fs::read_dir(repository("src/connectors"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    assert!(connectors.len() >= 5, "{connectors:?}");
+    for own in &connectors {
+        for path in sources_below(&repository("src/connectors").join(own)) {
+            let code = without_comments(&fs::read_to_string(&path).unwrap());
+            for other in connectors.iter().filter(|other| *other != own) {
+                let names_it = Regex::new(&format!(r"\b(connectors|super::super)::{other}::")).unwrap();
+                assert!(!names_it.is_match(&code), "{}: `{own}` names `{other}`", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_engine_names_no_vendor() {
+    let vendors = Regex::new(r"(?i)\b(hubspot|airtable|salesforce|pipedrive|google_?sheets)\b").unwrap();
+    for file in files().into_iter().filter(|file| file.module == "engine") {
+        let found = vendors.find(&file.code).map(|found| found.as_str());
+        assert_eq!(found, None, "{}", file.path.display());
+    }
+}
+
+/// Returns the modules of the crate that a text names, by `crate::module` or in a group `crate::{module::…, …}`.
+fn named_modules(code: &str) -> Vec<String> {
+    let is_word = |letter: &char| letter.is_ascii_lowercase() || *letter == '_';
+    let mut named = Vec::new();
+    for (_, rest) in code.match_indices("crate::").map(|(at, path)| code.split_at(at + path.len())) {
+        let Some(group) = rest.strip_prefix('{') else {
+            named.push(rest.chars().take_while(is_word).collect());
+            continue;
+        };
+        let mut depth = 0;
+        let mut begins_item = true;
+        for (at, letter) in group.char_indices() {
+            match letter {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => begins_item = true,
+                _ if begins_item && is_word(&letter) => {
+                    named.push(group[at..].chars().take_while(is_word).collect());
+                    begins_item = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    named
+}
+
+fn files() -> Vec<File> {
+    let root = repository("src");
+    let mut files = Vec::new();
+    for path in sources_below(&root) {
+        let first = path.strip_prefix(&root).unwrap().components().next().unwrap();
+        let module = Path::new(first.as_os_str()).file_stem().unwrap().to_str().unwrap().to_owned();
+        if !ROOTS.contains(&module.as_str()) {
+            let code = without_comments(&fs::read_to_string(&path).unwrap());
+            files.push(File { module, path, code });
+        }
+    }
+    files
+}
+
+fn sources_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources_below(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Blanks the lines that are comments only; line numbers stay.
+fn without_comments(text: &str) -> String {
+    let lines = text.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line });
+    lines.collect::<Vec<_>>().join("\n")
+}

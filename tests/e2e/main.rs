@@ -1,0 +1,22 @@
+//! Black box: the real binary, its emulators as processes of their own, and an audit after every run.
+//!
+//! One crate, so that it is linked once. What every test stands on is in `support`; start there.
+
+#[cfg(test)]
+mod architecture;
+#[cfg(test)]
+mod chinook;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod dead_letters;
+#[cfg(test)]
+mod dry_runs;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+mod sales;
+#[cfg(test)]
+mod signals;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,80 @@
+//! A run that is stopped goes on where it stood; two runs of one pipeline never overlap.
+
+use std::time::Duration;
+
+use super::{
+    people::{many_people, put_people},
+    support::{Background, Crms, Desk, Ran, audit_stopped, audit_whole, wait_until},
+};
+
+const PEOPLE: usize = 400;
+/// Forty calls of ten records, which the emulator answers so slowly that a test can act in between.
+const LIMITS: &str = "limits: { batch_size: 10 }\n";
+const SLOW: [&str; 2] = ["--fault", "slow=200ms"];
+
+#[test]
+fn ctrl_c_keeps_what_is_written_and_the_next_run_goes_on() {
+    let crms = Crms::start(&["hubspot"], None, &SLOW);
+    let desk = Desk::new(&crms);
+    let pipeline = put_people(&desk, &many_people(PEOPLE), LIMITS);
+    let before = crms.counts();
+    let stopped = stop_in_the_middle(&crms, &desk, "INT", 130);
+    let first = stopped.json();
+    assert_eq!(first["status"], "interrupted");
+    assert!(stopped.stderr.contains("goes on where it stands"), "{}", stopped.stderr);
+    audit_stopped(&pipeline, &first, &before, &crms.counts());
+
+    let ran = desk.ferry(["run", "people.yaml", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let second = ran.json();
+    assert_eq!((&second["run_id"], &second["is_resumed"]), (&first["run_id"], &true.into()));
+    audit_whole(&pipeline, &second, &before, &crms.counts());
+    let account = &second["streams"][0]["destinations"][0];
+    assert_eq!((&account["read"], &account["created"]), (&PEOPLE.into(), &PEOPLE.into()), "{second}");
+}
+
+#[test]
+fn sigterm_ends_a_run_with_143() {
+    let crms = Crms::start(&["hubspot"], None, &SLOW);
+    let desk = Desk::new(&crms);
+    put_people(&desk, &many_people(PEOPLE), LIMITS);
+    let stopped = stop_in_the_middle(&crms, &desk, "TERM", 143);
+    assert_eq!(stopped.json()["status"], "interrupted");
+}
+
+#[test]
+fn a_second_run_of_the_same_pipeline_is_refused() {
+    let crms = Crms::start(&["hubspot"], None, &SLOW);
+    let desk = Desk::new(&crms);
+    put_people(&desk, &many_people(PEOPLE), LIMITS);
+    let first = start_and_wait_for_writes(&crms, &desk);
+    let asked = |crms: &Crms| crms.counts()["hubspot"]["requests"]["write"].as_u64().unwrap();
+    let second = desk.ferry(["run", "people.yaml", "--json"]);
+    assert_eq!(second.code, 3, "{}", second.stderr);
+    assert_eq!(second.json()["error"]["code"], "state.locked");
+    let asked_then = asked(&crms);
+    wait_until("the first run goes on", || asked(&crms) > asked_then);
+    first.signal("KILL");
+    assert_eq!(first.finish().code, -1);
+    // The lock went with its owner.
+    let third = desk.ferry(["run", "people.yaml", "--json"]);
+    assert_eq!(third.code, 0, "{}", third.stderr);
+    assert_eq!(crms.held("hubspot", "contacts"), u64::try_from(PEOPLE).unwrap());
+}
+
+/// Starts a run, sends it a signal when a part of the records is written, and returns how it ended.
+fn stop_in_the_middle(crms: &Crms, desk: &Desk, signal: &str, code: i32) -> Ran {
+    let run = start_and_wait_for_writes(crms, desk);
+    run.signal(signal);
+    let ran = run.finish_within(Duration::from_secs(10));
+    assert_eq!(ran.code, code, "{}{}", ran.stdout, ran.stderr);
+    let held = crms.held("hubspot", "contacts");
+    assert!(held < u64::try_from(PEOPLE).unwrap(), "the run was not stopped in the middle");
+    ran
+}
+
+fn start_and_wait_for_writes(crms: &Crms, desk: &Desk) -> Background {
+    let run = desk.start("run", ["run", "people.yaml", "--json"]);
+    wait_until("records are written", || crms.held("hubspot", "contacts") >= 20);
+    run
+}

@@ -1,0 +1,98 @@
+//! Local CRMs: `ferry emulate` as a process.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value as Json;
+
+use super::FERRY;
+
+/// Emulators in a process of their own, which ends with this.
+#[derive(Debug)]
+pub(crate) struct Crms {
+    process: Child,
+    urls: BTreeMap<String, String>,
+    web: Web,
+}
+
+/// Asks over HTTP.
+#[derive(Debug)]
+struct Web {
+    runtime: tokio::runtime::Runtime,
+    client: reqwest::Client,
+}
+
+impl Crms {
+    /// Starts emulators on free ports; `args` are further arguments of `ferry emulate`.
+    pub(crate) fn start(vendors: &[&str], fixtures: Option<&Path>, args: &[&str]) -> Self {
+        let mut command = Command::new(FERRY);
+        command.arg("emulate").args(vendors).args(["--port", "0", "--quiet"]).args(args);
+        if let Some(fixtures) = fixtures {
+            command.arg("--fixtures").arg(fixtures);
+        }
+        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(process.stdout.take().unwrap());
+        // Made before the lines are read, so that the process ends with it if they do not come.
+        let mut crms = Self { process, urls: BTreeMap::new(), web: Web::new() };
+        for line in stdout.lines().take(vendors.len()) {
+            let line = line.unwrap();
+            let (vendor, url) = line.split_once(' ').expect("a line is `VENDOR URL`");
+            crms.urls.insert(vendor.to_owned(), url.to_owned());
+        }
+        assert_eq!(crms.urls.len(), vendors.len(), "the emulators did not start");
+        crms
+    }
+
+    /// Returns the vendors that there are emulators of.
+    pub(crate) fn vendors(&self) -> impl Iterator<Item = &str> {
+        self.urls.keys().map(String::as_str)
+    }
+
+    /// Returns the URL of a vendor's API host.
+    pub(crate) fn url(&self, vendor: &str) -> &str {
+        &self.urls[vendor]
+    }
+
+    /// Returns the answer of a path as JSON.
+    pub(crate) fn get(&self, vendor: &str, path: &str) -> Json {
+        self.web.get(&format!("{}{path}", self.urls[vendor]))
+    }
+
+    /// Returns what every emulator holds and was asked, by vendor.
+    pub(crate) fn counts(&self) -> BTreeMap<String, Json> {
+        self.urls.keys().map(|vendor| (vendor.clone(), self.get(vendor, "/_emulator/counts"))).collect()
+    }
+
+    /// Returns how many records of an object an emulator holds.
+    pub(crate) fn held(&self, vendor: &str, object: &str) -> u64 {
+        self.get(vendor, "/_emulator/counts")["records"][object].as_u64().unwrap_or_default()
+    }
+}
+
+impl Drop for Crms {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Web {
+    fn new() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { runtime, client: reqwest::Client::new() }
+    }
+
+    fn get(&self, url: &str) -> Json {
+        let answer = async {
+            let request = self.client.get(url).bearer_auth("a-test").timeout(super::COMMAND_TIMEOUT);
+            request.send().await?.error_for_status()?.json().await
+        };
+        self.runtime.block_on(answer).unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+}
