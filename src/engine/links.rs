@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     error::EngineError,
-    load::{CommitContext, Dispatch, Item, Lookup},
+    load::{CommitContext, Dispatch, Item, Lookup, operation_word},
     prepare::LinkValue,
     setup::Loader,
 };
@@ -96,6 +96,9 @@ pub(super) async fn close_links(loader: &Loader) -> Result<u64, EngineError> {
             dispatch.send(&operation, limit, items).await?;
         }
     }
+    // What a killed run was about to link is still pending, so it was linked again by now.
+    let word = operation_word(&operation);
+    loader.state.work(move |work| work.clear_intents_of(scope_id, word)).await?;
     Ok(dispatch.halving_calls())
 }
 

@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     error::EngineError,
-    load::{CommitContext, Dispatch, Item, Lookup, Settled},
+    load::{CommitContext, Dispatch, Item, Lookup, Settled, operation_word},
     setup::Loader,
 };
 
@@ -44,6 +44,9 @@ pub(super) async fn delete_unseen(loader: &Loader, read: u64, chunk: u64) -> Res
         let run_id = loader.run_id.clone();
         let page = loader.state.work(move |work| work.unseen(scope_id, &run_id, PAGE_RECORDS)).await?;
         if page.is_empty() {
+            // What a killed run was about to delete is deleted again by now, which changes nothing.
+            let word = operation_word(&Operation::Delete);
+            loader.state.work(move |work| work.clear_intents_of(scope_id, word)).await?;
             return Ok(ledger);
         }
         let items = page.into_iter().map(DeleteItem::new).collect();

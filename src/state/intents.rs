@@ -60,6 +60,17 @@ impl Work<'_> {
         Ok(source_ids)
     }
 
+    /// Removes the intents of a scope for this operation, once all that it had to do is done.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    pub fn clear_intents_of(&self, scope: ScopeId, operation: &str) -> Result<(), StateError> {
+        self.transaction
+            .prepare_cached("DELETE FROM intents WHERE scope_id = ?1 AND operation = ?2")?
+            .execute(params![scope.0, operation])?;
+        Ok(())
+    }
+
     /// Removes the intents of a scope, once its stream was read to its end and every record has an outcome.
     ///
     /// # Errors
