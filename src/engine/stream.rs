@@ -211,6 +211,8 @@ impl StreamRun {
                 };
                 for lane in &mut self.lanes {
                     lane.account.ledger = Ledger::default();
+                    let (scope_id, run_id) = (lane.loader.scope_id, place.run_id.clone());
+                    lane.loader.state.work(move |work| work.rewind_seen(scope_id, &run_id)).await?;
                 }
                 Start { cursor: cursor.filter(|_| !is_anew), chunk: 0 }
             }

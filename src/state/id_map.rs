@@ -1,6 +1,6 @@
 //! The id that each source record has at the destination, and what was last written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Row, params};
 
@@ -157,6 +157,30 @@ impl Work<'_> {
         for source_id in source_ids {
             statement.execute(params![scope.0, source_id, seen.run_id, chunk_number(seen.chunk)])?;
         }
+        Ok(())
+    }
+
+    /// Returns which of these destination ids are mapped.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn mapped_ids(&self, scope: ScopeId, destination_ids: &[String]) -> Result<HashSet<String>, StateError> {
+        // Looks at every mapping of the scope, which is worth it: it is asked after lost answers alone.
+        let sql = "SELECT destination_id FROM id_map
+                   WHERE scope_id = ?1 AND destination_id IN (SELECT value FROM json_each(?2))";
+        let mut statement = self.transaction.prepare_cached(sql)?;
+        let rows = statement.query_map(params![scope.0, serde_json::to_string(destination_ids)?], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Moves the marks of a run behind all of its chunks: it reads its records once more from the beginning.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    pub fn rewind_seen(&self, scope: ScopeId, run_id: &str) -> Result<(), StateError> {
+        self.transaction
+            .prepare_cached("UPDATE id_map SET seen_chunk = ?3 WHERE scope_id = ?1 AND seen_run = ?2")?
+            .execute(params![scope.0, run_id, i64::MAX])?;
         Ok(())
     }
 

@@ -130,13 +130,13 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Returns the newest run of a pipeline; redrives do not count.
+    /// Returns the newest run of a pipeline; redrives do not count. The machine's clock may have jumped back since, so the order
+    /// of the rows decides.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
     pub fn last_run(&self, pipeline: &str) -> Result<Option<Run>, StateError> {
-        let sql =
-            "SELECT * FROM runs WHERE pipeline = ?1 AND kind = 'run' ORDER BY started_at DESC, rowid DESC LIMIT 1";
+        let sql = "SELECT * FROM runs WHERE pipeline = ?1 AND kind = 'run' ORDER BY rowid DESC LIMIT 1";
         Ok(self.transaction.prepare_cached(sql)?.query_row([pipeline], from_row).optional()?)
     }
 
@@ -146,7 +146,7 @@ impl Work<'_> {
     /// Fails when the file cannot be read.
     pub fn run(&self, run_id: &str) -> Result<Option<Run>, StateError> {
         let sql = if run_id == "last" {
-            "SELECT * FROM runs WHERE ?1 = 'last' ORDER BY started_at DESC, rowid DESC LIMIT 1"
+            "SELECT * FROM runs WHERE ?1 = 'last' ORDER BY rowid DESC LIMIT 1"
         } else {
             "SELECT * FROM runs WHERE run_id = ?1"
         };
@@ -158,8 +158,7 @@ impl Work<'_> {
     /// # Errors
     /// Fails when the file cannot be read.
     pub fn runs(&self) -> Result<Vec<Run>, StateError> {
-        let mut statement =
-            self.transaction.prepare_cached("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC")?;
+        let mut statement = self.transaction.prepare_cached("SELECT * FROM runs ORDER BY rowid DESC")?;
         let runs = statement.query_map([], from_row)?;
         Ok(runs.collect::<Result<_, _>>()?)
     }
