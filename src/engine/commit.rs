@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use tokio::task::spawn_blocking;
 
 use crate::{
+    config::WriteMode,
     model::{BatchLimit, BatchRecord, Fields, ID, Ledger, Operation, Outcome, Rejection, Value},
     state::{DeadLetter, DeadLetterKind, LetterBody, Mapping, SeenMark, StateError, Work, WrittenAs},
     transform::Rejected,
@@ -35,6 +36,8 @@ struct RecordItem {
     record: BatchRecord,
     draft: Draft,
     prepared: Arc<Prepared>,
+    /// The key by which later records are known to be the same; none where records are only inserted, each for itself.
+    key_hash: Option<u128>,
     source: Json,
 }
 
@@ -150,7 +153,9 @@ async fn load_records(
     for (index, (prepared, decision)) in records.iter().zip(decisions).enumerate() {
         let original = || originals.json(&prepared.source_id);
         let context = dispatch.context();
-        let item = |draft: Draft| RecordItem::new(index, Arc::clone(prepared), draft, original());
+        let has_key = loader.policy.write != WriteMode::Insert;
+        let key_hash = prepared.key.as_ref().filter(|_| has_key).map(|key| key.hash);
+        let item = |draft: Draft| RecordItem::new(index, Arc::clone(prepared), draft, key_hash, original());
         match decision {
             Decision::Insert(draft) => inserts.push(item(draft)),
             Decision::Update(draft) => updates.push(item(draft)),
@@ -225,13 +230,13 @@ impl ChunkAccount {
 }
 
 impl RecordItem {
-    fn new(index: usize, prepared: Arc<Prepared>, draft: Draft, source: Json) -> Self {
+    fn new(index: usize, prepared: Arc<Prepared>, draft: Draft, key_hash: Option<u128>, source: Json) -> Self {
         let record = BatchRecord {
             trace_id: index.to_string(),
             destination_id: draft.destination_id.clone(),
             fields: draft.fields.clone(),
         };
-        Self { record, draft, prepared, source }
+        Self { record, draft, prepared, key_hash, source }
     }
 
     fn save_mapping(
@@ -245,7 +250,7 @@ impl RecordItem {
             source_id: self.prepared.source_id.clone(),
             destination_id: destination_id.to_owned(),
             content_hash: self.prepared.content_hash,
-            key_hash: self.prepared.key.as_ref().map(|key| key.hash),
+            key_hash: self.key_hash,
             written_run: context.run_id.clone(),
             written_as,
             seen: SeenMark { run_id: context.run_id.clone(), chunk: context.chunk },

@@ -22,6 +22,9 @@ use super::{batch::cut, error::EngineError, setup::Loader};
 /// How often a create without an answer is looked up and sent again before its record is held.
 const MAX_SETTLE_ROUNDS: u32 = 5;
 
+/// The reason of records that may or may not have been created.
+pub(super) const UNKNOWN_EFFECT: &str = "unknown_effect";
+
 /// Something that is written as one record of a batch.
 #[async_trait]
 pub(super) trait Item: Send + Sync + Sized + 'static {
@@ -144,19 +147,25 @@ impl<'loader> Dispatch<'loader> {
         let mut waiting = vec![items];
         let mut results = Vec::new();
         let mut is_halved = false;
-        while let Some(mut items) = waiting.pop() {
+        while let Some(items) = waiting.pop() {
             if is_halved {
                 self.halving_calls.fetch_add(1, Ordering::Relaxed);
             }
             match self.send_settling(operation, limit, &items).await? {
                 Sent::Settled(outcomes) => results.extend(items.into_iter().zip(outcomes)),
-                Sent::Refused if items.len() > 1 => {
+                Sent::Refused(settled) => {
                     is_halved = true;
-                    let second = items.split_off(items.len() / 2);
+                    let mut open = Vec::with_capacity(items.len());
+                    for (item, slot) in items.into_iter().zip(settled) {
+                        match slot {
+                            Some(outcome) => results.push((item, outcome)),
+                            None => open.push(item),
+                        }
+                    }
+                    let second = open.split_off(open.len() / 2);
                     waiting.push(second);
-                    waiting.push(items);
+                    waiting.push(open);
                 }
-                Sent::Refused => return Err(EngineError::Stopped),
             }
         }
         Ok(results)
@@ -172,7 +181,7 @@ impl<'loader> Dispatch<'loader> {
         self.loader.check_may_send()?;
         let intent_id = self.save_intent(operation, items).await?;
         let mut settled: Vec<Option<Settled>> = items.iter().map(|_| None).collect();
-        for _round in 0..MAX_SETTLE_ROUNDS {
+        for round in 0..MAX_SETTLE_ROUNDS {
             let open: Vec<usize> = (0..items.len()).filter(|index| settled[*index].is_none()).collect();
             let records = open.iter().map(|index| items[*index].record().clone()).collect();
             let batch = Batch { object: self.loader.scope.object.clone(), operation: operation.clone(), records };
@@ -181,24 +190,27 @@ impl<'loader> Dispatch<'loader> {
                     for (index, outcome) in open.into_iter().zip(outcomes) {
                         settled[index] = Some(Settled::Outcome(outcome));
                     }
-                    return self.commit(intent_id, items, settled);
+                    return self.commit_all(intent_id, items, settled);
                 }
                 Ok(outcomes) => return Err(self.miscounted(open.len(), outcomes.len())),
                 Err(error) => error,
             };
             match error.kind {
-                ErrorKind::Refused if items.len() > 1 => {
-                    self.drop_intent(intent_id).await?;
-                    return Ok(Sent::Refused);
-                }
-                ErrorKind::Refused => {
-                    settled[0] = Some(Settled::Outcome(Outcome::Rejected(rejection(&error))));
-                    return self.commit(intent_id, items, settled);
-                }
+                ErrorKind::Refused => match open.as_slice() {
+                    [alone] => {
+                        settled[*alone] = Some(Settled::Outcome(Outcome::Rejected(rejection(&error))));
+                        return self.commit_all(intent_id, items, settled);
+                    }
+                    _ => {
+                        // What an unanswered attempt did write must not be sent again with the rest.
+                        self.commit(intent_id, items, &settled)?;
+                        return Ok(Sent::Refused(settled));
+                    }
+                },
                 ErrorKind::Unanswered if !limit.is_idempotent => {
                     self.settle_unanswered(items, &open, &mut settled).await?;
                     if settled.iter().all(Option::is_some) {
-                        return self.commit(intent_id, items, settled);
+                        return self.commit_all(intent_id, items, settled);
                     }
                 }
                 // Repeated by the stack until it gave up: the intent stays, and the next run repeats the write.
@@ -206,7 +218,10 @@ impl<'loader> Dispatch<'loader> {
                     return Err(EngineError::connector(self.loader.connection(), error));
                 }
                 _ => {
-                    self.drop_intent(intent_id).await?;
+                    // An earlier attempt without an answer is not undone by this one: its intent stays.
+                    if round == 0 {
+                        self.drop_intent(intent_id).await?;
+                    }
                     return Err(EngineError::connector(self.loader.connection(), error));
                 }
             }
@@ -214,7 +229,7 @@ impl<'loader> Dispatch<'loader> {
         for slot in settled.iter_mut().filter(|slot| slot.is_none()) {
             *slot = Some(Settled::Held);
         }
-        self.commit(intent_id, items, settled)
+        self.commit_all(intent_id, items, settled)
     }
 
     /// After a lost answer: finds out which of the open items were written. Those that cannot be looked up are held.
@@ -224,7 +239,7 @@ impl<'loader> Dispatch<'loader> {
         open: &[usize],
         settled: &mut [Option<Settled>],
     ) -> Result<(), EngineError> {
-        self.loader.context.clock().sleep(self.loader.capabilities.lookup_lag).await;
+        self.loader.wait(self.loader.capabilities.lookup_lag).await?;
         let lookups = T::find_written(self.loader, items).await?;
         let by_index: HashMap<usize, Option<Lookup>> = lookups.into_iter().enumerate().collect();
         for index in open {
@@ -253,27 +268,38 @@ impl<'loader> Dispatch<'loader> {
         Ok(self.loader.state.work(move |work| work.settle_intent(intent_id)).await?)
     }
 
-    /// Stores the outcomes and removes the intent, in one transaction.
-    fn commit<T: Item>(&self, intent_id: i64, items: &[T], settled: Vec<Option<Settled>>) -> Result<Sent, EngineError> {
-        let settled: Vec<Settled> = settled.into_iter().map(|slot| slot.unwrap_or(Settled::Held)).collect();
+    /// Stores an outcome of every item and removes the intent.
+    fn commit_all<T: Item>(
+        &self,
+        intent_id: i64,
+        items: &[T],
+        settled: Vec<Option<Settled>>,
+    ) -> Result<Sent, EngineError> {
+        self.commit(intent_id, items, &settled)?;
+        Ok(Sent::Settled(settled.into_iter().map(|slot| slot.unwrap_or(Settled::Held)).collect()))
+    }
+
+    /// Stores the outcomes that there are and removes the intent, in one transaction.
+    fn commit<T: Item>(&self, intent_id: i64, items: &[T], settled: &[Option<Settled>]) -> Result<(), EngineError> {
         let context = &self.context;
         let state = &self.loader.state;
         // The transaction is a handful of statements on a warm page cache; the items stay borrowed, so nothing is copied.
         tokio::task::block_in_place(|| {
             state.work_now(|work| {
-                for (item, outcome) in items.iter().zip(&settled) {
+                for (item, outcome) in items.iter().zip(settled) {
                     match outcome {
-                        Settled::Outcome(outcome) => item.commit(work, context, outcome)?,
-                        Settled::Held => item.commit_held(work, context, &unknown_effect())?,
+                        Some(Settled::Outcome(outcome)) => item.commit(work, context, outcome)?,
+                        Some(Settled::Held) => item.commit_held(work, context, &unknown_effect())?,
+                        None => {}
                     }
                 }
                 work.settle_intent(intent_id)
             })
         })?;
         let calls = self.loader.context.meter.calls();
-        let settled_count = u64::try_from(items.len()).unwrap_or(u64::MAX);
+        let settled_count = u64::try_from(settled.iter().flatten().count()).unwrap_or(u64::MAX);
         self.loader.observer.records_settled(&self.loader.scope.stream, self.loader.connection(), settled_count, calls);
-        Ok(Sent::Settled(settled))
+        Ok(())
     }
 
     fn miscounted(&self, expected: usize, found: usize) -> EngineError {
@@ -284,8 +310,10 @@ impl<'loader> Dispatch<'loader> {
 }
 
 enum Sent {
+    /// Every item has an outcome.
     Settled(Vec<Settled>),
-    Refused,
+    /// The items without an outcome, two at least, were refused with no culprit named.
+    Refused(Vec<Option<Settled>>),
 }
 
 /// Returns the word for an operation in the state file.
@@ -307,7 +335,7 @@ fn rejection(error: &ConnectorError) -> Rejection {
 
 fn unknown_effect() -> Rejection {
     Rejection::new(
-        "unknown_effect",
+        UNKNOWN_EFFECT,
         "the answer to the write was lost and the record has no key to look it up by; see at the destination whether it is there",
     )
 }

@@ -20,8 +20,8 @@ use crate::{
 use super::{
     error::EngineError,
     links::{Resolved, resolve},
-    load::Lookup,
-    prepare::{Key, Prepared, hash_key},
+    load::{Lookup, UNKNOWN_EFFECT},
+    prepare::{Key, Preparation, Prepared},
     setup::Loader,
 };
 
@@ -78,12 +78,12 @@ pub(super) async fn decide(
     let known = tokio::task::block_in_place(|| loader.state.work_now(|work| look_up(loader, work, records)))?;
     let mut matcher = Matcher { loader, chunk, known: &known, ids: HashSet::new(), keys: HashSet::new() };
     let steps: Vec<Step> = records.iter().map(|record| matcher.step(record)).collect();
-    let found = find(loader, records, &steps).await?;
+    let mut found = find(loader, records, &steps).await?;
     let current = read_current(loader, &steps, &found, records).await?;
     let decisions = records.iter().zip(steps).map(|(record, step)| match step {
         Step::Done(decision) => decision,
         Step::Update(id) => update(loader, record, &known.links, id, &current),
-        Step::Find => match found.matching(loader, record) {
+        Step::Find => match found.claim(loader, record) {
             Found::None if loader.policy.write == WriteMode::Update => Decision::Rejected(Rejection::new(
                 "no_match",
                 "no record at the destination has this key, and `write: update` creates none",
@@ -142,7 +142,8 @@ impl<'chunk> Matcher<'chunk> {
         if is_seen && mapping.seen.chunk < self.chunk {
             return Step::Done(Decision::Settled(Column::Duplicate));
         }
-        if let Some(key) = &record.key
+        if self.loader.policy.write != WriteMode::Insert
+            && let Some(key) = &record.key
             && !self.keys.insert(key.hash)
         {
             return Step::Done(Decision::Settled(Column::Duplicate));
@@ -173,7 +174,7 @@ impl<'chunk> Matcher<'chunk> {
             }
             if is_unsettled {
                 return Step::Done(Decision::Held(Rejection::new(
-                    "unknown_effect",
+                    UNKNOWN_EFFECT,
                     "an earlier run was stopped while it created this record, and there is no key to look it up by",
                 )));
             }
@@ -269,7 +270,6 @@ fn is_blank(value: &Value) -> bool {
 #[derive(Debug, Default)]
 struct FoundRecords {
     by_key: HashMap<u128, Vec<String>>,
-    by_folded_key: HashMap<u128, Vec<String>>,
 }
 
 enum Found {
@@ -279,37 +279,50 @@ enum Found {
 }
 
 impl FoundRecords {
-    fn add(&mut self, record: &Record, key_fields: &[FieldName]) {
-        let values = key_fields.iter().map(|field| record.fields.get(field).filter(|value| !is_blank(value)));
+    fn add(&mut self, record: &Record, preparation: &Preparation) {
+        let values = preparation.key.iter().map(|field| record.fields.get(field).filter(|value| !is_blank(value)));
         let Some(values) = values.map(Option::<&Value>::cloned).collect::<Option<Vec<Value>>>() else { return };
-        self.by_folded_key.entry(hash_key(&folded(&values))).or_default().push(record.id.clone());
-        self.by_key.entry(hash_key(&values)).or_default().push(record.id.clone());
+        self.by_key.entry(preparation.hash_key(&values)).or_default().push(record.id.clone());
     }
 
-    /// Finds by the exact key; on fields that the destination itself keeps unique, upper and lower case are the same when
-    /// there is no exact one (mail addresses come back in lower case).
-    fn matching(&self, loader: &Loader, record: &Prepared) -> Found {
-        let Some(key) = &record.key else { return Found::None };
-        let is_unique = |field: &FieldName| loader.schema.field(field).is_some_and(|field| field.is_unique);
-        let is_folding = loader.preparation.key.iter().all(is_unique);
-        let exact = self.by_key.get(&key.hash);
-        let folding = || self.by_folded_key.get(&hash_key(&folded(&key.values))).filter(|_| is_folding);
-        match exact.or_else(folding).map(Vec::as_slice) {
+    fn matching(&self, record: &Prepared) -> Found {
+        let ids = record.key.as_ref().and_then(|key| self.by_key.get(&key.hash));
+        match ids.map(Vec::as_slice) {
             None | Some([]) => Found::None,
             Some([id]) => Found::One(id.clone()),
             Some(ids) => Found::Several(ids.to_vec()),
         }
     }
-}
 
-fn folded(values: &[Value]) -> Vec<Value> {
-    values.iter().map(|value| Value::Text(value.to_text().to_lowercase())).collect()
+    /// Finds the record for this one. Where records are only inserted, several may have one key: each takes one of those found.
+    fn claim(&mut self, loader: &Loader, record: &Prepared) -> Found {
+        if loader.policy.write != WriteMode::Insert {
+            return self.matching(record);
+        }
+        record.key.as_ref().and_then(|key| self.take(key)).map_or(Found::None, Found::One)
+    }
+
+    /// Takes the first of the records that were found with a key.
+    fn take(&mut self, key: &Key) -> Option<String> {
+        let ids = self.by_key.get_mut(&key.hash).filter(|ids| !ids.is_empty())?;
+        Some(ids.remove(0))
+    }
+
+    /// Leaves out the records that belong to other source records.
+    fn leave_out(&mut self, mapped: &HashSet<String>) {
+        self.by_key.values_mut().for_each(|ids| ids.retain(|id| !mapped.contains(id)));
+    }
 }
 
 /// Looks up the keys of the records that must be found, in as few calls as the destination allows.
 async fn find(loader: &Loader, records: &[Arc<Prepared>], steps: &[Step]) -> Result<FoundRecords, EngineError> {
     let wanted = records.iter().zip(steps).filter(|(_, step)| matches!(step, Step::Find));
-    let keys: Vec<&Key> = wanted.filter_map(|(record, _)| record.key.as_ref()).collect();
+    let wanted: Vec<&Arc<Prepared>> = wanted.map(|(record, _)| record).collect();
+    if wanted.iter().any(|record| loader.unsettled.contains(&record.source_id)) {
+        // An earlier run may have created some of them a moment ago: they must be visible before they are looked for.
+        loader.wait(loader.capabilities.lookup_lag).await?;
+    }
+    let keys: Vec<&Key> = wanted.iter().filter_map(|record| record.key.as_ref()).collect();
     find_keys(loader, &keys).await
 }
 
@@ -325,7 +338,13 @@ async fn find_keys(loader: &Loader, keys: &[&Key]) -> Result<FoundRecords, Engin
     });
     let mut found = FoundRecords::default();
     for record in fetch_all(loader, requests.collect()).await? {
-        found.add(&record, &key_fields);
+        found.add(&record, &loader.preparation);
+    }
+    if loader.policy.write == WriteMode::Insert {
+        let ids: Vec<String> = found.by_key.values().flatten().cloned().collect();
+        let scope_id = loader.scope_id;
+        let mapped = loader.state.work(move |work| work.mapped_ids(scope_id, &ids)).await?;
+        found.leave_out(&mapped);
     }
     Ok(found)
 }
@@ -342,7 +361,7 @@ async fn read_current(
     }
     let ids = steps.iter().zip(records).filter_map(|(step, record)| match step {
         Step::Update(id) => Some(id.clone()),
-        Step::Find => match found.matching(loader, record) {
+        Step::Find => match found.matching(record) {
             Found::One(id) => Some(id),
             Found::None | Found::Several(_) => None,
         },
@@ -385,13 +404,7 @@ pub(super) async fn look_up_written(
         return Ok(vec![None; keys.len()]);
     }
     let wanted: Vec<&Key> = keys.iter().flatten().copied().collect();
-    let found = find_keys(loader, &wanted).await?;
-    let lookups = keys.iter().map(|key| {
-        let key = (*key)?;
-        Some(match found.by_key.get(&key.hash).map(Vec::as_slice) {
-            None | Some([]) => Lookup::NotWritten,
-            Some([id, ..]) => Lookup::Written(id.clone()),
-        })
-    });
+    let mut found = find_keys(loader, &wanted).await?;
+    let lookups = keys.iter().map(|key| Some(found.take((*key)?).map_or(Lookup::NotWritten, Lookup::Written)));
     Ok(lookups.collect())
 }

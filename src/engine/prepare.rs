@@ -53,6 +53,8 @@ pub(super) struct LinkValue {
 pub(super) struct Preparation {
     pub fields: Arc<[MappedField]>,
     pub key: Arc<[FieldName]>,
+    /// Of each field of the key, whether upper and lower case are the same to the destination.
+    pub are_key_cases_blind: Arc<[bool]>,
 }
 
 impl Preparation {
@@ -122,18 +124,24 @@ impl Preparation {
             return None;
         }
         let values: Vec<Value> = self.key.iter().map(value_of).collect::<Option<_>>()?;
-        let hash = hash_key(&values);
+        let hash = self.hash_key(&values);
         Some(Key { values, hash })
     }
-}
 
-/// Hashes a key by its text, so that the number 5 and the text `5` are one key.
-pub(super) fn hash_key(values: &[Value]) -> u128 {
-    let mut hasher = Xxh3Default::new();
-    for value in values {
-        hash_text(&mut hasher, &value.to_text());
+    /// Hashes a key by its text, so that the number 5 and the text `5` are one key; in lower case where the destination takes
+    /// upper and lower case for the same.
+    pub(super) fn hash_key(&self, values: &[Value]) -> u128 {
+        let mut hasher = Xxh3Default::new();
+        for (value, is_blind) in values.iter().zip(self.are_key_cases_blind.iter()) {
+            let text = value.to_text();
+            if *is_blind {
+                hash_text(&mut hasher, &text.to_lowercase());
+            } else {
+                hash_text(&mut hasher, &text);
+            }
+        }
+        hasher.digest128()
     }
-    hasher.digest128()
 }
 
 fn hash_value(hasher: &mut Xxh3Default, value: &Value) {

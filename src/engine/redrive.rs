@@ -142,12 +142,16 @@ async fn redrive_group(
         .map_err(|error| transform_error(stream, error))?;
     let target = &stream.destinations[target_index];
     let context = environment.context_of(&target.connection);
-    let loader = environment.connect_destination(pipeline, stream, target, steps.output(), run_id, context).await?;
+    let mut loader = environment.connect_destination(pipeline, stream, target, steps.output(), run_id, context).await?;
     if loader.capabilities.replaces_object {
         return Err(EngineError::Unsupported(format!(
             "`{}` is written anew by each run: correct the source and run the pipeline",
             target.object
         )));
+    }
+    if loader.preparation.key.is_empty() {
+        // Whoever redrives a record that may have been created has looked whether it was.
+        loader.unsettled.clear();
     }
     let mut lane = Lane::new(loader, target_index, 0, run_id).await?;
     let mut source_rows = Vec::new();

@@ -1,6 +1,6 @@
 //! Connects a stream's source and destinations, and compiles its mappings against what they declare.
 
-use std::{collections::HashSet, num::NonZeroU32, path::Path, sync::Arc};
+use std::{collections::HashSet, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
 use jsonschema::Validator;
 
@@ -14,7 +14,7 @@ use crate::{
     transform::{Mapper, TransformError, spec::When},
 };
 
-use super::{error::EngineError, observer::Observer, prepare::Preparation};
+use super::{error::EngineError, load::UNKNOWN_EFFECT, observer::Observer, prepare::Preparation};
 
 /// What a run works with.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ pub(super) struct Loader {
     pub context: Context,
     pub state: State,
     pub observer: Arc<dyn Observer>,
-    /// Records whose insert was about to be sent when an earlier run was killed.
+    /// Records that an earlier run may or may not have created: it was killed or lost the answer.
     pub unsettled: HashSet<String>,
 }
 
@@ -125,12 +125,18 @@ impl Environment {
             self.state
                 .work(move |work| {
                     let scope_id = work.scope_id(&scope)?;
-                    let unsettled = work.unsettled(scope_id, "insert")?.into_iter().collect();
+                    let mut unsettled: HashSet<String> = work.unsettled(scope_id, "insert")?.into_iter().collect();
+                    unsettled.extend(work.held(scope_id, UNKNOWN_EFFECT)?);
                     Ok((scope_id, unsettled))
                 })
                 .await?
         };
-        let preparation = Preparation { fields: mapper.fields().into(), key: target.key.clone().into() };
+        let is_case_blind = |name: &FieldName| declared.field(name).is_some_and(|field| field.is_case_blind);
+        let preparation = Preparation {
+            fields: mapper.fields().into(),
+            key: target.key.clone().into(),
+            are_key_cases_blind: target.key.iter().map(is_case_blind).collect(),
+        };
         Ok(Loader {
             run_id: run_id.to_owned(),
             scope,
@@ -179,6 +185,14 @@ impl Loader {
     pub(super) fn narrowed(&self, limit: BatchLimit) -> BatchLimit {
         let max_records = self.policy.batch_size.map_or(limit.max_records, |size| size.min(limit.max_records));
         BatchLimit { max_records, ..limit }
+    }
+
+    /// Waits; ends early, as an error, when the run is to stop.
+    pub(super) async fn wait(&self, duration: Duration) -> Result<(), EngineError> {
+        tokio::select! {
+            () = self.context.clock().sleep(duration) => Ok(()),
+            () = self.context.transport.shutdown.cancelled() => Err(EngineError::Interrupted("it was asked to".to_owned())),
+        }
     }
 
     /// Fails when nothing more may be sent: the run was asked to stop, or the quota's share is used.

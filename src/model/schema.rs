@@ -38,6 +38,9 @@ pub struct Field {
     /// Whether no two records can share a value of it, by the system's own rule.
     #[serde(default)]
     pub is_unique: bool,
+    /// Whether values that differ in upper and lower case alone are one value to the system, where the field is a key.
+    #[serde(default)]
+    pub is_case_blind: bool,
     /// Whether the system's own upsert takes it as a key. It is asked for where the key rule is
     /// [`KeyRule::NativeUpTo`](super::KeyRule::NativeUpTo); fields without it are matched with `fetch`.
     #[serde(default)]
@@ -127,6 +130,7 @@ impl Field {
             is_required: false,
             is_read_only: false,
             is_unique: false,
+            is_case_blind: false,
             is_upsert_key: false,
             options: Vec::new(),
         }

@@ -154,6 +154,18 @@ impl Work<'_> {
         Ok(letters)
     }
 
+    /// Returns the source ids of the records of a scope that are held for this reason.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn held(&self, scope: ScopeId, code: &str) -> Result<Vec<String>, StateError> {
+        let sql = "SELECT DISTINCT source_id FROM dead_letters
+                   WHERE scope_id = ?1 AND kind = 'held' AND code = ?2 AND resolved_at IS NULL";
+        let mut statement = self.transaction.prepare_cached(sql)?;
+        let rows = statement.query_map(params![scope.0, code], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Counts the open dead letters of a run by scope, kind, code and field, the most frequent first.
     ///
     /// # Errors
