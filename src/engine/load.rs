@@ -196,17 +196,15 @@ impl<'loader> Dispatch<'loader> {
                 Err(error) => error,
             };
             match error.kind {
-                ErrorKind::Refused => match open.as_slice() {
-                    [alone] => {
+                ErrorKind::Refused => {
+                    if let [alone] = open.as_slice() {
                         settled[*alone] = Some(Settled::Outcome(Outcome::Rejected(rejection(&error))));
                         return self.commit_all(intent_id, items, settled);
                     }
-                    _ => {
-                        // What an unanswered attempt did write must not be sent again with the rest.
-                        self.commit(intent_id, items, &settled)?;
-                        return Ok(Sent::Refused(settled));
-                    }
-                },
+                    // What an unanswered attempt did write must not be sent again with the rest.
+                    self.commit(intent_id, items, &settled)?;
+                    return Ok(Sent::Refused(settled));
+                }
                 ErrorKind::Unanswered if !limit.is_idempotent => {
                     self.settle_unanswered(items, &open, &mut settled).await?;
                     if settled.iter().all(Option::is_some) {

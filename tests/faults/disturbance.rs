@@ -1,0 +1,140 @@
+//! The ways in which a run is disturbed, each drawn from a seed.
+
+use std::time::Duration;
+
+use ferry::model::FaultPlan;
+use rand::{Rng, rngs::SmallRng};
+
+use crate::world::{Attack, Point, Shot, Trap, Weather};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    KillAtMoment,
+    KillThrice,
+    KillBeforeEffect,
+    KillBeforeAnswer,
+    KillAfterAnswer,
+    Terminate,
+    Interrupt,
+    RateLimited,
+    ServerFaults,
+    DropBefore,
+    DropAfter,
+    CutAnswers,
+    HtmlAnswers,
+    MissingResults,
+    SlowAnswers,
+    FullDisk,
+    Everything,
+}
+
+pub(crate) const KINDS: &[Kind] = &[
+    Kind::KillAtMoment,
+    Kind::KillThrice,
+    Kind::KillBeforeEffect,
+    Kind::KillBeforeAnswer,
+    Kind::KillAfterAnswer,
+    Kind::Terminate,
+    Kind::Interrupt,
+    Kind::RateLimited,
+    Kind::ServerFaults,
+    Kind::DropBefore,
+    Kind::DropAfter,
+    Kind::CutAnswers,
+    Kind::HtmlAnswers,
+    Kind::MissingResults,
+    Kind::SlowAnswers,
+    Kind::FullDisk,
+    Kind::Everything,
+];
+
+/// A disturbance: what the systems do all the time, and what is done to the first runs, in order.
+#[derive(Debug, Clone)]
+pub(crate) struct Disturbance {
+    pub(crate) weather: Weather,
+    pub(crate) attacks: Vec<Attack>,
+}
+
+/// What an undisturbed run takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measure {
+    pub(crate) duration: Duration,
+    pub(crate) requests: u64,
+    /// Size of the state file, in blocks of 512 bytes.
+    pub(crate) state_blocks: u64,
+}
+
+impl Kind {
+    /// What the table calls it.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::KillAtMoment => "SIGKILL at any moment",
+            Self::KillThrice => "SIGKILL, in three runs in a row",
+            Self::KillBeforeEffect => "SIGKILL between intent and effect",
+            Self::KillBeforeAnswer => "SIGKILL between effect and answer",
+            Self::KillAfterAnswer => "SIGKILL between answer and commit",
+            Self::Terminate => "SIGTERM",
+            Self::Interrupt => "Ctrl-C",
+            Self::RateLimited => "429",
+            Self::ServerFaults => "500, 502, 503, 504",
+            Self::DropBefore => "connection lost before the effect",
+            Self::DropAfter => "connection lost after the effect",
+            Self::CutAnswers => "answer cut in half",
+            Self::HtmlAnswers => "answer is HTML",
+            Self::MissingResults => "answer lacks a result",
+            Self::SlowAnswers => "slow answers and a SIGKILL",
+            Self::FullDisk => "no room for the state file",
+            Self::Everything => "all of these at once",
+        }
+    }
+
+    pub(crate) fn draw(self, random: &mut SmallRng, measure: Measure) -> Disturbance {
+        let mut faults = FaultPlan { seed: random.random(), ..FaultPlan::default() };
+        let mut attacks = Vec::new();
+        let mut omissions = 0.0;
+        let share = random.random_range(0.05..0.25);
+        match self {
+            Self::KillAtMoment => attacks.push(shot(random, measure, "-KILL")),
+            Self::KillThrice => attacks.extend((0..3).map(|_| shot(random, measure, "-KILL"))),
+            Self::KillBeforeEffect => attacks.push(trap(random, measure, Point::BeforeEffect)),
+            Self::KillBeforeAnswer => attacks.push(trap(random, measure, Point::BeforeAnswer)),
+            Self::KillAfterAnswer => attacks.push(trap(random, measure, Point::AfterAnswer)),
+            Self::Terminate => attacks.push(shot(random, measure, "-TERM")),
+            Self::Interrupt => attacks.push(shot(random, measure, "-INT")),
+            Self::RateLimited => faults.statuses.push((429, share)),
+            Self::ServerFaults => faults.statuses.extend([500, 502, 503, 504].map(|status| (status, share / 4.0))),
+            Self::DropBefore => faults.drop = share,
+            Self::DropAfter => faults.drop_after = share,
+            Self::CutAnswers => faults.cut = share,
+            Self::HtmlAnswers => faults.html = share,
+            Self::MissingResults => omissions = share,
+            Self::SlowAnswers => {
+                faults.slow = Duration::from_millis(random.random_range(5..30));
+                attacks.push(shot(random, measure, "-KILL"));
+            }
+            Self::FullDisk => {
+                let file_blocks = Some(random.random_range(8..measure.state_blocks.max(9)));
+                attacks.push(Attack { file_blocks, ..Attack::default() });
+            }
+            Self::Everything => {
+                faults.statuses.extend([429, 500, 502, 503, 504].map(|status| (status, share / 10.0)));
+                (faults.drop, faults.drop_after) = (share / 5.0, share / 5.0);
+                (faults.cut, faults.html) = (share / 8.0, share / 8.0);
+                attacks.push(shot(random, measure, "-KILL"));
+                attacks.push(trap(random, measure, Point::BeforeAnswer));
+                attacks.push(shot(random, measure, "-TERM"));
+            }
+        }
+        Disturbance { weather: Weather { faults, omissions, ..Weather::default() }, attacks }
+    }
+}
+
+fn shot(random: &mut SmallRng, measure: Measure, signal: &'static str) -> Attack {
+    let after = measure.duration.mul_f64(random.random_range(0.0..1.0));
+    Attack { shot: Some(Shot { after, signal }), ..Attack::default() }
+}
+
+fn trap(random: &mut SmallRng, measure: Measure, point: Point) -> Attack {
+    let at = random.random_range(1..=measure.requests.max(1));
+    Attack { trap: Some(Trap { at, point }), ..Attack::default() }
+}

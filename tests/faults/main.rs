@@ -1,0 +1,125 @@
+//! Runs the real binary against the local systems, disturbs it from a seed, and compares what is left with what an
+//! undisturbed run leaves: the destination's content, the ledger, the state file.
+//!
+//! Start at `pairs` (what is tested) and `disturbance` (how). `FERRY_FAULT_ROUNDS=500 cargo test --test faults rounds --
+//! --nocapture` runs 500 rounds per pair and prints the table of `docs/reliability.md`; without it a sample runs.
+//! `FERRY_FAULT_SEED=N` begins with that seed; `FERRY_FAULT_BINARY=PATH` runs another binary than the one just built.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "all of it is a test, helpers included")]
+
+mod content;
+mod data;
+mod disturbance;
+mod occasions;
+mod pairs;
+mod verdict;
+mod world;
+
+use std::collections::BTreeMap;
+
+use rand::{SeedableRng, rngs::SmallRng};
+
+use crate::{
+    disturbance::{KINDS, Kind, Measure},
+    pairs::{PAIRS, Pair},
+    verdict::{Expected, StateFacts, Verdict, folded},
+    world::{Attack, Ended, Weather, World, variable},
+};
+
+/// Most runs after which a disturbed pipeline must have come to its end.
+const MAX_RUNS: usize = 10;
+/// Rounds of the sample, per pair.
+const SAMPLE: u64 = 17;
+
+fn number(name: &str) -> Option<u64> {
+    variable(name).map(|text| text.parse().unwrap())
+}
+
+pub(crate) fn is_complete(ended: &Ended) -> bool {
+    matches!(ended.code, Some(0 | 4))
+}
+
+pub(crate) async fn undisturbed(pair: &Pair) -> (Expected, Measure) {
+    let world = World::new(pair, &Weather::default()).await;
+    let ended = world.run(Attack::default()).await;
+    assert!(is_complete(&ended), "{}: {:?} {}", pair.name(), ended.code, ended.stderr);
+    let report = ended.report.as_ref().unwrap();
+    let requests = world.trap_count();
+    let state_blocks = std::fs::metadata(world.state_path()).unwrap().len() / 512;
+    let expected =
+        Expected { content: world.content().await, account: folded(report), state: StateFacts::read(&world) };
+    (expected, Measure { duration: ended.took, requests, state_blocks })
+}
+
+async fn round(pair: &Pair, kind: Kind, seed: u64, expected: &Expected, measure: Measure) -> Verdict {
+    let mut random = SmallRng::seed_from_u64(seed);
+    let disturbance = kind.draw(&mut random, measure);
+    let world = World::new(pair, &disturbance.weather).await;
+    let mut verdict = Verdict::default();
+    let mut attacks = disturbance.attacks.iter().copied();
+    let mut last = None;
+    for _ in 0..MAX_RUNS {
+        let attack = attacks.next();
+        let ended = world.run(attack.unwrap_or_default()).await;
+        verdict.check_ledgers(&ended);
+        let is_done = is_complete(&ended) && attack.is_none();
+        last = Some(ended);
+        if is_done {
+            break;
+        }
+    }
+    let last = last.unwrap();
+    if is_complete(&last) {
+        verdict.check_end(&world, expected, &last).await;
+    } else {
+        verdict.problems.push(format!("not complete after {MAX_RUNS} runs: {:?} {}", last.code, last.stderr));
+    }
+    if !verdict.problems.is_empty() {
+        verdict.problems.insert(0, format!("{}, {kind:?}, seed {seed}: {disturbance:?}", pair.name()));
+    }
+    verdict
+}
+
+#[derive(Default)]
+struct Line {
+    rounds: usize,
+    runs: usize,
+    doubled: usize,
+    lost: usize,
+    ledgers: usize,
+    failed: usize,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rounds_of_disturbances_leave_what_an_undisturbed_run_leaves() {
+    let rounds = number("FERRY_FAULT_ROUNDS").unwrap_or(SAMPLE);
+    let first = number("FERRY_FAULT_SEED").unwrap_or(1);
+    let mut table: BTreeMap<(Pair, Kind), Line> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for pair in PAIRS {
+        let (expected, measure) = undisturbed(pair).await;
+        for seed in first..first + rounds {
+            let kind = KINDS[usize::try_from(seed).unwrap() % KINDS.len()];
+            let verdict = round(pair, kind, seed, &expected, measure).await;
+            let line = table.entry((*pair, kind)).or_default();
+            line.rounds += 1;
+            line.runs += verdict.runs;
+            line.doubled += verdict.doubled;
+            line.lost += verdict.lost;
+            line.ledgers += verdict.ledger_mismatches;
+            if !verdict.problems.is_empty() {
+                line.failed += 1;
+                println!("{}\n", verdict.problems.join("\n  "));
+                problems.push(verdict.problems.join("\n  "));
+            }
+        }
+    }
+    println!("| pair | disturbance | rounds | runs | doubled | lost | ledgers that differ | rounds that differ |");
+    println!("|---|---|---:|---:|---:|---:|---:|---:|");
+    for ((pair, kind), line) in &table {
+        let Line { rounds, runs, doubled, lost, ledgers, failed } = line;
+        let (pair, words) = (pair.name(), kind.words());
+        println!("| {pair} | {words} | {rounds} | {runs} | {doubled} | {lost} | {ledgers} | {failed} |");
+    }
+    assert!(problems.is_empty(), "{} rounds left something else", problems.len());
+}

@@ -1,0 +1,190 @@
+//! What happens to a pipeline between its runs or beside them: each occasion once, with its own expectation.
+
+use std::{fs, process::Stdio, time::Duration};
+
+use reqwest::{Client, Method};
+use serde_json::{Value as Json, json};
+
+use crate::{
+    is_complete,
+    pairs::{PAIRS, Pair},
+    undisturbed,
+    verdict::Verdict,
+    world::{Attack, Ended, Shot, Weather, World},
+};
+
+async fn run(world: &World) -> Ended {
+    world.run(Attack::default()).await
+}
+
+async fn finished(world: &World) -> Ended {
+    let ended = run(world).await;
+    assert!(is_complete(&ended), "{:?}: {}", ended.code, ended.stderr);
+    let mut verdict = Verdict::default();
+    verdict.check_ledgers(&ended);
+    assert!(verdict.problems.is_empty(), "{:?}", verdict.problems);
+    ended
+}
+
+async fn call(method: Method, url: String, body: Json) -> Json {
+    let request = Client::new().request(method, url).bearer_auth("pat-harness");
+    let request = if body.is_null() { request } else { request.json(&body) };
+    let answer = request.send().await.unwrap().error_for_status().unwrap();
+    answer.json().await.unwrap_or_default()
+}
+
+/// Returns the first records of a HubSpot object that a condition holds for.
+async fn hubspot_ids(world: &World, object: &str, property: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let path = format!("crm/v3/objects/{object}?limit=100&properties={property}");
+    let page = call(Method::GET, format!("{}/{path}", world.url("hubspot")), Json::Null).await;
+    let records = page["results"].as_array().unwrap().iter();
+    let wanted = records.filter(|record| is_wanted(record["properties"][property].as_str().unwrap_or_default()));
+    wanted.map(|record| record["id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn replace(world: &World, file: &str, pairs: &[(&str, &str)]) {
+    let path = world.folder().join(file);
+    let mut text = fs::read_to_string(&path).unwrap();
+    for (old, new) in pairs {
+        assert!(text.contains(old), "{file} has no `{old}`");
+        text = text.replace(old, new);
+    }
+    fs::write(path, text).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_run_over_unchanged_data_writes_nothing() {
+    for pair in PAIRS.iter().filter(|pair| pair.destination != "csv") {
+        let world = World::new(pair, &Weather::default()).await;
+        finished(&world).await;
+        let (content, writes) = (world.content().await, world.trap_count());
+        finished(&world).await;
+        assert_eq!(world.trap_count(), writes, "{}", pair.name());
+        assert!(world.content().await == content, "{}", pair.name());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_state_file_is_told_and_nothing_is_written() {
+    let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+    finished(&world).await;
+    let writes = world.trap_count();
+    fs::write(world.state_path(), "this is no database, whatever its name says. ".repeat(200)).unwrap();
+    let ended = run(&world).await;
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(ended.stderr.contains("damaged") && ended.stderr.contains("backup"), "{}", ended.stderr);
+    assert_eq!(world.trap_count(), writes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_file_of_a_newer_version_is_left_alone() {
+    let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+    finished(&world).await;
+    let writes = world.trap_count();
+    let file = rusqlite::Connection::open(world.state_path()).unwrap();
+    file.pragma_update(None, "user_version", 99).unwrap();
+    drop(file);
+    let ended = run(&world).await;
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(ended.stderr.contains("newer ferry"), "{}", ended.stderr);
+    assert_eq!(world.trap_count(), writes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_run_at_the_same_time_is_turned_away() {
+    let pair = Pair::of("csv", "hubspot");
+    let (expected, _) = undisturbed(&pair).await;
+    let weather = Weather { faults: "slow=60ms".parse().unwrap(), ..Weather::default() };
+    let world = World::new(&pair, &weather).await;
+    let second = async {
+        while world.trap_count() == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let mut command = world.command(None);
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        tokio::task::block_in_place(|| command.output().unwrap())
+    };
+    let (first, second) = tokio::join!(finished(&world), second);
+    assert_eq!(second.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("being run already"));
+    let mut verdict = Verdict::default();
+    verdict.check_end(&world, &expected, &first).await;
+    assert!(verdict.problems.is_empty(), "{:#?}", verdict.problems);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_state_file_is_made_up_for_by_the_keys() {
+    let world = World::new(&Pair::of("hubspot", "airtable"), &Weather::default()).await;
+    finished(&world).await;
+    let content = world.content().await;
+    fs::remove_dir_all(world.folder().join(".ferry")).unwrap();
+    finished(&world).await;
+    assert!(world.content().await == content);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_expires_during_the_run_is_renewed() {
+    let pair = Pair::of("csv", "hubspot");
+    let (expected, _) = undisturbed(&pair).await;
+    // HubSpot's tokens live for 30 minutes: a fifth of a second here.
+    let weather = Weather { speed: 9_000.0, ..Weather::default() };
+    let world = World::new(&pair, &weather).await;
+    let login = "client_id: ferry, client_secret: \"${TOKEN}\", refresh_token: \"${TOKEN}\"";
+    replace(&world, "pipeline.yaml", &[("token: \"${TOKEN}\"", login)]);
+    let ended = finished(&world).await;
+    let mut verdict = Verdict::default();
+    verdict.check_end(&world, &expected, &ended).await;
+    assert!(verdict.problems.is_empty(), "{:#?}", verdict.problems);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_were_deleted_at_the_destination_are_created_again_when_they_change() {
+    let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+    let changes =
+        [("+49 40 00011", "+49 40 99011"), ("+49 40 00013", "+49 40 99013"), ("+49 40 00015", "+49 40 99015")];
+    finished(&world).await;
+    replace(&world, "csv/people.csv", &changes);
+    let phones = ["+49 40 00011", "+49 40 00013"];
+    let gone = hubspot_ids(&world, "contacts", "phone", |phone| phones.contains(&phone)).await;
+    assert_eq!(gone.len(), 2);
+    for id in gone {
+        call(Method::DELETE, format!("{}/crm/v3/objects/contacts/{id}", world.url("hubspot")), Json::Null).await;
+    }
+    finished(&world).await;
+
+    let other = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+    replace(&other, "csv/people.csv", &changes);
+    finished(&other).await;
+    let (content, expected) = (world.content().await, other.content().await);
+    assert!(content == expected, "{:#?} {:#?}", expected.surplus_of(&content), content.surplus_of(&expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_was_merged_away_is_neither_doubled_nor_an_endless_failure() {
+    let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+    finished(&world).await;
+    let phones = ["+49 40 00011", "+49 40 00013"];
+    let ids = hubspot_ids(&world, "contacts", "phone", |phone| phones.contains(&phone)).await;
+    let merge = json!({"primaryObjectId": ids[0], "objectIdToMerge": ids[1]});
+    call(Method::POST, format!("{}/crm/v3/objects/contacts/merge", world.url("hubspot")), merge).await;
+    let count = world.content().await.len();
+    replace(&world, "csv/people.csv", &[("+49 40 00013", "+49 40 99013")]);
+    finished(&world).await;
+    assert_eq!(world.content().await.len(), count);
+    let writes = world.trap_count();
+    finished(&world).await;
+    assert_eq!(world.trap_count(), writes, "the merged record is written at every run");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_a_slow_run_within_ten_seconds() {
+    // Nothing is sped up: the waits are as long as they are in a night's run.
+    let faults = "503=0.9,slow=100ms,seed=3".parse().unwrap();
+    let world = World::new(&Pair::of("csv", "hubspot"), &Weather { faults, speed: 1.0, ..Weather::default() }).await;
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        let shot = Some(Shot { after: Duration::from_secs(2), signal });
+        let ended = world.run(Attack { shot, ..Attack::default() }).await;
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        assert!(ended.took < Duration::from_secs(12), "{signal} took {:?}", ended.took);
+    }
+}

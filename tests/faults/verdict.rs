@@ -1,0 +1,118 @@
+//! Compares a disturbed world with an undisturbed one.
+
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value as Json;
+
+use crate::{
+    content::Content,
+    world::{Ended, World},
+};
+
+/// What an undisturbed run leaves.
+#[derive(Debug, Clone)]
+pub(crate) struct Expected {
+    pub(crate) content: Content,
+    pub(crate) account: Vec<String>,
+    pub(crate) state: StateFacts,
+}
+
+/// What counts of a state file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StateFacts {
+    mapped: i64,
+    intents: i64,
+    pending_links: i64,
+    open_letters: i64,
+    last_status: String,
+}
+
+/// How a disturbed world differs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Verdict {
+    pub(crate) runs: usize,
+    pub(crate) doubled: usize,
+    pub(crate) lost: usize,
+    pub(crate) ledger_mismatches: usize,
+    /// All that is wrong, for a person.
+    pub(crate) problems: Vec<String>,
+}
+
+impl StateFacts {
+    pub(crate) fn read(world: &World) -> Self {
+        let file = Connection::open_with_flags(world.state_path(), OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        let count = |sql: &str| file.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        let last = "SELECT status FROM runs ORDER BY started_at DESC, rowid DESC LIMIT 1";
+        Self {
+            mapped: count("SELECT COUNT(*) FROM id_map"),
+            intents: count("SELECT COUNT(*) FROM intents"),
+            pending_links: count("SELECT COUNT(*) FROM pending_links"),
+            open_letters: count("SELECT COUNT(*) FROM dead_letters WHERE resolved_at IS NULL"),
+            last_status: file.query_row(last, [], |row| row.get(0)).unwrap(),
+        }
+    }
+}
+
+/// Every destination's account in a report.
+fn accounts(report: &Json) -> Vec<&Json> {
+    let streams = report["streams"].as_array().map(Vec::as_slice).unwrap_or_default();
+    streams.iter().flat_map(|stream| stream["destinations"].as_array().map(Vec::as_slice).unwrap_or_default()).collect()
+}
+
+fn number(account: &Json, name: &str) -> u64 {
+    account[name].as_u64().unwrap_or_default()
+}
+
+/// Returns the accounts for comparison: whether a record was created by this or by an earlier attempt makes no difference.
+pub(crate) fn folded(report: &Json) -> Vec<String> {
+    let fold = |account: &&Json| {
+        let written: u64 = ["created", "updated", "unchanged"].iter().map(|name| number(account, name)).sum();
+        let others = ["read", "filtered", "duplicate", "deleted", "rejected", "held"];
+        let others = others.map(|name| format!("{name} {}", number(account, name))).join(", ");
+        format!("{}: {others}, at the destination {written}", account["object"])
+    };
+    accounts(report).iter().map(fold).collect()
+}
+
+impl Verdict {
+    /// Checks what a run printed: every ledger closes.
+    pub(crate) fn check_ledgers(&mut self, ended: &Ended) {
+        self.runs += 1;
+        let Some(report) = &ended.report else { return };
+        for account in accounts(report) {
+            let columns = ["filtered", "duplicate", "unchanged", "created", "updated", "deleted", "rejected", "held"];
+            let sum: u64 = columns.iter().map(|name| number(account, name)).sum();
+            if sum != number(account, "read") {
+                self.ledger_mismatches += 1;
+                self.problems.push(format!("a ledger does not close: {account}"));
+            }
+        }
+    }
+
+    /// Checks the end.
+    pub(crate) async fn check_end(&mut self, world: &World, expected: &Expected, last: &Ended) {
+        let content = world.content().await;
+        let missing = content.surplus_of(&expected.content);
+        let surplus = expected.content.surplus_of(&content);
+        self.lost = missing.len();
+        self.doubled = surplus.len();
+        self.problems.extend(missing.iter().take(3).map(|record| format!("not there: {record}")));
+        self.problems.extend(surplus.iter().take(3).map(|record| format!("too much: {record}")));
+        if content.len() != expected.content.len() {
+            self.problems.push(format!("{} records instead of {}", content.len(), expected.content.len()));
+        }
+        let state = StateFacts::read(world);
+        if state != expected.state {
+            self.problems.push(format!("state {state:?} instead of {:?}", expected.state));
+        }
+        match &last.report {
+            None => self.problems.push(format!("the last run printed no report: {}", last.stderr)),
+            Some(report) => {
+                let account = folded(report);
+                if account != expected.account {
+                    self.ledger_mismatches += 1;
+                    self.problems.push(format!("account {account:#?} instead of {:#?}", expected.account));
+                }
+            }
+        }
+    }
+}

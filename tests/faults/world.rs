@@ -1,0 +1,306 @@
+//! One small world: local systems with what they hold, a pipeline, a state file, and the real binary that runs it.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use ferry::{
+    clock::Clock,
+    connectors::registry,
+    emulator::{Running, serve},
+    model::{EmulatorOptions, FaultPlan},
+};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+use crate::{
+    content::Content,
+    pairs::{Pair, System},
+};
+
+/// How many times as fast as the machine's clocks those of the emulators and of the runs go: waits are short then.
+pub(crate) const SPEED: f64 = 60.0;
+/// Longest that a run may take, in real time.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// The key of the state file, so that none is looked for outside the folder.
+const STATE_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// When the running process is killed, by the requests that reach the systems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Point {
+    /// The request came and is not carried out.
+    BeforeEffect,
+    /// The request is carried out and its answer is not sent.
+    BeforeAnswer,
+    /// The answer is sent.
+    AfterAnswer,
+}
+
+/// Which request kills the process: the n-th write, or the n-th of all where a pair writes none over the wire.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trap {
+    pub(crate) at: u64,
+    pub(crate) point: Point,
+}
+
+/// A signal after a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shot {
+    pub(crate) after: Duration,
+    pub(crate) signal: &'static str,
+}
+
+/// What is done to one run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Attack {
+    pub(crate) trap: Option<Trap>,
+    pub(crate) shot: Option<Shot>,
+    /// The largest size of any file that the run may write, in blocks of 512 bytes.
+    pub(crate) file_blocks: Option<u64>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The exit code; none where a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// What `--json` printed, if it came that far.
+    pub(crate) report: Option<Json>,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
+}
+
+/// How the systems behave all the time.
+#[derive(Debug, Clone)]
+pub(crate) struct Weather {
+    pub(crate) faults: FaultPlan,
+    /// The share of the answers to writes from which one result is left out.
+    pub(crate) omissions: f64,
+    /// How many times as fast as the machine's clock those of the systems and the runs go.
+    pub(crate) speed: f64,
+}
+
+impl Default for Weather {
+    fn default() -> Self {
+        Self { faults: FaultPlan::default(), omissions: 0.0, speed: SPEED }
+    }
+}
+
+#[derive(Default)]
+struct Gate {
+    writes: AtomicU64,
+    requests: AtomicU64,
+    trap: Mutex<Option<Trap>>,
+    child: Mutex<Option<Child>>,
+    /// The share of the answers to writes from which one result is left out, and the choice of them.
+    omissions: Option<(f64, Mutex<SmallRng>)>,
+    counts_reads: bool,
+}
+
+pub(crate) struct World {
+    folder: TempDir,
+    gate: Arc<Gate>,
+    _emulators: Vec<Running>,
+    urls: Vec<(&'static str, String)>,
+    destination: &'static System,
+    speed: f64,
+}
+
+impl World {
+    /// Makes the world of a pair whose systems misbehave in this way.
+    pub(crate) async fn new(pair: &Pair, weather: &Weather) -> Self {
+        let Weather { faults, omissions, speed } = weather;
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let systems = pair.lay_out(folder.path());
+        let clock = Clock::accelerated(*speed);
+        let omissions = (*omissions > 0.0).then(|| (*omissions, Mutex::new(SmallRng::seed_from_u64(faults.seed))));
+        let gate = Arc::new(Gate { omissions, counts_reads: !systems[1].has_emulator, ..Gate::default() });
+        let (mut emulators, mut urls) = (Vec::new(), Vec::new());
+        for system in systems.into_iter().filter(|system| system.has_emulator) {
+            let options = EmulatorOptions {
+                fixtures: Some(folder.path().join("fixtures").join(system.name)),
+                is_unlimited: true,
+                faults: faults.clone(),
+            };
+            let service =
+                (registry().get(system.name).unwrap().emulator.unwrap().make)(options, clock.clone()).unwrap();
+            let service = service.layer(middleware::from_fn_with_state(Arc::clone(&gate), pass));
+            let running = serve(service, 0).await.unwrap();
+            urls.push((system.name, running.url()));
+            emulators.push(running);
+        }
+        Self { folder, gate, _emulators: emulators, urls, destination: systems[1], speed: *speed }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn state_path(&self) -> std::path::PathBuf {
+        self.folder().join(".ferry/state.db")
+    }
+
+    pub(crate) fn url(&self, system: &str) -> &str {
+        self.urls.iter().find(|(name, _)| *name == system).map(|(_, url)| url).unwrap()
+    }
+
+    /// Returns what the destination holds now.
+    pub(crate) async fn content(&self) -> Content {
+        (self.destination.read_back)(self).await
+    }
+
+    /// Returns how many requests came that a trap could be set for.
+    pub(crate) fn trap_count(&self) -> u64 {
+        if self.gate.counts_reads {
+            self.gate.requests.load(Ordering::SeqCst)
+        } else {
+            self.gate.writes.load(Ordering::SeqCst)
+        }
+    }
+
+    /// Makes the command of a run.
+    pub(crate) fn command(&self, file_blocks: Option<u64>) -> Command {
+        let chosen = variable("FERRY_FAULT_BINARY");
+        let binary = chosen.as_deref().unwrap_or(env!("CARGO_BIN_EXE_ferry"));
+        let mut command = match file_blocks {
+            None => Command::new(binary),
+            Some(blocks) => {
+                // A write beyond the limit fails as on a full disk; without the trap it would end the process.
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""), binary]);
+                shell
+            }
+        };
+        command
+            .args(["run", "pipeline.yaml", "--json", "--quiet", "--clock-speed", &self.speed.to_string()])
+            .current_dir(self.folder())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.folder())
+            .env("FERRY_STATE_KEY", STATE_KEY)
+            .env("TOKEN", "pat-faults")
+            .envs(self.urls.iter().map(|(name, url)| (format!("{}_URL", name.to_uppercase()), url.clone())));
+        command
+    }
+
+    /// Runs the pipeline once.
+    pub(crate) async fn run(&self, attack: Attack) -> Ended {
+        let out = fs::File::create(self.folder().join("stdout")).unwrap();
+        let err = fs::File::create(self.folder().join("stderr")).unwrap();
+        *self.gate.trap.lock().unwrap() = attack.trap.map(|trap| Trap { at: trap.at + self.trap_count(), ..trap });
+        let started = tokio::time::Instant::from_std(now());
+        let mut command = self.command(attack.file_blocks);
+        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap();
+        let pid = child.id();
+        *self.gate.child.lock().unwrap() = Some(child);
+        let mut shot = attack.shot;
+        let status = loop {
+            if let Some(status) = self.gate.child.lock().unwrap().as_mut().unwrap().try_wait().unwrap() {
+                break status;
+            }
+            if let Some(due) = shot.filter(|shot| started.elapsed() >= shot.after) {
+                shot = None;
+                let sent = Command::new("kill").args([due.signal, &pid.to_string()]).stderr(Stdio::null()).status();
+                drop(sent);
+            }
+            if started.elapsed() > PATIENCE {
+                self.gate.kill();
+            }
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        };
+        let took = started.elapsed();
+        *self.gate.child.lock().unwrap() = None;
+        *self.gate.trap.lock().unwrap() = None;
+        let stdout = fs::read_to_string(self.folder().join("stdout")).unwrap();
+        let stderr = fs::read_to_string(self.folder().join("stderr")).unwrap();
+        Ended { code: status.code(), report: serde_json::from_str(&stdout).ok(), stderr, took }
+    }
+}
+
+/// Reads a variable of the environment.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "whoever runs the tests sets it")]
+    std::env::var(name).ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the harness times a real process by the machine's clock")]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+impl Gate {
+    fn kill(&self) {
+        if let Some(child) = self.child.lock().unwrap().as_mut() {
+            let _ = child.kill();
+        }
+    }
+
+    /// Leaves one result out of an answer, now and then.
+    async fn omit(&self, answer: Response) -> Response {
+        let Some((share, random)) = &self.omissions else { return answer };
+        if !answer.status().is_success() || !random.lock().unwrap().random_bool(*share) {
+            return answer;
+        }
+        let (mut parts, body) = answer.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let Ok(mut json) = serde_json::from_slice::<Json>(&bytes) else {
+            return Response::from_parts(parts, Body::from(bytes));
+        };
+        for name in ["results", "records"] {
+            if let Some(list) = json[name].as_array_mut().filter(|list| !list.is_empty()) {
+                let place = random.lock().unwrap().random_range(0..list.len());
+                list.remove(place);
+            }
+        }
+        parts.headers.remove(header::CONTENT_LENGTH);
+        Response::from_parts(parts, Body::from(json.to_string()))
+    }
+}
+
+/// Counts requests and springs the trap.
+async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_read = request.method() == Method::GET
+        || ["/search", "/batch/read", "/listRecords", "/token"].iter().any(|end| path.ends_with(end));
+    let all = gate.requests.fetch_add(1, Ordering::SeqCst) + 1;
+    let writes = if is_read { 0 } else { gate.writes.fetch_add(1, Ordering::SeqCst) + 1 };
+    let number = if gate.counts_reads { all } else { writes };
+    let trap = (*gate.trap.lock().unwrap()).filter(|trap| number == trap.at);
+    match trap.map(|trap| trap.point) {
+        None if is_read => next.run(request).await,
+        None => gate.omit(next.run(request).await).await,
+        Some(Point::BeforeEffect) => {
+            gate.kill();
+            StatusCode::BAD_GATEWAY.into_response()
+        }
+        Some(Point::BeforeAnswer) => {
+            let answer = next.run(request).await;
+            gate.kill();
+            answer
+        }
+        Some(Point::AfterAnswer) => {
+            let answer = next.run(request).await;
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(number % 4)).await;
+                gate.kill();
+            });
+            answer
+        }
+    }
+}
