@@ -14,6 +14,8 @@ mod load;
 mod output;
 mod progress;
 mod redrive;
+#[cfg(test)]
+mod reference;
 mod rejects;
 mod run;
 mod runs;
