@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    engine::{self, Environment, Finding, Silent},
+    engine::{self, EngineError, Environment, Finding, Silent},
     state::{Seal, State},
 };
 
@@ -21,12 +21,7 @@ use super::{
 
 pub(super) async fn check(world: &World, file: &Path) -> Result<Exit, Failure> {
     let pipeline = load(world, file)?;
-    // Renewed tokens must be kept even by a check where a run has made a state file: single-use ones would be lost.
-    let has_state = world.state_path(file).exists();
-    let state = if has_state { world.open_state(file)? } else { State::in_memory(Seal::ephemeral())? };
-    let uses_oauth = pipeline.connections.values().any(|connection| connection.options.contains_key("refresh_token"));
-    let state = if uses_oauth && !has_state { world.open_state(file)? } else { state };
-    let tokens = Arc::new(StateTokens(state.clone()));
+    let tokens = Arc::new(StateTokens(world.open_state_for_tokens(file, &pipeline)?));
     let context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
     let environment = Environment {
         registry: world.registry.clone(),
@@ -60,8 +55,16 @@ fn line(finding: &Finding) -> String {
         Ok(remark) => format!("ok     {subject}: {remark}"),
         Err(error) => {
             let hint = error.hint().map_or_else(String::new, |hint| format!("\n       hint: {hint}"));
-            format!("error  {subject}: {error}{hint}")
+            format!("error  {subject}: {}{hint}", message(error))
         }
+    }
+}
+
+/// Returns what an error says, without the connection: that stands before it.
+fn message(error: &EngineError) -> String {
+    match error {
+        EngineError::Connector { error, .. } => error.to_string(),
+        other => other.to_string(),
     }
 }
 
@@ -70,7 +73,7 @@ fn as_json(finding: &Finding) -> serde_json::Value {
     match &finding.result {
         Ok(remark) => json!({ "connection": connection, "subject": subject, "ok": true, "remark": remark }),
         Err(error) => {
-            let (message, hint) = (error.to_string(), error.hint());
+            let (message, hint) = (message(error), error.hint());
             json!({ "connection": connection, "subject": subject, "ok": false, "message": message, "hint": hint })
         }
     }

@@ -36,6 +36,12 @@ pub(super) async fn describe(
         None => used_objects(&pipeline, &name),
     };
     let schemas = ask(world, &pipeline, &name, file, &objects).await?;
+    if schemas.is_empty() {
+        let message = format!("the pipeline reads and writes nothing at `{name}`");
+        return Err(
+            Failure::new(Exit::Usage, "object.absent", message).with_hint("name an object after the connection")
+        );
+    }
     if world.output.is_json {
         output::json(&json!({ "connection": connection, "objects": schemas }))?;
     } else {
@@ -76,7 +82,7 @@ async fn ask(
     };
     let unusable = |message: String| Failure::new(Exit::Usage, "connection.config", message);
     let entry = world.registry.get(&connection.connector).map_err(|error| unusable(error.to_string()))?;
-    let tokens = Arc::new(StateTokens(world.open_state(file)?));
+    let tokens = Arc::new(StateTokens(world.open_state_for_tokens(file, pipeline)?));
     let context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?
         .for_connection(name.clone());
     let mut schemas = Vec::new();

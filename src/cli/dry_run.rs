@@ -71,12 +71,14 @@ pub(super) async fn run(world: &World, args: &RunArgs) -> Result<Exit, Failure> 
             output::insist(&format!("hint: {hint}"));
         }
     }
-    let least = HumanDuration(requests.least_time());
     world.output.say(&format!(
-        "this was a dry run on the fixtures in `{}`: nothing left this machine and nothing is kept; the vendors' rate limits alone would make it last {}",
-        fixtures.display(),
-        least
+        "this was a dry run on the fixtures in `{}`: nothing left this machine and nothing is kept",
+        fixtures.display()
     ));
+    let least = requests.least_time();
+    if least >= Duration::from_secs(1) {
+        world.output.say(&format!("live, the vendors' rate limits alone make it last {}", HumanDuration(least)));
+    }
     Ok(Exit::of_run(&finished, signals.number()))
 }
 
@@ -164,8 +166,7 @@ struct Notes {
 #[derive(Debug, PartialEq, Eq)]
 struct Kind {
     connection: String,
-    method: String,
-    path: String,
+    request: String,
 }
 
 impl Requests {
@@ -203,12 +204,13 @@ impl Requests {
     fn table(&self) -> String {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         let mut table = new_table();
-        table.set_header(["connection", "method", "path", "times", "records"]);
+        // The longest column is the last one, and headers are short, so that a path fits into 80 columns unbroken.
+        table.set_header(["times", "records", "at", "request"]);
         for (kind, times, records) in &notes.kinds {
             let records = if *records == 0 { String::new() } else { HumanCount(*records).to_string() };
-            table.add_row([&kind.connection, &kind.method, &kind.path, &HumanCount(*times).to_string(), &records]);
+            table.add_row([&HumanCount(*times).to_string(), &records, &kind.connection, &kind.request]);
         }
-        for index in [3, 4] {
+        for index in [0, 1] {
             if let Some(column) = table.column_mut(index) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
@@ -226,7 +228,7 @@ impl Recorder for Requests {
         for limit in request.rate_limits {
             *notes.counted.entry((url.to_owned(), limit)).or_default() += 1;
         }
-        let kind = Kind { connection, method: request.method.to_string(), path: request.path.clone() };
+        let kind = Kind { connection, request: format!("{} {}", request.method, request.path) };
         let records = carried(&request.body);
         match notes.kinds.iter_mut().find(|(known, ..)| *known == kind) {
             Some((_, times, carried)) => {

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use indicatif::HumanCount;
 use serde::Serialize;
 use serde_json::json as object;
 
@@ -81,6 +82,12 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let mut text = serde_json::to_string(value).map_err(io::Error::from)?;
     text.push('\n');
     data(&text)
+}
+
+/// Returns a number with its word: `1 record`, `1,200 records`.
+pub(super) fn counted(count: u64, word: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {word}{plural}", HumanCount(count))
 }
 
 /// Says something on stderr in any case.

@@ -14,7 +14,7 @@ use crate::{
     model::{Calls, ConnectionName, StreamName},
 };
 
-use super::output::Output;
+use super::output::{Output, counted};
 
 /// How often a plain line is printed for a stream, in real time.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
@@ -62,7 +62,7 @@ impl Stream {
             0 => String::new(),
             count => format!(", {count} rate limited"),
         };
-        self.bar.set_message(format!("{} calls{limited}", HumanCount(calls.total())));
+        self.bar.set_message(format!("{}{limited}", counted(calls.total(), "call")));
     }
 }
 
@@ -90,7 +90,7 @@ impl Observer for Bars {
 
     fn links_started(&self, stream: &StreamName, connection: &ConnectionName, links: u64) {
         // Bars that ended are gone from the screen; the pass over links is short and gets a line of its own.
-        let text = format!("{stream}: closing {} links at {connection}", HumanCount(links));
+        let text = format!("{stream}: closing {} at {connection}", counted(links, "link"));
         if self.bars.println(text).is_err() {
             tracing::debug!(%stream, links, "links are closed");
         }
@@ -143,8 +143,9 @@ impl Lines {
 
 impl Tally {
     fn line(&self, stream: &StreamName) -> String {
-        let (read, settled, calls) = (HumanCount(self.read), HumanCount(self.settled), HumanCount(self.calls));
-        format!("{stream}: {read} records read, {settled} settled, {calls} calls")
+        let (read, settled, calls) =
+            (counted(self.read, "record"), HumanCount(self.settled), counted(self.calls, "call"));
+        format!("{stream}: {read} read, {settled} settled, {calls}")
     }
 }
 
@@ -168,7 +169,7 @@ impl Observer for Lines {
     }
 
     fn links_started(&self, stream: &StreamName, connection: &ConnectionName, links: u64) {
-        self.output.say(&format!("{stream}: closing {} links at {connection}", HumanCount(links)));
+        self.output.say(&format!("{stream}: closing {} at {connection}", counted(links, "link")));
     }
 
     fn stream_finished(&self, stream: &StreamName) {

@@ -40,7 +40,8 @@ pub(super) fn rejects(
         Some(path) => {
             let mut file = File::create(path)?;
             file.write_all(text.as_bytes())?;
-            world.output.say(&format!("{} records written to `{}`", letters.len(), path.display()));
+            let count = u64::try_from(letters.len()).unwrap_or(u64::MAX);
+            world.output.say(&format!("{} written to `{}`", output::counted(count, "record"), path.display()));
         }
     }
     Ok(Exit::Done)

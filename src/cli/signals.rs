@@ -1,14 +1,21 @@
-//! Ctrl-C and SIGTERM: the first one lets the batches in flight finish, the second one does not wait.
+//! Ctrl-C and SIGTERM: the first one lets the batches in flight finish, within bounds; the second one does not wait.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
+
 use super::output::Output;
 
+/// How long batches in flight may take after the first signal, in real time: supervisors kill what has not ended after 10 s.
+const PATIENCE: Duration = Duration::from_secs(9);
 /// Numbers of the signals (POSIX).
 const SIGINT: u8 = 2;
 const SIGTERM: u8 = 15;
@@ -29,7 +36,14 @@ impl Signals {
             heard.number.store(number, Ordering::Relaxed);
             output.say("stopping: the batches in flight are finished and committed; once more to stop at once");
             shutdown.cancel();
-            let number = wait().await;
+            let clock = Clock::system();
+            let number = tokio::select! {
+                number = wait() => number,
+                () = clock.sleep(PATIENCE) => {
+                    output.say("what is in flight did not end in time; the next run settles it");
+                    number
+                }
+            };
             // The state file holds the intents of what is in flight, so the next run settles it.
             std::process::exit(i32::from(128_u8.saturating_add(number)));
         });

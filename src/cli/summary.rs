@@ -9,11 +9,10 @@ use crate::{
     state::{RunStatus, ScopeStatus},
 };
 
+use super::output::counted;
+
 /// Reasons that the summary shows.
 const MAX_REASONS: usize = 5;
-/// Columns of a terminal that tells no width (cron, a pipe).
-const DEFAULT_WIDTH: u16 = 80;
-
 /// One column of the ledger: its title and its count.
 type Column = (&'static str, fn(&Ledger) -> u64);
 
@@ -99,18 +98,16 @@ fn remarks(report: &RunReport) -> Vec<String> {
                 remarks.push(format!("! {place}: not at its end"));
             }
             if account.links_pending > 0 {
-                let links = HumanCount(account.links_pending);
-                remarks
-                    .push(format!("! {place}: {links} link fields point to records that are not at the destination"));
+                let links = agreeing(account.links_pending, ["link field points", "link fields point"]);
+                remarks.push(format!("! {place}: {links} to records that are not at the destination"));
             }
             if account.rate_limited > 0 {
-                let answers = HumanCount(account.rate_limited);
-                remarks.push(format!("! {place}: {answers} answers said the rate limit was crossed"));
+                let answers = counted(account.rate_limited, "answer");
+                remarks.push(format!("! {place}: {answers} said that the rate limit was crossed"));
             }
             if account.calls_halving > 0 {
-                let calls = HumanCount(account.calls_halving);
-                remarks
-                    .push(format!("· {place}: {calls} of the calls went into finding the culprits of refused batches"));
+                let calls = counted(account.calls_halving, "call");
+                remarks.push(format!("· {place}: {calls} went into finding the culprits of refused batches"));
             }
         }
     }
@@ -134,16 +131,21 @@ fn reasons(report: &RunReport) -> Table {
     table
 }
 
-/// Makes a table that fits the terminal.
+/// Makes a table that fits the terminal, if there is one.
 pub(super) fn new_table() -> Table {
     let mut table = Table::new();
     let line = LineStyle::none().fill('─').junction('─');
     let style = TableStyle::new().top_border(line).header_separator(line).bottom_border(line);
-    table.load_style(style).set_content_arrangement(ContentArrangement::Dynamic);
-    if table.width().is_none() {
-        table.set_width(DEFAULT_WIDTH);
-    }
+    table.load_style(style);
+    // Without a terminal (cron, a pipe) nothing is wrapped: lines are for programs there.
+    let has_width = table.width().is_some();
+    table.set_content_arrangement(if has_width { ContentArrangement::Dynamic } else { ContentArrangement::Disabled });
     table
+}
+
+/// Returns a number with the words for one and for several.
+fn agreeing(count: u64, [one, several]: [&str; 2]) -> String {
+    format!("{} {}", HumanCount(count), if count == 1 { one } else { several })
 }
 
 /// Says how the run ended, and what to type next.
@@ -153,8 +155,8 @@ pub(super) fn closing(report: &RunReport, file: &str, state: &str) -> String {
     let letters: u64 = open.map(|account| account.ledger.rejected + account.ledger.held).sum();
     match report.status {
         RunStatus::Done if report.has_dead_letters() => format!(
-            "{run} is done; {} records were not written\nnext: `ferry rejects {run}{state} -o rejects.csv`, mend them there, `ferry redrive {run}{state} --from rejects.csv`",
-            HumanCount(letters)
+            "{run} is done; {} not written\nnext: `ferry rejects {run}{state} -o rejects.csv`, mend them there, `ferry redrive {run}{state} --from rejects.csv`",
+            agreeing(letters, ["record was", "records were"])
         ),
         RunStatus::Done => format!("{run} is done; every record is accounted for"),
         RunStatus::Interrupted => format!("{run} was stopped\nnext: `ferry run {file}` goes on where it stands"),

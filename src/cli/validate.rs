@@ -1,49 +1,77 @@
 //! `ferry validate`: all findings of the pipelines, without any network.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use crate::config::{self, NoSchemas, Severity};
+use crate::config::{self, Diagnostic, NoSchemas, Severity};
 
 use super::{
     diagnostics,
     exit::{Exit, Failure},
-    output,
+    output::{self, counted},
     world::{World, variable},
 };
 
+/// The finding that a variable is not set. A run fails for it; where pipelines are looked over, secrets are seldom at hand.
+const UNSET: &str = "config.unset_variable";
+
+/// What was found in all files.
+#[derive(Default)]
+struct Tally {
+    errors: u64,
+    warnings: u64,
+    unset: BTreeSet<String>,
+    findings: Vec<Json>,
+}
+
 pub(super) fn validate(world: &World, files: Vec<PathBuf>) -> Result<Exit, Failure> {
     let files = if files.is_empty() { pipelines_here()? } else { files };
-    let mut errors = 0;
-    let mut warnings = 0;
-    let mut findings = Vec::new();
+    let mut tally = Tally::default();
     for file in &files {
-        let loaded = config::load(file, &world.registry, &variable, &NoSchemas);
-        let file_errors = loaded.diagnostics.iter().filter(|finding| finding.severity == Severity::Error).count();
-        errors += file_errors;
-        warnings += loaded.diagnostics.len() - file_errors;
-        if world.output.is_json {
-            findings.extend(loaded.diagnostics.iter().map(|finding| json!(finding)));
-        } else if !loaded.diagnostics.is_empty() {
-            output::insist(&diagnostics::render(&loaded.diagnostics, world.output.has_color));
-        }
-        if file_errors == 0 && !world.output.is_json {
-            output::data(&format!("{}: ok\n", file.display()))?;
-        }
+        tally.add(world, file)?;
     }
+    let Tally { errors, warnings, unset, findings } = tally;
     if world.output.is_json {
         output::json(&json!({ "files": files, "errors": errors, "warnings": warnings, "findings": findings }))?;
     } else if errors + warnings > 0 {
-        let counts = [counted(errors, "error"), counted(warnings, "warning"), counted(files.len(), "file")];
-        let [errors, warnings, files] = counts;
-        output::insist(&format!("{errors}, {warnings} in {files}"));
+        let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+        let file_count = u64::try_from(files.len()).unwrap_or(u64::MAX);
+        output::insist(&format!("{errors}, {warnings} in {}", counted(file_count, "file")));
+    }
+    if !unset.is_empty() && !world.output.is_json {
+        let names = unset.into_iter().collect::<Vec<_>>().join("`, `");
+        world.output.say(&format!("not set here, and needed by a run: `{names}`"));
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Usage })
 }
 
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+impl Tally {
+    fn add(&mut self, world: &World, file: &Path) -> Result<(), Failure> {
+        let loaded = config::load(file, &world.registry, &variable, &NoSchemas);
+        let (unset, others): (Vec<Diagnostic>, Vec<Diagnostic>) =
+            loaded.diagnostics.into_iter().partition(|finding| finding.code == UNSET);
+        let errors = others.iter().filter(|finding| finding.severity == Severity::Error).count();
+        self.errors += u64::try_from(errors).unwrap_or(u64::MAX);
+        self.warnings += u64::try_from(others.len() - errors).unwrap_or(u64::MAX);
+        if world.output.is_json {
+            let unset = unset.into_iter().map(|finding| Diagnostic { severity: Severity::Warning, ..finding });
+            for finding in others.into_iter().chain(unset) {
+                self.warnings += u64::from(finding.code == UNSET);
+                self.findings.push(json!(finding));
+            }
+            return Ok(());
+        }
+        // The name is what stands in backticks.
+        self.unset.extend(unset.iter().filter_map(|finding| finding.message.split('`').nth(1)).map(str::to_owned));
+        if !others.is_empty() {
+            output::insist(&diagnostics::render(&others, world.output.has_color));
+        }
+        if errors == 0 { output::data(&format!("{}: ok\n", file.display())) } else { Ok(()) }
+    }
 }
 
 fn pipelines_here() -> Result<Vec<PathBuf>, Failure> {

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
+    config::Pipeline,
     connector::{Context, Registry},
     http::{Meter, RateLimiter, TokenStore, Transport},
     model::{ConnectionName, RateLimit},
@@ -52,6 +53,17 @@ impl World {
     /// Opens the state of a pipeline.
     pub(super) fn open_state(&self, pipeline: &Path) -> Result<State, Failure> {
         open(&self.state_path(pipeline))
+    }
+
+    /// Opens the state for a command that needs it for renewed tokens alone: those must be kept, as some can be used only once.
+    /// Where there is neither a state file nor anything to renew, none is made.
+    pub(super) fn open_state_for_tokens(&self, file: &Path, pipeline: &Pipeline) -> Result<State, Failure> {
+        let renews = pipeline.connections.values().any(|connection| connection.options.contains_key("refresh_token"));
+        if renews || self.state_path(file).exists() {
+            self.open_state(file)
+        } else {
+            Ok(State::in_memory(Seal::ephemeral())?)
+        }
     }
 
     /// Opens the state that is there: the one named, or the one of this folder or of `pipelines`.
