@@ -58,11 +58,11 @@ impl Stream {
         }
         self.bar.set_length(self.read.max(settled));
         self.bar.set_position(settled);
-        let limited = match calls.rate_limited {
+        let waited = match calls.waited_millis / 1_000 {
             0 => String::new(),
-            count => format!(", {count} rate limited"),
+            seconds => format!(", waited {} s for quota", HumanCount(seconds)),
         };
-        self.bar.set_message(format!("{}{limited}", counted(calls.total(), "call")));
+        self.bar.set_message(format!("{}{waited}", counted(calls.total(), "call")));
     }
 }
 

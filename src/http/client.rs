@@ -266,6 +266,7 @@ impl Client {
         let permits = self.permits(request.rate_limits).await?;
         let sent_at = self.transport.clock.elapsed();
         self.meter.count(request.access);
+        self.meter.count_wait(sent_at.saturating_sub(asked_at));
         let answer = transmit(authorized, attempt).await;
         drop(permits);
         if let Some(quota) = answer.as_ref().ok().and_then(|answer| self.dialect.quota(answer)) {

@@ -1,8 +1,11 @@
 //! Counts the calls of one source or destination.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use crate::model::{Calls, Quota};
@@ -20,6 +23,7 @@ struct Counts {
     read: AtomicU64,
     write: AtomicU64,
     rate_limited: AtomicU64,
+    waited_millis: AtomicU64,
     quota: Mutex<Option<Quota>>,
 }
 
@@ -38,6 +42,12 @@ impl Meter {
         self.counts.rate_limited.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts how long a call waited for the rate limit.
+    pub fn count_wait(&self, wait: Duration) {
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.counts.waited_millis.fetch_add(millis, Ordering::Relaxed);
+    }
+
     /// Notes what the vendor says is left of the quota.
     pub fn note_quota(&self, quota: Quota) {
         *self.counts.quota.lock().unwrap_or_else(PoisonError::into_inner) = Some(quota);
@@ -54,6 +64,7 @@ impl Meter {
             read: self.counts.read.load(Ordering::Relaxed),
             write: self.counts.write.load(Ordering::Relaxed),
             rate_limited: self.counts.rate_limited.load(Ordering::Relaxed),
+            waited_millis: self.counts.waited_millis.load(Ordering::Relaxed),
         }
     }
 }

@@ -69,6 +69,9 @@ pub struct Calls {
     pub write: u64,
     /// Answers that said the rate limit was crossed.
     pub rate_limited: u64,
+    /// How long calls waited for the rate limit, all together, in milliseconds.
+    #[serde(default)]
+    pub waited_millis: u64,
 }
 
 impl Calls {
@@ -83,6 +86,7 @@ impl AddAssign for Calls {
         self.read += other.read;
         self.write += other.write;
         self.rate_limited += other.rate_limited;
+        self.waited_millis += other.waited_millis;
     }
 }
 
