@@ -42,6 +42,7 @@ pub(super) async fn describe(
             Failure::new(Exit::Usage, "object.absent", message).with_hint("name an object after the connection")
         );
     }
+    keep(world, &pipeline, &name, file, &schemas)?;
     if world.output.is_json {
         output::json(&json!({ "connection": connection, "objects": schemas }))?;
     } else {
@@ -103,6 +104,22 @@ async fn ask(
         })?);
     }
     Ok(schemas)
+}
+
+/// Keeps the descriptions, so that `ferry validate` knows the fields without asking.
+fn keep(
+    world: &World,
+    pipeline: &Pipeline,
+    name: &ConnectionName,
+    file: &Path,
+    schemas: &[Schema],
+) -> Result<(), Failure> {
+    let Some(connection) = pipeline.connections.get(name) else { return Ok(()) };
+    let cache = world.descriptions(file);
+    for schema in schemas {
+        cache.store(&connection.connector, name, schema)?;
+    }
+    Ok(())
 }
 
 fn text(schema: &Schema) -> String {

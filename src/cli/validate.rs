@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value as Json, json};
 
-use crate::config::{self, Diagnostic, NoSchemas, Severity};
+use crate::config::{self, Diagnostic, Severity};
 
 use super::{
     diagnostics,
@@ -51,7 +51,7 @@ pub(super) fn validate(world: &World, files: Vec<PathBuf>) -> Result<Exit, Failu
 
 impl Tally {
     fn add(&mut self, world: &World, file: &Path) -> Result<(), Failure> {
-        let loaded = config::load(file, &world.registry, &variable, &NoSchemas);
+        let loaded = config::load(file, &world.registry, &variable, &world.descriptions(file));
         let (unset, others): (Vec<Diagnostic>, Vec<Diagnostic>) =
             loaded.diagnostics.into_iter().partition(|finding| finding.code == UNSET);
         let errors = others.iter().filter(|finding| finding.severity == Severity::Error).count();

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    config::Pipeline,
+    config::{Pipeline, SchemaCache},
     connector::{Context, Registry},
     http::{Meter, RateLimiter, TokenStore, Transport},
     model::{ConnectionName, RateLimit},
@@ -26,6 +26,8 @@ use super::{
 const STATE_FOLDER: &str = ".ferry";
 /// The state file in it.
 const STATE_FILE: &str = "state.db";
+/// The folder beside it with what systems declared when they were last described.
+const DESCRIPTIONS_FOLDER: &str = "descriptions";
 /// The variable with the key of what the state file seals: 64 hexadecimal digits.
 const KEY_VARIABLE: &str = "FERRY_STATE_KEY";
 
@@ -48,6 +50,11 @@ impl World {
     pub(super) fn state_path(&self, pipeline: &Path) -> PathBuf {
         let folder = pipeline.parent().unwrap_or(Path::new(""));
         self.global.state.clone().unwrap_or_else(|| folder.join(STATE_FOLDER).join(STATE_FILE))
+    }
+
+    /// Returns what `ferry describe` has kept of the systems of a pipeline.
+    pub(super) fn descriptions(&self, pipeline: &Path) -> SchemaCache {
+        SchemaCache::new(self.state_path(pipeline).with_file_name(DESCRIPTIONS_FOLDER))
     }
 
     /// Opens the state of a pipeline.
