@@ -1,0 +1,92 @@
+//! The repository's pipelines against emulators that stay: the dirty fixtures arrive once, and a second run has nothing to do.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value as Json;
+
+use super::support::{Crms, Desk, repository};
+
+/// How many times as fast as the machine's the clocks are: as in a dry run.
+const SPEED: [&str; 2] = ["--clock-speed", "50"];
+
+#[test]
+fn hubspot_to_airtable_arrives_once() {
+    check("hubspot-to-airtable", 4);
+}
+
+#[test]
+fn airtable_to_hubspot_arrives_once() {
+    check("airtable-to-hubspot", 4);
+}
+
+#[test]
+fn csv_to_hubspot_arrives_once() {
+    check("csv-to-hubspot", 4);
+}
+
+#[test]
+fn two_destinations_arrive_once() {
+    check("two-destinations", 0);
+}
+
+#[test]
+fn the_nightly_run_reads_little_the_next_night() {
+    let [first, second] = check("nightly-incremental", 0);
+    let read = |report: &Json| {
+        report["streams"].as_array().unwrap().iter().map(|stream| stream["read"].as_u64().unwrap()).sum::<u64>()
+    };
+    assert!(read(&second) < read(&first) / 4, "{second}");
+}
+
+/// Runs a pipeline twice. The second run rejects the same records as the first, and writes nothing.
+fn check(name: &str, code: i32) -> [Json; 2] {
+    let crms = Crms::start(&["hubspot", "airtable"], Some(&repository("fixtures")), &SPEED);
+    // A local base exists, with its fixtures, from its first use on.
+    crms.get("airtable", "/v0/meta/bases/appFerryDemo00001/tables");
+    let desk = Desk::new(&crms);
+    let pipeline = put_pipeline(&desk, name);
+    let first = desk.run(&crms, &pipeline, &SPEED, code);
+    let second = desk.run(&crms, &pipeline, &SPEED, code);
+    for (was, is) in destinations(&first).zip(destinations(&second)) {
+        assert!(
+            was["created"].as_u64().unwrap() + was["updated"].as_u64().unwrap() > 0,
+            "{name}: nothing arrives: {was}"
+        );
+        assert_eq!(is["rate_limited"], 0, "{name}: {is}");
+        if is["connection"] == "lake" {
+            // A file is written anew by every run.
+            assert_eq!(is["created"], was["created"], "{name}: {is}");
+            continue;
+        }
+        assert_eq!(is["calls_write"], 0, "{name}: {is}");
+        assert_eq!((&is["created"], &is["updated"]), (&0.into(), &0.into()), "{name}: {is}");
+    }
+    [first, second]
+}
+
+/// Puts a pipeline of the repository on a desk, with its connections pointed at the emulators.
+fn put_pipeline(desk: &Desk, name: &str) -> PathBuf {
+    fs::create_dir(desk.path("pipelines")).unwrap();
+    copy_files(&repository("fixtures/csv"), &desk.path("fixtures/csv"));
+    let mut text = fs::read_to_string(repository("pipelines").join(format!("{name}.yaml"))).unwrap();
+    for vendor in ["hubspot", "airtable"] {
+        let directed = format!("type: {vendor}, base_url: \"${{{}_URL}}\",", vendor.to_uppercase());
+        text = text.replace(&format!("type: {vendor},"), &directed);
+    }
+    desk.write(&format!("pipelines/{name}.yaml"), &text)
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+fn destinations(report: &Json) -> impl Iterator<Item = &Json> {
+    report["streams"].as_array().unwrap().iter().flat_map(|stream| stream["destinations"].as_array().unwrap())
+}
