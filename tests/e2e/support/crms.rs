@@ -85,7 +85,7 @@ impl Web {
     fn new() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { runtime, client: reqwest::Client::new() }
+        Self { runtime, client: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
     fn get(&self, url: &str) -> Json {
