@@ -203,6 +203,9 @@ impl Requests {
 
     fn table(&self) -> String {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if notes.kinds.is_empty() {
+            return "a live run would send no request".to_owned();
+        }
         let mut table = new_table();
         // The longest column is the last one, and headers are short, so that a path fits into 80 columns unbroken.
         table.set_header(["times", "records", "at", "request"]);
