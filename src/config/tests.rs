@@ -16,7 +16,6 @@ const LIMIT: Option<BatchLimit> = Some(BatchLimit { max_records: ONE, max_bytes:
 const BOTH_WAYS: Capabilities = Capabilities {
     sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
     filter: FilterSupport::None,
-    has_stable_ids: true,
     key: KeyRule::None,
     insert: LIMIT,
     update: LIMIT,

@@ -38,7 +38,8 @@ pub async fn check(environment: &Environment, pipeline: &Pipeline) -> Vec<Findin
             let connection = target.connection.clone();
             let subject = format!("write `{}`", target.object);
             let Some(schema) = &schema else {
-                let result = Ok(format!("not checked: the source of `{}` must work first", stream.name));
+                let reason = format!("not checked: the source of `{}` must work first", stream.name);
+                let result = Err(EngineError::Unsupported(reason));
                 findings.push(Finding { connection, subject, result });
                 continue;
             };

@@ -12,9 +12,6 @@ pub struct Capabilities {
     pub sync_modes: &'static [SyncMode],
     /// Which conditions the source can apply itself.
     pub filter: FilterSupport,
-    /// Whether the `_id` of a record stays the same when its other values change. Where it does not, records are matched by
-    /// key alone, and a record without a key in the pipeline cannot be updated.
-    pub has_stable_ids: bool,
     /// How a destination identifies records by key.
     pub key: KeyRule,
     /// Limits of an insert; none where the destination cannot insert.

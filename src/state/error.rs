@@ -5,8 +5,8 @@ use std::{io, path::PathBuf};
 /// Says what is wrong with the state file.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// The folder of the state file cannot be made.
-    #[error("the folder `{}` cannot be made: {error}", path.display())]
+    /// The state file or its folder cannot be made.
+    #[error("`{}` cannot be made: {error}", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,

@@ -65,6 +65,10 @@ impl State {
             std::fs::create_dir_all(folder).map_err(|error| StateError::Folder { path: folder.to_owned(), error })?;
         }
         let is_new = !path.exists();
+        if is_new {
+            // It holds source ids in clear: for its owner's eyes only. SQLite gives its log the same rights.
+            seal::new_private_file(path).map_err(|error| StateError::Folder { path: path.to_owned(), error })?;
+        }
         let mut connection = Connection::open(path).map_err(|error| StateError::at(path, error))?;
         prepare(&connection).map_err(|error| StateError::at(path, error))?;
         migrate::migrate(&mut connection, path, is_new)?;

@@ -92,12 +92,12 @@ fn write_hexadecimal(file: &mut fs::File, key: &[u8]) -> std::io::Result<()> {
 }
 
 #[cfg(unix)]
-fn new_private_file(path: &Path) -> std::io::Result<fs::File> {
+pub(super) fn new_private_file(path: &Path) -> std::io::Result<fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
     fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 #[cfg(not(unix))]
-fn new_private_file(path: &Path) -> std::io::Result<fs::File> {
+pub(super) fn new_private_file(path: &Path) -> std::io::Result<fs::File> {
     fs::OpenOptions::new().write(true).create_new(true).open(path)
 }

@@ -114,3 +114,13 @@ fn a_second_run_of_a_pipeline_is_refused_until_the_first_is_over() {
     drop(lock);
     assert!(RunLock::take(&path, "nightly", now).is_ok());
 }
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_can_read_a_new_state_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    drop(State::open(&path, Seal::ephemeral()).unwrap());
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}

@@ -28,7 +28,6 @@ const ONE: NonZeroU32 = NonZeroU32::MIN;
 const NOTHING: Capabilities = Capabilities {
     sync_modes: &[],
     filter: FilterSupport::None,
-    has_stable_ids: true,
     key: KeyRule::None,
     insert: None,
     update: None,

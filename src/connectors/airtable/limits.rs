@@ -75,7 +75,6 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         has_null_tests: true,
         has_or: true,
     },
-    has_stable_ids: true,
     key: KeyRule::NativeUpTo(MAX_MERGE_FIELDS),
     insert: Some(batch(false)),
     update: Some(batch(true)),

@@ -29,7 +29,6 @@ impl Connector for Csv {
         sync_modes: &[SyncMode::FullRefresh],
         filter: FilterSupport::None,
         // An id of columns stays; an id made of the whole content never points at another record.
-        has_stable_ids: true,
         key: KeyRule::None,
         insert: Some(BatchLimit {
             max_records: limits::BATCH_RECORDS,

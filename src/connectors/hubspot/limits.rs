@@ -94,7 +94,6 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         has_null_tests: true,
         has_or: true,
     },
-    has_stable_ids: true,
     key: KeyRule::NativeOnUniqueField,
     insert: Some(BatchLimit { max_records: count(100), max_bytes: MAX_BATCH_BYTES, is_idempotent: false }),
     update: Some(BatchLimit { max_records: count(100), max_bytes: MAX_BATCH_BYTES, is_idempotent: true }),

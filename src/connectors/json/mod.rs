@@ -32,7 +32,6 @@ impl Connector for Json {
         sync_modes: &[SyncMode::FullRefresh],
         filter: FilterSupport::None,
         // An id of fields stays; an id made of the whole content never points at another record.
-        has_stable_ids: true,
         key: KeyRule::None,
         insert: Some(BatchLimit {
             max_records: limits::BATCH_RECORDS,

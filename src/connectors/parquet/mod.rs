@@ -30,7 +30,6 @@ impl Connector for Parquet {
         sync_modes: &[SyncMode::FullRefresh],
         filter: FilterSupport::None,
         // An id of columns stays; an id made of the whole content never points at another record.
-        has_stable_ids: true,
         key: KeyRule::None,
         insert: Some(BatchLimit {
             max_records: limits::BATCH_RECORDS,
