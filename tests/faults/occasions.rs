@@ -10,7 +10,7 @@ use crate::{
     pairs::{PAIRS, Pair},
     undisturbed,
     verdict::Verdict,
-    world::{Attack, Ended, Shot, Weather, World},
+    world::{Attack, Ended, Point, Shot, Trap, Weather, World},
 };
 
 async fn run(world: &World) -> Ended {
@@ -186,5 +186,98 @@ async fn a_signal_ends_a_slow_run_within_ten_seconds() {
         let ended = world.run(Attack { shot, ..Attack::default() }).await;
         assert_eq!(ended.code, Some(code), "{}", ended.stderr);
         assert!(ended.took < Duration::from_secs(12), "{signal} took {:?}", ended.took);
+    }
+}
+
+/// One stream of plain inserts, without a key by which a record could be looked up.
+const KEYLESS: &str = r#"
+version: 1
+name: keyless
+connections:
+  files: { type: csv, path: csv, id: { orders: no } }
+  crm: { type: hubspot, token: "${TOKEN}", base_url: "${HUBSPOT_URL}" }
+limits: { batch_size: 5 }
+streams:
+  - name: orders
+    source: { connection: files, object: orders }
+    destinations:
+      - connection: crm
+        object: deals
+        write: insert
+        mappings:
+          dealname: { from: title, required: true }
+          pipeline: { value: default }
+          dealstage: { value: appointmentscheduled }
+"#;
+
+fn sum(ended: &Ended, columns: &[&str]) -> u64 {
+    let account = &ended.report.as_ref().unwrap()["streams"][0]["destinations"][0];
+    columns.iter().map(|name| account[name].as_u64().unwrap()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inserts_without_a_key_whose_effect_is_unknown_are_held_and_never_sent_again() {
+    let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+    fs::write(world.folder().join("pipeline.yaml"), KEYLESS).unwrap();
+    let trap = Some(Trap { at: 2, point: Point::BeforeAnswer });
+    world.run(Attack { trap, ..Attack::default() }).await;
+    let ended = finished(&world).await;
+    let held = sum(&ended, &["held"]);
+    assert!(ended.code == Some(4) && held >= 5, "{held} held");
+    assert_eq!(sum(&ended, &["created", "updated", "unchanged"]) + held, 35);
+    let content = world.content().await;
+    let again = finished(&world).await;
+    assert_eq!((sum(&again, &["held"]), sum(&again, &["created"])), (held, 0));
+    assert!(world.content().await == content, "a record of unknown effect was sent again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_several_chunks_goes_on_behind_its_checkpoint() {
+    let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+    let people = 12_000;
+    let lines = (0..people).map(|person| format!("O{person},Order {person},1,F0,P0\n"));
+    fs::write(
+        world.folder().join("csv/orders.csv"),
+        "no,title,amount,firm,person\n".to_owned() + &lines.collect::<String>(),
+    )
+    .unwrap();
+    let keyed =
+        KEYLESS.replace("write: insert", "write: insert\n        key: [dealname]").replace("size: 5", "size: 100");
+    fs::write(world.folder().join("pipeline.yaml"), keyed).unwrap();
+    let before = world.content().await.len();
+    // A chunk is 10,000 records, so the 108th batch of 100 is in the second one.
+    let trap = Some(Trap { at: 108, point: Point::BeforeAnswer });
+    world.run(Attack { trap, ..Attack::default() }).await;
+    let ended = finished(&world).await;
+    assert_eq!(ended.report.as_ref().unwrap()["is_resumed"], true);
+    assert_eq!(sum(&ended, &["created", "updated"]), people);
+    let source_reads = ended.report.as_ref().unwrap()["streams"][0]["read"].as_u64().unwrap();
+    assert_eq!(source_reads, people, "the account is that of the whole run");
+    assert_eq!(world.content().await.len() - before, usize::try_from(people).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incremental_run_that_is_killed_misses_no_change() {
+    let pair = Pair::of("hubspot", "airtable");
+    let change = async |world: &World| {
+        for id in 9_003..9_013 {
+            let body = json!({"properties": {"amount": "77.5"}});
+            call(Method::PATCH, format!("{}/crm/v3/objects/deals/{id}", world.url("hubspot")), body).await;
+        }
+    };
+    let incremental = [("object: deals }", "object: deals, sync: incremental }")];
+    let other = World::new(&pair, &Weather::default()).await;
+    change(&other).await;
+    finished(&other).await;
+    let expected = other.content().await;
+    for point in [Point::BeforeEffect, Point::BeforeAnswer, Point::AfterAnswer] {
+        let world = World::new(&pair, &Weather::default()).await;
+        replace(&world, "pipeline.yaml", &incremental);
+        finished(&world).await;
+        change(&world).await;
+        world.run(Attack { trap: Some(Trap { at: 1, point }), ..Attack::default() }).await;
+        finished(&world).await;
+        let content = world.content().await;
+        assert!(content == expected, "{:#?} {:#?}", expected.surplus_of(&content), content.surplus_of(&expected));
     }
 }
