@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -22,6 +23,9 @@ use super::{batch::cut, error::EngineError, setup::Loader};
 /// How often a create without an answer is looked up and sent again before its record is held.
 const MAX_SETTLE_ROUNDS: u32 = 5;
 
+/// How long a request whose answer is lost may still be at work at the destination, before what it wrote is looked for: the
+/// vendors at hand answer a batch within a second or two.
+const SETTLE_WAIT: Duration = Duration::from_secs(5);
 /// The reason of records that may or may not have been created.
 pub(super) const UNKNOWN_EFFECT: &str = "unknown_effect";
 
@@ -237,7 +241,7 @@ impl<'loader> Dispatch<'loader> {
         open: &[usize],
         settled: &mut [Option<Settled>],
     ) -> Result<(), EngineError> {
-        self.loader.wait(self.loader.capabilities.lookup_lag).await?;
+        wait_to_look(self.loader).await?;
         let lookups = T::find_written(self.loader, items).await?;
         let by_index: HashMap<usize, Option<Lookup>> = lookups.into_iter().enumerate().collect();
         for index in open {
@@ -312,6 +316,11 @@ enum Sent {
     Settled(Vec<Settled>),
     /// The items without an outcome, two at least, were refused with no culprit named.
     Refused(Vec<Option<Settled>>),
+}
+
+/// Waits until what a lost request wrote can be found.
+pub(super) async fn wait_to_look(loader: &Loader) -> Result<(), EngineError> {
+    loader.wait(loader.capabilities.lookup_lag.max(SETTLE_WAIT)).await
 }
 
 /// Returns the word for an operation in the state file.

@@ -20,7 +20,7 @@ use crate::{
 use super::{
     error::EngineError,
     links::{Resolved, resolve},
-    load::{Lookup, UNKNOWN_EFFECT},
+    load::{Lookup, UNKNOWN_EFFECT, wait_to_look},
     prepare::{Key, Preparation, Prepared},
     setup::Loader,
 };
@@ -319,8 +319,8 @@ async fn find(loader: &Loader, records: &[Arc<Prepared>], steps: &[Step]) -> Res
     let wanted = records.iter().zip(steps).filter(|(_, step)| matches!(step, Step::Find));
     let wanted: Vec<&Arc<Prepared>> = wanted.map(|(record, _)| record).collect();
     if wanted.iter().any(|record| loader.unsettled.contains(&record.source_id)) {
-        // An earlier run may have created some of them a moment ago: they must be visible before they are looked for.
-        loader.wait(loader.capabilities.lookup_lag).await?;
+        // A killed run may have created some of them a moment ago: they must be visible before they are looked for.
+        wait_to_look(loader).await?;
     }
     let keys: Vec<&Key> = wanted.iter().filter_map(|record| record.key.as_ref()).collect();
     find_keys(loader, &keys).await
