@@ -135,6 +135,10 @@ async fn a_login_that_expires_during_the_run_is_renewed() {
     let mut verdict = Verdict::default();
     verdict.check_end(&world, &expected, &ended).await;
     assert!(verdict.problems.is_empty(), "{:#?}", verdict.problems);
+    let requests = call(Method::GET, format!("{}/_emulator/requests", world.url("hubspot")), Json::Null).await;
+    let is_login = |request: &&Json| request["path"].as_str().is_some_and(|path| path.ends_with("/token"));
+    let logins = requests.as_array().unwrap().iter().filter(is_login).count();
+    assert!(logins > 1, "the first login lasted: the test shows nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
