@@ -20,7 +20,7 @@ use crate::{
 
 use super::{batch::cut, error::EngineError, setup::Loader};
 
-/// How often a create without an answer is looked up and sent again before its record is held.
+/// How often a create without an answer is looked up and sent again before the destination is given up.
 const MAX_SETTLE_ROUNDS: u32 = 5;
 
 /// How long a request whose answer is lost may still be at work at the destination, before what it wrote is looked for: the
@@ -228,10 +228,11 @@ impl<'loader> Dispatch<'loader> {
                 }
             }
         }
-        for slot in settled.iter_mut().filter(|slot| slot.is_none()) {
-            *slot = Some(Settled::Held);
-        }
-        self.commit_all(intent_id, items, settled)
+        // Looked up each time and never there: the destination is not to be reached. The intent stays, and the next run looks
+        // for all of them again, those that were found included.
+        let message = format!("the answer to a write was lost {MAX_SETTLE_ROUNDS} times in a row");
+        let error = ConnectorError::new(ErrorKind::Unanswered, "unanswered", message);
+        Err(EngineError::connector(self.loader.connection(), error))
     }
 
     /// After a lost answer: finds out which of the open items were written. Those that cannot be looked up are held.
