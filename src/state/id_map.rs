@@ -52,6 +52,9 @@ impl WrittenAs {
     }
 }
 
+/// Left to itself, SQLite takes the primary key for this and reads all records of the scope for each key.
+pub(super) const BY_KEY: &str = "SELECT * FROM id_map INDEXED BY id_map_by_key WHERE scope_id = ?1 AND key_hash = ?2";
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Mapping> {
     let is_created = row.get_ref("written_as")?.as_str()? == "created";
     Ok(Mapping {
@@ -100,8 +103,7 @@ impl Work<'_> {
         scope: ScopeId,
         key_hashes: impl Iterator<Item = u128>,
     ) -> Result<HashMap<u128, Mapping>, StateError> {
-        let sql = "SELECT * FROM id_map WHERE scope_id = ?1 AND key_hash = ?2";
-        let mut statement = self.transaction.prepare_cached(sql)?;
+        let mut statement = self.transaction.prepare_cached(BY_KEY)?;
         let mut found = HashMap::new();
         for key_hash in key_hashes {
             for mapping in statement.query_map(params![scope.0, key_hash.to_be_bytes()], from_row)? {

@@ -124,3 +124,15 @@ fn only_its_owner_can_read_a_new_state_file() {
     drop(State::open(&path, Seal::ephemeral()).unwrap());
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
+
+#[test]
+fn a_key_is_looked_up_by_its_index_and_not_among_all_records() {
+    let state = State::in_memory(Seal::ephemeral()).unwrap();
+    let plan: String = state
+        .work_now(|work| {
+            let sql = format!("EXPLAIN QUERY PLAN {}", id_map::BY_KEY);
+            Ok(work.transaction.query_row(&sql, rusqlite::params![1, [0_u8; 16]], |row| row.get(3))?)
+        })
+        .unwrap();
+    assert!(plan.contains("id_map_by_key (scope_id=? AND key_hash=?)"), "{plan}");
+}
