@@ -55,6 +55,10 @@ impl WrittenAs {
 /// Left to itself, SQLite takes the primary key for this and reads all records of the scope for each key.
 pub(super) const BY_KEY: &str = "SELECT * FROM id_map INDEXED BY id_map_by_key WHERE scope_id = ?1 AND key_hash = ?2";
 
+/// As for [`BY_KEY`]: by the index, not by the primary key.
+const FORGET_OTHERS: &str =
+    "DELETE FROM id_map INDEXED BY id_map_by_key WHERE scope_id = ?1 AND key_hash = ?2 AND source_id <> ?3";
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Mapping> {
     let is_created = row.get_ref("written_as")?.as_str()? == "created";
     Ok(Mapping {
@@ -120,9 +124,7 @@ impl Work<'_> {
     pub fn save_mapping(&self, scope: ScopeId, mapping: &Mapping) -> Result<(), StateError> {
         let key_hash = mapping.key_hash.map(u128::to_be_bytes);
         if let Some(key_hash) = key_hash {
-            self.transaction
-                .prepare_cached("DELETE FROM id_map WHERE scope_id = ?1 AND key_hash = ?2 AND source_id <> ?3")?
-                .execute(params![scope.0, key_hash, mapping.source_id])?;
+            self.transaction.prepare_cached(FORGET_OTHERS)?.execute(params![scope.0, key_hash, mapping.source_id])?;
         }
         self.transaction
             .prepare_cached(
