@@ -244,6 +244,7 @@ impl Recorder for Requests {
         let body = match &request.body {
             Body::Empty => Json::Null,
             Body::Json(body) => body.clone(),
+            Body::Csv(text) => Json::from(text.as_str()),
             Body::Form(pairs) => json!({ "form_fields": pairs.iter().map(|(name, _)| name).collect::<Vec<_>>() }),
         };
         let line =
@@ -256,7 +257,14 @@ impl Recorder for Requests {
 
 /// Counts the records of a body: the vendors call the list `inputs` or `records`.
 fn carried(body: &Body) -> u64 {
-    let Body::Json(body) = body else { return 0 };
+    let body = match body {
+        Body::Json(body) => body,
+        Body::Csv(text) => {
+            let lines = csv::Reader::from_reader(text.as_bytes()).into_byte_records().count();
+            return u64::try_from(lines).unwrap_or(u64::MAX);
+        }
+        Body::Empty | Body::Form(_) => return 0,
+    };
     let list = body.get("inputs").or_else(|| body.get("records")).and_then(Json::as_array);
     list.map_or(0, |list| u64::try_from(list.len()).unwrap_or(u64::MAX))
 }

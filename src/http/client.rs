@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
-use reqwest::RequestBuilder;
+use reqwest::{RequestBuilder, header::CONTENT_TYPE};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -34,6 +34,15 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// # Errors
     /// Fails when there is no usable token and none can be had.
     async fn authorize(&self, request: RequestBuilder) -> Result<RequestBuilder, HttpError>;
+
+    /// Returns where the API is for this login, with a slash at its end, where the vendor tells that with the token; none
+    /// where it is the connection's base URL.
+    ///
+    /// # Errors
+    /// Fails when there is no usable token and none can be had.
+    async fn base_url(&self) -> Result<Option<Url>, HttpError> {
+        Ok(None)
+    }
 
     /// Gets a new token after [`Verdict::Reauthorize`]. Returns false when there is nothing to renew.
     ///
@@ -84,6 +93,17 @@ pub struct Client {
     dialect: Arc<dyn Dialect>,
     limiters: BTreeMap<&'static str, RateLimiter>,
     meter: Meter,
+}
+
+/// How often the end of a vendor's work is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct PollPace {
+    /// The wait after the first question.
+    pub first_wait: Duration,
+    /// The longest wait between two questions.
+    pub longest_wait: Duration,
+    /// When asking is given up.
+    pub patience: Duration,
 }
 
 /// Says why a request has no answer that the connector could decode.
@@ -242,13 +262,47 @@ impl Client {
         }
     }
 
+    /// Sends a request again and again until its answer says that what it asks about has ended: for work that the vendor does
+    /// on its own time. Waits longer and longer in between; what fails on the way is
+    /// asked again, as the work goes on without us.
+    ///
+    /// Returns none when the patience ran out or the run is stopping: the work may end later.
+    ///
+    /// # Errors
+    /// Fails when the login or the quota does.
+    pub async fn send_until(
+        &self,
+        request: &ApiRequest,
+        pace: PollPace,
+        has_ended: impl Fn(&Answer) -> bool + Send,
+    ) -> Result<Option<Answer>, HttpError> {
+        let clock = &self.transport.clock;
+        let (begun, mut wait) = (clock.elapsed(), pace.first_wait);
+        loop {
+            match self.send(request).await {
+                Ok(answer) if has_ended(&answer) => return Ok(Some(answer)),
+                Ok(_) => {}
+                Err(error) => match error.kind {
+                    HttpErrorKind::Unreachable | HttpErrorKind::Unanswered | HttpErrorKind::RateLimited => {}
+                    HttpErrorKind::Cancelled => return Ok(None),
+                    HttpErrorKind::Unauthorized | HttpErrorKind::QuotaSpent => return Err(error),
+                },
+            }
+            if clock.elapsed().saturating_sub(begun) >= pace.patience || self.wait(wait, 0).await.is_err() {
+                return Ok(None);
+            }
+            wait = (wait * 3 / 2).min(pace.longest_wait);
+        }
+    }
+
     /// Returns the counts of this client's calls.
     pub fn meter(&self) -> &Meter {
         &self.meter
     }
 
     async fn attempt(&self, request: &ApiRequest, attempt: u32) -> Result<Answer, HttpError> {
-        let url = self.base_url.join(&request.path).map_err(|error| {
+        let base_url = self.dialect.base_url().await?.unwrap_or_else(|| self.base_url.clone());
+        let url = base_url.join(&request.path).map_err(|error| {
             HttpError::unsent(HttpErrorKind::Unreachable, format!("`{}` is no path: {error}", request.path))
         })?;
         let shown = redact_url(&url);
@@ -260,6 +314,7 @@ impl Client {
             Body::Empty => builder,
             Body::Json(json) => builder.json(json),
             Body::Form(pairs) => builder.form(pairs),
+            Body::Csv(text) => builder.header(CONTENT_TYPE, "text/csv").body(text.clone()),
         };
         let authorized = self.dialect.authorize(builder).await?;
         let asked_at = self.transport.clock.elapsed();
@@ -274,7 +329,7 @@ impl Client {
         }
         if let Some(recorder) = &self.transport.recorder {
             recorder.record(&Exchange {
-                base_url: &self.base_url,
+                base_url: &base_url,
                 request,
                 status: answer.as_ref().ok().map(|answer| answer.status.as_u16()),
                 request_id: answer.as_ref().ok().and_then(|answer| self.dialect.request_id(answer)),

@@ -11,7 +11,7 @@ mod redact;
 mod request;
 mod token;
 
-pub use client::{Client, Dialect, HttpError, HttpErrorKind, Transport};
+pub use client::{Client, Dialect, HttpError, HttpErrorKind, PollPace, Transport};
 pub use meter::Meter;
 pub use rate_limit::{Permit, RateLimiter, RateLimiters};
 pub use record::{Exchange, Recorder};

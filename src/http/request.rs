@@ -35,6 +35,8 @@ pub enum Body {
     Json(Json),
     /// `application/x-www-form-urlencoded`.
     Form(Vec<(String, String)>),
+    /// `text/csv`, UTF-8 without a byte order mark.
+    Csv(String),
 }
 
 /// Whether a call reads or writes records.
