@@ -21,6 +21,7 @@ const BOTH_WAYS: Capabilities = Capabilities {
     update: LIMIT,
     upsert: None,
     delete: None,
+    bulk: None,
     link: None,
     fetch: Some(ONE),
     lookup_lag: std::time::Duration::ZERO,

@@ -42,6 +42,11 @@ pub trait Connector: 'static {
         Ok(())
     }
 
+    /// What it can do as these options make it: the capabilities, but for limits that a connection may set itself.
+    fn capabilities(_config: &Self::Config) -> Capabilities {
+        Self::CAPABILITIES
+    }
+
     /// Makes a source. Does no I/O.
     ///
     /// # Errors

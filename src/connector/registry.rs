@@ -28,6 +28,8 @@ pub struct Entry {
     pub name: &'static str,
     /// What it can do.
     pub capabilities: Capabilities,
+    /// Returns what it can do as a connection's options make it.
+    pub capabilities_of: fn(Options) -> Result<Capabilities, ConfigError>,
     /// Returns the JSON Schema of its options.
     pub config_schema: fn(&mut SchemaGenerator) -> JsonSchema,
     /// Checks its options.
@@ -55,6 +57,7 @@ impl Entry {
         Self {
             name: C::NAME,
             capabilities: C::CAPABILITIES,
+            capabilities_of: |options| Ok(C::capabilities(&decode::<C>(options)?)),
             config_schema: |generator| generator.subschema_for::<C::Config>(),
             check_config: |options| C::check_config(&decode::<C>(options)?),
             source: |options, context| C::source(decode::<C>(options)?, context),

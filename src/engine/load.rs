@@ -111,7 +111,8 @@ impl<'loader> Dispatch<'loader> {
         limit: BatchLimit,
         items: Vec<T>,
     ) -> Result<Results<T>, EngineError> {
-        let batches = cut(items, self.loader.narrowed(limit), T::record);
+        let limit = self.loader.limit_for(operation, limit, items.len());
+        let batches = cut(items, limit, T::record);
         let concurrency = usize::try_from(self.loader.capabilities.concurrency.get()).unwrap_or(1);
         let sent: Vec<Result<Results<T>, EngineError>> = stream::iter(batches)
             .map(|batch| self.send_batch(operation, limit, batch))

@@ -8,7 +8,8 @@ use crate::{
     config::{Connection, CountOrShare, OnError, Pipeline, Stream, StreamDestination, WriteMode},
     connector::{Context, Destination, Registry, Source},
     model::{
-        BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, KeyRule, Schema, UPDATED_AT,
+        BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, KeyRule, Operation, Schema,
+        UPDATED_AT,
     },
     state::{Scope, ScopeId, State},
     transform::{Mapper, TransformError, spec::When},
@@ -112,8 +113,10 @@ impl Environment {
             .map_err(|error| EngineError::connector(&connection.name, error))?;
         let mapper =
             Mapper::compile(&target.mappings, schema, &declared).map_err(|error| transform_error(stream, error))?;
-        let policy = write_policy(pipeline, target, &entry.capabilities, &declared, &mapper);
-        check_policy(target, &policy, &entry.capabilities)?;
+        let capabilities = (entry.capabilities_of)(connection.options.clone())
+            .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
+        let policy = write_policy(pipeline, target, &capabilities, &declared, &mapper);
+        check_policy(target, &policy, &capabilities)?;
         let scope = Scope {
             pipeline: pipeline.name.clone(),
             stream: stream.name.clone(),
@@ -142,7 +145,7 @@ impl Environment {
             scope,
             scope_id,
             destination,
-            capabilities: entry.capabilities,
+            capabilities,
             schema: declared,
             mapper: Arc::new(mapper),
             preparation,
@@ -179,6 +182,20 @@ impl Loader {
                 None => Field::new(&*mapped.name, mapped.field_type),
             })
             .collect()
+    }
+
+    /// Returns the limit of a batch where so many records of an operation wait: that of the way for volumes, where there is
+    /// one and it is worth it.
+    pub(super) fn limit_for(&self, operation: &Operation, limit: BatchLimit, waiting: usize) -> BatchLimit {
+        let bulk = self.capabilities.bulk.filter(|bulk| {
+            *operation != Operation::Link
+                && u32::try_from(waiting).is_ok_and(|waiting| waiting >= bulk.min_records.get())
+        });
+        let limit = match bulk {
+            Some(bulk) => BatchLimit { max_records: bulk.max_records, max_bytes: bulk.max_bytes, ..limit },
+            None => limit,
+        };
+        self.narrowed(limit)
     }
 
     /// Narrows a limit to the pipeline's batch size.

@@ -22,6 +22,8 @@ pub struct Capabilities {
     pub upsert: Option<BatchLimit>,
     /// Limits of a delete.
     pub delete: Option<BatchLimit>,
+    /// The way for volumes, where the system has one: batches of another size, taken where enough records wait.
+    pub bulk: Option<BulkLimit>,
     /// Limits of a link call, counted in links, not records; none where links are fields of the record.
     pub link: Option<BatchLimit>,
     /// Most keys or ids that one `fetch` call of the vendor takes, in records: the engine asks in multiples of it.
@@ -87,6 +89,20 @@ pub struct BatchLimit {
     pub max_bytes: usize,
     /// Whether repeating the whole call leaves what one call leaves.
     pub is_idempotent: bool,
+}
+
+/// The size of a batch on a system's way for volumes (a job with a file, not a request with records).
+///
+/// The engine cuts a chunk's inserts, updates, upserts or deletes by this instead of by the operation's own limit where at
+/// least `min_records` of one operation are to be written; the connector sees by a batch's size which way it is meant to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BulkLimit {
+    /// From how many records of one operation on this way is taken.
+    pub min_records: NonZeroU32,
+    /// Most records.
+    pub max_records: NonZeroU32,
+    /// Most bytes of a batch.
+    pub max_bytes: usize,
 }
 
 /// A vendor's limit on requests.

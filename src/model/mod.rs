@@ -16,7 +16,7 @@ mod schema;
 mod value;
 
 pub use batch::{Batch, BatchRecord, Fields, Operation, Record};
-pub use capability::{BatchLimit, Capabilities, FilterSupport, KeyRule, RateLimit, SyncMode};
+pub use capability::{BatchLimit, BulkLimit, Capabilities, FilterSupport, KeyRule, RateLimit, SyncMode};
 pub use column::column;
 pub use emulation::{EmulatorOptions, FaultPlan, FaultPlanError};
 pub use ledger::{Calls, Ledger, Quota};

@@ -33,6 +33,7 @@ const NOTHING: Capabilities = Capabilities {
     update: None,
     upsert: None,
     delete: None,
+    bulk: None,
     link: None,
     fetch: None,
     lookup_lag: Duration::ZERO,

@@ -80,6 +80,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     update: Some(batch(true)),
     upsert: Some(batch(true)),
     delete: Some(batch(true)),
+    bulk: None,
     link: None,
     fetch: Some(PAGE_RECORDS),
     lookup_lag: Duration::ZERO,

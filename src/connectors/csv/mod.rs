@@ -38,6 +38,7 @@ impl Connector for Csv {
         update: None,
         upsert: None,
         delete: None,
+        bulk: None,
         link: None,
         fetch: None,
         lookup_lag: std::time::Duration::ZERO,

@@ -99,6 +99,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     update: Some(BatchLimit { max_records: count(100), max_bytes: MAX_BATCH_BYTES, is_idempotent: true }),
     upsert: Some(BatchLimit { max_records: count(100), max_bytes: MAX_BATCH_BYTES, is_idempotent: true }),
     delete: Some(BatchLimit { max_records: count(100), max_bytes: MAX_BATCH_BYTES, is_idempotent: true }),
+    bulk: None,
     link: Some(BatchLimit { max_records: count(2_000), max_bytes: MAX_BATCH_BYTES, is_idempotent: true }),
     fetch: Some(count(100)),
     lookup_lag: LOOKUP_LAG,

@@ -41,6 +41,7 @@ impl Connector for Json {
         update: None,
         upsert: None,
         delete: None,
+        bulk: None,
         link: None,
         fetch: None,
         lookup_lag: Duration::ZERO,

@@ -39,6 +39,7 @@ impl Connector for Parquet {
         update: None,
         upsert: None,
         delete: None,
+        bulk: None,
         link: None,
         fetch: None,
         lookup_lag: Duration::ZERO,
