@@ -5,6 +5,7 @@ use crate::{config::Pipeline, model::ConnectionName};
 use super::{
     error::EngineError,
     setup::{Environment, frame_schema, transform_error},
+    sides::{Depth, read_sides},
 };
 
 /// One thing that was checked.
@@ -60,7 +61,8 @@ async fn check_source(
     extraction.source.check().await.map_err(failed)?;
     let declared = extraction.source.describe(&stream.object).await.map_err(failed)?;
     let schema = frame_schema(&declared);
-    let steps = crate::transform::Steps::compile(&stream.transforms, &schema, &pipeline.base_dir)
+    let sides = read_sides(environment, pipeline, stream, Depth::Described).await?.sides;
+    let steps = crate::transform::Steps::compile(&stream.transforms, &schema, &sides)
         .map_err(|error| transform_error(stream, error))?;
     if let Some(sql) = &stream.filter {
         crate::transform::Filter::compile(sql, &schema).map_err(|error| transform_error(stream, error))?;

@@ -12,13 +12,19 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    config::Stream,
     connector::{ErrorKind, ReadRequest, Source},
-    model::{ConnectionName, Cursor, Page, StreamName},
+    model::{ConnectionName, Cursor, FieldName, Page, StreamName, is_reserved},
     state::{DeadLetter, DeadLetterKind, LetterBody, Scope},
-    transform::{Filter, Rejected, Stepped, Steps},
+    transform::{Filter, Rejected, Sides, Stepped, Steps, fields_used, spec::MappingSpecs},
 };
 
-use super::{error::EngineError, observer::Observer};
+use super::{
+    error::EngineError,
+    observer::{Observer, Silent},
+    pushdown::pushed_down,
+    setup::{Extraction, frame_schema, transform_error},
+};
 
 /// Records of a chunk. A chunk is matched and committed as a whole; its batches are full but for the last one of each
 /// operation, so a large chunk wastes few calls: at 100 records a batch and 10,000 a chunk, at most one call in a hundred.
@@ -136,6 +142,46 @@ async fn extract_spooled(
 }
 
 impl ReadPlan {
+    /// Asks the source what its records look like, and compiles filter and steps. Read is what the steps and `mappings` use;
+    /// without mappings, everything.
+    pub(super) async fn compile(
+        stream: &Stream,
+        extraction: &Extraction,
+        sides: &Sides,
+        mappings: Option<&[&MappingSpecs]>,
+    ) -> Result<Self, EngineError> {
+        let described = extraction.source.describe(&stream.object).await;
+        let declared = described.map_err(|error| EngineError::connector(&stream.connection, error))?;
+        let schema = frame_schema(&declared);
+        let failed = |error| transform_error(stream, error);
+        let filter = stream.filter.as_deref().map(|sql| Filter::compile(sql, &schema)).transpose().map_err(failed)?;
+        let steps = Steps::compile(&stream.transforms, &schema, sides).map_err(failed)?;
+        let all = mappings.is_none();
+        let used = fields_used(&stream.transforms, mappings.unwrap_or_default(), stream.filter.as_deref());
+        let used = used.map_err(failed)?;
+        let declared_fields = declared.fields.iter().map(|field| field.name.clone());
+        let is_read =
+            |name: &FieldName| !is_reserved(name) && (all || used.is_everything || used.fields.contains(name));
+        let predicate = filter.as_ref().and_then(Filter::predicate);
+        Ok(Self {
+            stream: stream.name.clone(),
+            connection: stream.connection.clone(),
+            request: ReadRequest {
+                object: stream.object.clone(),
+                fields: declared_fields.filter(is_read).collect(),
+                links: used.links.into_iter().collect(),
+                filter: predicate.and_then(|predicate| pushed_down(predicate, extraction.capabilities.filter)),
+                sync_mode: stream.sync_mode,
+                cursor: None,
+            },
+            filter: filter.map(Arc::new),
+            steps: Arc::new(steps),
+            limit: None,
+            observer: Arc::new(Silent),
+            shutdown: extraction.context.transport.shutdown.clone(),
+        })
+    }
+
     /// Cuts a page to what the limit still allows, and tells the observer.
     fn take(&self, mut page: Page, budget: &mut u64) -> Page {
         let height = usize::try_from(*budget).unwrap_or(usize::MAX).min(page.frame.height());

@@ -21,6 +21,7 @@ mod redrive;
 mod report;
 mod run;
 mod setup;
+mod sides;
 mod stream;
 
 pub use check::{Finding, check};

@@ -21,6 +21,7 @@ use super::{
     report::{RunReport, StreamReport, reason_reports},
     run::{Finished, new_run_id},
     setup::{Environment, Loader, frame_schema, transform_error},
+    sides::{Depth, read_sides},
     stream::Lane,
 };
 
@@ -138,7 +139,8 @@ async fn redrive_group(
     let extraction = environment.connect_source(pipeline, stream)?;
     let described = extraction.source.describe(&stream.object).await;
     let declared = described.map_err(|error| EngineError::connector(&stream.connection, error))?;
-    let steps = Steps::compile(&stream.transforms, &frame_schema(&declared), &pipeline.base_dir)
+    let sides = read_sides(environment, pipeline, stream, Depth::Described).await?.sides;
+    let steps = Steps::compile(&stream.transforms, &frame_schema(&declared), &sides)
         .map_err(|error| transform_error(stream, error))?;
     let target = &stream.destinations[target_index];
     let context = environment.context_of(&target.connection);

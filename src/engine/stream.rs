@@ -7,20 +7,18 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::{Pipeline, Stream},
-    connector::ReadRequest,
-    model::{Calls, Cursor, Ledger, ObjectName, SyncMode},
+    model::{Calls, Cursor, Ledger, SyncMode},
     state::{Checkpoint, ScopeLedger, ScopeStatus},
-    transform::{Filter, Steps, fields_used},
 };
 
 use super::{
     commit::{ChunkAccount, load_chunk},
     error::EngineError,
     extract::{Chunk, ReadPlan, extract, is_expired},
-    pushdown::pushed_down,
     report::{DestinationReport, StreamReport},
     run::RunPlace,
-    setup::{Environment, Extraction, Loader, frame_schema, transform_error},
+    setup::{Environment, Extraction, Loader},
+    sides::{Depth, read_sides},
 };
 
 /// A stream in a run.
@@ -31,6 +29,8 @@ pub(super) struct StreamRun {
     pub is_read_to_end: bool,
     stream: Stream,
     source_calls: Calls,
+    /// What reading the streams of its joins cost.
+    side_calls: Calls,
     /// What failed before or beside the lanes: the source, or a destination that could not be connected.
     failures: Vec<EngineError>,
     /// Why the source could not be read to its end.
@@ -83,6 +83,7 @@ pub(super) async fn run_stream(
         is_read_to_end: false,
         stream: stream.clone(),
         source_calls: Calls::default(),
+        side_calls: Calls::default(),
         failures: Vec::new(),
         source_error: None,
         unconnected: Vec::new(),
@@ -108,7 +109,7 @@ impl StreamRun {
         let stream = self.stream.clone();
         let extraction = environment.connect_source(pipeline, &stream)?;
         let plan = self.plan(&extraction, environment, pipeline, place).await;
-        self.source_calls = extraction.context.meter.calls();
+        self.count_source_calls(&extraction);
         let mut plan = plan?;
         if self.lanes.is_empty() {
             return Ok(());
@@ -126,8 +127,13 @@ impl StreamRun {
             }
         }
         let result = self.read_and_load(&extraction, plan, start, place).await;
-        self.source_calls = extraction.context.meter.calls();
+        self.count_source_calls(&extraction);
         result
+    }
+
+    fn count_source_calls(&mut self, extraction: &Extraction) {
+        self.source_calls = self.side_calls;
+        self.source_calls += extraction.context.meter.calls();
     }
 
     /// Asks the source what its records look like and compiles filter, steps and mappings; connects the destinations.
@@ -139,18 +145,16 @@ impl StreamRun {
         place: &RunPlace,
     ) -> Result<ReadPlan, EngineError> {
         let stream = self.stream.clone();
-        let described = extraction.source.describe(&stream.object).await;
-        let declared = described.map_err(|error| EngineError::connector(&stream.connection, error))?;
-        let schema = frame_schema(&declared);
-        let failed = |error| transform_error(&stream, error);
-        let filter = stream.filter.as_deref().map(|sql| Filter::compile(sql, &schema)).transpose().map_err(failed)?;
-        let steps = Steps::compile(&stream.transforms, &schema, &pipeline.base_dir).map_err(failed)?;
+        let read = read_sides(environment, pipeline, &stream, Depth::Read).await?;
+        self.side_calls = read.calls;
         let mappings: Vec<_> = stream.destinations.iter().map(|target| &target.mappings).collect();
-        let used = fields_used(&stream.transforms, &mappings, stream.filter.as_deref()).map_err(failed)?;
+        let mut plan = ReadPlan::compile(&stream, extraction, &read.sides, Some(&mappings)).await?;
+        plan.limit = place.limit;
+        plan.observer = Arc::clone(&environment.observer);
         for (index, target) in stream.destinations.iter().enumerate() {
             let context = environment.context_of(&target.connection);
             let meter = context.meter.clone();
-            let output = steps.output();
+            let output = plan.steps.output();
             match environment.connect_destination(pipeline, &stream, target, output, &place.run_id, context).await {
                 Ok(loader) => self.lanes.push(Lane::new(loader, index, self.position, &place.run_id).await?),
                 Err(error @ EngineError::State(_)) => return Err(error),
@@ -160,31 +164,7 @@ impl StreamRun {
                 }
             }
         }
-        let declared_fields = declared.fields.iter().map(|field| field.name.clone());
-        let is_plain = |name: &str| !crate::model::is_reserved(name);
-        let fields = if used.is_everything {
-            declared_fields.filter(|name| is_plain(name)).collect()
-        } else {
-            declared_fields.filter(|name| used.fields.contains(name) && is_plain(name)).collect()
-        };
-        let predicate = filter.as_ref().and_then(Filter::predicate);
-        Ok(ReadPlan {
-            stream: stream.name.clone(),
-            connection: stream.connection.clone(),
-            request: ReadRequest {
-                object: stream.object.clone(),
-                fields,
-                links: used.links.iter().cloned().collect::<Vec<ObjectName>>(),
-                filter: predicate.and_then(|predicate| pushed_down(predicate, extraction.capabilities.filter)),
-                sync_mode: stream.sync_mode,
-                cursor: None,
-            },
-            filter: filter.map(Arc::new),
-            steps: Arc::new(steps),
-            limit: place.limit,
-            observer: Arc::clone(&environment.observer),
-            shutdown: extraction.context.transport.shutdown.clone(),
-        })
+        Ok(plan)
     }
 
     /// Finds where the read begins, and sets the accounts to what is counted up to there.

@@ -31,4 +31,4 @@ pub use fields::{FieldsUsed, fields_used};
 pub use filter::Filter;
 pub use mapping::{Mapped, MappedField, Mapper, check_mappings};
 pub use reject::Rejected;
-pub use steps::{Stepped, Steps, check_steps};
+pub use steps::{Side, Sides, Spool, Stepped, Steps, check_steps};

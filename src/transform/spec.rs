@@ -193,15 +193,21 @@ pub enum Keep {
     Newest,
 }
 
-/// Adds fields from a file with the same key.
+/// Adds fields from a file or from another stream with the same key; of several lines or records with the key, the first counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JoinSpec {
-    /// The CSV or Parquet file, relative to the pipeline's folder.
-    pub file: String,
-    /// The field that both sides have; or `{ record_field: file_column }`.
+    /// The CSV or Parquet file, relative to the pipeline's folder. Either this or `stream`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Another stream of the pipeline: its records as they are after its `where` and `transforms`. It is read once more, whole,
+    /// for the join. Either this or `file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
+    /// The field that both sides have; or `{ record_field: other_field }`. Of a field of linked ids, such as
+    /// `_links.companies`, the first id is compared; the other stream's own id is `_id`.
     pub on: JoinOn,
-    /// The columns to add; all where left out.
+    /// The columns or fields to add; all where left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<Vec<String>>,
 }
@@ -212,7 +218,7 @@ pub struct JoinSpec {
 pub enum JoinOn {
     /// The same name on both sides.
     Same(String),
-    /// The record's field → the file's column.
+    /// The record's field → the file's column, or the other stream's field.
     Pairs(IndexMap<String, String>),
 }
 

@@ -13,6 +13,8 @@ mod dead_letters;
 #[cfg(test)]
 mod dry_runs;
 #[cfg(test)]
+mod joins;
+#[cfg(test)]
 mod live_runs;
 #[cfg(test)]
 mod people;

@@ -5,6 +5,7 @@
 
 mod connections;
 mod destination;
+mod joins;
 mod links;
 mod stream;
 

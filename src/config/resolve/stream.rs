@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::{
     connector::Entry,
     model::{ConnectionName, ObjectName, Schema, StreamName, SyncMode},
-    transform::{TransformError, check_steps, spec::StepSpec},
+    transform::{Sides, TransformError, check_steps, spec::StepSpec},
 };
 
 use super::{
@@ -43,10 +43,12 @@ impl Resolver<'_> {
     pub(super) fn streams(&mut self, raw: Vec<RawStream>, at: &At<'_>) -> Vec<Stream> {
         self.check_names(&raw, at);
         let linking = Linking::new(&raw);
+        self.check_join_circles(&raw, at);
+        let sides = self.sides(&raw, at);
         let mut streams = Vec::new();
         for (index, stream) in raw.into_iter().enumerate() {
             let place = at.index(index);
-            streams.extend(self.stream(&stream, &place, &linking));
+            streams.extend(self.stream(&stream, &place, &linking, &sides));
         }
         streams
     }
@@ -65,8 +67,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn stream(&mut self, raw: &RawStream, at: &At<'_>, linking: &Linking) -> Option<Stream> {
-        let scene = self.scene;
+    fn stream(&mut self, raw: &RawStream, at: &At<'_>, linking: &Linking, sides: &Sides) -> Option<Stream> {
         let source_at = at.key("source");
         let source = raw.source.clone().unwrap_or_default();
         let connection = source.connection.as_deref().map(ConnectionName::from);
@@ -86,11 +87,11 @@ impl Resolver<'_> {
         let known = schema.as_ref().filter(|_| is_sound);
         if let Some(sql) = &source.filter {
             let steps = [StepSpec::Filter(sql.clone())];
-            let (_, mistakes) = check_steps(&steps, known, scene.base_dir);
+            let (_, mistakes) = check_steps(&steps, known, sides);
             let place = source_at.key("where");
             self.say(mistakes.iter().map(|mistake| finding_at(mistake, &place)), &place);
         }
-        let (mapped, mistakes) = check_steps(&raw.transforms, known, scene.base_dir);
+        let (mapped, mistakes) = check_steps(&raw.transforms, known, sides);
         self.say(mistakes.iter().map(|mistake| finding_below(mistake, at)), &at.key("transforms"));
         let context = StreamContext {
             raw,

@@ -1,7 +1,7 @@
 //! The steps of `transforms`, in a file each. Start at [`Steps`].
 //!
-//! Most steps look at one record at a time and work page by page ([`Steps::apply`]). `dedupe` and `aggregate` must see the
-//! whole stream: then the engine spools the pages to disk and calls [`Steps::apply_spooled`], which holds no more in memory
+//! Most steps look at one record at a time and work page by page ([`Steps::apply`]). `dedupe`, `aggregate` and a `join` with
+//! another stream must see the whole stream: then the engine spools the pages to disk and calls [`Steps::apply_spooled`], which holds no more in memory
 //! than one page and the keys.
 
 mod aggregate;
@@ -14,6 +14,7 @@ mod explode;
 mod filter;
 mod join;
 mod rename;
+mod sides;
 mod split;
 mod spool;
 
@@ -23,7 +24,7 @@ pub(super) mod tests;
 use std::{
     fmt::Debug,
     ops::{AddAssign, ControlFlow},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use polars::prelude::DataFrame;
@@ -31,6 +32,9 @@ use polars::prelude::DataFrame;
 use crate::model::{Schema, is_reserved};
 
 use super::{error::TransformError, reject::Rejected, spec::StepSpec};
+
+pub use sides::{Side, Sides};
+pub use spool::Spool;
 
 /// The compiled `transforms` of a stream.
 #[derive(Debug)]
@@ -109,15 +113,15 @@ struct Placed {
 }
 
 impl Steps {
-    /// Compiles steps over the fields of a source. Files of a `join` are read from `base_dir`, the pipeline's folder.
+    /// Compiles steps over the fields of a source. Files of a `join` are read at once; other streams lie in `sides`.
     ///
     /// # Errors
     /// Fails with the first mistake that [`check_steps`] finds.
-    pub fn compile(specs: &[StepSpec], input: &Schema, base_dir: &Path) -> Result<Self, TransformError> {
+    pub fn compile(specs: &[StepSpec], input: &Schema, sides: &Sides) -> Result<Self, TransformError> {
         let mut output = input.clone();
         let mut steps = Vec::new();
         for (index, spec) in specs.iter().enumerate() {
-            let step = compile_step(spec, &mut output, base_dir).map_err(|error| placed(error, index))?;
+            let step = compile_step(spec, &mut output, sides).map_err(|error| placed(error, index))?;
             steps.push(Placed { step, index });
         }
         Ok(Self { steps, output })
@@ -166,19 +170,19 @@ impl Steps {
 
 /// Finds every mistake in steps, and the fields after them if none of them is mistaken. Without the schema of the source
 /// only syntax, cleaners and options are checked.
-pub fn check_steps(
-    specs: &[StepSpec],
-    input: Option<&Schema>,
-    base_dir: &Path,
-) -> (Option<Schema>, Vec<TransformError>) {
+pub fn check_steps(specs: &[StepSpec], input: Option<&Schema>, sides: &Sides) -> (Option<Schema>, Vec<TransformError>) {
     let mut mistakes = Vec::new();
     let mut output = input.cloned();
     for (index, spec) in specs.iter().enumerate() {
-        let alone = check_alone(spec);
+        let alone = check_alone(spec, sides);
         let is_sound = alone.is_empty();
         mistakes.extend(alone.into_iter().map(|error| placed(error, index)));
         let Some(schema) = &mut output else { continue };
-        let compiled = compile_step(spec, schema, base_dir);
+        if matches!(spec, StepSpec::Join(join) if join::is_unknown(join, sides)) {
+            output = None;
+            continue;
+        }
+        let compiled = compile_step(spec, schema, sides);
         if let Err(error) = compiled {
             if is_sound {
                 mistakes.push(placed(error, index));
@@ -195,24 +199,24 @@ fn placed(error: TransformError, index: usize) -> TransformError {
 }
 
 /// Finds what can be found without knowing the fields.
-fn check_alone(spec: &StepSpec) -> Vec<TransformError> {
+fn check_alone(spec: &StepSpec, sides: &Sides) -> Vec<TransformError> {
     match spec {
         StepSpec::Filter(sql) => filter::check_alone(sql),
         StepSpec::Derive(fields) => derive::check_alone(fields),
         StepSpec::Apply(fields) => apply::check_alone(fields),
+        StepSpec::Join(join) => join::check_alone(join, sides),
         StepSpec::Rename(_)
         | StepSpec::Drop(_)
         | StepSpec::Cast(_)
         | StepSpec::Split(_)
         | StepSpec::Explode(_)
         | StepSpec::Dedupe(_)
-        | StepSpec::Join(_)
         | StepSpec::Aggregate(_) => Vec::new(),
     }
 }
 
 /// Compiles one step and changes the schema to what it is after it.
-fn compile_step(spec: &StepSpec, schema: &mut Schema, base_dir: &Path) -> Result<Step, TransformError> {
+fn compile_step(spec: &StepSpec, schema: &mut Schema, sides: &Sides) -> Result<Step, TransformError> {
     Ok(match spec {
         StepSpec::Filter(sql) => page(filter::compile(sql, schema)?),
         StepSpec::Derive(fields) => page(derive::compile(fields, schema)?),
@@ -223,7 +227,7 @@ fn compile_step(spec: &StepSpec, schema: &mut Schema, base_dir: &Path) -> Result
         StepSpec::Explode(explode) => page(explode::compile(explode, schema)?),
         StepSpec::Apply(fields) => page(apply::compile(fields, schema)?),
         StepSpec::Dedupe(dedupe) => Step::Stream(Box::new(dedupe::compile(dedupe, schema)?)),
-        StepSpec::Join(join) => page(join::compile(join, schema, base_dir)?),
+        StepSpec::Join(join) => join::compile(join, schema, sides)?,
         StepSpec::Aggregate(aggregate) => Step::Stream(Box::new(aggregate::compile(aggregate, schema)?)),
     })
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use polars::prelude::{DataFrame, ParquetReader, ParquetWriter, SerReader};
+use polars::prelude::{DataFrame, ParquetCompression, ParquetReader, ParquetWriter, SerReader};
 use tempfile::TempDir;
 
 use crate::transform::error::TransformError;
@@ -16,12 +16,21 @@ pub(super) const MAX_FRAME_RECORDS: usize = 10_000;
 
 /// Holds pages in a folder that is removed with it.
 #[derive(Debug)]
-pub(super) struct Spool {
+pub struct Spool {
     folder: TempDir,
     paths: Vec<PathBuf>,
 }
 
 impl Spool {
+    /// Makes an empty spool in the system's folder for temporary files.
+    ///
+    /// # Errors
+    /// Fails when the disk cannot be written.
+    pub fn new() -> Result<Self, TransformError> {
+        let folder = TempDir::with_prefix("ferry-spool-").map_err(|error| io_error(&error, &std::env::temp_dir()))?;
+        Ok(Self { folder, paths: Vec::new() })
+    }
+
     /// Makes an empty spool on the disk where the pages lie.
     pub(super) fn beside(pages: &[PathBuf]) -> Result<Self, TransformError> {
         let parent = pages.first().and_then(|page| page.parent());
@@ -34,19 +43,22 @@ impl Spool {
     }
 
     /// Writes a page; an empty one only if it is the first, which shows the columns.
-    pub(super) fn push(&mut self, mut frame: DataFrame) -> Result<(), TransformError> {
+    ///
+    /// # Errors
+    /// Fails when the disk cannot be written.
+    pub fn push(&mut self, mut frame: DataFrame) -> Result<(), TransformError> {
         if frame.height() == 0 && !self.paths.is_empty() {
             return Ok(());
         }
         let path = self.folder.path().join(format!("{}.parquet", self.paths.len()));
         let file = File::create(&path).map_err(|error| io_error(&error, &path))?;
-        ParquetWriter::new(file).finish(&mut frame)?;
+        ParquetWriter::new(file).with_compression(ParquetCompression::Uncompressed).finish(&mut frame)?;
         self.paths.push(path);
         Ok(())
     }
 
     /// Returns the files, in order.
-    pub(super) fn paths(&self) -> &[PathBuf] {
+    pub fn paths(&self) -> &[PathBuf] {
         &self.paths
     }
 }

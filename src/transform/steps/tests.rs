@@ -6,7 +6,7 @@ use polars::prelude::{DataFrame, ParquetWriter};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Stepped, Steps, check_steps};
+use super::{Sides, Stepped, Steps, check_steps};
 use crate::{
     model::{FieldType, Schema},
     transform::{
@@ -35,7 +35,7 @@ pub(in crate::transform) fn spooled(steps: &Steps, pages: &[DataFrame]) -> (Step
 }
 
 fn compile(text: &str, input: &Schema) -> Steps {
-    Steps::compile(&yaml::<Vec<StepSpec>>(text), input, &std::env::temp_dir()).unwrap()
+    Steps::compile(&yaml::<Vec<StepSpec>>(text), input, &Sides::of_folder(std::env::temp_dir())).unwrap()
 }
 
 fn check(text: &str, input: &Schema, rows: &Value, expected: &Value) -> Stepped {
@@ -102,7 +102,7 @@ fn explode_splits_text_at_its_separator() {
     check(text, &people(), &rows, &json!([{"name": "Ada"}, {"name": "Bob"}, {"name": null}]));
 }
 
-fn deals() -> Schema {
+pub(super) fn deals() -> Schema {
     schema("deals", &[("mail", FieldType::Text), ("amount", FieldType::Number)])
 }
 
@@ -166,20 +166,6 @@ fn aggregate_replaces_the_records_by_the_result() {
 }
 
 #[test]
-fn join_adds_the_columns_of_a_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let csv = "\u{feff}mail,owner,team\na,Ann,x\na,Abe,y\nb,,z\n";
-    std::fs::write(folder.path().join("owners.csv"), csv).unwrap();
-    let specs: Vec<StepSpec> = yaml("[{ join: { file: owners.csv, on: mail, fields: [owner] } }]");
-    let steps = Steps::compile(&specs, &deals(), folder.path()).unwrap();
-    let rows = json!([{"mail": "b"}, {"mail": "a"}, {"mail": null}, {"mail": "c"}, {"mail": "a"}]);
-    let stepped = steps.apply(frame(&deals(), &rows)).unwrap();
-    let owners: Vec<_> = stepped.frame.column("owner").unwrap().str().unwrap().iter().collect();
-    assert_eq!(owners, [None, Some("Ann"), None, None, Some("Ann")]);
-    assert_eq!(steps.output().field("owner").unwrap().field_type, FieldType::Text);
-}
-
-#[test]
 fn every_mistake_is_found_at_its_place() {
     let text = "
 - filter: \"nmae = 'x'\"
@@ -187,7 +173,8 @@ fn every_mistake_is_found_at_its_place() {
 - apply: { name: [{ trimm: {} }] }
 - filter: \"((\"
 ";
-    let (output, mistakes) = check_steps(&yaml::<Vec<StepSpec>>(text), Some(&people()), &std::env::temp_dir());
+    let (output, mistakes) =
+        check_steps(&yaml::<Vec<StepSpec>>(text), Some(&people()), &Sides::of_folder(std::env::temp_dir()));
     assert!(output.is_none());
     let places: Vec<String> = mistakes.iter().map(super::super::TransformError::place).collect();
     assert_eq!(places, ["transforms[0].filter", "transforms[2].apply.name[0]", "transforms[3].filter"]);
@@ -197,8 +184,9 @@ fn every_mistake_is_found_at_its_place() {
 
 #[test]
 fn mistakes_of_the_steps_name_what_is_wrong() {
-    let wrong =
-        |text: &str| check_steps(&yaml::<Vec<StepSpec>>(text), Some(&people()), &std::env::temp_dir()).1.remove(0);
+    let wrong = |text: &str| {
+        check_steps(&yaml::<Vec<StepSpec>>(text), Some(&people()), &Sides::of_folder(std::env::temp_dir())).1.remove(0)
+    };
     for (text, place, code) in [
         ("[{ rename: { name: age } }]", "transforms[0].rename.name", "transform.duplicate_field"),
         ("[{ derive: { x: \"sum(age)\" } }]", "transforms[0].derive.x", "transform.sql"),

@@ -1,79 +1,57 @@
-//! `join`: adds fields from a file with the same key.
+//! A join with a file.
 
 use std::{fs::File, io::Read, path::Path};
 
-use polars::prelude::{
-    Column, DataFrame, Expr, IntoLazy, JoinArgs, JoinType, MaintainOrderJoin, ParquetReader, SerReader,
-    UniqueKeepStrategy, by_name, col,
-};
+use polars::prelude::{Column, DataFrame, Expr, IntoLazy, ParquetReader, SerReader, UniqueKeepStrategy, by_name, col};
 
-use super::{PageStep, Tally, refuse_reserved};
+use super::{
+    super::{PageStep, Tally},
+    Keys, add_to_schema, added, key_name, pairs,
+};
 use crate::{
     model::{FieldType, Schema},
     transform::{
-        columns::{self, field_type_of, normalise},
+        columns::{field_type_of, normalise},
         convert::to_text,
         error::TransformError,
-        spec::{JoinOn, JoinSpec},
+        spec::JoinSpec,
     },
 };
 
 /// `join: { file: regions.csv, on: country }`: a record with country DE gets the other columns of the file's line for DE. A
 /// record without such a line goes on without values; of several lines with the same key the first counts.
 #[derive(Debug)]
-pub(super) struct Join {
-    /// The file's columns to add, after its keys, which are text and named by [`key`].
+pub(super) struct FileJoin {
+    /// The file's columns to add, after its keys, which are text and named by [`key_name`].
     file: DataFrame,
-    on: Vec<(String, FieldType)>,
+    keys: Keys,
 }
 
-pub(super) fn compile(spec: &JoinSpec, schema: &mut Schema, base_dir: &Path) -> Result<Join, TransformError> {
-    let table = read(&base_dir.join(&spec.file), &spec.file).map_err(|error| error.under(["join", "file"]))?;
-    let pairs: Vec<(String, String)> = match &spec.on {
-        JoinOn::Same(name) => vec![(name.clone(), name.clone())],
-        JoinOn::Pairs(pairs) => pairs.iter().map(|(field, column)| (field.clone(), column.clone())).collect(),
-    };
-    let mut on = Vec::new();
-    for (field, column) in &pairs {
-        let place = |error: TransformError| error.under(["join", "on"]);
-        on.push((field.clone(), columns::require(schema, field).map_err(place)?));
-        require_column(&table, column, &spec.file).map_err(place)?;
-    }
-    let added = added_columns(spec, &table, &pairs)?;
-    for name in &added {
-        if columns::type_of(schema, name).is_some() {
-            let message = format!("the record already has a field `{name}`");
-            let error = TransformError::new("transform.duplicate_field", message)
-                .hint("list the columns to add in `fields`, or rename the field first");
-            return Err(error.under(["join"]));
-        }
-    }
-    let file = prepare(table, &pairs, &added)?;
-    for name in &added {
-        let field_type = field_type_of(file.column(name)?.dtype()).unwrap_or(FieldType::Text);
-        columns::set(schema, name, field_type);
-    }
-    Ok(Join { file, on })
-}
-
-fn key(index: usize) -> String {
-    format!("__ferry.key.{index}")
-}
-
-fn added_columns(
+pub(super) fn compile(
     spec: &JoinSpec,
-    table: &DataFrame,
-    pairs: &[(String, String)],
-) -> Result<Vec<String>, TransformError> {
-    let Some(fields) = &spec.fields else {
-        let names = table.columns().iter().map(|column| column.name().to_string());
-        return Ok(names.filter(|name| pairs.iter().all(|(_, column)| column != name)).collect());
-    };
-    for (index, name) in fields.iter().enumerate() {
-        let checked = refuse_reserved(name).and_then(|()| require_column(table, name, &spec.file));
-        checked.map_err(|error| error.under(["join", "fields", &index.to_string()]))?;
+    file: &str,
+    schema: &mut Schema,
+    base_dir: &Path,
+) -> Result<FileJoin, TransformError> {
+    let table = read(&base_dir.join(file), file).map_err(|error| error.under(["join", "file"]))?;
+    let pairs = pairs(&spec.on);
+    let keys = Keys::compile(&pairs, schema)?;
+    for (_, column) in &pairs {
+        require_column(&table, column, file).map_err(|error| error.under(["join", "on"]))?;
     }
-    Ok(fields.clone())
+    let names = added(spec, &pairs, table.columns().iter().map(|column| column.name().as_str()))?;
+    for (index, name) in names.iter().enumerate() {
+        let place = index.to_string();
+        require_column(&table, name, file).map_err(|error| error.under(["join", "fields", &place]))?;
+    }
+    let file = prepare(table, &pairs, &names)?;
+    let mut fields = Vec::new();
+    for name in names {
+        let field_type = field_type_of(file.column(&name)?.dtype()).unwrap_or(FieldType::Text);
+        fields.push((name, field_type));
+    }
+    add_to_schema(schema, &fields)?;
+    Ok(FileJoin { file, keys })
 }
 
 fn require_column(table: &DataFrame, name: &str, file: &str) -> Result<(), TransformError> {
@@ -86,7 +64,7 @@ fn require_column(table: &DataFrame, name: &str, file: &str) -> Result<(), Trans
 
 /// Selects what is needed of the file, one line per key.
 fn prepare(table: DataFrame, pairs: &[(String, String)], added: &[String]) -> Result<DataFrame, TransformError> {
-    let keys: Vec<String> = (0..pairs.len()).map(key).collect();
+    let keys: Vec<String> = (0..pairs.len()).map(key_name).collect();
     let mut selected: Vec<Expr> = Vec::new();
     for ((_, column), name) in pairs.iter().zip(&keys) {
         selected.push(typed(&table, column, name)?.0);
@@ -142,17 +120,8 @@ fn read_csv(mut file: File) -> Result<DataFrame, String> {
     DataFrame::new(height, columns).map_err(|error| error.to_string())
 }
 
-impl PageStep for Join {
+impl PageStep for FileJoin {
     fn apply(&self, frame: DataFrame, _tally: &mut Tally) -> Result<DataFrame, TransformError> {
-        let left: Vec<Expr> =
-            self.on.iter().map(|(name, field_type)| to_text(col(name.as_str()), *field_type)).collect();
-        let numbered = self.on.iter().enumerate().map(|(index, _)| key(index));
-        let keys: Vec<Expr> = numbered.clone().map(|name| col(name.as_str())).collect();
-        let with_keys: Vec<Expr> =
-            left.into_iter().zip(numbered.clone()).map(|(text, name)| text.alias(name.as_str())).collect();
-        let arguments = JoinArgs { maintain_order: MaintainOrderJoin::Left, ..JoinArgs::new(JoinType::Left) };
-        let joined = frame.lazy().with_columns(with_keys).join(self.file.clone().lazy(), keys.clone(), keys, arguments);
-        let names: Vec<String> = numbered.collect();
-        Ok(joined.drop(by_name(names.iter().map(String::as_str), true, false)).collect()?)
+        self.keys.join(frame, self.file.clone())
     }
 }
