@@ -53,6 +53,9 @@ pub(super) enum Command {
     Validate {
         /// The pipelines [default: pipelines/*.yaml]
         files: Vec<PathBuf>,
+        /// Check objects and fields against fixtures too: a folder with one folder for each connector
+        #[arg(long, value_name = "DIR")]
+        fixtures: Option<PathBuf>,
     },
     /// Ask each connection of a pipeline whether a run would work; writes nothing
     Check {

@@ -33,7 +33,7 @@ pub(super) async fn describe(
     let name = ConnectionName::new(connection);
     let objects = match object {
         Some(object) => vec![ObjectName::new(object)],
-        None => used_objects(&pipeline, &name),
+        None => pipeline.objects_of(&name),
     };
     let schemas = ask(world, &pipeline, &name, file, &objects).await?;
     if schemas.is_empty() {
@@ -51,18 +51,6 @@ pub(super) async fn describe(
         }
     }
     Ok(Exit::Done)
-}
-
-fn used_objects(pipeline: &Pipeline, connection: &ConnectionName) -> Vec<ObjectName> {
-    let mut objects: Vec<ObjectName> = Vec::new();
-    for stream in &pipeline.streams {
-        let read = (stream.connection == *connection).then(|| stream.object.clone());
-        let written = stream.destinations.iter().filter(|target| target.connection == *connection);
-        objects.extend(read.into_iter().chain(written.map(|target| target.object.clone())));
-    }
-    objects.sort();
-    objects.dedup();
-    objects
 }
 
 async fn ask(

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{BufWriter, Write},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -18,11 +18,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     config::Pipeline,
-    connector::Entry,
-    emulator::{Running, serve},
     engine::{self, Environment},
     http::{Body, Exchange, MemoryTokens, Recorder},
-    model::{ConnectionName, EmulatorOptions, RateLimit},
+    model::{ConnectionName, RateLimit},
     state::{Seal, State},
 };
 
@@ -30,7 +28,7 @@ use super::{
     args::RunArgs,
     exit::{Exit, Failure},
     load::load_with_placeholder,
-    output,
+    local, output,
     run::{observer, options},
     signals::Signals,
     summary::{new_table, summary},
@@ -39,16 +37,18 @@ use super::{
 
 /// How many times as fast as the machine's the clock of a dry run is: the vendors' limits hold, but their minutes are seconds.
 const CLOCK_SPEED: f64 = 50.0;
-/// Stands for variables that are not set and have no default: a dry run needs no credentials.
-const PLACEHOLDER: &str = "dry-run";
 
 pub(super) async fn run(world: &World, args: &RunArgs) -> Result<Exit, Failure> {
-    let mut pipeline = load_with_placeholder(world, &args.file, Some(PLACEHOLDER))?;
+    let mut pipeline = load_with_placeholder(world, &args.file, Some(local::PLACEHOLDER))?;
     let clock = Clock::accelerated(CLOCK_SPEED);
-    let fixtures = fixtures_folder(args);
+    let fixtures = local::fixtures_folder(args.fixtures.as_deref(), &args.file);
     let requests = Arc::new(Requests::new(args.requests.as_deref())?);
     let folder = TempDir::with_prefix("ferry-dry-run-")?;
-    let _emulators = redirect(world, &mut pipeline, &fixtures, &clock, folder.path(), &requests).await?;
+    let emulators = local::redirect(world, &mut pipeline, &fixtures, &clock).await?;
+    for emulator in &emulators {
+        requests.name(emulator);
+    }
+    throw_away_files(world, &mut pipeline, folder.path());
 
     let shutdown = CancellationToken::new();
     let signals = Signals::listen(shutdown.clone(), world.output);
@@ -82,40 +82,8 @@ pub(super) async fn run(world: &World, args: &RunArgs) -> Result<Exit, Failure> 
     Ok(Exit::of_run(&finished, signals.number()))
 }
 
-/// Finds the fixtures: as named, beside the pipeline, beside its folder, or here.
-fn fixtures_folder(args: &RunArgs) -> PathBuf {
-    if let Some(folder) = &args.fixtures {
-        return folder.clone();
-    }
-    let beside = args.file.parent().unwrap_or(Path::new("")).join("fixtures");
-    let above = args.file.parent().and_then(Path::parent).unwrap_or(Path::new("")).join("fixtures");
-    [beside, above].into_iter().find(|folder| folder.is_dir()).unwrap_or_else(|| PathBuf::from("fixtures"))
-}
-
-/// Points every connection at an emulator, and files that would be written at a folder that is thrown away.
-async fn redirect(
-    world: &World,
-    pipeline: &mut Pipeline,
-    fixtures: &Path,
-    clock: &Clock,
-    folder: &Path,
-    requests: &Requests,
-) -> Result<Vec<Running>, Failure> {
-    let mut running = Vec::new();
-    for (name, connection) in &mut pipeline.connections {
-        let Ok(entry) = world.registry.get(&connection.connector) else { continue };
-        if entry.emulator.is_none() {
-            if entry.capabilities.replaces_object {
-                continue;
-            }
-            let message = format!("connection `{name}` cannot be part of a dry run: there is no local {}", entry.name);
-            return Err(Failure::new(Exit::Usage, "dry_run.no_emulator", message));
-        }
-        let emulator = start(entry, fixtures, clock).await?;
-        connection.options.insert("base_url".to_owned(), Json::from(emulator.url()));
-        requests.name(&emulator.url(), name, entry.capabilities.rate_limits);
-        running.push(emulator);
-    }
+/// Points files that would be written at a folder that is thrown away.
+fn throw_away_files(world: &World, pipeline: &mut Pipeline, folder: &Path) {
     for stream in &mut pipeline.streams {
         for target in &mut stream.destinations {
             let Some(connection) = pipeline.connections.get(&target.connection) else { continue };
@@ -131,18 +99,6 @@ async fn redirect(
             pipeline.connections.insert(throwaway.name.clone(), throwaway);
         }
     }
-    Ok(running)
-}
-
-async fn start(entry: &Entry, fixtures: &Path, clock: &Clock) -> Result<Running, Failure> {
-    let failed = |message: String| {
-        Failure::new(Exit::Usage, "fixtures", format!("the local {} cannot start: {message}", entry.name))
-    };
-    let Some(emulator) = entry.emulator else { return Err(failed("there is none".to_owned())) };
-    let folder = Some(fixtures.join(entry.name)).filter(|folder| folder.is_dir());
-    let options = EmulatorOptions { fixtures: folder, ..EmulatorOptions::default() };
-    let service = (emulator.make)(options, clock.clone()).map_err(failed)?;
-    serve(service, 0).await.map_err(|error| failed(error.to_string()))
 }
 
 /// Notes the requests of a dry run.
@@ -175,9 +131,9 @@ impl Requests {
         Ok(Self { notes: Mutex::new(Notes { file, ..Notes::default() }) })
     }
 
-    fn name(&self, url: &str, connection: &ConnectionName, limits: &'static [RateLimit]) {
+    fn name(&self, local: &local::Local) {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.names.insert(format!("{url}/"), (connection.clone(), limits));
+        notes.names.insert(format!("{}/", local.running.url()), (local.connection.clone(), local.limits));
     }
 
     /// Returns the least time that the requests take within the limits: that of the limit that is hit hardest.

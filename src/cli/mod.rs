@@ -11,6 +11,7 @@ mod dry_run;
 mod emulate;
 mod exit;
 mod load;
+mod local;
 mod output;
 mod progress;
 mod redrive;
@@ -74,7 +75,7 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(world: World, command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Validate { files } => validate::validate(&world, files),
+        Command::Validate { files, fixtures } => validate::validate(&world, files, fixtures.as_deref()).await,
         Command::Check { file } => check::check(&world, &file).await,
         Command::Describe { connection, object, file } => {
             describe::describe(&world, &file, &connection, object.as_deref()).await

@@ -1,4 +1,4 @@
-//! `ferry validate`: all findings of the pipelines, without any network.
+//! `ferry validate`: all findings of the pipelines, without leaving this machine.
 
 use std::{
     collections::BTreeSet,
@@ -7,11 +7,12 @@ use std::{
 
 use serde_json::{Value as Json, json};
 
-use crate::config::{self, Diagnostic, Severity};
+use crate::config::{self, Diagnostic, OfflineSchemas, Severity};
 
 use super::{
     diagnostics,
     exit::{Exit, Failure},
+    local::FixtureSchemas,
     output::{self, counted},
     world::{World, variable},
 };
@@ -28,11 +29,14 @@ struct Tally {
     findings: Vec<Json>,
 }
 
-pub(super) fn validate(world: &World, files: Vec<PathBuf>) -> Result<Exit, Failure> {
+pub(super) async fn validate(world: &World, files: Vec<PathBuf>, fixtures: Option<&Path>) -> Result<Exit, Failure> {
     let files = if files.is_empty() { pipelines_here()? } else { files };
     let mut tally = Tally::default();
     for file in &files {
-        tally.add(world, file)?;
+        match fixtures {
+            None => tally.add(world, file, &world.descriptions(file))?,
+            Some(fixtures) => tally.add(world, file, &FixtureSchemas::ask(world, file, fixtures).await?)?,
+        }
     }
     let Tally { errors, warnings, unset, findings } = tally;
     if world.output.is_json {
@@ -50,8 +54,8 @@ pub(super) fn validate(world: &World, files: Vec<PathBuf>) -> Result<Exit, Failu
 }
 
 impl Tally {
-    fn add(&mut self, world: &World, file: &Path) -> Result<(), Failure> {
-        let loaded = config::load(file, &world.registry, &variable, &world.descriptions(file));
+    fn add(&mut self, world: &World, file: &Path, known: &dyn OfflineSchemas) -> Result<(), Failure> {
+        let loaded = config::load(file, &world.registry, &variable, known);
         let (unset, others): (Vec<Diagnostic>, Vec<Diagnostic>) =
             loaded.diagnostics.into_iter().partition(|finding| finding.code == UNSET);
         let errors = others.iter().filter(|finding| finding.severity == Severity::Error).count();

@@ -138,6 +138,19 @@ impl Pipeline {
         self.streams.iter().find(|stream| stream.name.as_str() == name)
     }
 
+    /// Returns the objects that streams read or write at a connection.
+    pub fn objects_of(&self, connection: &ConnectionName) -> Vec<ObjectName> {
+        let mut objects: Vec<ObjectName> = Vec::new();
+        for stream in &self.streams {
+            let read = (stream.connection == *connection).then(|| stream.object.clone());
+            let written = stream.destinations.iter().filter(|target| target.connection == *connection);
+            objects.extend(read.into_iter().chain(written.map(|target| target.object.clone())));
+        }
+        objects.sort();
+        objects.dedup();
+        objects
+    }
+
     /// Returns a path of the pipeline as one that can be opened: relative ones start from the pipeline's folder.
     pub fn resolve_path(&self, path: impl AsRef<Path>) -> PathBuf {
         self.base_dir.join(path)

@@ -4,7 +4,7 @@ use insta::{assert_snapshot, with_settings};
 
 use super::{
     people::{BACK, PEOPLE, put_people},
-    support::{Crms, Desk, audit_calls},
+    support::{Crms, Desk, audit_calls, repository},
 };
 
 /// Blanks what differs from run to run: paths, ports, run ids and times.
@@ -96,6 +96,33 @@ fn a_missing_pipeline_is_named() {
 
     error: `missing.yaml` has 1 error and was not run [pipeline.invalid]
     "#);
+}
+
+#[test]
+fn validate_knows_what_the_fixtures_look_like() {
+    let desk = Desk::without_tokens();
+    let text = std::fs::read_to_string(repository("pipelines/hubspot-to-airtable.yaml")).unwrap();
+    let text = text.replacen("from: domain", "from: domian", 1).replacen("object: Deals", "object: Dael", 1);
+    let pipeline = desk.write("misspelt.yaml", &text);
+    let fixtures = repository("fixtures");
+    let ran = desk.ferry(["validate", &pipeline.to_string_lossy(), "--fixtures", &fixtures.to_string_lossy()]);
+    assert_eq!(ran.code, 2, "{}", ran.page());
+    for expected in
+        ["has no field `domian`", "did you mean `domain`?", "`base` has no object `Dael`", "did you mean `Deals`?"]
+    {
+        assert!(ran.stderr.contains(expected), "{expected}: {}", ran.page());
+    }
+}
+
+#[test]
+fn the_pipelines_fit_the_fixtures() {
+    let desk = Desk::without_tokens();
+    for name in ["hubspot-to-airtable", "airtable-to-hubspot", "two-destinations"] {
+        let pipeline = repository("pipelines").join(format!("{name}.yaml"));
+        let fixtures = repository("fixtures");
+        let ran = desk.ferry(["validate", &pipeline.to_string_lossy(), "--fixtures", &fixtures.to_string_lossy()]);
+        assert_eq!(ran.code, 0, "{}", ran.page());
+    }
 }
 
 #[test]

@@ -1,0 +1,138 @@
+//! Local CRMs in the place of a pipeline's own: for a dry run, and for knowing what fixtures look like.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde_json::Value as Json;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    config::{self, NoSchemas, OfflineSchemas, Pipeline},
+    connector::Entry,
+    emulator::{Running, serve},
+    http::MemoryTokens,
+    model::{ConnectionName, EmulatorOptions, ObjectName, RateLimit, Schema},
+};
+
+use super::{
+    exit::{Exit, Failure},
+    world::{World, context, variable},
+};
+
+/// Stands for variables that are not set and have no default: local CRMs need no credentials.
+pub(super) const PLACEHOLDER: &str = "dry-run";
+
+/// A local CRM in the place of a connection's own; stops when dropped.
+#[derive(Debug)]
+pub(super) struct Local {
+    pub running: Running,
+    pub connection: ConnectionName,
+    pub limits: &'static [RateLimit],
+}
+
+/// Finds the fixtures: as named, beside the pipeline, beside its folder, or here.
+pub(super) fn fixtures_folder(named: Option<&Path>, pipeline: &Path) -> PathBuf {
+    if let Some(folder) = named {
+        return folder.to_owned();
+    }
+    let beside = pipeline.parent().unwrap_or(Path::new("")).join("fixtures");
+    let above = pipeline.parent().and_then(Path::parent).unwrap_or(Path::new("")).join("fixtures");
+    [beside, above].into_iter().find(|folder| folder.is_dir()).unwrap_or_else(|| PathBuf::from("fixtures"))
+}
+
+/// Points every connection to a CRM at an emulator.
+pub(super) async fn redirect(
+    world: &World,
+    pipeline: &mut Pipeline,
+    fixtures: &Path,
+    clock: &Clock,
+) -> Result<Vec<Local>, Failure> {
+    let mut locals = Vec::new();
+    for (name, connection) in &mut pipeline.connections {
+        let Ok(entry) = world.registry.get(&connection.connector) else { continue };
+        if entry.emulator.is_none() {
+            if entry.capabilities.replaces_object {
+                continue;
+            }
+            let message = format!("connection `{name}` cannot be part of a dry run: there is no local {}", entry.name);
+            return Err(Failure::new(Exit::Usage, "dry_run.no_emulator", message));
+        }
+        let running = start(entry, fixtures, clock).await?;
+        connection.options.insert("base_url".to_owned(), Json::from(running.url()));
+        locals.push(Local { running, connection: name.clone(), limits: entry.capabilities.rate_limits });
+    }
+    Ok(locals)
+}
+
+async fn start(entry: &Entry, fixtures: &Path, clock: &Clock) -> Result<Running, Failure> {
+    let failed = |message: String| {
+        Failure::new(Exit::Usage, "fixtures", format!("the local {} cannot start: {message}", entry.name))
+    };
+    let Some(emulator) = entry.emulator else { return Err(failed("there is none".to_owned())) };
+    let folder = Some(fixtures.join(entry.name)).filter(|folder| folder.is_dir());
+    let options = EmulatorOptions { fixtures: folder, ..EmulatorOptions::default() };
+    let service = (emulator.make)(options, clock.clone()).map_err(failed)?;
+    serve(service, 0).await.map_err(|error| failed(error.to_string()))
+}
+
+/// What the objects of a pipeline look like in the fixtures. Fields that only the live systems have are not known.
+#[derive(Debug, Default)]
+pub(super) struct FixtureSchemas {
+    schemas: BTreeMap<(ConnectionName, ObjectName), Schema>,
+    /// The objects that there are, of connections that were asked.
+    objects: BTreeMap<ConnectionName, Vec<ObjectName>>,
+}
+
+impl OfflineSchemas for FixtureSchemas {
+    fn schema(&self, _connector: &str, connection: &ConnectionName, object: &ObjectName) -> Option<Schema> {
+        self.schemas.get(&(connection.clone(), object.clone())).cloned()
+    }
+
+    fn objects(&self, _connector: &str, connection: &ConnectionName) -> Option<Vec<ObjectName>> {
+        self.objects.get(connection).cloned()
+    }
+}
+
+impl FixtureSchemas {
+    /// Asks local CRMs that are filled from fixtures what the objects of a pipeline look like. A pipeline with mistakes of its own
+    /// has no connections to ask: nothing is known then.
+    pub(super) async fn ask(world: &World, file: &Path, fixtures: &Path) -> Result<Self, Failure> {
+        let mut known = Self::default();
+        let loaded = config::load_with_placeholder(file, &world.registry, &variable, Some(PLACEHOLDER), &NoSchemas);
+        let Some(mut pipeline) = loaded.pipeline else { return Ok(known) };
+        let clock = Clock::system();
+        let _locals = redirect(world, &mut pipeline, fixtures, &clock).await?;
+        let tokens = Arc::new(MemoryTokens::default());
+        let context = context(clock, &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
+        for (name, connection) in &pipeline.connections {
+            let Ok(entry) = world.registry.get(&connection.connector) else { continue };
+            if entry.emulator.is_none() {
+                continue;
+            }
+            let context = context.for_connection(name.clone());
+            let Ok(source) = (entry.source)(connection.options.clone(), &context) else { continue };
+            let mut objects = fixture_objects(&fixtures.join(entry.name));
+            for object in pipeline.objects_of(name) {
+                if let Ok(schema) = source.describe(&object).await {
+                    objects.push(object.clone());
+                    known.schemas.insert((name.clone(), object), schema);
+                }
+            }
+            objects.sort();
+            objects.dedup();
+            known.objects.insert(name.clone(), objects);
+        }
+        Ok(known)
+    }
+}
+
+/// Returns the objects that have a file in the folder: `contacts.csv`, `contacts.schema.yaml`.
+fn fixture_objects(folder: &Path) -> Vec<ObjectName> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter_map(|name| name.split_once('.').map(|(object, _)| ObjectName::from(object))).collect()
+}
