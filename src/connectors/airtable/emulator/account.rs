@@ -184,10 +184,8 @@ impl Account {
     /// Answers below `/v0/meta/bases/{base}`.
     fn schema(&mut self, call: &Call, base: &str, path: &[&str]) -> Answer {
         let base = self.bases.get_mut(base).ok_or_else(ApiError::no_such_model)?;
-        // A table goes by its id or name when it is changed, and by its id alone when its fields are.
         let table = match path {
-            ["tables", table] => base.table_index(table),
-            ["tables", table, ..] => base.tables.iter().position(|known| known.id == *table),
+            ["tables", table, ..] => base.table_index(table),
             _ => Some(0),
         };
         let table = table.ok_or_else(ApiError::no_such_model)?;
