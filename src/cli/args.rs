@@ -35,6 +35,9 @@ pub(super) struct Global {
     /// The state file [default: `.ferry/state.db` beside the pipeline]
     #[arg(long, global = true, value_name = "FILE", env = "FERRY_STATE", hide_env_values = true)]
     pub state: Option<PathBuf>,
+    /// Append a line of JSON to a file for each request to a live system: no token, body or personal value
+    #[arg(long, global = true, value_name = "FILE")]
+    pub audit: Option<PathBuf>,
     /// Log requests and steps to stderr; twice for more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -57,10 +60,14 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIR")]
         fixtures: Option<PathBuf>,
     },
-    /// Ask each connection of a pipeline whether a run would work; writes nothing
+    /// Ask each connection of a pipeline whether a run would work: login, scopes, fields, one record, limits
+    #[command(after_help = "Example: ferry check pipelines/leads.yaml --write")]
     Check {
         /// The pipeline
         file: PathBuf,
+        /// Also create one marked test record at each destination, read it back, change it and delete it again
+        #[arg(long)]
+        write: bool,
     },
     /// Show the fields of an object as its system declares them
     Describe {

@@ -1,4 +1,4 @@
-//! `ferry check`: asks every connection of a pipeline whether a run would work; writes nothing.
+//! `ferry check`: asks every connection of a pipeline whether a run would work; on request it writes one test record, too.
 
 use std::{path::Path, sync::Arc};
 
@@ -7,29 +7,39 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    engine::{self, EngineError, Environment, Finding, Silent},
+    engine::{self, CheckOptions, EngineError, Environment, Finding, Silent},
     state::{Seal, State},
 };
 
 use super::{
+    audit,
     exit::{Exit, Failure},
     load::load,
     output,
+    signals::Signals,
     tokens::StateTokens,
     world::{World, context},
 };
 
-pub(super) async fn check(world: &World, file: &Path) -> Result<Exit, Failure> {
+/// What is said when a signal comes while a test record may exist.
+const STOPPING: &str = "stopping: the test record is deleted first; once more to stop at once";
+
+pub(super) async fn check(world: &World, file: &Path, is_writing: bool) -> Result<Exit, Failure> {
     let pipeline = load(world, file)?;
     let tokens = Arc::new(StateTokens(world.open_state_for_tokens(file, &pipeline)?));
-    let context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
+    let mut context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
+    let audit = audit::attach(world, &pipeline, &mut context)?;
     let environment = Environment {
         registry: world.registry.clone(),
         context,
         state: State::in_memory(Seal::ephemeral())?,
         observer: Arc::new(Silent),
     };
-    let findings = engine::check(&environment, &pipeline).await;
+    let stop = CancellationToken::new();
+    // Without writes there is nothing to put in order, and a signal may end the process where it stands.
+    let signals = is_writing.then(|| Signals::listen_saying(stop.clone(), world.output, STOPPING));
+    let findings = engine::check(&environment, &pipeline, &CheckOptions { is_writing, stop }).await;
+    audit.finish()?;
     let mut exit = Exit::Done;
     let mut lines = Vec::new();
     for finding in &findings {
@@ -45,6 +55,9 @@ pub(super) async fn check(world: &World, file: &Path) -> Result<Exit, Failure> {
         output::json(&json!({ "ok": exit == Exit::Done, "findings": findings }))?;
     } else {
         output::data(&format!("{}\n", lines.join("\n")))?;
+    }
+    if let Some(number) = signals.and_then(|signals| signals.number()) {
+        return Ok(Exit::Signal(number));
     }
     Ok(exit)
 }

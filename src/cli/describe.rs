@@ -12,6 +12,7 @@ use crate::{
 };
 
 use super::{
+    audit,
     exit::{Exit, Failure},
     load::load,
     output,
@@ -72,8 +73,9 @@ async fn ask(
     let unusable = |message: String| Failure::new(Exit::Usage, "connection.config", message);
     let entry = world.registry.get(&connection.connector).map_err(|error| unusable(error.to_string()))?;
     let tokens = Arc::new(StateTokens(world.open_state_for_tokens(file, pipeline)?));
-    let context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?
-        .for_connection(name.clone());
+    let mut context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
+    let audit = audit::attach(world, pipeline, &mut context)?;
+    let context = context.for_connection(name.clone());
     let mut schemas = Vec::new();
     // A system that is no source can still say what may be written to it.
     let source = (entry.source)(connection.options.clone(), &context);
@@ -91,6 +93,7 @@ async fn ask(
             hint: error.hint.clone(),
         })?);
     }
+    audit.finish()?;
     Ok(schemas)
 }
 

@@ -39,6 +39,14 @@ use super::{
 const CLOCK_SPEED: f64 = 50.0;
 
 pub(super) async fn run(world: &World, args: &RunArgs) -> Result<Exit, Failure> {
+    if world.global.audit.is_some() {
+        return Err(Failure::new(
+            Exit::Usage,
+            "audit.dry_run",
+            "a dry run asks no live system: there is nothing to audit",
+        )
+        .with_hint("`--requests FILE` writes the requests that a live run would send"));
+    }
     let mut pipeline = load_with_placeholder(world, &args.file, Some(local::PLACEHOLDER))?;
     let clock = Clock::accelerated(CLOCK_SPEED);
     let fixtures = local::fixtures_folder(args.fixtures.as_deref(), &args.file);
@@ -188,7 +196,7 @@ impl Recorder for Requests {
             *notes.counted.entry((url.to_owned(), limit)).or_default() += 1;
         }
         let kind = Kind { connection, request: format!("{} {}", request.method, request.path) };
-        let records = carried(&request.body);
+        let records = request.carried_records().and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
         match notes.kinds.iter_mut().find(|(known, ..)| *known == kind) {
             Some((_, times, carried)) => {
                 *times += 1;
@@ -209,18 +217,4 @@ impl Recorder for Requests {
             notes.error.get_or_insert(error);
         }
     }
-}
-
-/// Counts the records of a body: the vendors call the list `inputs` or `records`.
-fn carried(body: &Body) -> u64 {
-    let body = match body {
-        Body::Json(body) => body,
-        Body::Csv(text) => {
-            let lines = csv::Reader::from_reader(text.as_bytes()).into_byte_records().count();
-            return u64::try_from(lines).unwrap_or(u64::MAX);
-        }
-        Body::Empty | Body::Form(_) => return 0,
-    };
-    let list = body.get("inputs").or_else(|| body.get("records")).and_then(Json::as_array);
-    list.map_or(0, |list| u64::try_from(list.len()).unwrap_or(u64::MAX))
 }

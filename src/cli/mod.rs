@@ -4,6 +4,7 @@
 //! One file per command; none of them does more than to ask the library and to show its answer. Start at [`main`].
 
 mod args;
+mod audit;
 mod check;
 mod describe;
 pub mod diagnostics;
@@ -76,7 +77,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(world: World, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Validate { files, fixtures } => validate::validate(&world, files, fixtures.as_deref()).await,
-        Command::Check { file } => check::check(&world, &file).await,
+        Command::Check { file, write } => check::check(&world, &file, write).await,
         Command::Describe { connection, object, file } => {
             describe::describe(&world, &file, &connection, object.as_deref()).await
         }

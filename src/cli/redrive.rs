@@ -12,6 +12,7 @@ use crate::{
 };
 
 use super::{
+    audit,
     exit::{Exit, Failure},
     load::load,
     rejects::{MAPPED_PREFIX, SOURCE_PREFIX, cell_text},
@@ -33,11 +34,13 @@ pub(super) async fn redrive(world: &World, run_id: &str, from: Option<&Path>) ->
     let shutdown = CancellationToken::new();
     let signals = Signals::listen(shutdown.clone(), world.output);
     let tokens = Arc::new(StateTokens(state.clone()));
-    let context = context(clock, &pipeline.base_dir, tokens, shutdown, pipeline.limits.requests_per_sec)?;
-    let environment =
-        Environment { registry: world.registry.clone(), context, state, observer: observer(world.output) };
+    let mut context = context(clock, &pipeline.base_dir, tokens, shutdown, pipeline.limits.requests_per_sec)?;
+    let audit = audit::attach(world, &pipeline, &mut context)?;
+    let observer = audit.observer(observer(world.output));
+    let environment = Environment { registry: world.registry.clone(), context, state, observer };
     let finished = engine::redrive(&environment, &pipeline, &run, corrections.as_ref()).await?;
     show(world, &finished, &run.file)?;
+    audit.finish()?;
     Ok(Exit::of_run(&finished, signals.number()))
 }
 

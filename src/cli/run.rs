@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     args::RunArgs,
-    dry_run,
+    audit, dry_run,
     exit::{Exit, Failure},
     load::load,
     output::{self, Output, Talk},
@@ -37,11 +37,13 @@ pub(super) async fn run(world: &World, args: &RunArgs) -> Result<Exit, Failure> 
     let shutdown = CancellationToken::new();
     let signals = Signals::listen(shutdown.clone(), world.output);
     let tokens = Arc::new(StateTokens(state.clone()));
-    let context = context(clock, &pipeline.base_dir, tokens, shutdown, pipeline.limits.requests_per_sec)?;
-    let environment =
-        Environment { registry: world.registry.clone(), context, state, observer: observer(world.output) };
+    let mut context = context(clock, &pipeline.base_dir, tokens, shutdown, pipeline.limits.requests_per_sec)?;
+    let audit = audit::attach(world, &pipeline, &mut context)?;
+    let observer = audit.observer(observer(world.output));
+    let environment = Environment { registry: world.registry.clone(), context, state, observer };
     let finished = engine::run(&environment, &pipeline, &options(&pipeline, args)?).await?;
     show(world, &finished, &args.file)?;
+    audit.finish()?;
     Ok(Exit::of_run(&finished, signals.number()))
 }
 

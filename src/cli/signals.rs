@@ -29,12 +29,18 @@ pub(super) struct Signals {
 impl Signals {
     /// Listens; the token is cancelled by the first signal.
     pub(super) fn listen(shutdown: CancellationToken, output: Output) -> Self {
+        let text = "stopping: the batches in flight are finished and committed; once more to stop at once";
+        Self::listen_saying(shutdown, output, text)
+    }
+
+    /// Listens, and says this when the first signal comes.
+    pub(super) fn listen_saying(shutdown: CancellationToken, output: Output, text: &'static str) -> Self {
         let signals = Self::default();
         let heard = signals.clone();
         tokio::spawn(async move {
             let number = wait().await;
             heard.number.store(number, Ordering::Relaxed);
-            output.say("stopping: the batches in flight are finished and committed; once more to stop at once");
+            output.say(text);
             shutdown.cancel();
             let clock = Clock::system();
             let number = tokio::select! {

@@ -47,6 +47,8 @@ pub struct Connection {
     pub connector: String,
     /// The connector's options without `type`, interpolated: they hold secrets.
     pub options: Options,
+    /// The file that gets a line for each request to the system.
+    pub audit: Option<PathBuf>,
 }
 
 impl fmt::Debug for Connection {
@@ -57,6 +59,7 @@ impl fmt::Debug for Connection {
             .field("name", &self.name)
             .field("connector", &self.connector)
             .field("options", &masked)
+            .field("audit", &self.audit)
             .finish()
     }
 }
@@ -176,6 +179,7 @@ mod tests {
             name: "crm".into(),
             connector: "hubspot".to_owned(),
             options: options.as_object().cloned().unwrap_or_default(),
+            audit: None,
         };
         let shown = format!("{connection:?}");
         assert!(shown.contains("token") && shown.contains("***") && !shown.contains("sesame"), "{shown}");

@@ -64,6 +64,10 @@ pub struct RawConnection {
     /// The connector that serves the connection.
     #[serde(rename = "type")]
     pub connector: Option<String>,
+    /// A file, relative to the pipeline's folder, that gets one line of JSON for each request to this system: time, run,
+    /// method, path, status, records, wait. It holds no token, body or personal value. `--audit FILE` does it for all connections.
+    #[schemars(example = &"audit.jsonl")]
+    pub audit: Option<String>,
     /// The connector's own options.
     #[serde(flatten)]
     pub options: serde_json::Map<String, serde_json::Value>,

@@ -99,12 +99,14 @@ fn define_connections(definitions: &mut Map<String, Json>, options: Vec<(&str, J
     let mut names = Vec::new();
     let mut rules = Vec::new();
     let mut replaced = Vec::new();
+    let shared =
+        definitions.get("Connection").map_or(Json::Null, |connection| connection["properties"]["audit"].clone());
     for (name, schema) in options {
         let definition = format!("{name}_connection");
         let referred = definition_name(&schema).map(str::to_owned);
         let written = referred.as_ref().and_then(|referred| definitions.get(referred)).unwrap_or(&schema).clone();
         replaced.extend(referred);
-        definitions.insert(definition.clone(), connection_definition(name, written));
+        definitions.insert(definition.clone(), connection_definition(name, written, &shared));
         names.push(name);
         rules.push(json!({
             "if": { "properties": { "type": { "const": name } }, "required": ["type"] },
@@ -128,13 +130,14 @@ fn definition_name(schema: &Json) -> Option<&str> {
     schema.get("$ref")?.as_str()?.strip_prefix("#/$defs/")
 }
 
-/// Adds `type` to the options of a connector and refuses options that it does not have.
-fn connection_definition(name: &str, options: Json) -> Json {
+/// Adds `type` and `audit` to the options of a connector and refuses options that it does not have.
+fn connection_definition(name: &str, options: Json, audit: &Json) -> Json {
     let Json::Object(mut definition) = options else { return options };
     let written = definition.remove("properties");
     let mut properties = Map::new();
     properties.insert("type".to_owned(), json!({ "const": name }));
     properties.extend(written.as_ref().and_then(Json::as_object).cloned().unwrap_or_default());
+    properties.insert("audit".to_owned(), audit.clone());
     definition.insert("type".to_owned(), json!("object"));
     definition.insert("properties".to_owned(), Json::Object(properties));
     let has_parts = ["allOf", "anyOf", "oneOf", "$ref"].iter().any(|keyword| definition.contains_key(*keyword));

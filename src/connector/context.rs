@@ -29,7 +29,9 @@ impl Context {
     /// Returns the context of another source or destination: same stack and place, counts of its own.
     #[must_use]
     pub fn for_connection(&self, connection: ConnectionName) -> Self {
-        Self { connection, meter: Meter::default(), ..self.clone() }
+        let mut context = Self { connection, meter: Meter::default(), ..self.clone() };
+        context.transport.connection = context.connection.clone();
+        context
     }
 
     /// Returns the clock.

@@ -5,6 +5,7 @@
 mod context;
 mod error;
 pub mod file;
+mod inspection;
 mod registry;
 mod secret;
 
@@ -22,6 +23,7 @@ use crate::model::{
 
 pub use context::{Context, check_base_url};
 pub use error::{ConfigError, ConnectorError, ErrorKind};
+pub use inspection::{Inspection, LimitLeft};
 pub use registry::{ConfigCheck, Emulator, Entry, Options, Registry, RegistryError};
 pub use secret::Secret;
 
@@ -73,6 +75,15 @@ pub trait Source: Debug + Send + Sync {
     /// Says why a run would not work.
     async fn check(&self) -> Result<(), ConnectorError>;
 
+    /// Says what the login may do with these objects and what is left of the limits, in as few calls as that takes, and
+    /// without writes. What the vendor does not tell, and what its answer leaves open, is absent.
+    ///
+    /// # Errors
+    /// Says why the login does not work. A part that this login may not ask for is no error.
+    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        Ok(Inspection::default())
+    }
+
     /// Returns what the object looks like. Links come as fields `_links.<object>` of type link.
     ///
     /// # Errors
@@ -91,6 +102,15 @@ pub trait Destination: Debug + Send + Sync {
     /// # Errors
     /// Says why a run would not work.
     async fn check(&self) -> Result<(), ConnectorError>;
+
+    /// Says what the login may do with these objects and what is left of the limits, in as few calls as that takes, and
+    /// without writes. What the vendor does not tell, and what its answer leaves open, is absent.
+    ///
+    /// # Errors
+    /// Says why the login does not work. A part that this login may not ask for is no error.
+    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        Ok(Inspection::default())
+    }
 
     /// Returns what the object looks like. Links that are written by calls of their own come as fields `_links.<object>`.
     ///

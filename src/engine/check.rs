@@ -1,10 +1,25 @@
-//! Asks everything that a run would ask before its first write: login, objects, fields, mappings.
+//! Asks everything that a run would ask before its first write: login, scopes, limits, objects, fields, mappings, one record. On
+//! request it also writes: one marked test record for each destination, which it removes again (`trial`).
 
-use crate::{config::Pipeline, model::ConnectionName};
+mod trial;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Pipeline, Stream, StreamDestination},
+    connector::{ConnectorError, Context, ErrorKind, Inspection, ReadRequest},
+    model::{ConnectionName, ObjectName, Page, Schema, SyncMode},
+};
+
+use self::trial::Trial;
 
 use super::{
     error::EngineError,
-    setup::{Environment, frame_schema, transform_error},
+    extract::ReadPlan,
+    setup::{Environment, Loader},
     sides::{Depth, read_sides},
 };
 
@@ -19,75 +34,249 @@ pub struct Finding {
     pub result: Result<String, EngineError>,
 }
 
-/// Checks every source and destination of a pipeline. Writes nothing, at the vendors or in the state file.
-pub async fn check(environment: &Environment, pipeline: &Pipeline) -> Vec<Finding> {
-    let mut findings = Vec::new();
+/// What a check does beside asking.
+#[derive(Debug, Clone)]
+pub struct CheckOptions {
+    /// Whether a test record is written to each destination, and removed again.
+    pub is_writing: bool,
+    /// Ends the check early. What was written is removed first, so this is not the token that ends all requests.
+    pub stop: CancellationToken,
+}
+
+/// Checks every connection, source and destination of a pipeline. Leaves nothing behind, at the vendors or in the state file.
+pub async fn check(environment: &Environment, pipeline: &Pipeline, options: &CheckOptions) -> Vec<Finding> {
+    let mut check = Check { environment, pipeline, options, findings: Vec::new(), unusable: BTreeSet::new() };
+    for (connection, uses) in uses(pipeline) {
+        check.connection(&connection, &uses).await;
+    }
     for stream in &pipeline.streams {
-        let subject = format!("read `{}`", stream.object);
-        let connection = stream.connection.clone();
-        let schema = match check_source(environment, pipeline, stream).await {
+        check.stream(stream).await;
+    }
+    check.findings
+}
+
+/// What a pipeline does at one connection.
+#[derive(Debug, Default)]
+struct Uses {
+    read: Vec<ObjectName>,
+    written: Vec<ObjectName>,
+}
+
+/// Returns the connections in the order of their first use.
+fn uses(pipeline: &Pipeline) -> Vec<(ConnectionName, Uses)> {
+    let mut order: Vec<ConnectionName> = Vec::new();
+    let mut uses: BTreeMap<ConnectionName, Uses> = BTreeMap::new();
+    let mut at = |connection: &ConnectionName, object: &ObjectName, pick: fn(&mut Uses) -> &mut Vec<ObjectName>| {
+        if !order.contains(connection) {
+            order.push(connection.clone());
+        }
+        let objects = pick(uses.entry(connection.clone()).or_default());
+        if !objects.contains(object) {
+            objects.push(object.clone());
+        }
+    };
+    for stream in &pipeline.streams {
+        at(&stream.connection, &stream.object, |uses| &mut uses.read);
+        for target in &stream.destinations {
+            at(&target.connection, &target.object, |uses| &mut uses.written);
+        }
+    }
+    order.into_iter().filter_map(|connection| uses.remove_entry(&connection)).collect()
+}
+
+struct Check<'a> {
+    environment: &'a Environment,
+    pipeline: &'a Pipeline,
+    options: &'a CheckOptions,
+    findings: Vec<Finding>,
+    /// Connections whose login does not work.
+    unusable: BTreeSet<ConnectionName>,
+}
+
+impl Check<'_> {
+    fn note(&mut self, connection: &ConnectionName, subject: String, result: Result<String, EngineError>) {
+        self.findings.push(Finding { connection: connection.clone(), subject, result });
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.options.stop.is_cancelled()
+    }
+
+    /// Checks login, scopes and limits. A connection without rate limits is a folder: there is no login.
+    async fn connection(&mut self, connection: &ConnectionName, uses: &Uses) {
+        let context = self.environment.context_of(connection);
+        let inspected = match self.inspect(connection, uses, &context).await {
+            Ok(Some(inspection)) => inspection,
+            Ok(None) => return,
+            Err(error) => {
+                self.unusable.insert(connection.clone());
+                self.note(connection, "login".to_owned(), Err(error));
+                return;
+            }
+        };
+        self.note(connection, "login".to_owned(), Ok(inspected.login.unwrap_or_else(|| "accepted".to_owned())));
+        let scopes = match inspected.scopes {
+            _ if !inspected.missing.is_empty() => Err(missing_scopes(connection, &inspected.missing)),
+            Some(scopes) => Ok(scopes.join(", ")),
+            None => Ok("not told by the vendor; what follows shows whether they are enough".to_owned()),
+        };
+        self.note(connection, "scopes".to_owned(), scopes);
+        let limits: Vec<String> = inspected
+            .limits
+            .iter()
+            .map(|limit| format!("{} of {} {}", limit.remaining, limit.max, limit.name))
+            .chain(
+                context.meter.quota().map(|quota| format!("{} of {} calls of the quota", quota.remaining, quota.max)),
+            )
+            .take(inspected.limits.len().max(1))
+            .collect();
+        let remark = if limits.is_empty() { "not told by the vendor".to_owned() } else { limits.join(", ") };
+        self.note(connection, "limits left".to_owned(), Ok(remark));
+    }
+
+    async fn inspect(
+        &self,
+        name: &ConnectionName,
+        uses: &Uses,
+        context: &Context,
+    ) -> Result<Option<Inspection>, EngineError> {
+        let connection = super::setup::connection(self.pipeline, name)?;
+        let entry = self.environment.registry.get(&connection.connector)?;
+        if entry.capabilities.rate_limits.is_empty() {
+            return Ok(None);
+        }
+        let config = |error| EngineError::Config { connection: name.clone(), error };
+        let failed = |error| EngineError::connector(name, error);
+        let mut inspection = Inspection::default();
+        if !uses.read.is_empty() {
+            let source = (entry.source)(connection.options.clone(), context).map_err(config)?;
+            source.check().await.map_err(failed)?;
+            inspection = source.inspect(&uses.read).await.map_err(failed)?;
+        }
+        if !uses.written.is_empty() {
+            let destination = (entry.destination)(connection.options.clone(), context).map_err(config)?;
+            destination.check().await.map_err(failed)?;
+            let mut written = destination.inspect(&uses.written).await.map_err(failed)?;
+            written.missing.splice(0..0, inspection.missing);
+            written.missing.dedup();
+            inspection = written;
+        }
+        Ok(Some(inspection))
+    }
+
+    async fn stream(&mut self, stream: &Stream) {
+        if self.is_stopped() {
+            return;
+        }
+        let read = if self.unusable.contains(&stream.connection) {
+            Err(no_login(&stream.connection))
+        } else {
+            self.source(stream).await
+        };
+        let schema = match read {
             Ok((schema, remark)) => {
-                findings.push(Finding { connection, subject, result: Ok(remark) });
+                self.note(&stream.connection, format!("read `{}`", stream.object), Ok(remark));
                 Some(schema)
             }
             Err(error) => {
-                findings.push(Finding { connection, subject, result: Err(error) });
+                self.note(&stream.connection, format!("read `{}`", stream.object), Err(error));
                 None
             }
         };
         for target in &stream.destinations {
-            let connection = target.connection.clone();
+            if self.is_stopped() {
+                return;
+            }
             let subject = format!("write `{}`", target.object);
-            let Some(schema) = &schema else {
-                let reason = format!("not checked: the source of `{}` must work first", stream.name);
-                let result = Err(EngineError::Unsupported(reason));
-                findings.push(Finding { connection, subject, result });
-                continue;
+            let loader = match &schema {
+                _ if self.unusable.contains(&target.connection) => Err(no_login(&target.connection)),
+                None => {
+                    let reason = format!("not checked: the source of `{}` must work first", stream.name);
+                    Err(EngineError::Unsupported(reason))
+                }
+                Some(schema) => self.destination(stream, target, schema).await,
             };
-            let result = check_destination(environment, pipeline, stream, target, schema).await;
-            findings.push(Finding { connection, subject, result });
+            match loader {
+                Ok((loader, remark)) => {
+                    self.note(&target.connection, subject, Ok(remark));
+                    if self.options.is_writing {
+                        self.trial(&loader).await;
+                    }
+                }
+                Err(error) => self.note(&target.connection, subject, Err(error)),
+            }
         }
     }
-    findings
-}
 
-async fn check_source(
-    environment: &Environment,
-    pipeline: &Pipeline,
-    stream: &crate::config::Stream,
-) -> Result<(crate::model::Schema, String), EngineError> {
-    let extraction = environment.connect_source(pipeline, stream)?;
-    let failed = |error| EngineError::connector(&stream.connection, error);
-    extraction.source.check().await.map_err(failed)?;
-    let declared = extraction.source.describe(&stream.object).await.map_err(failed)?;
-    let schema = frame_schema(&declared);
-    let sides = read_sides(environment, pipeline, stream, Depth::Described).await?.sides;
-    let steps = crate::transform::Steps::compile(&stream.transforms, &schema, &sides)
-        .map_err(|error| transform_error(stream, error))?;
-    if let Some(sql) = &stream.filter {
-        crate::transform::Filter::compile(sql, &schema).map_err(|error| transform_error(stream, error))?;
+    async fn source(&self, stream: &Stream) -> Result<(Schema, String), EngineError> {
+        let extraction = self.environment.connect_source(self.pipeline, stream)?;
+        let failed = |error| EngineError::connector(&stream.connection, error);
+        let declared = extraction.source.describe(&stream.object).await.map_err(failed)?;
+        let sides = read_sides(self.environment, self.pipeline, stream, Depth::Described).await?.sides;
+        let mappings: Vec<_> = stream.destinations.iter().map(|target| &target.mappings).collect();
+        let plan = ReadPlan::compile(stream, &extraction, &sides, Some(&mappings)).await?;
+        // The first page of all records, not of those that a filter lets through: there may be none today.
+        let request = ReadRequest { filter: None, sync_mode: SyncMode::FullRefresh, ..plan.request };
+        let first = extraction.source.read(request).next().await.transpose().map_err(failed)?;
+        let remark = format!("{} fields, {}", declared.fields.len(), record_remark(first.as_ref()));
+        Ok((plan.steps.output().clone(), remark))
     }
-    let remark = format!("login and {} fields are fine", declared.fields.len());
-    Ok((steps.output().clone(), remark + &quota_remark(&extraction.context)))
+
+    async fn destination(
+        &self,
+        stream: &Stream,
+        target: &StreamDestination,
+        schema: &Schema,
+    ) -> Result<(Loader, String), EngineError> {
+        let context = self.environment.context_of(&target.connection);
+        let loader = self.environment.connect_destination(self.pipeline, stream, target, schema, "", context).await?;
+        let fields = loader.preparation.fields.len();
+        let upsert = if loader.policy.is_upsert_native { ", the vendor upserts on the key" } else { "" };
+        Ok((loader, format!("{fields} mapped fields are there{upsert}")))
+    }
+
+    async fn trial(&mut self, loader: &Loader) {
+        if loader.capabilities.replaces_object {
+            return;
+        }
+        let now = loader.context.clock().now();
+        let mark = format!("{:06x}", now.timestamp_subsec_nanos() & 0xff_ffff);
+        let trial = Trial {
+            destination: loader.destination.as_ref(),
+            capabilities: loader.capabilities,
+            schema: &loader.schema,
+            key: &loader.preparation.key,
+            mapped: loader.preparation.fields.iter().map(|field| field.name.clone()).collect(),
+            mark: format!("{}{mark}", now.format("%H%M%S")),
+            now,
+            clock: loader.context.clock(),
+            stop: &self.options.stop,
+        };
+        let connection = loader.connection();
+        for (step, result) in trial.run().await {
+            let result = result.map_err(|error| EngineError::connector(connection, error));
+            self.note(connection, format!("write `{}`: {step}", loader.scope.object), result);
+        }
+    }
 }
 
-async fn check_destination(
-    environment: &Environment,
-    pipeline: &Pipeline,
-    stream: &crate::config::Stream,
-    target: &crate::config::StreamDestination,
-    schema: &crate::model::Schema,
-) -> Result<String, EngineError> {
-    let context = environment.context_of(&target.connection);
-    let loader = environment.connect_destination(pipeline, stream, target, schema, "", context).await?;
-    let failed = |error| EngineError::connector(&target.connection, error);
-    loader.destination.check().await.map_err(failed)?;
-    let fields = loader.preparation.fields.len();
-    let upsert = if loader.policy.is_upsert_native { ", the vendor upserts on the key" } else { "" };
-    Ok(format!("login and {fields} mapped fields are fine{upsert}{}", quota_remark(&loader.context)))
+fn record_remark(page: Option<&Page>) -> String {
+    let Some(page) = page else { return "no record there".to_owned() };
+    match (page.frame.height(), page.rejects.first()) {
+        (0, None) => "no record there".to_owned(),
+        (0, Some(reject)) => format!("one record asked for, which does not fit its own field types ({})", reject.code),
+        _ => "one record read".to_owned(),
+    }
 }
 
-fn quota_remark(context: &crate::connector::Context) -> String {
-    let Some(quota) = context.meter.quota() else { return String::new() };
-    format!("; {} of {} calls of the quota are left", quota.remaining, quota.max)
+fn missing_scopes(connection: &ConnectionName, missing: &[String]) -> EngineError {
+    let list: Vec<String> = missing.iter().map(|scope| format!("`{scope}`")).collect();
+    let message = format!("the login lacks {}", list.join(", "));
+    let hint = "add it to the app, key or token, and log in again where it is an OAuth login";
+    let error = ConnectorError::new(ErrorKind::Unauthorized, "missing_scopes", message).with_hint(hint);
+    EngineError::Connector { connection: connection.clone(), error: Box::new(error) }
+}
+
+fn no_login(connection: &ConnectionName) -> EngineError {
+    EngineError::Unsupported(format!("not checked: the login of `{connection}` must work first"))
 }

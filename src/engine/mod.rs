@@ -24,7 +24,7 @@ mod setup;
 mod sides;
 mod stream;
 
-pub use check::{Finding, check};
+pub use check::{CheckOptions, Finding, check};
 pub use error::EngineError;
 pub use observer::{Observer, Silent};
 pub use order::{OrderError, order_streams};

@@ -6,6 +6,8 @@ use crate::model::{Calls, ConnectionName, StreamName};
 
 /// Is told what happens. Must not block.
 pub trait Observer: fmt::Debug + Send + Sync {
+    /// The run has its id; nothing was asked of any system yet.
+    fn run_started(&self, _run_id: &str) {}
     /// A stream begins.
     fn stream_started(&self, _stream: &StreamName) {}
     /// So many more records of the stream were read.

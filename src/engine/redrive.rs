@@ -64,6 +64,7 @@ pub async fn redrive(
             work.dead_letters(&old_id)
         })
         .await?;
+    environment.observer.run_started(&redrive.run_id);
     let mut groups: BTreeMap<(usize, usize), Vec<DeadLetter>> = BTreeMap::new();
     for letter in letters.into_iter().filter(|letter| letter.kind != DeadLetterKind::Link) {
         let is_named = corrections.is_none_or(|corrections| corrections.contains_key(&letter_place(&letter)));

@@ -61,6 +61,7 @@ pub async fn run(
 ) -> Result<Finished, EngineError> {
     let order = order_streams(&pipeline.streams)?;
     let place = begin(environment, pipeline, options).await?;
+    environment.observer.run_started(&place.run_id);
     let mut stream_runs: Vec<StreamRun> = Vec::new();
     let mut is_interrupted = false;
     for index in order {

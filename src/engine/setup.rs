@@ -245,7 +245,7 @@ pub(super) fn transform_error(stream: &Stream, error: TransformError) -> EngineE
     EngineError::Transform { stream: stream.name.clone(), error: Box::new(error) }
 }
 
-fn connection<'pipeline>(
+pub(super) fn connection<'pipeline>(
     pipeline: &'pipeline Pipeline,
     name: &ConnectionName,
 ) -> Result<&'pipeline Connection, EngineError> {

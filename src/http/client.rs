@@ -8,12 +8,15 @@ use reqwest::{RequestBuilder, header::CONTENT_TYPE};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{clock::Clock, model::Quota};
+use crate::{
+    clock::Clock,
+    model::{ConnectionName, Quota},
+};
 
 use super::{
     meter::Meter,
     rate_limit::{Permit, RateLimiter, RateLimiters},
-    record::{Exchange, Recorder},
+    record::{Exchange, Recorder, count_records},
     redact::redact_url,
     request::{Answer, ApiRequest, Body, Verdict},
     token::{TokenLocks, TokenStore},
@@ -68,6 +71,8 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Transport {
     http: reqwest::Client,
+    /// The connection whose requests these are; empty before there is one.
+    pub connection: ConnectionName,
     /// The clock of all waits.
     pub clock: Clock,
     /// The limiters of all accounts.
@@ -163,6 +168,7 @@ impl Transport {
         let token_locks = TokenLocks::default();
         Ok(Self {
             http,
+            connection: ConnectionName::new(""),
             clock,
             limiters,
             shutdown,
@@ -179,7 +185,29 @@ impl Transport {
     /// # Errors
     /// Fails when the vendor cannot be reached or does not answer.
     pub async fn send_once(&self, request: RequestBuilder) -> Result<Answer, HttpError> {
-        transmit(request, 1).await
+        let (http, request) = request.build_split();
+        let request = request.map_err(|error| HttpError::unsent(HttpErrorKind::Unreachable, describe(&error)))?;
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let sent_at = self.clock.elapsed();
+        let answer = transmit(RequestBuilder::from_parts(http, request), 1).await;
+        if let Some(recorder) = &self.recorder {
+            let mut base_url = url.clone();
+            base_url.set_path("/");
+            base_url.set_query(None);
+            // The body, which holds secrets, is left out.
+            let request = ApiRequest { method, ..ApiRequest::get(url.path().trim_start_matches('/'), &[]) };
+            recorder.record(&Exchange {
+                connection: &self.connection,
+                base_url: &base_url,
+                request: &request,
+                status: answer.as_ref().ok().map(|answer| answer.status.as_u16()),
+                request_id: None,
+                records: None,
+                waited: Duration::ZERO,
+                took: self.clock.elapsed().saturating_sub(sent_at),
+            });
+        }
+        answer
     }
 
     /// Starts a request of [`Transport::send_once`].
@@ -257,7 +285,7 @@ impl Client {
                 return Err(failure);
             }
             let Some(backoff) = waits.next() else { return Err(failure) };
-            tracing::debug!(attempt, path = %request.path, reason = %failure, "request is repeated");
+            tracing::debug!(attempt, path = %request.shown_path(), reason = %failure, "request is repeated");
             self.wait(wait.unwrap_or(backoff), attempt).await?;
         }
     }
@@ -303,9 +331,9 @@ impl Client {
     async fn attempt(&self, request: &ApiRequest, attempt: u32) -> Result<Answer, HttpError> {
         let base_url = self.dialect.base_url().await?.unwrap_or_else(|| self.base_url.clone());
         let url = base_url.join(&request.path).map_err(|error| {
-            HttpError::unsent(HttpErrorKind::Unreachable, format!("`{}` is no path: {error}", request.path))
+            HttpError::unsent(HttpErrorKind::Unreachable, format!("`{}` is no path: {error}", request.shown_path()))
         })?;
-        let shown = redact_url(&url);
+        let shown = format!("{}{}", redact_url(&base_url), request.shown_path());
         let mut builder = self.transport.http.request(request.method.clone(), url);
         if !request.query.is_empty() {
             builder = builder.query(&request.query);
@@ -329,10 +357,12 @@ impl Client {
         }
         if let Some(recorder) = &self.transport.recorder {
             recorder.record(&Exchange {
+                connection: &self.transport.connection,
                 base_url: &base_url,
                 request,
                 status: answer.as_ref().ok().map(|answer| answer.status.as_u16()),
                 request_id: answer.as_ref().ok().and_then(|answer| self.dialect.request_id(answer)),
+                records: count_records(request, answer.as_ref().ok()),
                 waited: sent_at.saturating_sub(asked_at),
                 took: self.transport.clock.elapsed().saturating_sub(sent_at),
             });

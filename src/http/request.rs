@@ -1,6 +1,6 @@
 //! A request to a vendor and its answer, before anything is sent.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde::de::DeserializeOwned;
@@ -13,6 +13,8 @@ pub struct ApiRequest {
     pub method: Method,
     /// The path below the connection's base URL, already percent-encoded, without a leading slash.
     pub path: String,
+    /// The path as logs may show it, where a segment comes from a record; see [`ApiRequest::shown_as`].
+    pub template: Option<String>,
     /// The query, in order, not yet encoded. A name may occur several times.
     pub query: Vec<(String, String)>,
     /// The body.
@@ -54,6 +56,7 @@ impl ApiRequest {
         Self {
             method: Method::GET,
             path: path.into(),
+            template: None,
             query: Vec::new(),
             body: Body::Empty,
             access: Access::Read,
@@ -85,11 +88,42 @@ impl ApiRequest {
         self
     }
 
+    /// Says how logs show the path, e.g. `crm/objects/contacts/{id}`: for a path with an id or value of a record in it.
+    #[must_use]
+    pub fn shown_as(mut self, template: impl Into<String>) -> Self {
+        self.template = Some(template.into());
+        self
+    }
+
+    /// Returns the path without what may be personal: as [`ApiRequest::shown_as`] says, else with `{id}` for long numbers
+    /// and `{…}` for all that is more than a plain word (encoded characters, addresses).
+    pub fn shown_path(&self) -> Cow<'_, str> {
+        match &self.template {
+            Some(template) => Cow::Borrowed(template),
+            None => Cow::Owned(self.path.split('/').map(shown_segment).collect::<Vec<_>>().join("/")),
+        }
+    }
+
     /// Adds a query parameter.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.push((name.into(), value.into()));
         self
+    }
+}
+
+/// The fewest digits that a segment of digits alone has to be taken for an id: dates and versions have fewer.
+const ID_DIGITS: usize = 5;
+
+fn shown_segment(segment: &str) -> &str {
+    // What a connector encodes came from a pipeline or record; a query or fragment does not belong into a path.
+    let is_plain = segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if !is_plain {
+        "{…}"
+    } else if segment.len() >= ID_DIGITS && segment.bytes().all(|byte| byte.is_ascii_digit()) {
+        "{id}"
+    } else {
+        segment
     }
 }
 
@@ -150,4 +184,27 @@ pub enum Verdict {
     Reauthorize,
     /// The day's or month's quota is spent; nothing helps but time.
     QuotaSpent,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shown_path_keeps_words_and_leaves_out_what_a_record_may_hold() {
+        let shown = |path: &str| ApiRequest::get(path, &[]).shown_path().into_owned();
+        assert_eq!(shown("crm/objects/2026-09/2-123/batch/upsert"), "crm/objects/2026-09/2-123/batch/upsert");
+        assert_eq!(shown("v0/appFerryDemo00001/tblABCDEFGHIJKLMN"), "v0/appFerryDemo00001/tblABCDEFGHIJKLMN");
+        assert_eq!(shown("services/data/v67.0/sobjects/Account"), "services/data/v67.0/sobjects/Account");
+        assert_eq!(shown("contacts/20100000005"), "contacts/{id}");
+        assert_eq!(shown("contacts/ada%40example.org"), "contacts/{…}");
+        assert_eq!(shown("contacts/ada@example.org"), "contacts/{…}");
+        assert_eq!(shown("contacts?email=ada"), "{…}");
+    }
+
+    #[test]
+    fn a_template_stands_for_a_path_with_a_value_in_it() {
+        let request = ApiRequest::get("people/Lovelace", &[]).shown_as("people/{name}");
+        assert_eq!(request.shown_path(), "people/{name}");
+    }
 }

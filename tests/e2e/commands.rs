@@ -36,7 +36,8 @@ fn help_names_every_command_and_the_exit_codes() {
 
     Commands:
       validate     Check pipelines without any network: form, names, fields, SQL; shows all findings
-      check        Ask each connection of a pipeline whether a run would work; writes nothing
+      check        Ask each connection of a pipeline whether a run would work: login, scopes, fields,
+                   one record, limits
       describe     Show the fields of an object as its system declares them
       run          Run a pipeline; a run that was stopped or killed goes on where it stood
       runs         List the runs in the state file
@@ -56,6 +57,8 @@ fn help_names_every_command_and_the_exit_codes() {
           --color <WHEN>  When to use colour [default: auto] [possible values: auto, always, never]
           --state <FILE>  The state file [default: `.ferry/state.db` beside the pipeline] [env:
                           FERRY_STATE]
+          --audit <FILE>  Append a line of JSON to a file for each request to a live system: no token,
+                          body or personal value
       -v, --verbose...    Log requests and steps to stderr; twice for more
       -h, --help          Print help
       -V, --version       Print version
@@ -311,8 +314,11 @@ fn check_writes_nothing() {
     assert_page!(desk, desk.ferry(["check", "people.yaml"]), @r#"
     exit code: 0
     ----- stdout -----
-    ok     files: read `people`: login and 4 fields are fine
-    ok     crm: write `contacts`: login and 3 mapped fields are fine, the vendor upserts on the key; 624998 of 625000 calls of the quota are left
+    ok     crm: login: portal 24681357 (developer test account)
+    ok     crm: scopes: not told by the vendor; what follows shows whether they are enough
+    ok     crm: limits left: 624997 of 625000 calls today
+    ok     files: read `people`: 4 fields, one record read
+    ok     crm: write `contacts`: 3 mapped fields are there, the vendor upserts on the key
     ----- stderr -----
     "#);
     assert_eq!(crms.counts()["hubspot"]["requests"]["write"], 0);

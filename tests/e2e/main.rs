@@ -5,6 +5,10 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod audit_log;
+#[cfg(test)]
+mod checks;
+#[cfg(test)]
 mod chinook;
 #[cfg(test)]
 mod commands;

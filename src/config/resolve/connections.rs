@@ -22,6 +22,9 @@ use super::{
     Known, Resolver,
 };
 
+/// The option that every connection has beside `type` and its connector's own.
+const AUDIT: &str = "audit";
+
 impl Resolver<'_> {
     /// Adds the connections that streams may name: the pipeline's own, then the shared ones.
     pub(super) fn add_connections(
@@ -80,18 +83,23 @@ impl Resolver<'_> {
         let entry = self.entry(raw);
         let before = self.findings.len();
         let mut options = Json::Object(raw.options.clone());
+        if let Some(audit) = &raw.audit {
+            options[AUDIT] = Json::from(audit.as_str());
+        }
         fill(&mut options, at, scene.lookup, self.findings);
         let is_filled = self.findings.len() == before;
         let name = ConnectionName::from(name);
         let mut known = Known { entry, connection: None };
-        if let (Some(entry), Json::Object(options)) = (entry, options)
+        if let (Some(entry), Json::Object(mut options)) = (entry, options)
             && is_sound
             && is_filled
         {
+            let audit = options.shift_remove(AUDIT);
+            let audit = audit.as_ref().and_then(Json::as_str).map(|file| scene.base_dir.join(file));
             match (entry.check_config)(options.clone()) {
                 Ok(()) => {
                     let connector = entry.name.to_owned();
-                    known.connection = Some(Connection { name: name.clone(), connector, options });
+                    known.connection = Some(Connection { name: name.clone(), connector, options, audit });
                 }
                 Err(error) => self.findings.push(wrong_option(&error, raw, &options, at)),
             }

@@ -82,6 +82,29 @@ pub(super) struct Written {
     pub(super) updated_records: Vec<String>,
 }
 
+/// Whose token it is.
+#[derive(Debug, Deserialize)]
+pub(super) struct Whoami {
+    /// `usr…`
+    pub(super) id: String,
+    /// The scopes; told of OAuth logins alone.
+    pub(super) scopes: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct BasesAnswer {
+    bases: Vec<ListedBase>,
+    offset: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedBase {
+    id: String,
+    #[serde(default)]
+    permission_level: String,
+}
+
 #[derive(Deserialize)]
 struct ListAnswer {
     records: Vec<RawRecord>,
@@ -138,6 +161,32 @@ impl AirtableClient {
         let request = ApiRequest::get(format!("v0/meta/bases/{}/tables", self.base_id), EVERY_REQUEST);
         let answer = self.ask(&request).await?;
         answer.json::<TablesAnswer>().map(Base::from).map_err(|_| unexpected("a list of tables is expected"))
+    }
+
+    /// `GET v0/meta/whoami`: whose token it is, and the scopes of an OAuth login.
+    pub(super) async fn whoami(&self) -> Result<Whoami, ConnectorError> {
+        let answer = self.ask(&ApiRequest::get("v0/meta/whoami", EVERY_REQUEST)).await?;
+        answer.json().map_err(|_| unexpected("the id of the token's user is expected"))
+    }
+
+    /// `GET v0/meta/bases`: what the token's user may do in this base; none where the base is not among those listed.
+    pub(super) async fn permission(&self) -> Result<Option<String>, ConnectorError> {
+        let mut offset: Option<String> = None;
+        loop {
+            let mut request = ApiRequest::get("v0/meta/bases", EVERY_REQUEST);
+            if let Some(offset) = offset {
+                request = request.with("offset", offset);
+            }
+            let page: BasesAnswer =
+                self.ask(&request).await?.json().map_err(|_| unexpected("a list of bases is expected"))?;
+            if let Some(base) = page.bases.into_iter().find(|base| base.id == self.base_id) {
+                return Ok(Some(base.permission_level));
+            }
+            offset = page.offset;
+            if offset.is_none() {
+                return Ok(None);
+            }
+        }
     }
 
     /// `GET v0/{base}/{table}`, or `POST v0/{base}/{table}/listRecords` where a formula or many fields would not fit a URL.

@@ -13,13 +13,14 @@ use async_trait::async_trait;
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
-    connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Selection},
+    connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Inspection, Selection},
     model::{Batch, BatchRecord, FieldName, Fields, ObjectName, Operation, Outcome, Record, Rejection, Schema, Value},
 };
 
 use super::{
     client::{AirtableClient, RawRecord, Written},
     errors::{ApiError, CallError, incomplete},
+    inspection::inspect,
     schema::{Table, TableField, decode, encode},
 };
 
@@ -54,6 +55,10 @@ impl AirtableDestination {
 impl Destination for AirtableDestination {
     async fn check(&self) -> Result<(), ConnectorError> {
         self.client.base().await.map(drop)
+    }
+
+    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        inspect(&self.client, &["data.records:read", "data.records:write", "schema.bases:read"], true).await
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {

@@ -11,6 +11,7 @@ mod destination;
 pub mod emulator;
 mod errors;
 mod formula;
+mod inspection;
 mod limits;
 mod schema;
 mod source;

@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
-    connector::{ConnectorError, ErrorKind, ReadRequest, Source},
+    connector::{ConnectorError, ErrorKind, Inspection, ReadRequest, Source},
     model::{
         Cursor, DELETED, FieldType, ID, ObjectName, Page, ReadReject, Schema, SyncMode, UPDATED_AT, Value, column,
         link_field,
@@ -27,6 +27,7 @@ use super::{
     client::{AirtableClient, ListedPage, Listing, RawRecord},
     errors::unexpected,
     formula,
+    inspection::inspect,
     limits::{MAX_BARREN_RESTARTS, MAX_PAGES_AHEAD, OVERLAP},
     schema::{Kind, Misfit, Table, TableField, decode},
 };
@@ -48,6 +49,10 @@ impl AirtableSource {
 impl Source for AirtableSource {
     async fn check(&self) -> Result<(), ConnectorError> {
         self.client.base().await.map(drop)
+    }
+
+    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        inspect(&self.client, &["data.records:read", "schema.bases:read"], false).await
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {

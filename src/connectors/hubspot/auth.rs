@@ -54,6 +54,11 @@ struct TokenAnswer {
     refresh_token: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct Introspection {
+    scopes: Vec<String>,
+}
+
 impl Login {
     pub(super) fn new(settings: &Settings, context: &Context) -> Self {
         let path = match &settings.version {
@@ -91,6 +96,26 @@ impl Login {
             ("refresh_token", refresh_token.expose()),
         ];
         Ok(self.keep(self.request_token(&form).await?).access_token)
+    }
+
+    /// Returns the scopes of an OAuth login; HubSpot does not tell those of another token.
+    ///
+    /// `POST oauth/{v}/token/introspect`. Source: spec:Auth/Oauth.
+    pub(super) async fn scopes(&self) -> Result<Option<Vec<String>>, HttpError> {
+        let Credential::OAuth { client_id, client_secret, .. } = &self.credential else { return Ok(None) };
+        let token = self.access_token().await?;
+        let mut url = self.token_url.clone();
+        url.set_path(&format!("{}/introspect", self.token_url.path()));
+        let form = [
+            ("client_id", client_id.as_str()),
+            ("client_secret", client_secret.expose()),
+            ("token_type_hint", "access_token"),
+            ("token", token.expose_secret()),
+        ];
+        self.meter.count(Access::Read);
+        let answer = self.transport.send_once(self.transport.request(Method::POST, url).form(&form)).await?;
+        let told = answer.json::<Introspection>().ok().filter(|_| answer.status.is_success());
+        Ok(told.map(|told| told.scopes))
     }
 
     async fn request_token(&self, form: &[(&str, &str)]) -> Result<StoredToken, HttpError> {

@@ -10,6 +10,7 @@ mod config;
 mod destination;
 pub mod emulator;
 mod errors;
+mod inspection;
 mod limits;
 mod schema;
 mod source;
@@ -46,21 +47,22 @@ impl Connector for HubSpot {
 
     fn source(config: Config, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
         let settings = config.settle()?;
-        let catalog = Arc::new(catalog(&settings, context));
-        Ok(Box::new(source::HubSpotSource::new(catalog, context.clock().clone())))
+        let (catalog, login) = catalog(&settings, context);
+        Ok(Box::new(source::HubSpotSource::new(catalog, login, context.clock().clone())))
     }
 
     fn destination(config: Config, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
         let settings = config.settle()?;
-        let catalog = Arc::new(catalog(&settings, context));
-        Ok(Box::new(destination::HubSpotDestination::new(catalog, settings.default_owner)))
+        let (catalog, login) = catalog(&settings, context);
+        Ok(Box::new(destination::HubSpotDestination::new(catalog, login, settings.default_owner)))
     }
 }
 
-fn catalog(settings: &Settings, context: &Context) -> Catalog {
+fn catalog(settings: &Settings, context: &Context) -> (Arc<Catalog>, Arc<Login>) {
     let transport = context.transport.clone();
     let limiters = transport.limiters.account(&settings.account(), &settings.rate_limits);
-    let login = Login::new(settings, context);
-    let client = Client::new(transport, settings.base_url.clone(), Arc::new(login), limiters, context.meter.clone());
-    Catalog::new(Api::new(client, settings), settings.custom_objects.clone())
+    let login = Arc::new(Login::new(settings, context));
+    let dialect = Arc::<Login>::clone(&login);
+    let client = Client::new(transport, settings.base_url.clone(), dialect, limiters, context.meter.clone());
+    (Arc::new(Catalog::new(Api::new(client, settings), settings.custom_objects.clone())), login)
 }

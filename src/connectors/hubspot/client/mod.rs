@@ -19,8 +19,8 @@ use super::{
 };
 
 pub(super) use wire::{
-    BatchAnswer, ResultPage, WireAssociations, WireLabel, WireLink, WireLinks, WireOwner, WirePipeline, WireProperty,
-    WireRecord,
+    BatchAnswer, ResultPage, WireAccount, WireAssociations, WireLabel, WireLink, WireLinks, WireOwner, WirePipeline,
+    WireProperty, WireRecord, WireUsage,
 };
 
 /// Sends requests of one account.
@@ -135,7 +135,8 @@ impl Api {
         properties: &[String],
     ) -> Result<Option<WireRecord>, ConnectorError> {
         let path = format!("{}/{}", self.version.objects(object), paths::segment(id));
-        let mut request = ApiRequest::get(path, limits::COUNTS_AS_CALL);
+        let shown = format!("{}/{{id}}", self.version.objects(object));
+        let mut request = ApiRequest::get(path, limits::COUNTS_AS_CALL).shown_as(shown);
         if !properties.is_empty() {
             request = request.with("properties", properties.join(","));
         }
@@ -189,6 +190,20 @@ impl Api {
             request = request.with("after", after);
         }
         self.read(&request, "the owners").await
+    }
+
+    /// `GET account-info/{v}/details`
+    pub(super) async fn account(&self) -> Result<WireAccount, ConnectorError> {
+        let request = ApiRequest::get(self.version.account("details"), limits::COUNTS_AS_CALL);
+        self.read(&request, "the account's details").await
+    }
+
+    /// `GET account-info/{v}/api-usage/daily/private-apps`
+    pub(super) async fn daily_usage(&self) -> Result<Vec<WireUsage>, ConnectorError> {
+        let path = self.version.account("api-usage/daily/private-apps");
+        let page: ResultPage<WireUsage> =
+            self.read(&ApiRequest::get(path, limits::COUNTS_AS_CALL), "the calls of today").await?;
+        Ok(page.results)
     }
 
     /// `POST crm/associations/{v}/{from}/{to}/batch/read`; each input is an id and the cursor where its links go on.

@@ -38,6 +38,13 @@ impl ApiVersion {
         }
     }
 
+    pub(super) fn account(&self, what: &str) -> String {
+        match self {
+            Self::Dated(version) => format!("account-info/{version}/{what}"),
+            Self::Legacy => format!("account-info/v3/{what}"),
+        }
+    }
+
     fn area(&self, area: &str, object: &str) -> String {
         match self {
             Self::Dated(version) => format!("crm/{area}/{version}/{object}"),

@@ -137,6 +137,24 @@ impl Paging {
     }
 }
 
+/// What the account tells of itself.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct WireAccount {
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(in super::super) portal_id: Json,
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(in super::super) account_type: String,
+}
+
+/// A limit of the account and how much of it is used.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct WireUsage {
+    pub(in super::super) usage_limit: u64,
+    pub(in super::super) current_usage: u64,
+}
+
 /// A page of a list or search, or the whole of what comes without pages.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(bound(deserialize = "T: Deserialize<'de>"))]

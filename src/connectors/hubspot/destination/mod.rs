@@ -15,11 +15,12 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 use crate::{
-    connector::{ConnectorError, Destination, FetchRequest},
+    connector::{ConnectorError, Destination, FetchRequest, Inspection},
+    http::Access,
     model::{Batch, ObjectName, Operation, Outcome, Record, Schema},
 };
 
-use super::{schema::Catalog, source};
+use super::{auth::Login, inspection::inspect, schema::Catalog, source};
 
 #[cfg(test)]
 pub(super) use encode::Encoder;
@@ -29,12 +30,13 @@ pub(super) use fetch::plan as plan_search;
 /// Writes records of one account.
 pub(super) struct HubSpotDestination {
     catalog: Arc<Catalog>,
+    login: Arc<Login>,
     default_owner: Option<String>,
 }
 
 impl HubSpotDestination {
-    pub(super) fn new(catalog: Arc<Catalog>, default_owner: Option<String>) -> Self {
-        Self { catalog, default_owner }
+    pub(super) fn new(catalog: Arc<Catalog>, login: Arc<Login>, default_owner: Option<String>) -> Self {
+        Self { catalog, login, default_owner }
     }
 }
 
@@ -48,6 +50,10 @@ impl fmt::Debug for HubSpotDestination {
 impl Destination for HubSpotDestination {
     async fn check(&self) -> Result<(), ConnectorError> {
         source::check(&self.catalog).await
+    }
+
+    async fn inspect(&self, objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        inspect(&self.catalog.api, &self.login, objects, Access::Write).await
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {

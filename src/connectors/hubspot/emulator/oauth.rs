@@ -25,7 +25,7 @@ const LIFETIME: Duration = Duration::from_mins(30);
 /// The least length of an access token, in characters. Source: refresh token guide.
 const TOKEN_LENGTH: usize = 300;
 /// The scopes that issued tokens have.
-const SCOPES: [&str; 8] = [
+const SCOPES: [&str; 11] = [
     "oauth",
     "crm.objects.contacts.read",
     "crm.objects.contacts.write",
@@ -34,6 +34,9 @@ const SCOPES: [&str; 8] = [
     "crm.objects.deals.read",
     "crm.objects.deals.write",
     "crm.objects.owners.read",
+    "crm.schemas.contacts.read",
+    "crm.schemas.companies.read",
+    "crm.schemas.deals.read",
 ];
 
 /// An access token that was handed out.

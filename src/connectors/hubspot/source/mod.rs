@@ -18,11 +18,12 @@ use futures::{StreamExt, stream, stream::BoxStream};
 
 use crate::{
     clock::Clock,
-    connector::{ConnectorError, ErrorKind, ReadRequest, Source},
+    connector::{ConnectorError, ErrorKind, Inspection, ReadRequest, Source},
+    http::Access,
     model::{ObjectName, Page, Schema},
 };
 
-use super::{client::ListPage, schema::Catalog};
+use super::{auth::Login, client::ListPage, inspection::inspect, schema::Catalog};
 
 #[cfg(test)]
 pub(super) use filter::translate;
@@ -34,12 +35,13 @@ use reader::Reader;
 /// Reads records of one account.
 pub(super) struct HubSpotSource {
     catalog: Arc<Catalog>,
+    login: Arc<Login>,
     clock: Clock,
 }
 
 impl HubSpotSource {
-    pub(super) fn new(catalog: Arc<Catalog>, clock: Clock) -> Self {
-        Self { catalog, clock }
+    pub(super) fn new(catalog: Arc<Catalog>, login: Arc<Login>, clock: Clock) -> Self {
+        Self { catalog, login, clock }
     }
 }
 
@@ -53,6 +55,10 @@ impl fmt::Debug for HubSpotSource {
 impl Source for HubSpotSource {
     async fn check(&self) -> Result<(), ConnectorError> {
         check(&self.catalog).await
+    }
+
+    async fn inspect(&self, objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        inspect(&self.catalog.api, &self.login, objects, Access::Read).await
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
