@@ -27,7 +27,7 @@ pub struct Entry {
     /// The connector's name: what `type:` says.
     pub name: &'static str,
     /// What it can do.
-    pub capabilities: Capabilities,
+    pub capabilities: &'static Capabilities,
     /// Returns what it can do as a connection's options make it.
     pub capabilities_of: fn(Options) -> Result<Capabilities, ConfigError>,
     /// Returns the JSON Schema of its options.
@@ -56,7 +56,7 @@ impl Entry {
     pub fn of<C: Connector>() -> Self {
         Self {
             name: C::NAME,
-            capabilities: C::CAPABILITIES,
+            capabilities: const { &C::CAPABILITIES },
             capabilities_of: |options| Ok(C::capabilities(&decode::<C>(options)?)),
             config_schema: |generator| generator.subschema_for::<C::Config>(),
             check_config: |options| C::check_config(&decode::<C>(options)?),

@@ -85,7 +85,7 @@ impl Environment {
         let context = self.context.for_connection(connection.name.clone());
         let source = (entry.source)(connection.options.clone(), &context)
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
-        Ok(Extraction { source, capabilities: entry.capabilities, context })
+        Ok(Extraction { source, capabilities: *entry.capabilities, context })
     }
 
     /// Makes what a connection of a stream is handed: its meter counts the calls, whether connecting succeeds or not.
