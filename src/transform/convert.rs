@@ -200,10 +200,9 @@ impl Formats {
     /// Reads days. A text with a time of day gives its day in the zone.
     pub(super) fn read_date_in(&self, text: Expr, zone: &TimeZone) -> Expr {
         if !self.is_iso() {
-            let days: Vec<Expr> = self.0.iter().map(|format| text.clone().str().to_date(options(format))).collect();
-            return coalesce(&days);
+            return coalesce(&self.0.iter().map(|format| read_day(&text, format)).collect::<Vec<_>>());
         }
-        let day = text.clone().str().to_date(options(ISO_DATE));
+        let day = read_day(&text, ISO_DATE);
         let moment = self.read_moment(text, zone).dt().convert_time_zone(zone.clone());
         coalesce(&[day, moment.dt().date()])
     }
@@ -215,7 +214,7 @@ impl Formats {
             return coalesce(&self.0.iter().map(|format| read(format)).collect::<Vec<_>>());
         }
         let mut ways: Vec<Expr> = ISO_ZONED.iter().chain(&ISO_NAIVE).map(|format| read(format)).collect();
-        ways.push(midnight(text.str().to_date(options(ISO_DATE)), zone));
+        ways.push(midnight(read_day(&text, ISO_DATE), zone));
         coalesce(&ways)
     }
 
@@ -230,15 +229,29 @@ impl Formats {
 
 fn read_moment(text: &Expr, format: &str, zone: &TimeZone) -> Expr {
     let names_zone = ["%z", "%:z", "%#z", "%+"].iter().any(|part| format.contains(part));
+    let read =
+        |dtype| text.clone().str().to_datetime(Some(TimeUnit::Milliseconds), dtype, options(format), lit("null"));
     if names_zone {
-        let dtype = Some(TimeZone::UTC);
-        return text.clone().str().to_datetime(Some(TimeUnit::Milliseconds), dtype, options(format), lit("null"));
+        return with_whole_year(read(Some(TimeZone::UTC)), format);
     }
     let has_time = Formats(vec![format.to_owned()]).field_type() == FieldType::Datetime;
     if !has_time {
-        return midnight(text.clone().str().to_date(options(format)), zone);
+        return midnight(read_day(text, format), zone);
     }
-    in_zone(text.clone().str().to_datetime(Some(TimeUnit::Milliseconds), None, options(format), lit("null")), zone)
+    in_zone(with_whole_year(read(None), format), zone)
+}
+
+fn read_day(text: &Expr, format: &str) -> Expr {
+    with_whole_year(text.clone().str().to_date(options(format)), format)
+}
+
+/// Drops what a pattern with a year of four digits read out of fewer: to it `31.01.24` would be a day of the year 24, and a pattern
+/// with `%y` further on would never have its turn.
+fn with_whole_year(moment: Expr, format: &str) -> Expr {
+    if !format.contains("%Y") {
+        return moment;
+    }
+    when(moment.clone().dt().year().gt_eq(lit(1000))).then(moment).otherwise(lit(NULL))
 }
 
 fn options(format: &str) -> StrptimeOptions {

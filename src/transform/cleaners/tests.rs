@@ -112,6 +112,7 @@ fn html_becomes_text() {
             ("<p>Hello <b>Ada</b> &amp; co</p>", "Hello Ada & co"),
             ("<p>one</p><p>two</p>", "one\n\ntwo"),
             ("<ul><li>one</li><li>two</li></ul>", "* one\n* two"),
+            ("<p>see <a href=\"https://a.example\">this</a></p>", "see this"),
             ("<script>alert(1)</script><style>p{}</style>safe", "safe"),
             ("plain", "plain"),
         ],
@@ -155,6 +156,10 @@ fn dates_are_read_by_format_and_zone() {
     check(
         "{ date: '%d.%m.%Y' }",
         &[("31.01.2024", "2024-01-31"), ("1.2.2024", "2024-02-01"), ("2024-01-31", ""), ("31.01.2024 x", "")],
+    );
+    check(
+        "{ date: { formats: ['%d.%m.%Y', '%d.%m.%y'] } }",
+        &[("31.01.24", "2024-01-31"), ("31.01.2024", "2024-01-31"), ("31.01.124", "")],
     );
     check(
         "{ date: { formats: ['%d-%m-%Y', '%m/%d/%Y'] } }",
