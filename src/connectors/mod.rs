@@ -5,6 +5,7 @@ pub mod csv;
 pub mod hubspot;
 pub mod json;
 pub mod parquet;
+pub mod salesforce;
 
 use crate::connector::{Entry, Registry};
 
@@ -16,5 +17,6 @@ pub fn registry() -> Registry {
         Entry::of::<hubspot::HubSpot>().with_emulator(4010, hubspot::emulator::emulator),
         Entry::of::<json::Json>(),
         Entry::of::<parquet::Parquet>(),
+        Entry::of::<salesforce::Salesforce>(),
     ])
 }

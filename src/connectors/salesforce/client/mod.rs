@@ -1,0 +1,234 @@
+//! Requests one to one with Salesforce's API: paths, bodies and decoding, no policy. Start at [`Api`].
+
+mod bulk;
+mod wire;
+
+use chrono::{DateTime, Utc};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
+use serde::de::DeserializeOwned;
+use serde_json::{Value as Json, json};
+use tokio::sync::OnceCell;
+
+use crate::{
+    connector::ConnectorError,
+    http::{Access, Answer, ApiRequest, Body, Client},
+};
+
+use super::{
+    config::ApiVersion,
+    errors::{self, ApiError},
+    limits::NO_RATE_LIMITS,
+};
+
+pub(super) use bulk::{BulkOperation, CsvPage, JobFile};
+pub(super) use wire::{WireField, WireJob, WireObject, WirePage, WireRecordType, WireResult};
+
+use wire::WireVersion;
+
+/// What stays as it is in a segment of a path.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// Sends requests of one org.
+#[derive(Debug)]
+pub(super) struct Api {
+    client: Client,
+    wanted: ApiVersion,
+    /// The version that is asked for, once it is known to be there.
+    version: OnceCell<ApiVersion>,
+}
+
+/// A page and Salesforce's time when it was made, where the answer told it.
+#[derive(Debug)]
+pub(super) struct Timed<T> {
+    pub(super) content: T,
+    pub(super) at: Option<DateTime<Utc>>,
+}
+
+impl Api {
+    pub(super) fn new(client: Client, wanted: ApiVersion) -> Self {
+        Self { client, wanted, version: OnceCell::new() }
+    }
+
+    /// `GET services/data`: takes the wanted version, or the newest one where the org does not have it yet.
+    async fn version(&self) -> Result<ApiVersion, ConnectorError> {
+        let version = self.version.get_or_try_init(async || {
+            let offered: Vec<WireVersion> =
+                self.read(&ApiRequest::get("services/data", NO_RATE_LIMITS), "the list of API versions").await?;
+            let newest = offered.iter().filter_map(|offer| offer.version.parse::<ApiVersion>().ok()).max();
+            let newest = newest.ok_or_else(|| errors::unexpected("it lists no version"))?;
+            if newest < self.wanted {
+                tracing::warn!(wanted = %self.wanted, offered = %newest, "the org has an older version of the API");
+            }
+            Ok::<_, ConnectorError>(self.wanted.min(newest))
+        });
+        version.await.copied()
+    }
+
+    /// Returns the path of a resource of this version.
+    async fn path(&self, resource: &str) -> Result<String, ConnectorError> {
+        Ok(format!("services/data/v{}/{resource}", self.version().await?))
+    }
+
+    /// `GET limits`; none where the user may not see them (it takes the permission View Setup).
+    pub(super) async fn limits(&self) -> Result<Option<Json>, ConnectorError> {
+        let request = ApiRequest::get(self.path("limits").await?, NO_RATE_LIMITS);
+        match self.read(&request, "the limits").await {
+            Ok(limits) => Ok(Some(limits)),
+            Err(error) if error.code == "FUNCTIONALITY_NOT_ENABLED" || error.code == "INSUFFICIENT_ACCESS" => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `GET services/oauth2/userinfo`: the id of the user that is logged in, where the token may ask for it.
+    pub(super) async fn user_id(&self) -> Result<Option<String>, ConnectorError> {
+        let request = ApiRequest::get("services/oauth2/userinfo", NO_RATE_LIMITS);
+        let answer: Json = self.read(&request, "who is logged in").await?;
+        Ok(answer["user_id"].as_str().map(str::to_owned))
+    }
+
+    /// `GET sobjects/{object}/describe`
+    pub(super) async fn describe(&self, object: &str) -> Result<WireObject, ConnectorError> {
+        let path = self.path(&format!("sobjects/{}/describe", segment(object))).await?;
+        self.read(&ApiRequest::get(path, NO_RATE_LIMITS), &format!("the description of `{object}`")).await
+    }
+
+    /// `GET query?q=…`, or `queryAll`, which tells of deleted records too.
+    pub(super) async fn query(&self, soql: &str, is_with_deleted: bool) -> Result<Timed<WirePage>, ConnectorError> {
+        let resource = if is_with_deleted { "queryAll" } else { "query" };
+        let request = ApiRequest::get(self.path(resource).await?, NO_RATE_LIMITS).with("q", soql);
+        self.read_timed(&request, "a query").await
+    }
+
+    /// Follows a `nextRecordsUrl`, which is a path.
+    pub(super) async fn query_more(&self, next: &str) -> Result<WirePage, ConnectorError> {
+        let path = own_path(next)?;
+        self.read(&ApiRequest::get(path, NO_RATE_LIMITS), "the next page of a query").await
+    }
+
+    /// Returns all records of a query that has few.
+    pub(super) async fn query_all_pages(&self, soql: &str) -> Result<Vec<Json>, ConnectorError> {
+        let mut page = self.query(soql, false).await?.content;
+        let mut records = std::mem::take(&mut page.records);
+        while let Some(next) = page.next_records_url.filter(|_| !page.done) {
+            page = self.query_more(&next).await?;
+            records.append(&mut page.records);
+        }
+        Ok(records)
+    }
+
+    /// `GET` of a body's path as a record holds it (`/services/data/v67.0/sobjects/ContentNote/…/Content`).
+    pub(super) async fn body(&self, path: &str) -> Result<String, ConnectorError> {
+        let request = ApiRequest::get(own_path(path)?, NO_RATE_LIMITS);
+        let answer = self.send(&request).await?;
+        if !answer.status.is_success() {
+            return Err(ApiError::of_answer(&answer).into_error(&answer, "the body of a record"));
+        }
+        Ok(String::from_utf8_lossy(&answer.body).into_owned())
+    }
+
+    /// `POST composite/sobjects`
+    pub(super) async fn create(&self, records: Vec<Json>) -> Result<Vec<WireResult>, ConnectorError> {
+        let path = self.path("composite/sobjects").await?;
+        let body = json!({ "allOrNone": false, "records": records });
+        self.write(&ApiRequest::write(Method::POST, path, body, NO_RATE_LIMITS), "new records").await
+    }
+
+    /// `PATCH composite/sobjects`
+    pub(super) async fn update(&self, records: Vec<Json>) -> Result<Vec<WireResult>, ConnectorError> {
+        let path = self.path("composite/sobjects").await?;
+        let body = json!({ "allOrNone": false, "records": records });
+        let request = ApiRequest::write(Method::PATCH, path, body, NO_RATE_LIMITS).idempotent();
+        self.write(&request, "changed records").await
+    }
+
+    /// `PATCH composite/sobjects/{object}/{key}`
+    pub(super) async fn upsert(
+        &self,
+        object: &str,
+        key: &str,
+        records: Vec<Json>,
+    ) -> Result<Vec<WireResult>, ConnectorError> {
+        let path = self.path(&format!("composite/sobjects/{}/{}", segment(object), segment(key))).await?;
+        let body = json!({ "allOrNone": false, "records": records });
+        let request = ApiRequest::write(Method::PATCH, path, body, NO_RATE_LIMITS).idempotent();
+        self.write(&request, "records").await
+    }
+
+    /// `DELETE composite/sobjects?ids=…`
+    pub(super) async fn delete(&self, ids: &[&str]) -> Result<Vec<WireResult>, ConnectorError> {
+        let path = self.path("composite/sobjects").await?;
+        let request = ApiRequest {
+            method: Method::DELETE,
+            body: Body::Empty,
+            access: Access::Write,
+            ..ApiRequest::get(path, NO_RATE_LIMITS)
+        };
+        let request = request.with("ids", ids.join(",")).with("allOrNone", "false");
+        self.write(&request, "deletes").await
+    }
+
+    async fn send(&self, request: &ApiRequest) -> Result<Answer, ConnectorError> {
+        self.client.send(request).await.map_err(errors::of_http)
+    }
+
+    async fn read<T: DeserializeOwned>(&self, request: &ApiRequest, doing: &str) -> Result<T, ConnectorError> {
+        self.read_timed(request, doing).await.map(|timed| timed.content)
+    }
+
+    async fn read_timed<T: DeserializeOwned>(
+        &self,
+        request: &ApiRequest,
+        doing: &str,
+    ) -> Result<Timed<T>, ConnectorError> {
+        let answer = self.send(request).await?;
+        let date = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        let content = decode(&answer, doing, errors::unexpected)?;
+        Ok(Timed { content, at: date.map(|date| date.to_utc()) })
+    }
+
+    /// Sends a write; a success that cannot be read is one that may have been carried out.
+    async fn write<T: DeserializeOwned>(&self, request: &ApiRequest, doing: &str) -> Result<T, ConnectorError> {
+        let answer = self.send(request).await?;
+        decode(&answer, doing, errors::incomplete)
+    }
+}
+
+fn decode<T: DeserializeOwned>(
+    answer: &Answer,
+    doing: &str,
+    unreadable: fn(&str) -> ConnectorError,
+) -> Result<T, ConnectorError> {
+    if !answer.status.is_success() {
+        return Err(ApiError::of_answer(answer).into_error(answer, doing));
+    }
+    answer.json().map_err(|_| unreadable(&format!("{doing} cannot be read")))
+}
+
+/// Checks a path that Salesforce gave: it must stay below the org's own address.
+fn own_path(path: &str) -> Result<String, ConnectorError> {
+    let bare = path.trim_start_matches('/');
+    if bare.starts_with("services/") && !bare.contains("..") && !bare.contains("//") {
+        return Ok(bare.to_owned());
+    }
+    Err(errors::unexpected("an address leads away from the org"))
+}
+
+/// Encodes a name or id for a path: nothing that comes from a pipeline or record can leave its segment.
+fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_leave_its_segment_and_an_address_not_the_org() {
+        assert_eq!(segment("../User?x=1#"), "..%2FUser%3Fx%3D1%23");
+        assert_eq!(own_path("/services/data/v67.0/query/01g-2000").unwrap(), "services/data/v67.0/query/01g-2000");
+        for path in ["//evil.test/services/", "https://evil.test/", "/services/../secret", "/services//evil.test"] {
+            assert!(own_path(path).is_err(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! sObject Collections: up to 200 records a request, each with a result of its own, in the request's order.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::{
+    connector::{ConnectorError, ErrorKind},
+    model::{Operation, Outcome, Rejection},
+};
+
+use super::{
+    super::{
+        client::WireResult,
+        errors::{self, ApiError, Class},
+        limits::{LOCK_RETRY_RECORDS, MAX_COLLECTION_RECORDS},
+        schema::{ObjectInfo, encode, normal_id},
+    },
+    SalesforceDestination,
+    prepare::Row,
+};
+
+/// What came of a record.
+enum Came {
+    Settled(Outcome),
+    /// It failed on a lock and may be sent again.
+    Locked(Rejection),
+}
+
+impl SalesforceDestination {
+    /// Writes rows, 200 a request. Returns their outcomes in order.
+    pub(super) async fn load_collections(
+        &self,
+        info: &ObjectInfo,
+        operation: &Operation,
+        rows: &[Row<'_>],
+    ) -> Result<Vec<Outcome>, ConnectorError> {
+        let mut outcomes = Vec::with_capacity(rows.len());
+        for rows in rows.chunks(MAX_COLLECTION_RECORDS) {
+            let rows: Vec<&Row<'_>> = rows.iter().collect();
+            match self.load_collection(info, operation, &rows).await {
+                Ok(written) => outcomes.extend(written),
+                Err(error) if outcomes.is_empty() => return Err(error),
+                Err(error) => return Err(partly_written(error)),
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Writes up to 200 rows, and those that fail on a lock again in smaller requests.
+    async fn load_collection(
+        &self,
+        info: &ObjectInfo,
+        operation: &Operation,
+        rows: &[&Row<'_>],
+    ) -> Result<Vec<Outcome>, ConnectorError> {
+        let mut came = self.send_collection(info, operation, rows).await?;
+        for size in LOCK_RETRY_RECORDS {
+            let locked = |came: &Came| matches!(came, Came::Locked(_));
+            let places: Vec<usize> = (0..came.len()).filter(|place| locked(&came[*place])).collect();
+            for places in places.chunks(size) {
+                let again: Vec<&Row<'_>> = places.iter().map(|place| rows[*place]).collect();
+                let results = match self.send_collection(info, operation, &again).await {
+                    Ok(results) => results,
+                    Err(error) if error.kind == ErrorKind::Unanswered => return Err(error),
+                    // Nothing was written of these, and the others must not be lost: they stay as they are.
+                    Err(_) => return Ok(came.into_iter().map(Came::outcome).collect()),
+                };
+                for (place, result) in places.iter().zip(results) {
+                    came[*place] = result;
+                }
+            }
+        }
+        Ok(came.into_iter().map(Came::outcome).collect())
+    }
+
+    async fn send_collection(
+        &self,
+        info: &ObjectInfo,
+        operation: &Operation,
+        rows: &[&Row<'_>],
+    ) -> Result<Vec<Came>, ConnectorError> {
+        let mut came: Vec<Option<Came>> = rows.iter().map(|_| None).collect();
+        let mut sent: Vec<(usize, Json)> = Vec::with_capacity(rows.len());
+        for (place, row) in rows.iter().enumerate() {
+            match json_of(info, row) {
+                Ok(json) => sent.push((place, json)),
+                Err(rejection) => came[place] = Some(Came::Settled(Outcome::Rejected(rejection))),
+            }
+        }
+        let (places, records): (Vec<usize>, Vec<Json>) = sent.into_iter().unzip();
+        let results = if places.is_empty() {
+            Vec::new()
+        } else {
+            self.call(info, operation, &places.iter().map(|place| rows[*place]).collect::<Vec<_>>(), records).await?
+        };
+        if results.len() != places.len() {
+            return Err(errors::incomplete(&format!("{} results for {} records", results.len(), places.len())));
+        }
+        for (place, result) in places.into_iter().zip(results) {
+            came[place] = Some(read_result(operation, rows[place], &result)?);
+        }
+        Ok(came.into_iter().flatten().collect())
+    }
+
+    async fn call(
+        &self,
+        info: &ObjectInfo,
+        operation: &Operation,
+        rows: &[&Row<'_>],
+        records: Vec<Json>,
+    ) -> Result<Vec<WireResult>, ConnectorError> {
+        let api = &self.catalog.api;
+        match operation {
+            Operation::Insert => api.create(records).await,
+            Operation::Update => api.update(records).await,
+            Operation::Upsert { .. } => {
+                let key = super::upsert_key(operation)?.unwrap_or_default();
+                api.upsert(&info.name, key, records).await
+            }
+            Operation::Delete | Operation::Link => {
+                let ids: Vec<&str> = rows.iter().filter_map(|row| row.id).collect();
+                api.delete(&ids).await
+            }
+        }
+    }
+}
+
+impl Came {
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::Settled(outcome) => outcome,
+            Self::Locked(rejection) => Outcome::Rejected(rejection),
+        }
+    }
+}
+
+/// Says that of a batch that was sent in several requests, some are carried out.
+pub(super) fn partly_written(error: ConnectorError) -> ConnectorError {
+    ConnectorError { kind: ErrorKind::Unanswered, ..error }
+}
+
+fn json_of(info: &ObjectInfo, row: &Row<'_>) -> Result<Json, Rejection> {
+    let mut json = Map::new();
+    json.insert("attributes".to_owned(), json!({ "type": info.name }));
+    if let Some(id) = row.id {
+        json.insert("id".to_owned(), Json::from(id));
+    }
+    for (field, value) in &row.fields {
+        json.insert(field.field.name.to_string(), encode(field, value)?);
+    }
+    Ok(Json::Object(json))
+}
+
+fn read_result(operation: &Operation, row: &Row<'_>, result: &WireResult) -> Result<Came, ConnectorError> {
+    let id = || result.id.as_deref().map(normal_id).ok_or_else(|| errors::incomplete("a success has no id"));
+    if !result.success {
+        return Ok(of_error(operation, errors::of_record(&result.errors)));
+    }
+    Ok(Came::Settled(match operation {
+        Operation::Insert => Outcome::Created { id: id()? },
+        Operation::Upsert { .. } if result.created == Some(true) => Outcome::Created { id: id()? },
+        Operation::Upsert { .. } => Outcome::Updated { id: id()? },
+        Operation::Update | Operation::Delete | Operation::Link => {
+            let own = row.id.map(normal_id).unwrap_or_default();
+            // Results come in the request's order; one that speaks of another record shows that they did not.
+            if result.id.as_deref().is_some_and(|id| normal_id(id) != own) {
+                return Err(errors::incomplete("a result is of another record"));
+            }
+            if *operation == Operation::Delete { Outcome::Deleted } else { Outcome::Updated { id: own } }
+        }
+    }))
+}
+
+/// Says what a refusal means for its record.
+fn of_error(operation: &Operation, error: ApiError) -> Came {
+    match (error.class(), operation) {
+        (Class::Locked, _) => Came::Locked(error.into_rejection()),
+        (class, _) => Came::Settled(outcome_of_error(class, operation, error)),
+    }
+}
+
+/// Says what a refusal that sending again would not change means for its record.
+pub(super) fn outcome_of_error(class: Class, operation: &Operation, error: ApiError) -> Outcome {
+    match (class, operation) {
+        (Class::Gone, Operation::Delete) => Outcome::Deleted,
+        (Class::Gone, Operation::Update) => Outcome::Missing,
+        (Class::Ambiguous, _) => {
+            let reason = format!("several records at Salesforce share this key: {}", error.message);
+            Outcome::Held(Rejection::new("ambiguous_key", reason))
+        }
+        _ => Outcome::Rejected(error.into_rejection()),
+    }
+}

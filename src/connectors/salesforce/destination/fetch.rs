@@ -1,0 +1,148 @@
+//! Looks records up by id or key.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value as Json;
+
+use crate::{
+    connector::{ConnectorError, ErrorKind, FetchRequest, Selection},
+    model::{FieldName, Fields, Record, Value},
+};
+
+use super::{
+    super::{
+        errors, limits,
+        schema::{ID_FIELD, ObjectInfo, SalesforceField, decode, normal_id},
+        soql::{Query, is_in, literal, text_literal},
+        source::unknown_field,
+    },
+    SalesforceDestination,
+};
+
+impl SalesforceDestination {
+    pub(super) async fn fetch_records(
+        &self,
+        info: &ObjectInfo,
+        request: &FetchRequest,
+    ) -> Result<Vec<Record>, ConnectorError> {
+        let fields = named(info, &request.fields)?;
+        let (conditions, join): (Vec<String>, Join) = match &request.selection {
+            Selection::Ids(ids) => (ids.iter().map(|id| text_literal(&normal_id(id))).collect(), Join::In(ID_FIELD)),
+            Selection::Keys { fields: key, values } => {
+                self.settle_earlier_jobs(info).await?;
+                keys(&named(info, key)?, values)?
+            }
+        };
+        let mut found = Vec::new();
+        for conditions in cut(&conditions, &select(info, &fields, String::new())) {
+            let soql = select(info, &fields, join.condition(conditions));
+            for record in self.catalog.api.query_all_pages(&soql).await? {
+                found.push(typed(&fields, &record)?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// How the parts of a condition are put together.
+enum Join<'info> {
+    /// Literals of one field.
+    In(&'info str),
+    /// Conditions of which one must hold.
+    Or,
+}
+
+impl Join<'_> {
+    fn condition(&self, parts: &[String]) -> String {
+        match self {
+            Self::In(field) => is_in(field, parts),
+            Self::Or => format!("({})", parts.join(" OR ")),
+        }
+    }
+}
+
+/// Puts keys into conditions. A key that no value of the field can be (a word for a number) is left out: no record has it.
+fn keys<'info>(
+    fields: &[&'info SalesforceField],
+    values: &[Vec<Value>],
+) -> Result<(Vec<String>, Join<'info>), ConnectorError> {
+    if let Some(field) = fields.iter().find(|field| !field.is_filterable) {
+        let message = format!("Salesforce cannot look records up by `{}`", field.field.name);
+        return Err(ConnectorError::new(ErrorKind::NotFound, "no_key_field", message)
+            .with_hint("take another field for `key`, best an external id"));
+    }
+    if let [field] = fields {
+        let literals = values.iter().filter_map(|values| literal(field, values.first()?));
+        return Ok((literals.collect(), Join::In(field.field.name.as_str())));
+    }
+    let equals = |values: &Vec<Value>| -> Option<String> {
+        let pairs = fields.iter().zip(values);
+        let parts: Option<Vec<String>> =
+            pairs.map(|(field, value)| Some(format!("{} = {}", field.field.name, literal(field, value)?))).collect();
+        Some(format!("({})", parts?.join(" AND ")))
+    };
+    Ok((values.iter().filter_map(equals).collect(), Join::Or))
+}
+
+fn select(info: &ObjectInfo, fields: &[&SalesforceField], condition: String) -> String {
+    let mut names = vec![ID_FIELD];
+    names.extend(fields.iter().map(|field| field.field.name.as_str()).filter(|name| *name != ID_FIELD));
+    let conditions = Some(condition).filter(|condition| !condition.is_empty()).into_iter().collect();
+    Query { fields: names, object: &info.name, conditions, order_by: None }.text()
+}
+
+/// Cuts the parts of a condition so that each query fits its URL.
+fn cut<'part>(parts: &'part [String], frame: &str) -> Vec<&'part [String]> {
+    let bytes = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).map(str::len).sum::<usize>();
+    let room = limits::MAX_URL_QUERY_BYTES.saturating_sub(bytes(frame));
+    let (mut pieces, mut begin, mut used) = (Vec::new(), 0, 0);
+    for (place, part) in parts.iter().enumerate() {
+        // The comma, or the word between two conditions.
+        let part_bytes = bytes(part) + 12;
+        if used + part_bytes > room && place > begin {
+            pieces.push(&parts[begin..place]);
+            (begin, used) = (place, 0);
+        }
+        used += part_bytes;
+    }
+    if begin < parts.len() {
+        pieces.push(&parts[begin..]);
+    }
+    pieces
+}
+
+fn named<'info>(info: &'info ObjectInfo, names: &[FieldName]) -> Result<Vec<&'info SalesforceField>, ConnectorError> {
+    names.iter().map(|name| info.field(name).ok_or_else(|| unknown_field(name, &info.name))).collect()
+}
+
+fn typed(fields: &[&SalesforceField], record: &Json) -> Result<Record, ConnectorError> {
+    let id = record[ID_FIELD].as_str().map(normal_id).ok_or_else(|| errors::unexpected("a record has no id"))?;
+    let mut values = Fields::new();
+    for field in fields {
+        // What does not fit its own type cannot have been written by anybody.
+        let name = &field.field.name;
+        if let Ok(value) = decode(field.kind, record.get(name.as_str()).unwrap_or(&Json::Null))
+            && !value.is_null()
+        {
+            values.insert(name.clone(), value);
+        }
+    }
+    Ok(Record { id, fields: values })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_cut_to_the_length_of_a_url_and_none_is_lost() {
+        let parts: Vec<String> = (0..900).map(|at| format!("'person{at}@example.test'")).collect();
+        let pieces = cut(&parts, "SELECT Id FROM Contact");
+        assert!(pieces.len() > 1);
+        assert_eq!(pieces.concat(), parts);
+        for piece in pieces {
+            let query = format!("SELECT Id FROM Contact WHERE {}", is_in("Email", piece));
+            let encoded: String = utf8_percent_encode(&query, NON_ALPHANUMERIC).collect();
+            assert!(encoded.len() <= limits::MAX_URL_QUERY_BYTES + 100, "{}", encoded.len());
+        }
+    }
+}

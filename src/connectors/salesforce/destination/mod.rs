@@ -1,0 +1,114 @@
+//! Writing: up to 200 records a request, or a Bulk API job where the engine brings more.
+//!
+//! Rows go in the order of their parents, so that two of them do not wait for each other's lock on one; what fails on a lock
+//! is sent again in smaller requests. What a record's fields become is in `prepare`, the two ways to send them in
+//! `collections` and `bulk`, looking records up in `fetch`.
+
+mod bulk;
+mod collections;
+mod fetch;
+mod file;
+mod prepare;
+mod settle;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+
+use crate::{
+    connector::{ConnectorError, Destination, ErrorKind, FetchRequest},
+    model::{Batch, ObjectName, Operation, Outcome, Record, Schema},
+};
+
+use super::{
+    errors, limits,
+    schema::{Catalog, Kind},
+    source::check,
+};
+
+use prepare::Row;
+use settle::Unsettled;
+
+/// Writes records of one org.
+pub(super) struct SalesforceDestination {
+    catalog: Catalog,
+    default_owner: Option<String>,
+    assignment_rule: Option<String>,
+    /// Bulk API jobs of which it is not known how they ended.
+    unsettled: Mutex<Unsettled>,
+}
+
+impl SalesforceDestination {
+    pub(super) fn new(catalog: Catalog, default_owner: Option<String>, assignment_rule: Option<String>) -> Self {
+        Self { catalog, default_owner, assignment_rule, unsettled: Mutex::default() }
+    }
+}
+
+impl fmt::Debug for SalesforceDestination {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SalesforceDestination").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Destination for SalesforceDestination {
+    async fn check(&self) -> Result<(), ConnectorError> {
+        check(&self.catalog).await
+    }
+
+    async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
+        let info = self.catalog.object(object).await?;
+        if !info.is_createable && !info.is_updateable {
+            let message = format!("this user may not write `{object}`, or the API cannot");
+            return Err(ConnectorError::new(ErrorKind::Unauthorized, "not_writable", message)
+                .with_hint("give the user's profile or permission set `Create` and `Edit` on the object"));
+        }
+        Ok(info.destination_schema())
+    }
+
+    async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
+        let info = self.catalog.object(&batch.object).await?;
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.records.len()];
+        let mut rows = Vec::with_capacity(batch.records.len());
+        let owners = self.owners_of(&info, batch).await?;
+        for (place, record) in batch.records.iter().enumerate() {
+            match self.prepare(&info, &batch.operation, record, &owners)? {
+                Ok(fields) => rows.push(Row { place, id: record.destination_id.as_deref(), fields }),
+                Err(rejection) => outcomes[place] = Some(Outcome::Rejected(rejection)),
+            }
+        }
+        prepare::order_by_parent(&info, &mut rows);
+        let has_bodies = rows.iter().any(|row| row.fields.iter().any(|(field, _)| field.kind == Kind::Body));
+        let written = if rows.len() > limits::MAX_COLLECTION_RECORDS && !has_bodies {
+            self.load_in_bulk(&info, &batch.operation, &rows).await?
+        } else {
+            self.load_collections(&info, &batch.operation, &rows).await?
+        };
+        for (row, outcome) in rows.iter().zip(written) {
+            outcomes[row.place] = Some(outcome);
+        }
+        let outcomes: Option<Vec<Outcome>> = outcomes.into_iter().collect();
+        outcomes.ok_or_else(|| errors::incomplete("an outcome is missing"))
+    }
+
+    async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
+        let info = self.catalog.object(&request.object).await?;
+        self.fetch_records(&info, request).await
+    }
+}
+
+/// Returns the field by which an upsert tells records apart.
+fn upsert_key(operation: &Operation) -> Result<Option<&str>, ConnectorError> {
+    match operation {
+        Operation::Upsert { key } => match key.as_slice() {
+            [field] => Ok(Some(field.as_str())),
+            _ => Err(ConnectorError::new(ErrorKind::Unexpected, "upsert_key", "an upsert goes by one field")),
+        },
+        Operation::Insert | Operation::Update | Operation::Delete => Ok(None),
+        Operation::Link => {
+            let message = "links are fields in Salesforce and are written with their records";
+            Err(ConnectorError::new(ErrorKind::Unexpected, "no_link_calls", message))
+        }
+    }
+}

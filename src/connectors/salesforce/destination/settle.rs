@@ -1,0 +1,104 @@
+//! Jobs of which it is not known how they ended: those of this run that outlasted our patience, and those of a run before
+//! that was killed while one was at work.
+//!
+//! Writing on beside such a job could create its records a second time. So the jobs of this run are asked for their results
+//! before anything else is written, and those of an earlier run are waited for before the first look-up: what they created is
+//! found by its key then.
+
+use std::collections::HashSet;
+
+use crate::{
+    connector::{ConnectorError, ErrorKind},
+    model::Operation,
+};
+
+use super::{
+    super::schema::{ObjectInfo, is_id, normal_id},
+    SalesforceDestination,
+    bulk::Progress,
+    file::Upload,
+    prepare::Row,
+};
+
+/// Jobs that are not settled.
+#[derive(Debug, Default)]
+pub(super) struct Unsettled {
+    /// Jobs of this run.
+    jobs: Vec<Job>,
+    /// Objects whose earlier jobs were waited for.
+    looked_after: HashSet<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Job {
+    id: String,
+    object: String,
+    operation: Operation,
+}
+
+impl SalesforceDestination {
+    /// Remembers a closed job whose results are not here.
+    pub(super) async fn remember(&self, info: &ObjectInfo, operation: &Operation, id: String) {
+        let job = Job { id, object: info.name.clone(), operation: operation.clone() };
+        self.unsettled.lock().await.jobs.push(job);
+    }
+
+    /// Takes the results of this run's unsettled jobs for the rows that they had.
+    pub(super) async fn take_unsettled(
+        &self,
+        info: &ObjectInfo,
+        operation: &Operation,
+        rows: &[Row<'_>],
+        progress: &mut Progress,
+    ) -> Result<(), ConnectorError> {
+        let is_of_these = |job: &&Job| job.object == info.name && job.operation == *operation;
+        let jobs: Vec<Job> = self.unsettled.lock().await.jobs.iter().filter(is_of_these).cloned().collect();
+        for job in jobs {
+            // The earlier batch may have had other rows beside: a result of a row that is not among these is passed over.
+            let Some(upload) = Upload::new(operation, rows, &progress.open()) else { continue };
+            progress.note_written();
+            match self.settle_job(operation, &job.id, upload.rows, progress).await {
+                // Rows that the job did not have are not spoken of.
+                Ok(()) => {}
+                Err(error) if error.code == "incomplete_answer" || error.kind != ErrorKind::Unanswered => {}
+                Err(error) => return Err(error),
+            }
+            self.unsettled.lock().await.jobs.retain(|other| other.id != job.id);
+        }
+        Ok(())
+    }
+
+    /// Waits, once for an object, for jobs that an earlier run left at work.
+    pub(super) async fn settle_earlier_jobs(&self, info: &ObjectInfo) -> Result<(), ConnectorError> {
+        if !self.unsettled.lock().await.looked_after.insert(info.name.clone()) {
+            return Ok(());
+        }
+        let jobs = match self.catalog.api.jobs().await {
+            Ok(jobs) => jobs,
+            // Who may not use the Bulk API has left no job.
+            Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Refused | ErrorKind::Unauthorized) => {
+                tracing::debug!(code = %error.code, "jobs cannot be listed");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let is_candidate = |job: &&super::super::client::WireJob| {
+            job.is_under_way() && job.object.as_deref().is_none_or(|object| object.eq_ignore_ascii_case(&info.name))
+        };
+        let candidates: Vec<_> = jobs.iter().filter(is_candidate).collect();
+        if candidates.is_empty() {
+            return Ok(());
+        }
+        let own_id = self.catalog.api.user_id().await.ok().flatten();
+        let is_own = |user: &str| own_id.as_deref().is_none_or(|own| !is_id(own) || normal_id(own) == normal_id(user));
+        for job in candidates.into_iter().filter(|job| job.created_by_id.as_deref().is_none_or(is_own)) {
+            tracing::info!(job = %job.id, "a Bulk API job of an earlier run is waited for");
+            if self.catalog.api.wait_for_job(&job.id).await?.is_none() {
+                let message = "a Bulk API job of an earlier run is still at work";
+                return Err(ConnectorError::new(ErrorKind::Unavailable, "job_pending", message)
+                    .with_hint("run again when it has ended; Setup > Bulk Data Load Jobs shows it"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! Salesforce: standard and custom objects, as source and destination.
+//!
+//! The vendor's numbers are in `limits`, how values get into queries in `soql`, the way of a read in `source`, that of a write
+//! in `destination`, and what an answer means in `errors`. Start at [`Salesforce`].
+
+mod auth;
+mod client;
+mod config;
+mod destination;
+mod errors;
+mod limits;
+mod schema;
+mod soql;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    connector::{ConfigError, Connector, Context, Destination, Source},
+    http::Client,
+    model::{BulkLimit, Capabilities},
+};
+
+pub use config::Config;
+
+use auth::Login;
+use client::Api;
+use config::Settings;
+use schema::Catalog;
+
+/// The connector of Salesforce.
+#[derive(Debug)]
+pub struct Salesforce;
+
+impl Connector for Salesforce {
+    const NAME: &'static str = "salesforce";
+    const CAPABILITIES: Capabilities = limits::CAPABILITIES;
+    type Config = Config;
+
+    fn check_config(config: &Config) -> Result<(), ConfigError> {
+        config.clone().settle().map(drop)
+    }
+
+    fn capabilities(config: &Config) -> Capabilities {
+        let bulk = Self::CAPABILITIES.bulk.map(|bulk| BulkLimit { min_records: config.bulk_min_records, ..bulk });
+        Capabilities { bulk, ..Self::CAPABILITIES }
+    }
+
+    fn source(config: Config, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
+        let settings = config.settle()?;
+        let catalog = catalog(&settings, context);
+        Ok(Box::new(source::SalesforceSource::new(catalog, context.clock().clone(), settings.bulk_query_min_records)))
+    }
+
+    fn destination(config: Config, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
+        let settings = config.settle()?;
+        let catalog = catalog(&settings, context);
+        Ok(Box::new(destination::SalesforceDestination::new(catalog, settings.default_owner, settings.assignment_rule)))
+    }
+}
+
+fn catalog(settings: &Settings, context: &Context) -> Catalog {
+    let login = Arc::new(Login::new(settings, context));
+    let transport = context.transport.clone();
+    let client = Client::new(transport, settings.login_url.clone(), login, BTreeMap::new(), context.meter.clone());
+    Catalog::new(Api::new(client, settings.version), settings.parent_fields.clone())
+}
