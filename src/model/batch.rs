@@ -64,4 +64,7 @@ pub struct Record {
     pub id: String,
     /// The fields that were asked for; those without a value may be absent.
     pub fields: Fields,
+    /// The id under which the destination holds the record now, where that is not `id`: it was merged into that one there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<String>,
 }

@@ -71,17 +71,15 @@ impl Fetcher<'_> {
             let denied = denied_ids(&answer);
             let asked: HashSet<&str> = chunk.iter().map(String::as_str).collect();
             let mut open: HashSet<&str> = asked.iter().copied().filter(|id| !denied.contains(*id)).collect();
-            let mut has_strangers = false;
             for record in answer.results {
                 let Some(id) = record.id.0.clone() else { continue };
-                has_strangers |= !asked.contains(id.as_str());
                 if open.remove(id.as_str()) {
                     records.push(self.record(&id, &record));
                 }
             }
-            // A merged record answers to its old ids too, but under its new one: ask again, one by one.
-            let unanswered: Vec<&str> = if has_strangers { open.into_iter().collect() } else { Vec::new() };
-            for id in unanswered {
+            // A merged record answers to its old ids too, but under its new one, or is not spoken of at all: ask again, one by
+            // one. Nobody takes a record for deleted of which nothing was said.
+            for id in open {
                 if let Some(record) = self.catalog.api.get(self.object, id, self.properties).await? {
                     records.push(self.record(id, &record));
                 }
@@ -155,7 +153,8 @@ impl Fetcher<'_> {
             let value = decode(field_type, text).unwrap_or_else(|_| Value::Text(text.to_owned()));
             fields.insert(FieldName::new(name), value);
         }
-        Record { id: id.to_owned(), fields }
+        let current = record.id.as_deref().filter(|current| *current != id);
+        Record { id: id.to_owned(), fields, merged_into: current.map(str::to_owned) }
     }
 }
 

@@ -126,7 +126,7 @@ fn typed(fields: &[&SalesforceField], record: &Json) -> Result<Record, Connector
             values.insert(name.clone(), value);
         }
     }
-    Ok(Record { id, fields: values })
+    Ok(Record { id, fields: values, merged_into: None })
 }
 
 #[cfg(test)]
