@@ -18,6 +18,8 @@ pub struct Checkpoint {
     pub chunk: u64,
     /// When it was saved.
     pub saved_at: DateTime<Utc>,
+    /// Where it stands in the order in which checkpoints were saved: given on saving. The machine's clock may jump back.
+    pub number: i64,
 }
 
 impl Work<'_> {
@@ -26,22 +28,23 @@ impl Work<'_> {
     /// # Errors
     /// Fails when the file cannot be read.
     pub fn checkpoint(&self, scope: ScopeId) -> Result<Option<Checkpoint>, StateError> {
-        let sql = "SELECT run_id, cursor, chunk, saved_at FROM checkpoints WHERE scope_id = ?1";
+        let sql = "SELECT run_id, sealed, chunk, saved_at, number FROM checkpoints WHERE scope_id = ?1";
         let found = self
             .transaction
             .prepare_cached(sql)?
             .query_row([scope.0], |row| {
                 Ok((
                     row.get::<_, String>(0)?,
-                    row.get::<_, String>(1)?,
+                    row.get::<_, Vec<u8>>(1)?,
                     row.get::<_, i64>(2)?,
                     row.get::<_, String>(3)?,
+                    row.get::<_, i64>(4)?,
                 ))
             })
             .optional()?;
-        let Some((run_id, cursor, chunk, saved_at)) = found else { return Ok(None) };
-        let cursor = serde_json::from_str(&cursor)?;
-        Ok(Some(Checkpoint { run_id, cursor, chunk: chunk.unsigned_abs(), saved_at: moment(&saved_at) }))
+        let Some((run_id, sealed, chunk, saved_at, number)) = found else { return Ok(None) };
+        let cursor = self.seal.open(&sealed)?;
+        Ok(Some(Checkpoint { run_id, cursor, chunk: chunk.unsigned_abs(), saved_at: moment(&saved_at), number }))
     }
 
     /// Moves the checkpoint of a scope.
@@ -50,11 +53,14 @@ impl Work<'_> {
     /// Fails when the file cannot be written.
     pub fn save_checkpoint(&self, scope: ScopeId, checkpoint: &Checkpoint) -> Result<(), StateError> {
         self.transaction
-            .prepare_cached("INSERT OR REPLACE INTO checkpoints (scope_id, run_id, cursor, chunk, saved_at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .prepare_cached(
+                "INSERT OR REPLACE INTO checkpoints (scope_id, run_id, sealed, chunk, saved_at, number)
+                 VALUES (?1, ?2, ?3, ?4, ?5, (SELECT COALESCE(MAX(number), 0) + 1 FROM checkpoints))",
+            )?
             .execute(params![
                 scope.0,
                 checkpoint.run_id,
-                serde_json::to_string(&checkpoint.cursor)?,
+                self.seal.seal(&checkpoint.cursor)?,
                 i64::try_from(checkpoint.chunk).unwrap_or(i64::MAX),
                 checkpoint.saved_at.to_rfc3339(),
             ])?;

@@ -5,7 +5,7 @@ use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Work,
+    SourceKey, Work,
     error::StateError,
     runs::moment,
     scopes::{Scope, ScopeId},
@@ -18,7 +18,7 @@ pub struct DeadLetter {
     pub run_id: String,
     /// Where it was to be written.
     pub scope: Scope,
-    /// The source's id.
+    /// The source's id; empty where only the destination's is known (a delete that was refused).
     pub source_id: String,
     /// Which kind of trouble.
     pub kind: DeadLetterKind,
@@ -28,6 +28,8 @@ pub struct DeadLetter {
     pub field: Option<String>,
     /// When.
     pub created_at: DateTime<Utc>,
+    /// In which chunk of the run.
+    pub chunk: u64,
     /// What may hold personal data.
     pub body: LetterBody,
 }
@@ -45,6 +47,13 @@ pub struct LetterBody {
     pub mapped: serde_json::Value,
     /// The vendor's id of the request.
     pub request_id: Option<String>,
+}
+
+/// What is sealed of a dead letter.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SealedLetter {
+    pub source_id: String,
+    pub body: LetterBody,
 }
 
 /// Kinds of dead letters.
@@ -93,27 +102,48 @@ impl DeadLetterKind {
     }
 }
 
+pub(super) const RESOLVE: &str = "UPDATE dead_letters INDEXED BY dead_letters_by_source SET resolved_at = ?3
+     WHERE scope_id = ?1 AND source_key = ?2 AND resolved_at IS NULL AND (?4 IS NULL OR kind = ?4)";
+
+pub(super) const HELD: &str = "SELECT sealed FROM dead_letters INDEXED BY dead_letters_held
+     WHERE scope_id = ?1 AND kind = 'held' AND code = ?2 AND resolved_at IS NULL";
+
 impl Work<'_> {
     /// Stores a dead letter; those of the same record and kind from earlier runs are answered by it.
     ///
     /// # Errors
     /// Fails when the file cannot be written.
     pub fn save_dead_letter(&self, scope: ScopeId, letter: &DeadLetter) -> Result<(), StateError> {
-        self.resolve_dead_letters(scope, &letter.source_id, Some(letter.kind), letter.created_at)?;
+        self.save_dead_letter_of(scope, self.source_key(&letter.source_id), letter)
+    }
+
+    /// Stores a dead letter of a record whose source id is known as it is looked up alone.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    pub fn save_dead_letter_of(
+        &self,
+        scope: ScopeId,
+        source_key: SourceKey,
+        letter: &DeadLetter,
+    ) -> Result<(), StateError> {
+        self.resolve_dead_letters(scope, source_key, Some(letter.kind), letter.created_at)?;
+        let sealed = SealedLetter { source_id: letter.source_id.clone(), body: letter.body.clone() };
         self.transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO dead_letters (run_id, scope_id, source_id, kind, code, field, sealed, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT OR REPLACE INTO dead_letters (run_id, scope_id, source_key, kind, code, field, sealed, created_at, chunk)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 letter.run_id,
                 scope.0,
-                letter.source_id,
+                source_key.0,
                 letter.kind.as_str(),
                 letter.code,
                 letter.field,
-                self.seal.seal(&letter.body)?,
+                self.seal.seal(&sealed)?,
                 letter.created_at.to_rfc3339(),
+                i64::try_from(letter.chunk).unwrap_or(i64::MAX),
             ])?;
         Ok(())
     }
@@ -125,16 +155,12 @@ impl Work<'_> {
     pub fn resolve_dead_letters(
         &self,
         scope: ScopeId,
-        source_id: &str,
+        source_key: SourceKey,
         kind: Option<DeadLetterKind>,
         now: DateTime<Utc>,
     ) -> Result<(), StateError> {
-        self.transaction
-            .prepare_cached(
-                "UPDATE dead_letters SET resolved_at = ?3
-                 WHERE scope_id = ?1 AND source_id = ?2 AND resolved_at IS NULL AND (?4 IS NULL OR kind = ?4)",
-            )?
-            .execute(params![scope.0, source_id, now.to_rfc3339(), kind.map(DeadLetterKind::as_str)])?;
+        let kind = kind.map(DeadLetterKind::as_str);
+        self.transaction.prepare_cached(RESOLVE)?.execute(params![scope.0, source_key.0, now.to_rfc3339(), kind])?;
         Ok(())
     }
 
@@ -143,15 +169,30 @@ impl Work<'_> {
     /// # Errors
     /// Fails when the file cannot be read or the key does not open them.
     pub fn dead_letters(&self, run_id: &str) -> Result<Vec<DeadLetter>, StateError> {
+        self.letters(run_id, false)
+    }
+
+    /// Returns the dead letters of a run that were answered since, in the same order.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read or the key does not open them.
+    pub fn answered_letters(&self, run_id: &str) -> Result<Vec<DeadLetter>, StateError> {
+        self.letters(run_id, true)
+    }
+
+    fn letters(&self, run_id: &str, are_answered: bool) -> Result<Vec<DeadLetter>, StateError> {
         let sql = "SELECT * FROM dead_letters JOIN scopes USING (scope_id)
-                   WHERE run_id = ?1 AND resolved_at IS NULL ORDER BY scope_id, source_id";
+                   WHERE run_id = ?1 AND (resolved_at IS NOT NULL) = ?2";
         let mut statement = self.transaction.prepare_cached(sql)?;
-        let mut rows = statement.query([run_id])?;
-        let mut letters = Vec::new();
+        let mut rows = statement.query(params![run_id, are_answered])?;
+        let mut letters: Vec<(i64, DeadLetter)> = Vec::new();
         while let Some(row) = rows.next()? {
-            letters.push(self.letter(row)?);
+            letters.push((row.get("scope_id")?, self.letter(row)?));
         }
-        Ok(letters)
+        letters.sort_by(|(scope, letter), (other_scope, other)| {
+            (scope, &letter.source_id).cmp(&(other_scope, &other.source_id))
+        });
+        Ok(letters.into_iter().map(|(_, letter)| letter).collect())
     }
 
     /// Returns the source ids of the records of a scope that are held for this reason.
@@ -159,20 +200,20 @@ impl Work<'_> {
     /// # Errors
     /// Fails when the file cannot be read.
     pub fn held(&self, scope: ScopeId, code: &str) -> Result<Vec<String>, StateError> {
-        let sql = "SELECT DISTINCT source_id FROM dead_letters
-                   WHERE scope_id = ?1 AND kind = 'held' AND code = ?2 AND resolved_at IS NULL";
-        let mut statement = self.transaction.prepare_cached(sql)?;
-        let rows = statement.query_map(params![scope.0, code], |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut statement = self.transaction.prepare_cached(HELD)?;
+        let rows = statement.query_map(params![scope.0, code], |row| row.get::<_, Vec<u8>>(0))?;
+        rows.map(|sealed| Ok(self.seal.open::<SealedLetter>(&sealed?)?.source_id)).collect()
     }
 
-    /// Counts the open dead letters of a run by scope, kind, code and field, the most frequent first.
+    /// Counts the open dead letters of a run by scope, kind, code and field, the most frequent first: those of the chunks that
+    /// the ledger counts.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
     pub fn reasons(&self, run_id: &str) -> Result<Vec<ReasonCount>, StateError> {
         let sql = "SELECT scopes.*, kind, code, field, COUNT(*) AS letters
-                   FROM dead_letters JOIN scopes USING (scope_id) WHERE run_id = ?1 AND resolved_at IS NULL
+                   FROM dead_letters JOIN scopes USING (scope_id) JOIN ledgers USING (run_id, scope_id)
+                   WHERE run_id = ?1 AND resolved_at IS NULL AND dead_letters.chunk <= ledgers.chunk
                    GROUP BY scope_id, kind, code, field ORDER BY letters DESC, code, field";
         let mut statement = self.transaction.prepare_cached(sql)?;
         let rows = statement.query_map([run_id], |row| {
@@ -188,15 +229,17 @@ impl Work<'_> {
     }
 
     fn letter(&self, row: &Row<'_>) -> Result<DeadLetter, StateError> {
+        let SealedLetter { source_id, body } = self.seal.open(&row.get::<_, Vec<u8>>("sealed")?)?;
         Ok(DeadLetter {
             run_id: row.get("run_id")?,
             scope: Scope::from_row(row)?,
-            source_id: row.get("source_id")?,
+            source_id,
             kind: DeadLetterKind::from_word(&row.get::<_, String>("kind")?),
             code: row.get("code")?,
             field: row.get("field")?,
             created_at: moment(&row.get::<_, String>("created_at")?),
-            body: self.seal.open(&row.get::<_, Vec<u8>>("sealed")?)?,
+            chunk: row.get::<_, i64>("chunk")?.unsigned_abs(),
+            body,
         })
     }
 }

@@ -54,7 +54,7 @@ pub enum StateError {
     Decode(#[from] serde_json::Error),
     /// The key does not open what is sealed.
     #[error(
-        "the key does not open what is sealed in the state file; set FERRY_STATE_KEY or put back the key file that was used when it was written"
+        "the key does not open what is sealed in the state file; set FERRY_STATE_KEY or put back the key file that was used when it was written. Where the key is lost, move the state file away: the next run matches by key again"
     )]
     WrongKey,
     /// The key file cannot be used.

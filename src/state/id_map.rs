@@ -4,25 +4,47 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Row, params};
 
-use super::{Work, error::StateError, scopes::ScopeId};
+use super::{
+    SourceKey, Work,
+    error::StateError,
+    scopes::ScopeId,
+    seal::{Blinded, Seal},
+};
 
 /// One source record at one destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
-    /// The source's id.
-    pub source_id: String,
+    /// Where it is in the order in which records came.
+    pub mapping_id: i64,
+    /// The source's id, as it is looked up.
+    pub source_key: SourceKey,
     /// The destination's id.
     pub destination_id: String,
     /// Of what was last written.
     pub content_hash: u128,
-    /// Of the key's values; none without a key.
-    pub key_hash: Option<u128>,
     /// The run that last wrote it.
     pub written_run: String,
     /// What that run did.
     pub written_as: WrittenAs,
     /// When it was last read.
     pub seen: SeenMark,
+    /// Whether the destination was found not to hold it any more.
+    pub is_missing: bool,
+}
+
+/// A record that was written.
+#[derive(Debug, Clone, Copy)]
+pub struct Written<'record> {
+    /// The source's id.
+    pub source_id: &'record str,
+    /// The destination's id.
+    pub destination_id: &'record str,
+    /// Of what was written.
+    pub content_hash: u128,
+    /// Of the key's values; none without a key.
+    pub key_hash: Option<u128>,
+    /// What was done.
+    pub written_as: WrittenAs,
 }
 
 /// What a run did with a record.
@@ -52,24 +74,57 @@ impl WrittenAs {
     }
 }
 
-/// Left to itself, SQLite takes the primary key for this and reads all records of the scope for each key.
+// Each look-up names its index: left to itself, SQLite takes one that begins with the scope and reads all of its records.
+pub(super) const BY_SOURCE: &str =
+    "SELECT * FROM id_map INDEXED BY id_map_by_source WHERE scope_id = ?1 AND source_key = ?2";
 pub(super) const BY_KEY: &str = "SELECT * FROM id_map INDEXED BY id_map_by_key WHERE scope_id = ?1 AND key_hash = ?2";
+pub(super) const BY_DESTINATION: &str = "SELECT source_key FROM id_map INDEXED BY id_map_by_destination
+     WHERE scope_id = ?1 AND destination_id = ?2";
+pub(super) const FORGET_OTHERS: &str =
+    "DELETE FROM id_map INDEXED BY id_map_by_key WHERE scope_id = ?1 AND key_hash = ?2 AND source_key <> ?3";
+pub(super) const SAVE: &str = "INSERT INTO id_map
+     (scope_id, source_key, destination_id, content_hash, key_hash, written_run, written_as, seen_run, seen_chunk)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8)
+     ON CONFLICT (scope_id, source_key) DO UPDATE SET
+     is_renewed = is_renewed OR destination_id <> excluded.destination_id, is_missing = 0,
+     destination_id = excluded.destination_id, content_hash = excluded.content_hash, key_hash = excluded.key_hash,
+     written_run = excluded.written_run, written_as = excluded.written_as,
+     seen_run = excluded.seen_run, seen_chunk = excluded.seen_chunk";
+pub(super) const MARK_SEEN: &str = "UPDATE id_map INDEXED BY id_map_by_source SET seen_run = ?3, seen_chunk = ?4
+     WHERE scope_id = ?1 AND source_key = ?2";
+pub(super) const MARK_MISSING: &str = "UPDATE id_map INDEXED BY id_map_by_destination SET is_missing = 1
+     WHERE scope_id = ?1 AND destination_id = ?2";
+pub(super) const RELINK: &str = "UPDATE id_map INDEXED BY id_map_by_destination
+     SET destination_id = ?3, is_missing = 0, is_renewed = 1 WHERE scope_id = ?1 AND destination_id = ?2";
+pub(super) const FORGET: &str =
+    "DELETE FROM id_map INDEXED BY id_map_by_source WHERE scope_id = ?1 AND source_key = ?2";
+/// Reads on behind the last one: over all pages, each record of the scope is looked at once.
+pub(super) const UNSEEN: &str = "SELECT * FROM id_map NOT INDEXED
+     WHERE scope_id = ?1 AND mapping_id > ?2 AND seen_run <> ?3 ORDER BY mapping_id LIMIT ?4";
+pub(super) const FORGET_MISSING: &str =
+    "DELETE FROM id_map INDEXED BY id_map_missing WHERE scope_id = ?1 AND is_missing = 1 AND seen_run <> ?2";
+pub(super) const COUNT_MISSING: &str =
+    "SELECT COUNT(*) FROM id_map INDEXED BY id_map_missing WHERE scope_id = ?1 AND is_missing = 1";
 
-/// As for [`BY_KEY`]: by the index, not by the primary key.
-const FORGET_OTHERS: &str =
-    "DELETE FROM id_map INDEXED BY id_map_by_key WHERE scope_id = ?1 AND key_hash = ?2 AND source_id <> ?3";
-
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Mapping> {
+fn from_row(seal: &Seal, row: &Row<'_>) -> rusqlite::Result<Mapping> {
     let is_created = row.get_ref("written_as")?.as_str()? == "created";
+    let source_key = SourceKey(row.get("source_key")?);
+    let masked = u128::from_be_bytes(row.get("content_hash")?);
     Ok(Mapping {
-        source_id: row.get("source_id")?,
+        mapping_id: row.get("mapping_id")?,
+        source_key,
         destination_id: row.get("destination_id")?,
-        content_hash: u128::from_be_bytes(row.get("content_hash")?),
-        key_hash: row.get::<_, Option<[u8; 16]>>("key_hash")?.map(u128::from_be_bytes),
+        content_hash: masked ^ mask(seal, source_key),
         written_run: row.get("written_run")?,
         written_as: if is_created { WrittenAs::Created } else { WrittenAs::Updated },
         seen: SeenMark { run_id: row.get("seen_run")?, chunk: row.get::<_, i64>("seen_chunk")?.unsigned_abs() },
+        is_missing: row.get("is_missing")?,
     })
+}
+
+/// Hides the hash of a record's content: who guesses at a record could check the guess with it.
+fn mask(seal: &Seal, source_key: SourceKey) -> u128 {
+    u128::from_be_bytes(seal.blind(Blinded::Content, &source_key.0))
 }
 
 fn chunk_number(chunk: u64) -> i64 {
@@ -77,6 +132,15 @@ fn chunk_number(chunk: u64) -> i64 {
 }
 
 impl Work<'_> {
+    /// Returns a source's id as it is looked up.
+    pub fn source_key(&self, source_id: &str) -> SourceKey {
+        SourceKey(self.seal.blind(Blinded::SourceId, source_id.as_bytes()))
+    }
+
+    fn key_hash(&self, key_hash: u128) -> [u8; 16] {
+        self.seal.blind(Blinded::RecordKey, &key_hash.to_be_bytes())
+    }
+
     /// Returns the mappings of these source ids, by source id.
     ///
     /// # Errors
@@ -86,13 +150,12 @@ impl Work<'_> {
         scope: ScopeId,
         source_ids: impl Iterator<Item = &'id str>,
     ) -> Result<HashMap<String, Mapping>, StateError> {
-        let sql = "SELECT * FROM id_map WHERE scope_id = ?1 AND source_id = ?2";
-        let mut statement = self.transaction.prepare_cached(sql)?;
+        let mut statement = self.transaction.prepare_cached(BY_SOURCE)?;
         let mut found = HashMap::new();
         for source_id in source_ids {
-            for mapping in statement.query_map(params![scope.0, source_id], from_row)? {
-                let mapping = mapping?;
-                found.insert(mapping.source_id.clone(), mapping);
+            let source_key = self.source_key(source_id);
+            for mapping in statement.query_map(params![scope.0, source_key.0], |row| from_row(&self.seal, row))? {
+                found.insert(source_id.to_owned(), mapping?);
             }
         }
         Ok(found)
@@ -110,39 +173,35 @@ impl Work<'_> {
         let mut statement = self.transaction.prepare_cached(BY_KEY)?;
         let mut found = HashMap::new();
         for key_hash in key_hashes {
-            for mapping in statement.query_map(params![scope.0, key_hash.to_be_bytes()], from_row)? {
+            let of_row = |row: &Row<'_>| from_row(&self.seal, row);
+            for mapping in statement.query_map(params![scope.0, self.key_hash(key_hash)], of_row)? {
                 found.insert(key_hash, mapping?);
             }
         }
         Ok(found)
     }
 
-    /// Stores a mapping; another record's mapping with the same key is forgotten.
+    /// Stores what was written, in the run and chunk of `seen`; another record's mapping with the same key is forgotten. Where
+    /// the record had another destination id before, links to it are to be set again ([`Work::reopen_links`]).
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn save_mapping(&self, scope: ScopeId, mapping: &Mapping) -> Result<(), StateError> {
-        let key_hash = mapping.key_hash.map(u128::to_be_bytes);
+    pub fn save_mapping(&self, scope: ScopeId, written: &Written<'_>, seen: &SeenMark) -> Result<(), StateError> {
+        let source_key = self.source_key(written.source_id);
+        let key_hash = written.key_hash.map(|key_hash| self.key_hash(key_hash));
         if let Some(key_hash) = key_hash {
-            self.transaction.prepare_cached(FORGET_OTHERS)?.execute(params![scope.0, key_hash, mapping.source_id])?;
+            self.transaction.prepare_cached(FORGET_OTHERS)?.execute(params![scope.0, key_hash, source_key.0])?;
         }
-        self.transaction
-            .prepare_cached(
-                "INSERT OR REPLACE INTO id_map
-                 (scope_id, source_id, destination_id, content_hash, key_hash, written_run, written_as, seen_run, seen_chunk)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            )?
-            .execute(params![
-                scope.0,
-                mapping.source_id,
-                mapping.destination_id,
-                mapping.content_hash.to_be_bytes(),
-                key_hash,
-                mapping.written_run,
-                mapping.written_as.as_str(),
-                mapping.seen.run_id,
-                chunk_number(mapping.seen.chunk),
-            ])?;
+        self.transaction.prepare_cached(SAVE)?.execute(params![
+            scope.0,
+            source_key.0,
+            written.destination_id,
+            (written.content_hash ^ mask(&self.seal, source_key)).to_be_bytes(),
+            key_hash,
+            seen.run_id,
+            written.written_as.as_str(),
+            chunk_number(seen.chunk),
+        ])?;
         Ok(())
     }
 
@@ -150,17 +209,53 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn mark_seen<'id>(
+    pub fn mark_seen(
         &self,
         scope: ScopeId,
-        source_ids: impl Iterator<Item = &'id str>,
+        source_keys: impl Iterator<Item = SourceKey>,
         seen: &SeenMark,
     ) -> Result<(), StateError> {
-        let sql = "UPDATE id_map SET seen_run = ?3, seen_chunk = ?4 WHERE scope_id = ?1 AND source_id = ?2";
-        let mut statement = self.transaction.prepare_cached(sql)?;
-        for source_id in source_ids {
-            statement.execute(params![scope.0, source_id, seen.run_id, chunk_number(seen.chunk)])?;
+        let mut statement = self.transaction.prepare_cached(MARK_SEEN)?;
+        for source_key in source_keys {
+            statement.execute(params![scope.0, source_key.0, seen.run_id, chunk_number(seen.chunk)])?;
         }
+        Ok(())
+    }
+
+    /// Notes that the destination no longer holds a record with this id.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    pub fn mark_missing(&self, scope: ScopeId, destination_id: &str) -> Result<(), StateError> {
+        self.transaction.prepare_cached(MARK_MISSING)?.execute(params![scope.0, destination_id])?;
+        Ok(())
+    }
+
+    /// Notes that the destination holds a record under another id now: it was merged into another one there.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    pub fn relink(&self, scope: ScopeId, old_id: &str, new_id: &str) -> Result<(), StateError> {
+        self.transaction.prepare_cached(RELINK)?.execute(params![scope.0, old_id, new_id])?;
+        Ok(())
+    }
+
+    /// Returns how many mapped records of a scope the destination was found not to hold any more.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn count_missing(&self, scope: ScopeId) -> Result<u64, StateError> {
+        let count: i64 = self.transaction.prepare_cached(COUNT_MISSING)?.query_row([scope.0], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// Forgets the records that are missing at the destination and that this run, having read all, did not read: the source
+    /// does not have them either.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    pub fn forget_missing(&self, scope: ScopeId, run_id: &str) -> Result<(), StateError> {
+        self.transaction.prepare_cached(FORGET_MISSING)?.execute(params![scope.0, run_id])?;
         Ok(())
     }
 
@@ -169,12 +264,29 @@ impl Work<'_> {
     /// # Errors
     /// Fails when the file cannot be read.
     pub fn mapped_ids(&self, scope: ScopeId, destination_ids: &[String]) -> Result<HashSet<String>, StateError> {
-        // Looks at every mapping of the scope, which is worth it: it is asked after lost answers alone.
-        let sql = "SELECT destination_id FROM id_map
-                   WHERE scope_id = ?1 AND destination_id IN (SELECT value FROM json_each(?2))";
-        let mut statement = self.transaction.prepare_cached(sql)?;
-        let rows = statement.query_map(params![scope.0, serde_json::to_string(destination_ids)?], |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut statement = self.transaction.prepare_cached(BY_DESTINATION)?;
+        let mut mapped = HashSet::new();
+        for destination_id in destination_ids {
+            if statement.exists(params![scope.0, destination_id])? {
+                mapped.insert(destination_id.clone());
+            }
+        }
+        Ok(mapped)
+    }
+
+    /// Tells whether another record is mapped to the same destination id as this one: the two were merged there.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn is_shared(&self, scope: ScopeId, mapping: &Mapping) -> Result<bool, StateError> {
+        let mut statement = self.transaction.prepare_cached(BY_DESTINATION)?;
+        let owners = statement.query_map(params![scope.0, mapping.destination_id], |row| row.get(0).map(SourceKey))?;
+        for owner in owners {
+            if owner? != mapping.source_key {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Moves the marks of a run behind all of its chunks: it reads its records once more from the beginning.
@@ -188,15 +300,13 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Forgets a mapping.
+    /// Forgets a record: its mapping and its links.
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn forget_mapping(&self, scope: ScopeId, source_id: &str) -> Result<(), StateError> {
-        self.transaction
-            .prepare_cached("DELETE FROM id_map WHERE scope_id = ?1 AND source_id = ?2")?
-            .execute(params![scope.0, source_id])?;
-        Ok(())
+    pub fn forget_mapping(&self, scope: ScopeId, source_key: SourceKey) -> Result<(), StateError> {
+        self.transaction.prepare_cached(FORGET)?.execute(params![scope.0, source_key.0])?;
+        self.forget_links(scope, source_key)
     }
 
     /// Returns how many records of a scope are mapped, and how many of them this run has not read.
@@ -212,14 +322,14 @@ impl Work<'_> {
         Ok((counts.0.unsigned_abs(), counts.1.unsigned_abs()))
     }
 
-    /// Returns up to `limit` mappings that this run has not read, in the order of their source ids.
+    /// Returns up to `limit` mappings that this run has not read, behind the one with the id `after`, in the order in which they
+    /// came.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn unseen(&self, scope: ScopeId, run_id: &str, limit: u32) -> Result<Vec<Mapping>, StateError> {
-        let sql = "SELECT * FROM id_map WHERE scope_id = ?1 AND seen_run <> ?2 ORDER BY source_id LIMIT ?3";
-        let mut statement = self.transaction.prepare_cached(sql)?;
-        let rows = statement.query_map(params![scope.0, run_id, limit], from_row)?;
+    pub fn unseen(&self, scope: ScopeId, run_id: &str, after: i64, limit: u32) -> Result<Vec<Mapping>, StateError> {
+        let mut statement = self.transaction.prepare_cached(UNSEEN)?;
+        let rows = statement.query_map(params![scope.0, after, run_id, limit], |row| from_row(&self.seal, row))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }

@@ -16,6 +16,10 @@ pub struct Intent {
     pub source_ids: Vec<String>,
 }
 
+pub(super) const SETTLE: &str = "DELETE FROM intents WHERE intent_id = ?1";
+pub(super) const UNSETTLED: &str =
+    "SELECT sealed FROM intents INDEXED BY intents_by_scope WHERE scope_id = ?1 AND operation = ?2";
+
 impl Work<'_> {
     /// Stores an intent and returns its id.
     ///
@@ -24,13 +28,13 @@ impl Work<'_> {
     pub fn save_intent(&self, scope: ScopeId, intent: &Intent, now: DateTime<Utc>) -> Result<i64, StateError> {
         self.transaction
             .prepare_cached(
-                "INSERT INTO intents (run_id, scope_id, operation, source_ids, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO intents (run_id, scope_id, operation, sealed, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(params![
                 intent.run_id,
                 scope.0,
                 intent.operation,
-                serde_json::to_string(&intent.source_ids)?,
+                self.seal.seal(&intent.source_ids)?,
                 now.to_rfc3339(),
             ])?;
         Ok(self.transaction.last_insert_rowid())
@@ -41,7 +45,7 @@ impl Work<'_> {
     /// # Errors
     /// Fails when the file cannot be written.
     pub fn settle_intent(&self, intent_id: i64) -> Result<(), StateError> {
-        self.transaction.prepare_cached("DELETE FROM intents WHERE intent_id = ?1")?.execute([intent_id])?;
+        self.transaction.prepare_cached(SETTLE)?.execute([intent_id])?;
         Ok(())
     }
 
@@ -50,12 +54,11 @@ impl Work<'_> {
     /// # Errors
     /// Fails when the file cannot be read.
     pub fn unsettled(&self, scope: ScopeId, operation: &str) -> Result<Vec<String>, StateError> {
-        let sql = "SELECT source_ids FROM intents WHERE scope_id = ?1 AND operation = ?2";
-        let mut statement = self.transaction.prepare_cached(sql)?;
-        let rows = statement.query_map(params![scope.0, operation], |row| row.get::<_, String>(0))?;
+        let mut statement = self.transaction.prepare_cached(UNSETTLED)?;
+        let rows = statement.query_map(params![scope.0, operation], |row| row.get::<_, Vec<u8>>(0))?;
         let mut source_ids = Vec::new();
         for row in rows {
-            source_ids.extend(serde_json::from_str::<Vec<String>>(&row?)?);
+            source_ids.extend(self.seal.open::<Vec<String>>(&row?)?);
         }
         Ok(source_ids)
     }

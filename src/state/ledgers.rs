@@ -9,6 +9,7 @@ use super::{
     Work,
     error::StateError,
     scopes::{Scope, ScopeId},
+    seal::Seal,
 };
 
 /// The account of one scope in one run.
@@ -28,6 +29,8 @@ pub struct ScopeLedger {
     pub calls: Calls,
     /// Why it failed.
     pub message: Option<String>,
+    /// Up to which chunk of the run the counts go: dead letters of later ones are not counted yet.
+    pub chunk: u64,
 }
 
 /// How a scope stands in a run.
@@ -61,30 +64,32 @@ impl ScopeStatus {
     }
 }
 
-type RawLedger = (Scope, u32, Option<String>, String, String, String, Option<String>);
+type RawLedger = (Scope, u32, Option<Vec<u8>>, String, String, String, Option<String>, i64);
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<RawLedger> {
     Ok((
         Scope::from_row(row)?,
         row.get("position")?,
-        row.get("start_cursor")?,
+        row.get("sealed")?,
         row.get("status")?,
         row.get("ledger")?,
         row.get("calls")?,
         row.get("message")?,
+        row.get("chunk")?,
     ))
 }
 
-fn decode(raw: RawLedger) -> Result<ScopeLedger, StateError> {
-    let (scope, position, start_cursor, status, ledger, calls, message) = raw;
+fn decode(seal: &Seal, raw: RawLedger) -> Result<ScopeLedger, StateError> {
+    let (scope, position, start_cursor, status, ledger, calls, message, chunk) = raw;
     Ok(ScopeLedger {
         scope,
         position,
-        start_cursor: start_cursor.as_deref().map(serde_json::from_str).transpose()?,
+        start_cursor: start_cursor.map(|sealed| seal.open(&sealed)).transpose()?,
         status: ScopeStatus::from_word(&status),
         ledger: serde_json::from_str(&ledger)?,
         calls: serde_json::from_str(&calls)?,
         message,
+        chunk: chunk.unsigned_abs(),
     })
 }
 
@@ -94,11 +99,11 @@ impl Work<'_> {
     /// # Errors
     /// Fails when the file cannot be written.
     pub fn save_ledger(&self, run_id: &str, scope_id: ScopeId, account: &ScopeLedger) -> Result<(), StateError> {
-        let start_cursor = account.start_cursor.as_ref().map(serde_json::to_string).transpose()?;
+        let start_cursor = account.start_cursor.as_ref().map(|cursor| self.seal.seal(cursor)).transpose()?;
         self.transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO ledgers (run_id, scope_id, position, start_cursor, status, ledger, calls, message)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT OR REPLACE INTO ledgers (run_id, scope_id, position, sealed, status, ledger, calls, message, chunk)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 run_id,
@@ -109,6 +114,7 @@ impl Work<'_> {
                 serde_json::to_string(&account.ledger)?,
                 serde_json::to_string(&account.calls)?,
                 account.message,
+                i64::try_from(account.chunk).unwrap_or(i64::MAX),
             ])?;
         Ok(())
     }
@@ -120,7 +126,7 @@ impl Work<'_> {
     pub fn ledger(&self, run_id: &str, scope_id: ScopeId) -> Result<Option<ScopeLedger>, StateError> {
         let sql = "SELECT * FROM ledgers JOIN scopes USING (scope_id) WHERE run_id = ?1 AND scope_id = ?2";
         let raw = self.transaction.prepare_cached(sql)?.query_row(params![run_id, scope_id.0], from_row).optional()?;
-        raw.map(decode).transpose()
+        raw.map(|raw| decode(&self.seal, raw)).transpose()
     }
 
     /// Returns the accounts of a run, in the pipeline's order.
@@ -131,6 +137,6 @@ impl Work<'_> {
         let sql = "SELECT * FROM ledgers JOIN scopes USING (scope_id) WHERE run_id = ?1 ORDER BY position";
         let mut statement = self.transaction.prepare_cached(sql)?;
         let rows = statement.query_map([run_id], from_row)?;
-        rows.map(|raw| decode(raw?)).collect()
+        rows.map(|raw| decode(&self.seal, raw?)).collect()
     }
 }

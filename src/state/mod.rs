@@ -28,10 +28,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use checkpoints::Checkpoint;
 pub use dead_letters::{DeadLetter, DeadLetterKind, LetterBody, ReasonCount};
 pub use error::StateError;
-pub use id_map::{Mapping, SeenMark, WrittenAs};
+pub use id_map::{Mapping, SeenMark, Written, WrittenAs};
 pub use intents::Intent;
 pub use ledgers::{ScopeLedger, ScopeStatus};
-pub use links::PendingLink;
+pub use links::{Link, PendingLink};
 pub use lock::{LockError, RunLock};
 pub use runs::{Run, RunKind, RunStatus};
 pub use scopes::{Scope, ScopeId};
@@ -47,6 +47,10 @@ pub struct State {
     seal: Arc<Seal>,
     path: Option<PathBuf>,
 }
+
+/// A source's id as the state file looks it up: hashed with the key, so that the file holds no address that serves as an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SourceKey([u8; seal::BLIND_BYTES]);
 
 /// One transaction on the state file.
 #[derive(Debug)]
@@ -66,13 +70,14 @@ impl State {
         }
         let is_new = !path.exists();
         if is_new {
-            // It holds source ids in clear: for its owner's eyes only. SQLite gives its log the same rights.
+            // For its owner's eyes only. SQLite gives its log the same rights.
             seal::new_private_file(path).map_err(|error| StateError::Folder { path: path.to_owned(), error })?;
         }
         let mut connection = Connection::open(path).map_err(|error| StateError::at(path, error))?;
         prepare(&connection).map_err(|error| StateError::at(path, error))?;
-        migrate::migrate(&mut connection, path, is_new)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), seal: Arc::new(seal), path: Some(path.to_owned()) })
+        let seal = Arc::new(seal);
+        migrate::migrate(&mut connection, path, is_new, &seal)?;
+        Self::with_checked_key(connection, seal, Some(path.to_owned()))
     }
 
     /// Opens a state that is gone when it is dropped: for dry runs and tests.
@@ -82,8 +87,17 @@ impl State {
     pub fn in_memory(seal: Seal) -> Result<Self, StateError> {
         let mut connection = Connection::open_in_memory()?;
         prepare(&connection)?;
-        migrate::migrate(&mut connection, Path::new(":memory:"), true)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), seal: Arc::new(seal), path: None })
+        let seal = Arc::new(seal);
+        migrate::migrate(&mut connection, Path::new(":memory:"), true, &seal)?;
+        Self::with_checked_key(connection, seal, None)
+    }
+
+    /// Makes sure that the key is the one that the file was written with: with another one no id would be found, and every
+    /// record would be created again.
+    fn with_checked_key(connection: Connection, seal: Arc<Seal>, path: Option<PathBuf>) -> Result<Self, StateError> {
+        let state = Self { connection: Arc::new(Mutex::new(connection)), seal, path };
+        state.work_now(tokens::check_key)?;
+        Ok(state)
     }
 
     /// Returns where the state file is; none where it is in memory.

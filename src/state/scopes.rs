@@ -55,15 +55,22 @@ impl Work<'_> {
         Ok(ScopeId(id))
     }
 
-    /// Returns the scopes of a stream at a connection, whatever the object.
+    /// Returns the scopes of a stream at a connection, each with its object.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn scopes_of_stream(&self, pipeline: &str, stream: &str, connection: &str) -> Result<Vec<ScopeId>, StateError> {
-        let mut statement = self
-            .transaction
-            .prepare_cached("SELECT scope_id FROM scopes WHERE pipeline = ?1 AND stream = ?2 AND connection = ?3")?;
-        let ids = statement.query_map([pipeline, stream, connection], |row| row.get(0).map(ScopeId))?;
-        Ok(ids.collect::<Result<_, _>>()?)
+    pub fn scopes_of_stream(
+        &self,
+        pipeline: &str,
+        stream: &str,
+        connection: &str,
+    ) -> Result<Vec<(ScopeId, ObjectName)>, StateError> {
+        let mut statement = self.transaction.prepare_cached(
+            "SELECT scope_id, object FROM scopes WHERE pipeline = ?1 AND stream = ?2 AND connection = ?3",
+        )?;
+        let scopes = statement.query_map([pipeline, stream, connection], |row| {
+            Ok((ScopeId(row.get(0)?), ObjectName::from(row.get::<_, String>(1)?)))
+        })?;
+        Ok(scopes.collect::<Result<_, _>>()?)
     }
 }

@@ -6,6 +6,7 @@ use chacha20poly1305::{
     AeadCore, ChaCha20Poly1305, Key, KeyInit, Nonce,
     aead::{Aead, OsRng},
 };
+use ring::hmac;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::error::StateError;
@@ -15,9 +16,32 @@ pub const KEY_BYTES: usize = 32;
 /// The length of a nonce of ChaCha20-Poly1305, in bytes (RFC 8439).
 const NONCE_BYTES: usize = 12;
 
-/// Encrypts and decrypts with one key (ChaCha20-Poly1305, a random nonce each).
+/// The length of a keyed hash, in bytes: half of what HMAC-SHA256 gives, which leaves no chance of two ids with the same one.
+pub(super) const BLIND_BYTES: usize = 16;
+
+/// Encrypts and decrypts with one key (ChaCha20-Poly1305, a random nonce each), and hashes with it what is only ever looked up.
 pub struct Seal {
     cipher: ChaCha20Poly1305,
+    /// Of a key of its own, which is derived from the first: what is hashed says nothing of what is encrypted.
+    blinding: hmac::Key,
+}
+
+/// What is hashed: the same text is another hash as something else.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Blinded {
+    SourceId,
+    RecordKey,
+    Content,
+}
+
+impl Blinded {
+    fn word(self) -> &'static [u8] {
+        match self {
+            Self::SourceId => b"source_id\0",
+            Self::RecordKey => b"record_key\0",
+            Self::Content => b"content\0",
+        }
+    }
 }
 
 impl fmt::Debug for Seal {
@@ -29,12 +53,16 @@ impl fmt::Debug for Seal {
 impl Seal {
     /// Makes a seal of a key.
     pub fn new(key: &[u8; KEY_BYTES]) -> Self {
-        Self { cipher: ChaCha20Poly1305::new(Key::from_slice(key)) }
+        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"ferry state: keyed hashes");
+        Self {
+            cipher: ChaCha20Poly1305::new(Key::from_slice(key)),
+            blinding: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()),
+        }
     }
 
     /// Makes a seal that nobody can open later: for a state in memory.
     pub fn ephemeral() -> Self {
-        Self { cipher: ChaCha20Poly1305::new(&ChaCha20Poly1305::generate_key(&mut OsRng)) }
+        Self::new(&ChaCha20Poly1305::generate_key(&mut OsRng).into())
     }
 
     /// Reads the key of a file, and makes the file (readable for its owner only) where there is none.
@@ -53,7 +81,7 @@ impl Seal {
         let key = ChaCha20Poly1305::generate_key(&mut OsRng);
         let mut file = new_private_file(path).map_err(|error| failed(error.to_string()))?;
         write_hexadecimal(&mut file, &key).map_err(|error| failed(error.to_string()))?;
-        Ok(Self { cipher: ChaCha20Poly1305::new(&key) })
+        Ok(Self::new(&key.into()))
     }
 
     /// Reads a key of 64 hexadecimal digits; none where the text is something else.
@@ -67,6 +95,16 @@ impl Seal {
             *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
         }
         Some(Self::new(&key))
+    }
+
+    /// Hashes with the key: the same content has the same hash, and without the key nobody can try out what it is of.
+    pub(super) fn blind(&self, what: Blinded, bytes: &[u8]) -> [u8; BLIND_BYTES] {
+        let mut context = hmac::Context::with_key(&self.blinding);
+        context.update(what.word());
+        context.update(bytes);
+        let mut hash = [0; BLIND_BYTES];
+        hash.copy_from_slice(&context.sign().as_ref()[..BLIND_BYTES]);
+        hash
     }
 
     pub(super) fn seal<T: Serialize>(&self, content: &T) -> Result<Vec<u8>, StateError> {

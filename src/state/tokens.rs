@@ -1,8 +1,23 @@
-//! Keeps secrets that a vendor renews, sealed.
+//! Keeps secrets that a vendor renews, sealed, and what tells whether the key is the right one.
 
 use rusqlite::{OptionalExtension, params};
 
 use super::{Work, error::StateError};
+
+/// What the key is tried on.
+const KEY_CHECK: &str = "the right key";
+
+/// Makes sure that the key is the one that the file was written with; the first one that comes is.
+pub(super) fn check_key(work: &Work<'_>) -> Result<(), StateError> {
+    let sql = "SELECT sealed FROM key_check";
+    let found: Option<Vec<u8>> = work.transaction.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
+    if let Some(sealed) = found {
+        return work.seal.open::<String>(&sealed).map(drop);
+    }
+    let insert = "INSERT INTO key_check (sealed) VALUES (?1)";
+    work.transaction.prepare_cached(insert)?.execute([work.seal.seal(&KEY_CHECK)?])?;
+    Ok(())
+}
 
 impl Work<'_> {
     /// Keeps a secret under a name.
