@@ -109,6 +109,9 @@ pub(super) enum Command {
         /// What `ferry rejects` printed, with corrections in its `mapped.` or `source.` columns
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
+        /// Wait so many times as short as the limits say, as for a run
+        #[arg(long, value_name = "FACTOR", default_value_t = 1.0, hide = true)]
+        clock_speed: f64,
     },
     /// Start local CRMs for other programs' tests; prints `VENDOR URL` per line once they answer
     Emulate(EmulateArgs),
@@ -143,6 +146,9 @@ pub(super) struct RunArgs {
     /// Leave cursors aside and read everything again; unchanged records still cost no write
     #[arg(long)]
     pub full_refresh: bool,
+    /// Ask the destinations whether records that did not change are still there; reads everything again
+    #[arg(long)]
+    pub verify: bool,
     /// Wait so many times as short as the limits say: for runs against `ferry emulate --clock-speed` with the same factor
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, hide = true, conflicts_with = "dry_run")]
     pub clock_speed: f64,

@@ -85,7 +85,9 @@ async fn dispatch(world: World, command: Command) -> Result<Exit, Failure> {
         Command::Runs => runs::runs(&world),
         Command::Show { run } => runs::show(&world, &run),
         Command::Rejects { run, format, output } => rejects::rejects(&world, &run, format, output.as_deref()),
-        Command::Redrive { run, from } => redrive::redrive(&world, &run, from.as_deref()).await,
+        Command::Redrive { run, from, clock_speed } => {
+            redrive::redrive(&world, &run, from.as_deref(), clock_speed).await
+        }
         Command::Emulate(args) => emulate::emulate(&world, args).await,
         Command::Schema => {
             let schema = serde_json::to_string_pretty(&json_schema(&world.registry)).map_err(std::io::Error::from)?;

@@ -90,6 +90,11 @@ pub(super) fn counted(count: u64, word: &str) -> String {
     format!("{} {word}{plural}", HumanCount(count))
 }
 
+/// Shows findings on stderr, with one blank line behind them.
+pub(super) fn findings(text: &str) {
+    insist(&format!("{}\n", text.trim_end_matches('\n')));
+}
+
 /// Says something on stderr in any case.
 pub(super) fn insist(text: &str) {
     // With stderr gone there is nobody left to tell.

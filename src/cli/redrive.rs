@@ -1,6 +1,10 @@
 //! `ferry redrive`: loads dead letters again, as they are or as they were corrected in a file.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use serde_json::{Map, Value as Json};
 use tokio_util::sync::CancellationToken;
@@ -23,12 +27,17 @@ use super::{
     world::{World, context},
 };
 
-pub(super) async fn redrive(world: &World, run_id: &str, from: Option<&Path>) -> Result<Exit, Failure> {
+pub(super) async fn redrive(
+    world: &World,
+    run_id: &str,
+    from: Option<&Path>,
+    clock_speed: f64,
+) -> Result<Exit, Failure> {
     let state = world.find_state()?;
     let run = find_run(&state, run_id)?;
     let corrections = from.map(|file| read_corrections(&state, &run.run_id, file)).transpose()?;
     let pipeline = load(world, &run.file)?;
-    let clock = Clock::system();
+    let clock = Clock::accelerated(clock_speed);
     let state_path = state.path().map_or_else(|| world.state_path(&run.file), Path::to_owned);
     let _lock = RunLock::take(&state_path, &pipeline.name, clock.now())?;
     let shutdown = CancellationToken::new();
@@ -53,12 +62,18 @@ fn read_corrections(state: &State, run_id: &str, file: &Path) -> Result<BTreeMap
     };
     let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
     let rows = if text.trim_start().starts_with('{') { json_rows(&text) } else { csv_rows(&text) }.map_err(wrong)?;
-    let letters = state.work_now(|work| work.dead_letters(run_id))?;
+    let (letters, answered) =
+        state.work_now(|work| Ok((work.dead_letters(run_id)?, work.answered_letters(run_id)?)))?;
+    let answered: BTreeSet<LetterPlace> = answered.iter().map(engine::letter_place).collect();
     let by_place: BTreeMap<LetterPlace, &DeadLetter> =
         letters.iter().map(|letter| (engine::letter_place(letter), letter)).collect();
     let mut corrections = BTreeMap::new();
     for (place, source, mapped) in rows {
         let Some(letter) = by_place.get(&place) else {
+            if answered.contains(&place) {
+                // A redrive that was stopped has loaded it already.
+                continue;
+            }
             let (stream, _, _, source_id) = place;
             return Err(wrong(format!("run `{run_id}` has no open dead letter `{source_id}` of stream `{stream}`")));
         };

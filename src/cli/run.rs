@@ -70,6 +70,7 @@ pub(super) fn options(pipeline: &Pipeline, args: &RunArgs) -> Result<RunOptions,
         limit: args.limit,
         streams: args.streams.iter().map(StreamName::new).collect(),
         is_full_refresh: args.full_refresh,
+        is_verifying: args.verify,
     })
 }
 

@@ -101,6 +101,11 @@ fn remarks(report: &RunReport) -> Vec<String> {
                 let links = agreeing(account.links_pending, ["link field points", "link fields point"]);
                 remarks.push(format!("! {place}: {links} to records that are not at the destination"));
             }
+            if account.missing > 0 {
+                let records = agreeing(account.missing, ["record is", "records are"]);
+                remarks
+                    .push(format!("! {place}: {records} gone from the destination; the next run creates them again"));
+            }
             if account.rate_limited > 0 {
                 let answers = counted(account.rate_limited, "answer");
                 remarks.push(format!("! {place}: {answers} said that the rate limit was crossed"));
@@ -151,9 +156,15 @@ fn agreeing(count: u64, [one, several]: [&str; 2]) -> String {
 /// Says how the run ended, and what to type next.
 pub(super) fn closing(report: &RunReport, file: &str, state: &str) -> String {
     let run = &report.run_id;
-    let open = report.streams.iter().flat_map(|stream| &stream.destinations);
-    let letters: u64 = open.map(|account| account.ledger.rejected + account.ledger.held).sum();
+    let destinations = || report.streams.iter().flat_map(|stream| &stream.destinations);
+    let count = |account: &DestinationReport| account.ledger.rejected + account.ledger.held;
+    let letters: u64 = destinations().map(count).sum();
+    let has_files_alone = destinations().all(|account| account.is_replaced || count(account) == 0);
     match report.status {
+        RunStatus::Done if letters > 0 && has_files_alone => format!(
+            "{run} is done; {} not written\nnext: `ferry rejects {run}{state}` shows them; mend them in the source, and `ferry run {file}` writes the files anew",
+            agreeing(letters, ["record was", "records were"])
+        ),
         RunStatus::Done if report.has_dead_letters() => format!(
             "{run} is done; {} not written\nnext: `ferry rejects {run}{state} -o rejects.csv`, mend them there, `ferry redrive {run}{state} --from rejects.csv`",
             agreeing(letters, ["record was", "records were"])

@@ -72,7 +72,7 @@ impl Tally {
         // The name is what stands in backticks.
         self.unset.extend(unset.iter().filter_map(|finding| finding.message.split('`').nth(1)).map(str::to_owned));
         if !others.is_empty() {
-            output::insist(&diagnostics::render(&others, world.output.has_color));
+            output::findings(&diagnostics::render(&others, world.output.has_color));
         }
         if errors == 0 { output::data(&format!("{}: ok\n", file.display())) } else { Ok(()) }
     }

@@ -26,5 +26,5 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use load::{Loaded, load, load_with_placeholder};
 pub use offline::{NoSchemas, OfflineSchemas, SchemaCache};
 pub use pipeline::{Connection, CountOrShare, Limits, Pipeline, Stream, StreamDestination};
-pub use raw::{OnError, WriteMode};
+pub use raw::{OnError, OnMissing, WriteMode};
 pub use schema::json_schema;

@@ -15,7 +15,7 @@ use crate::{
     transform::spec::{MappingSpecs, StepSpec},
 };
 
-use super::raw::{OnError, WriteMode};
+use super::raw::{OnError, OnMissing, WriteMode};
 
 /// A pipeline that can be run.
 #[derive(Debug, Clone)]
@@ -96,6 +96,8 @@ pub struct StreamDestination {
     pub write: WriteMode,
     /// The destination's fields that identify a record; each of them is mapped.
     pub key: Vec<FieldName>,
+    /// What is done with a record that was deleted at the destination while the source still has it.
+    pub on_missing: OnMissing,
     /// The standard mappings, the stream's and the destination's, where the later win.
     pub mappings: MappingSpecs,
 }

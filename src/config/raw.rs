@@ -137,6 +137,10 @@ pub struct RawDestination {
     /// The destination's fields that identify a record: one with the same values is updated. Each of them must be mapped.
     #[schemars(example = ["Email"])]
     pub key: Vec<String>,
+    /// What is done with a record that Ferry wrote and that somebody deleted at the destination, while the source still has it.
+    /// Noticed when the record is written or linked to, and by `ferry run --verify`. Default: `recreate`.
+    #[schemars(extend("default" = "recreate"))]
+    pub on_missing: Option<OnMissing>,
     /// Fills in the mappings of the standard fields that both systems have; mappings written out win.
     pub standard: Option<Standard>,
     /// Destination field → where its value comes from: a source field's name, or a mapping in full.
@@ -155,6 +159,19 @@ pub enum WriteMode {
     Upsert,
     /// As `upsert`; and records that Ferry wrote before and that the source no longer has are deleted.
     Mirror,
+}
+
+/// What is done with a record that was deleted at the destination while the source still has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnMissing {
+    /// It is created again, or taken up again where another record has its key by now; links to it are set again.
+    #[default]
+    Recreate,
+    /// It is held, and a person decides: `ferry redrive` creates it again.
+    Hold,
+    /// It stays deleted, and counts as filtered.
+    Skip,
 }
 
 /// The kinds of records whose standard fields Ferry knows at each vendor.

@@ -34,6 +34,19 @@ impl Context {
         context
     }
 
+    /// Makes a context whose tokens are gone with it.
+    #[cfg(test)]
+    pub(crate) fn in_memory(clock: Clock) -> Self {
+        let tokens = std::sync::Arc::new(crate::http::MemoryTokens::default());
+        let shutdown = tokio_util::sync::CancellationToken::new();
+        Self {
+            connection: ConnectionName::new(""),
+            transport: Transport::new(clock, shutdown, tokens).unwrap(),
+            meter: Meter::default(),
+            base_dir: PathBuf::from("."),
+        }
+    }
+
     /// Returns the clock.
     pub fn clock(&self) -> &Clock {
         &self.transport.clock

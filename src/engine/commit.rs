@@ -1,6 +1,9 @@
 //! Loads a chunk at one destination and stores what became of every record of it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use polars::frame::DataFrame;
@@ -10,16 +13,17 @@ use tokio::task::spawn_blocking;
 use crate::{
     config::WriteMode,
     model::{BatchLimit, BatchRecord, Fields, ID, Ledger, Operation, Outcome, Rejection, Value},
-    state::{DeadLetter, DeadLetterKind, LetterBody, Mapping, SeenMark, StateError, Work, WrittenAs},
+    state::{DeadLetter, DeadLetterKind, LetterBody, SeenMark, StateError, Work, Written, WrittenAs},
     transform::Rejected,
 };
 
 use super::{
     error::EngineError,
     extract::{Chunk, unmapped_letter},
+    gone::find_gone_targets,
     load::{CommitContext, Dispatch, Item, Lookup, Settled},
-    matching::{Column, Decision, Draft, decide, look_up_written},
-    prepare::{Key, Prepared},
+    matching::{Column, Decision, Draft, MISSING, decide, look_up_written},
+    prepare::{Key, LinkValue, Prepared},
     setup::Loader,
 };
 
@@ -58,14 +62,13 @@ pub(super) async fn load_chunk(loader: &Loader, chunk: &Chunk, number: u64) -> R
     let (records, mut rejects) = prepare(loader, &chunk.frame).await?;
     rejects.extend(chunk.rejects.iter().cloned());
     let originals = Originals::new(&chunk.frame)?;
-    let (records, unexpected) = check_expectation(loader, records);
+    let (records, unexpected) = check_expectation(loader, records)?;
     let unexpected_letters = unexpected.iter().map(|(record, reason)| {
         letter(dispatch.context(), record, DeadLetterKind::Rejected, reason, originals.json(&record.source_id))
     });
     let mut letters: Vec<DeadLetter> = unexpected_letters.collect();
     let context = dispatch.context();
-    letters
-        .extend(rejects.into_iter().map(|reject| unmapped_letter(&loader.run_id, &loader.scope, reject, context.now)));
+    letters.extend(rejects.into_iter().map(|reject| unmapped_letter(context, reject)));
     account.ledger.rejected += count(letters.len());
     save_letters(loader, letters).await?;
     let settled = account.ledger.filtered + account.ledger.duplicate + account.ledger.rejected;
@@ -76,7 +79,10 @@ pub(super) async fn load_chunk(loader: &Loader, chunk: &Chunk, number: u64) -> R
     Ok(account)
 }
 
-/// Loads records that are mapped already; those that are gone from the destination are matched anew, once.
+/// How often a record is matched anew, when it or what it links to is gone from the destination: once for each of both.
+const MAX_MATCHED_ANEW: u32 = 2;
+
+/// Loads records that are mapped already; those that are gone from the destination, or link to such, are matched anew.
 pub(super) async fn load_prepared(
     loader: &Loader,
     dispatch: &Dispatch<'_>,
@@ -85,45 +91,63 @@ pub(super) async fn load_prepared(
     account: &mut ChunkAccount,
 ) -> Result<(), EngineError> {
     let mut records: Vec<Arc<Prepared>> = records.into_iter().map(Arc::new).collect();
-    for round in 0..2 {
-        let missing = load_records(loader, dispatch, &records, originals, account).await?;
+    for round in 0..=MAX_MATCHED_ANEW {
+        let is_last = round == MAX_MATCHED_ANEW;
+        let missing = load_records(loader, dispatch, &records, originals, account, is_last).await?;
         if missing.is_empty() {
             break;
         }
-        if round == 1 {
+        if is_last {
             account.ledger.held += count(missing.len());
             hold_missing(loader, dispatch, &missing, originals).await?;
             break;
         }
-        // The id map pointed to records that are gone from the destination; without it they are matched by key, or created.
+        // The id map pointed to records that are gone from the destination, or linked to such: by now it knows.
         records = missing;
     }
     Ok(())
 }
 
+/// Records that are mapped at once. Between two parts the run can be stopped: a chunk as a whole may take longer than a
+/// supervisor waits. With fewer, starting each query costs more than the query.
+const PART_RECORDS: usize = 2_500;
+
 async fn prepare(loader: &Loader, frame: &DataFrame) -> Result<(Vec<Prepared>, Vec<Rejected>), EngineError> {
     if frame.width() == 0 || frame.height() == 0 {
         return Ok((Vec::new(), Vec::new()));
     }
-    let (mapper, preparation) = (Arc::clone(&loader.mapper), loader.preparation.clone());
-    // Columns are shared, not copied.
-    let frame = frame.clone();
-    let stream = loader.scope.stream.clone();
-    spawn_blocking(move || {
-        let failed = |error| EngineError::Transform { stream, error: Box::new(error) };
-        let accepted = mapper.map(&frame).map_err(failed)?;
-        Ok((preparation.records(&accepted.frame)?, accepted.rejects))
-    })
-    .await
-    .map_err(|_| EngineError::Stopped)?
+    let mut records = Vec::with_capacity(frame.height());
+    let mut rejects = Vec::new();
+    let mut rest = frame.clone();
+    while rest.height() > 0 {
+        loader.check_goes_on()?;
+        // Columns are shared, not copied.
+        let part = rest.head(Some(PART_RECORDS));
+        rest = rest.slice(i64::try_from(part.height()).unwrap_or(i64::MAX), rest.height());
+        let (mapper, preparation) = (Arc::clone(&loader.mapper), loader.preparation.clone());
+        let stream = loader.scope.stream.clone();
+        let task = spawn_blocking(move || {
+            let failed = |error| EngineError::Transform { stream, error: Box::new(error) };
+            let accepted = mapper.map(&part).map_err(failed)?;
+            Ok::<_, EngineError>((preparation.records(&accepted.frame)?, accepted.rejects))
+        });
+        let (part_records, part_rejects) = task.await.map_err(|_| EngineError::Stopped)??;
+        records.extend(part_records);
+        rejects.extend(part_rejects);
+    }
+    Ok((records, rejects))
 }
 
+/// Records that are not as `expect` says, each with the reason.
+type Unexpected = Vec<(Prepared, Rejection)>;
+
 /// Checks records against the stream's `expect`. Links are checked as lists of source ids.
-fn check_expectation(loader: &Loader, records: Vec<Prepared>) -> (Vec<Prepared>, Vec<(Prepared, Rejection)>) {
-    let Some(validator) = &loader.expect else { return (records, Vec::new()) };
+fn check_expectation(loader: &Loader, records: Vec<Prepared>) -> Result<(Vec<Prepared>, Unexpected), EngineError> {
+    let Some(validator) = &loader.expect else { return Ok((records, Vec::new())) };
     let mut kept = Vec::with_capacity(records.len());
     let mut unexpected = Vec::new();
     for record in records {
+        loader.check_goes_on()?;
         let json = fields_json(&record);
         let finding = (!record.is_deleted).then(|| validator.iter_errors(&json).next()).flatten();
         let Some(finding) = finding else {
@@ -135,16 +159,18 @@ fn check_expectation(loader: &Loader, records: Vec<Prepared>) -> (Vec<Prepared>,
         reason.field = (!field.is_empty()).then_some(field);
         unexpected.push((record, reason));
     }
-    (kept, unexpected)
+    Ok((kept, unexpected))
 }
 
-/// Matches and writes records; returns those that the destination no longer holds under the id that the id map has.
+/// Matches and writes records; returns those that the destination no longer holds under the id that the id map has, and those
+/// that it refused as they link to such.
 async fn load_records(
     loader: &Loader,
     dispatch: &Dispatch<'_>,
     records: &[Arc<Prepared>],
     originals: &Originals<'_>,
     account: &mut ChunkAccount,
+    is_last: bool,
 ) -> Result<Vec<Arc<Prepared>>, EngineError> {
     let decisions = decide(loader, dispatch.context().chunk, records).await?;
     let (mut inserts, mut updates, mut upserts) = (Vec::new(), Vec::new(), Vec::new());
@@ -171,12 +197,15 @@ async fn load_records(
                 letters.push(letter(context, prepared, DeadLetterKind::Rejected, &reason, original()));
             }
             Decision::Held(reason) => {
+                if reason.code == MISSING {
+                    seen.push(prepared.source_id.clone());
+                }
                 account.ledger.held += 1;
                 letters.push(letter(context, prepared, DeadLetterKind::Held, &reason, original()));
             }
         }
     }
-    let settled_count = count(seen.len() + letters.len());
+    let settled_count = count(records.len() - inserts.len() - updates.len() - upserts.len());
     mark_seen(loader, dispatch.context(), seen).await?;
     save_letters(loader, letters).await?;
     let calls = loader.context.meter.calls();
@@ -197,18 +226,42 @@ async fn load_records(
             let word = super::load::operation_word(&operation);
             return Err(EngineError::Unsupported(format!("`{}` cannot {word} records", loader.connection())));
         };
-        for (item, settled) in dispatch.send(&operation, limit, items).await? {
-            account.settle(item, &settled, &mut missing);
+        let results = dispatch.send(&operation, limit, items).await?;
+        let gone = if is_last { HashSet::new() } else { gone_targets(loader, &results).await? };
+        for (item, settled) in results {
+            let has_gone_target = !gone.is_empty() && is_refused_link(&item, &settled) && item.leads_to(&gone);
+            if has_gone_target {
+                missing.push(item.prepared);
+            } else {
+                account.settle(item, &settled, &mut missing);
+            }
         }
     }
     Ok(missing)
+}
+
+/// Finds which records that refused ones link to are gone.
+async fn gone_targets(
+    loader: &Loader,
+    results: &[(RecordItem, Settled)],
+) -> Result<HashSet<(String, String)>, EngineError> {
+    let refused = results.iter().filter(|(item, settled)| is_refused_link(item, settled));
+    let links: Vec<LinkValue> = refused.flat_map(|(item, _)| item.carried_links().cloned()).collect();
+    if links.is_empty() { Ok(HashSet::new()) } else { find_gone_targets(loader, &links).await }
+}
+
+/// Tells whether a record may have been refused because of a link: it carries one, and no other field is to blame.
+fn is_refused_link(item: &RecordItem, settled: &Settled) -> bool {
+    let Settled::Outcome(Outcome::Rejected(reason)) = settled else { return false };
+    let is_to_blame = |link: &LinkValue| reason.field.as_deref().is_none_or(|field| *link.field == *field);
+    item.carried_links().any(is_to_blame)
 }
 
 impl ChunkAccount {
     fn count(&mut self, column: Column) {
         let ledger = &mut self.ledger;
         match column {
-            Column::Filtered => ledger.filtered += 1,
+            Column::Filtered | Column::Skipped => ledger.filtered += 1,
             Column::Duplicate => ledger.duplicate += 1,
             Column::Unchanged => ledger.unchanged += 1,
             Column::Created => ledger.created += 1,
@@ -239,6 +292,17 @@ impl RecordItem {
         Self { record, draft, prepared, key_hash, source }
     }
 
+    fn carried_links(&self) -> impl Iterator<Item = &LinkValue> {
+        self.prepared.links.iter().filter(|link| self.draft.fields.contains_key(&link.field))
+    }
+
+    fn leads_to(&self, gone: &HashSet<(String, String)>) -> bool {
+        let has_gone = |link: &LinkValue| {
+            link.targets.iter().any(|target| gone.contains(&(link.stream.to_string(), target.clone())))
+        };
+        self.carried_links().any(has_gone)
+    }
+
     fn save_mapping(
         &self,
         work: &Work<'_>,
@@ -246,19 +310,19 @@ impl RecordItem {
         destination_id: &str,
         written_as: WrittenAs,
     ) -> Result<(), StateError> {
-        let mapping = Mapping {
-            source_id: self.prepared.source_id.clone(),
-            destination_id: destination_id.to_owned(),
+        let source_id = &self.prepared.source_id;
+        let written = Written {
+            source_id,
+            destination_id,
             content_hash: self.prepared.content_hash,
             key_hash: self.key_hash,
-            written_run: context.run_id.clone(),
             written_as,
-            seen: SeenMark { run_id: context.run_id.clone(), chunk: context.chunk },
         };
-        work.save_mapping(context.scope_id, &mapping)?;
-        work.resolve_dead_letters(context.scope_id, &self.prepared.source_id, None, context.now)?;
-        for link in &self.draft.pending {
-            work.save_link(context.scope_id, link)?;
+        let seen = SeenMark { run_id: context.run_id.clone(), chunk: context.chunk };
+        work.save_mapping(context.scope_id, &written, &seen)?;
+        work.resolve_dead_letters(context.scope_id, work.source_key(source_id), None, context.now)?;
+        if context.has_links {
+            work.replace_links(context.scope_id, source_id, &self.draft.links)?;
         }
         Ok(())
     }
@@ -278,7 +342,11 @@ impl Item for RecordItem {
         match outcome {
             Outcome::Created { id } => self.save_mapping(work, context, id, WrittenAs::Created),
             Outcome::Updated { id } => self.save_mapping(work, context, id, WrittenAs::Updated),
-            Outcome::Missing | Outcome::Deleted => work.forget_mapping(context.scope_id, &self.prepared.source_id),
+            Outcome::Missing | Outcome::Deleted => {
+                // Not by the source's id: a record with the same key may be the one that is mapped to it.
+                let known = self.record.destination_id.as_deref();
+                known.map_or(Ok(()), |destination_id| work.mark_missing(context.scope_id, destination_id))
+            }
             Outcome::Rejected(reason) => {
                 let letter = letter(context, &self.prepared, DeadLetterKind::Rejected, reason, self.source.clone());
                 work.save_dead_letter(context.scope_id, &letter)
@@ -343,6 +411,7 @@ fn letter(
         code: reason.code.clone(),
         field: reason.field.clone(),
         created_at: context.now,
+        chunk: context.chunk,
         body: LetterBody {
             reason: reason.reason.clone(),
             value: reason.value.clone(),
@@ -369,9 +438,10 @@ async fn mark_seen(loader: &Loader, context: &CommitContext, source_ids: Vec<Str
     let (scope_id, now) = (loader.scope_id, context.now);
     let seen = SeenMark { run_id: context.run_id.clone(), chunk: context.chunk };
     let mark = move |work: &Work<'_>| {
-        work.mark_seen(scope_id, source_ids.iter().map(String::as_str), &seen)?;
-        source_ids.iter().try_for_each(|source_id| {
-            work.resolve_dead_letters(scope_id, source_id, Some(DeadLetterKind::Rejected), now)
+        let source_keys: Vec<_> = source_ids.iter().map(|source_id| work.source_key(source_id)).collect();
+        work.mark_seen(scope_id, source_keys.iter().copied(), &seen)?;
+        source_keys.iter().try_for_each(|source_key| {
+            work.resolve_dead_letters(scope_id, *source_key, Some(DeadLetterKind::Rejected), now)
         })
     };
     Ok(loader.state.work(mark).await?)

@@ -15,12 +15,13 @@ use crate::{
     config::Stream,
     connector::{ErrorKind, ReadRequest, Source},
     model::{ConnectionName, Cursor, FieldName, Page, StreamName, is_reserved},
-    state::{DeadLetter, DeadLetterKind, LetterBody, Scope},
+    state::{DeadLetter, DeadLetterKind, LetterBody},
     transform::{Filter, Rejected, Sides, Stepped, Steps, fields_used, spec::MappingSpecs},
 };
 
 use super::{
     error::EngineError,
+    load::CommitContext,
     observer::{Observer, Silent},
     pushdown::pushed_down,
     setup::{Extraction, frame_schema, transform_error},
@@ -28,7 +29,7 @@ use super::{
 
 /// Records of a chunk. A chunk is matched and committed as a whole; its batches are full but for the last one of each
 /// operation, so a large chunk wastes few calls: at 100 records a batch and 10,000 a chunk, at most one call in a hundred.
-const CHUNK_RECORDS: usize = 10_000;
+const CHUNK_RECORDS: usize = if cfg!(test) { 20 } else { 10_000 };
 
 /// Records that are loaded together; the checkpoint moves when all destinations are done with them.
 #[derive(Debug)]
@@ -119,6 +120,10 @@ async fn extract_spooled(
         totals.cursor = page.cursor.clone().or(totals.cursor);
         totals.read += page_records(&page);
         totals.rejects.extend(page.rejects.into_iter().map(read_reject));
+        if totals.rejects.len() >= CHUNK_RECORDS {
+            // What is in memory does not grow with the stream.
+            totals.send_counts(&chunks).await?;
+        }
         let path = spool.folder.path().join(format!("{:08}.parquet", files.len()));
         let (filter, file) = (plan.filter.clone(), path.clone());
         totals.filtered += spawn_blocking(move || spool_page(page.frame, filter.as_deref(), &file))
@@ -126,16 +131,21 @@ async fn extract_spooled(
             .map_err(|_| EngineError::Stopped)??;
         files.push(path);
     }
+    // Before the records: how many were read is what a share of them (`limits.max_rejects`) is taken of.
+    totals.send_counts(&chunks).await?;
     let steps = Arc::clone(&plan.steps);
     let sender = chunks.clone();
+    let shutdown = plan.shutdown.clone();
     let stepped = spawn_blocking(move || {
-        let mut deliver = |frame: DataFrame| match sender.blocking_send(Chunk { frame, ..Chunk::default() }) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
+        let mut deliver = |frame: DataFrame, rejects: Vec<Rejected>| {
+            let chunk = Chunk { frame, rejects, ..Chunk::default() };
+            let is_over = shutdown.is_cancelled() || sender.blocking_send(chunk).is_err();
+            if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         steps.apply_spooled(&files, &mut deliver)
     });
     let stepped = stepped.await.map_err(|_| EngineError::Stopped)?.map_err(|error| plan.transform_error(error))?;
+    plan.check_may_read()?;
     totals.count(stepped);
     chunks.send(totals).await.map_err(|_| EngineError::Stopped)?;
     Ok(budget > 0)
@@ -215,6 +225,13 @@ impl Default for Chunk {
 }
 
 impl Chunk {
+    /// Hands on all but the cursor.
+    async fn send_counts(&mut self, chunks: &mpsc::Sender<Self>) -> Result<(), EngineError> {
+        let cursor = self.cursor.take();
+        let counts = std::mem::replace(self, Self { cursor, ..Self::default() });
+        chunks.send(counts).await.map_err(|_| EngineError::Stopped)
+    }
+
     fn count(&mut self, stepped: Stepped) {
         self.read += stepped.added;
         self.filtered += stepped.filtered;
@@ -317,20 +334,16 @@ fn read_reject(reject: crate::model::ReadReject) -> Rejected {
 }
 
 /// Makes the dead letter of a record that did not get as far as being mapped.
-pub(super) fn unmapped_letter(
-    run_id: &str,
-    scope: &Scope,
-    reject: Rejected,
-    now: chrono::DateTime<chrono::Utc>,
-) -> DeadLetter {
+pub(super) fn unmapped_letter(context: &CommitContext, reject: Rejected) -> DeadLetter {
     DeadLetter {
-        run_id: run_id.to_owned(),
-        scope: scope.clone(),
+        run_id: context.run_id.clone(),
+        scope: context.scope.clone(),
         source_id: reject.id,
         kind: DeadLetterKind::Rejected,
         code: reject.rejection.code,
         field: reject.rejection.field,
-        created_at: now,
+        created_at: context.now,
+        chunk: context.chunk,
         body: LetterBody {
             reason: reject.rejection.reason,
             value: reject.rejection.value,

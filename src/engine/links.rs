@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 
 use crate::{
-    model::{BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value},
-    state::{DeadLetter, DeadLetterKind, LetterBody, PendingLink, Scope, StateError, Work},
+    model::{BatchLimit, BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value},
+    state::{DeadLetter, DeadLetterKind, LetterBody, Link, PendingLink, Scope, StateError, Work},
 };
 
 use super::{
     error::EngineError,
-    load::{CommitContext, Dispatch, Item, Lookup, operation_word},
+    gone::{find_gone_targets, verify},
+    load::{CommitContext, Dispatch, Item, Lookup, Settled, operation_word},
     prepare::LinkValue,
     setup::Loader,
 };
@@ -52,9 +53,10 @@ pub(super) fn resolve<'link>(
         source_ids.sort_unstable();
         source_ids.dedup();
         let known = resolved.by_stream.entry(stream.to_owned()).or_default();
-        for target_scope in work.scopes_of_stream(&scope.pipeline, stream, &scope.connection)? {
+        for (target_scope, _) in work.scopes_of_stream(&scope.pipeline, stream, &scope.connection)? {
             let mappings = work.mappings(target_scope, source_ids.iter().copied())?;
-            known.extend(mappings.into_iter().map(|(source_id, mapping)| (source_id, mapping.destination_id)));
+            let there = mappings.into_iter().filter(|(_, mapping)| !mapping.is_missing);
+            known.extend(there.map(|(source_id, mapping)| (source_id, mapping.destination_id)));
         }
     }
     Ok(resolved)
@@ -82,19 +84,10 @@ pub(super) async fn close_links(loader: &Loader) -> Result<u64, EngineError> {
         (None, None) => return Ok(0),
     };
     let dispatch = Dispatch::new(loader, 0);
-    let mut after: Option<(String, String)> = None;
-    loop {
-        let page = next_page(loader, after.as_ref())?;
-        let Some(last) = page.last() else { break };
-        after = Some((last.source_id.clone(), last.field.clone()));
-        let items = ready_items(loader, page)?;
-        if operation == Operation::Link {
-            for items in cut_by_links(items, loader.narrowed(limit).max_records.get()) {
-                dispatch.send(&operation, limit, items).await?;
-            }
-        } else {
-            dispatch.send(&operation, limit, items).await?;
-        }
+    let has_gone = pass(loader, &dispatch, &operation, limit).await?;
+    if has_gone {
+        // What is gone is known by now: the links to what is still there are set.
+        pass(loader, &dispatch, &operation, limit).await?;
     }
     // What a killed run was about to link is still pending, so it was linked again by now.
     let word = operation_word(&operation);
@@ -102,39 +95,101 @@ pub(super) async fn close_links(loader: &Loader) -> Result<u64, EngineError> {
     Ok(dispatch.halving_calls())
 }
 
-fn next_page(loader: &Loader, after: Option<&(String, String)>) -> Result<Vec<PendingLink>, EngineError> {
-    let after = after.map(|(source_id, field)| (source_id.as_str(), field.as_str()));
+/// Goes through the pending links once. Returns whether links were refused as one of their ends is gone.
+async fn pass(
+    loader: &Loader,
+    dispatch: &Dispatch<'_>,
+    operation: &Operation,
+    limit: BatchLimit,
+) -> Result<bool, EngineError> {
+    let mut after = 0;
+    let mut has_gone = false;
+    loop {
+        let page = next_page(loader, after)?;
+        let Some(last) = page.last() else { return Ok(has_gone) };
+        after = last.link_id;
+        let items = ready_items(loader, page)?;
+        let batches = if *operation == Operation::Link {
+            cut_by_links(items, loader.narrowed(limit).max_records.get())
+        } else {
+            vec![items]
+        };
+        for items in batches {
+            let results = dispatch.send(operation, limit, items).await?;
+            has_gone |= reopen_refused(loader, results).await?;
+        }
+    }
+}
+
+/// Of links that were refused, finds those with an end that is gone: they are no dead letters but wait for it. Returns whether
+/// there are any.
+async fn reopen_refused(loader: &Loader, results: Vec<(LinkItem, Settled)>) -> Result<bool, EngineError> {
+    let is_refused = |settled: &Settled| matches!(settled, Settled::Outcome(Outcome::Rejected(_)));
+    let refused: Vec<LinkItem> =
+        results.into_iter().filter(|(_, settled)| is_refused(settled)).map(|(item, _)| item).collect();
+    if refused.is_empty() {
+        return Ok(false);
+    }
+    let own_ids = refused.iter().filter_map(|item| item.record.destination_id.clone());
+    let own = verify(loader, &loader.scope.object, own_ids.collect()).await?;
+    let values: Vec<LinkValue> =
+        refused.iter().flat_map(|item| &item.links).map(|(pending, _)| link_value(&pending.link)).collect();
+    let gone = find_gone_targets(loader, &values).await?;
+    let mut reopened: Vec<Link> = Vec::new();
+    for item in refused {
+        let is_own_gone = item.record.destination_id.as_ref().is_some_and(|id| own.missing.contains(id));
+        for (PendingLink { link, .. }, _) in item.links {
+            let has_gone = link.targets.iter().any(|target| gone.contains(&(link.stream.clone(), target.clone())));
+            if is_own_gone || has_gone {
+                reopened.push(Link { linked: 0, ..link });
+            }
+        }
+    }
+    let has_gone = !reopened.is_empty();
+    let (scope_id, now) = (loader.scope_id, loader.context.clock().now());
+    let reopen = move |work: &Work<'_>| {
+        own.missing.iter().try_for_each(|destination_id| work.mark_missing(scope_id, destination_id))?;
+        for link in &reopened {
+            work.save_link(scope_id, link)?;
+            work.resolve_dead_letters(scope_id, work.source_key(&link.source_id), Some(DeadLetterKind::Link), now)?;
+        }
+        Ok(())
+    };
+    loader.state.work(reopen).await?;
+    Ok(has_gone)
+}
+
+fn link_value(link: &Link) -> LinkValue {
+    LinkValue { field: FieldName::new(&link.field), stream: link.stream.as_str().into(), targets: link.targets.clone() }
+}
+
+fn next_page(loader: &Loader, after: i64) -> Result<Vec<PendingLink>, EngineError> {
     let read = || loader.state.work_now(|work| work.pending_links(loader.scope_id, after, PAGE_LINKS));
     Ok(tokio::task::block_in_place(read)?)
 }
 
 /// Makes the items of the records of which a link can get more targets than it has.
 fn ready_items(loader: &Loader, page: Vec<PendingLink>) -> Result<Vec<LinkItem>, EngineError> {
-    let values: Vec<LinkValue> = page
-        .iter()
-        .map(|link| LinkValue {
-            field: FieldName::new(&link.field),
-            stream: link.stream.as_str().into(),
-            targets: link.targets.clone(),
-        })
-        .collect();
+    let values: Vec<LinkValue> = page.iter().map(|pending| link_value(&pending.link)).collect();
     let (resolved, own) = tokio::task::block_in_place(|| {
         loader.state.work_now(|work| {
             let resolved = resolve(work, &loader.scope, values.iter())?;
-            let own = work.mappings(loader.scope_id, page.iter().map(|link| link.source_id.as_str()))?;
+            let own = work.mappings(loader.scope_id, page.iter().map(|pending| pending.link.source_id.as_str()))?;
             Ok((resolved, own))
         })
     })?;
     let mut items: Vec<LinkItem> = Vec::new();
-    for link in page {
-        let Some(mapping) = own.get(&link.source_id) else { continue };
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for pending in page {
+        let link = &pending.link;
+        let Some(mapping) = own.get(&link.source_id).filter(|mapping| !mapping.is_missing) else { continue };
         let ids = resolved.ids_of(&link.stream, &link.targets);
         let count = u64::try_from(ids.len()).unwrap_or(u64::MAX);
         if count <= link.linked {
             continue;
         }
-        let is_same_record = items.last().is_some_and(|item| item.record.trace_id == link.source_id);
-        if !is_same_record {
+        let place = *places.entry(link.source_id.clone()).or_insert(items.len());
+        if place == items.len() {
             let record = BatchRecord {
                 trace_id: link.source_id.clone(),
                 destination_id: Some(mapping.destination_id.clone()),
@@ -142,9 +197,9 @@ fn ready_items(loader: &Loader, page: Vec<PendingLink>) -> Result<Vec<LinkItem>,
             };
             items.push(LinkItem { record, links: Vec::new() });
         }
-        if let Some(item) = items.last_mut() {
+        if let Some(item) = items.get_mut(place) {
             item.record.fields.insert(FieldName::new(&link.field), Value::List(ids));
-            item.links.push((link, count));
+            item.links.push((pending, count));
         }
     }
     Ok(items)
@@ -182,23 +237,20 @@ impl Item for LinkItem {
     }
 
     fn commit(&self, work: &Work<'_>, context: &CommitContext, outcome: &Outcome) -> Result<(), StateError> {
-        for (link, linked) in &self.links {
+        for (PendingLink { link_id, link }, linked) in &self.links {
             match outcome {
-                Outcome::Created { .. } | Outcome::Updated { .. } => {
-                    if link.targets.len() as u64 == *linked {
-                        work.settle_link(context.scope_id, &link.source_id, &link.field)?;
-                    } else {
-                        work.save_link(context.scope_id, &PendingLink { linked: *linked, ..link.clone() })?;
-                    }
-                }
+                Outcome::Created { .. } | Outcome::Updated { .. } => work.set_linked(*link_id, *linked)?,
                 Outcome::Rejected(reason) | Outcome::Held(reason) => {
-                    work.settle_link(context.scope_id, &link.source_id, &link.field)?;
+                    work.drop_link(*link_id)?;
                     work.save_dead_letter(context.scope_id, &link_letter(context, link, reason))?;
                 }
                 Outcome::Missing | Outcome::Deleted => {}
             }
         }
-        Ok(())
+        match (outcome, &self.record.destination_id) {
+            (Outcome::Missing, Some(destination_id)) => work.mark_missing(context.scope_id, destination_id),
+            _ => Ok(()),
+        }
     }
 
     fn commit_held(&self, _work: &Work<'_>, _context: &CommitContext, _reason: &Rejection) -> Result<(), StateError> {
@@ -211,7 +263,7 @@ impl Item for LinkItem {
     }
 }
 
-fn link_letter(context: &CommitContext, link: &PendingLink, reason: &Rejection) -> DeadLetter {
+fn link_letter(context: &CommitContext, link: &Link, reason: &Rejection) -> DeadLetter {
     DeadLetter {
         run_id: context.run_id.clone(),
         scope: context.scope.clone(),
@@ -220,6 +272,7 @@ fn link_letter(context: &CommitContext, link: &PendingLink, reason: &Rejection) 
         code: reason.code.clone(),
         field: Some(link.field.clone()),
         created_at: context.now,
+        chunk: context.chunk,
         body: LetterBody {
             reason: reason.reason.clone(),
             value: Some(link.targets.join(";")),

@@ -61,6 +61,8 @@ pub(super) struct CommitContext {
     pub scope: crate::state::Scope,
     pub scope_id: crate::state::ScopeId,
     pub chunk: u64,
+    /// Whether records of the scope have links, so that they are to be kept.
+    pub has_links: bool,
     pub now: chrono::DateTime<chrono::Utc>,
 }
 
@@ -89,6 +91,7 @@ impl<'loader> Dispatch<'loader> {
             scope: loader.scope.clone(),
             scope_id: loader.scope_id,
             chunk,
+            has_links: loader.preparation.fields.iter().any(|field| field.link.is_some()),
             now: loader.context.clock().now(),
         };
         Self { loader, context, has_failed: AtomicBool::new(false), halving_calls: AtomicU64::new(0) }

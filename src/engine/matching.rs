@@ -11,19 +11,23 @@ use std::{
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::{
-    config::WriteMode,
+    config::{OnMissing, WriteMode},
     connector::{FetchRequest, Selection},
     model::{FieldName, Fields, Record, Rejection, Value},
-    state::{Mapping, PendingLink, StateError, Work, WrittenAs},
+    state::{Link, Mapping, StateError, Work, WrittenAs},
 };
 
 use super::{
     error::EngineError,
+    gone::{Verified, verify},
     links::{Resolved, resolve},
     load::{Lookup, UNKNOWN_EFFECT, wait_to_look},
     prepare::{Key, Preparation, Prepared},
     setup::Loader,
 };
+
+/// The reason of records that were deleted at the destination and wait for a person.
+pub(super) const MISSING: &str = "missing";
 
 /// What is done with a record.
 #[derive(Debug, Clone)]
@@ -40,6 +44,8 @@ pub(super) enum Decision {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
     Filtered,
+    /// Left out as the destination's people deleted it, and the pipeline leaves it so.
+    Skipped,
     Duplicate,
     Unchanged,
     Created,
@@ -51,8 +57,8 @@ pub(super) enum Column {
 pub(super) struct Draft {
     pub destination_id: Option<String>,
     pub fields: Fields,
-    /// Links that are not in `fields`, or not all of whose targets are.
-    pub pending: Vec<PendingLink>,
+    /// All links, each with how many of its targets are in `fields`.
+    pub links: Vec<Link>,
 }
 
 /// What the state file knows of a chunk's records.
@@ -75,7 +81,10 @@ pub(super) async fn decide(
     chunk: u64,
     records: &[Arc<Prepared>],
 ) -> Result<Vec<Decision>, EngineError> {
-    let known = tokio::task::block_in_place(|| loader.state.work_now(|work| look_up(loader, work, records)))?;
+    let mut known = tokio::task::block_in_place(|| loader.state.work_now(|work| look_up(loader, work, records)))?;
+    if loader.is_verifying {
+        verify_known(loader, &mut known, records).await?;
+    }
     let mut matcher = Matcher { loader, chunk, known: &known, ids: HashSet::new(), keys: HashSet::new() };
     let steps: Vec<Step> = records.iter().map(|record| matcher.step(record)).collect();
     let mut found = find(loader, records, &steps).await?;
@@ -110,6 +119,35 @@ fn look_up(loader: &Loader, work: &Work<'_>, records: &[Arc<Prepared>]) -> Resul
     Ok(Known { by_id, by_key, links })
 }
 
+/// Asks the destination for the records that would cost no call otherwise, in as few calls as it allows: are they still there?
+async fn verify_known(loader: &Loader, known: &mut Known, records: &[Arc<Prepared>]) -> Result<(), EngineError> {
+    let is_asked = |record: &&Arc<Prepared>| {
+        let mapping = known.by_id.get(&record.source_id).filter(|mapping| !mapping.is_missing);
+        // A record that is written tells by itself whether it is there.
+        let is_same =
+            |mapping: &Mapping| mapping.content_hash == record.content_hash || loader.policy.write == WriteMode::Insert;
+        !record.is_deleted && mapping.is_some_and(is_same)
+    };
+    let ids = records.iter().filter(is_asked).map(|record| known.by_id[&record.source_id].destination_id.clone());
+    let Verified { missing, moved } = verify(loader, &loader.scope.object, ids.collect()).await?;
+    if missing.is_empty() && moved.is_empty() {
+        return Ok(());
+    }
+    tokio::task::block_in_place(|| {
+        loader.state.work_now(|work| {
+            missing.iter().try_for_each(|id| work.mark_missing(loader.scope_id, id))?;
+            moved.iter().try_for_each(|(old_id, new_id)| work.relink(loader.scope_id, old_id, new_id))
+        })
+    })?;
+    for mapping in known.by_id.values_mut().chain(known.by_key.values_mut()) {
+        mapping.is_missing |= missing.contains(&mapping.destination_id);
+        if let Some(id) = moved.get(&mapping.destination_id) {
+            mapping.destination_id.clone_from(id);
+        }
+    }
+    Ok(())
+}
+
 struct Matcher<'chunk> {
     loader: &'chunk Loader,
     chunk: u64,
@@ -131,9 +169,21 @@ impl<'chunk> Matcher<'chunk> {
             return Step::Done(Decision::Insert(draft(self.loader, record, &self.known.links, None)));
         }
         if let Some(mapping) = self.known.by_id.get(&record.source_id) {
-            return self.step_mapped(record, mapping);
+            return if mapping.is_missing { self.step_missing(record) } else { self.step_mapped(record, mapping) };
         }
         self.step_unmapped(record)
+    }
+
+    /// The record was at the destination, and is there no longer.
+    fn step_missing(&mut self, record: &'chunk Prepared) -> Step {
+        match self.loader.policy.on_missing {
+            OnMissing::Recreate => self.step_unmapped(record),
+            OnMissing::Skip => Step::Done(Decision::Settled(Column::Skipped)),
+            OnMissing::Hold => Step::Done(Decision::Held(Rejection::new(
+                MISSING,
+                "somebody deleted the record at the destination; `ferry redrive` creates it again",
+            ))),
+        }
     }
 
     /// The record is at the destination already.
@@ -184,7 +234,7 @@ impl<'chunk> Matcher<'chunk> {
             if !self.keys.insert(key.hash) {
                 return Step::Done(Decision::Settled(Column::Duplicate));
             }
-            if let Some(owner) = self.known.by_key.get(&key.hash) {
+            if let Some(owner) = self.known.by_key.get(&key.hash).filter(|owner| !owner.is_missing) {
                 let is_taken = owner.seen.run_id == loader.run_id && owner.seen.chunk < self.chunk;
                 return if is_taken {
                     Step::Done(Decision::Settled(Column::Duplicate))
@@ -209,7 +259,7 @@ fn draft(loader: &Loader, record: &Prepared, known: &Resolved, destination_id: O
     let has_link_calls = loader.capabilities.link.is_some();
     let is_create = destination_id.is_none() && !loader.policy.is_upsert_native;
     let are_links_fields = !has_link_calls || (is_create && loader.capabilities.inserts_carry_links);
-    let mut pending = Vec::new();
+    let mut links = Vec::new();
     for link in &record.links {
         let ids = known.ids(link);
         let is_complete = ids.len() == link.targets.len();
@@ -219,8 +269,8 @@ fn draft(loader: &Loader, record: &Prepared, known: &Resolved, destination_id: O
             let ids = if loader.capabilities.replaces_object { link.targets.clone() } else { ids.clone() };
             fields.insert(link.field.clone(), Value::List(ids));
         }
-        if !(loader.capabilities.replaces_object || (is_carried && is_complete)) {
-            pending.push(PendingLink {
+        if !loader.capabilities.replaces_object {
+            links.push(Link {
                 source_id: record.source_id.clone(),
                 field: link.field.to_string(),
                 stream: link.stream.to_string(),
@@ -229,7 +279,7 @@ fn draft(loader: &Loader, record: &Prepared, known: &Resolved, destination_id: O
             });
         }
     }
-    Draft { destination_id, fields, pending }
+    Draft { destination_id, fields, links }
 }
 
 /// Makes the update of a record that exists; one that would change nothing is unchanged.
@@ -251,7 +301,7 @@ fn update(
             update.fields.remove(field);
         }
     }
-    if update.fields.is_empty() && update.pending.is_empty() {
+    if update.fields.is_empty() && update.links.is_empty() {
         return Decision::Settled(Column::Unchanged);
     }
     Decision::Update(update)
@@ -377,11 +427,11 @@ async fn read_current(
     Ok(current.into_iter().map(|record| (record.id, record.fields)).collect())
 }
 
-fn fetch_size(loader: &Loader) -> usize {
+pub(super) fn fetch_size(loader: &Loader) -> usize {
     loader.capabilities.fetch.map_or(1, |size| usize::try_from(size.get()).unwrap_or(1))
 }
 
-async fn fetch_all(loader: &Loader, requests: Vec<FetchRequest>) -> Result<Vec<Record>, EngineError> {
+pub(super) async fn fetch_all(loader: &Loader, requests: Vec<FetchRequest>) -> Result<Vec<Record>, EngineError> {
     let concurrency = usize::try_from(loader.capabilities.concurrency.get()).unwrap_or(1);
     let fetched: Vec<Vec<Record>> = stream::iter(requests)
         .map(|request| async move {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::{
     config::CountOrShare,
     model::{BatchRecord, Fields, Ledger, Operation, Outcome, Rejection},
-    state::{DeadLetter, DeadLetterKind, LetterBody, Mapping, StateError, Work},
+    state::{DeadLetter, DeadLetterKind, LetterBody, Mapping, ScopeId, StateError, Work},
 };
 
 use super::{
@@ -40,16 +40,19 @@ pub(super) async fn delete_unseen(loader: &Loader, read: u64, chunk: u64) -> Res
     check_guards(loader, read, mapped, unseen)?;
     let Some(limit) = loader.capabilities.delete else { return Ok(ledger) };
     let dispatch = Dispatch::new(loader, chunk);
+    let mut after = 0;
     loop {
         let run_id = loader.run_id.clone();
-        let page = loader.state.work(move |work| work.unseen(scope_id, &run_id, PAGE_RECORDS)).await?;
-        if page.is_empty() {
+        let page = loader.state.work(move |work| work.unseen(scope_id, &run_id, after, PAGE_RECORDS)).await?;
+        let Some(last) = page.last() else {
             // What a killed run was about to delete is deleted again by now, which changes nothing.
             let word = operation_word(&Operation::Delete);
             loader.state.work(move |work| work.clear_intents_of(scope_id, word)).await?;
             return Ok(ledger);
-        }
-        let items = page.into_iter().map(DeleteItem::new).collect();
+        };
+        after = last.mapping_id;
+        let own = loader.state.work(move |work| forget_shared(work, scope_id, page)).await?;
+        let items = own.into_iter().map(DeleteItem::new).collect();
         for (_, settled) in dispatch.send(&Operation::Delete, limit, items).await? {
             ledger.read += 1;
             match settled {
@@ -59,6 +62,20 @@ pub(super) async fn delete_unseen(loader: &Loader, read: u64, chunk: u64) -> Res
             }
         }
     }
+}
+
+/// Forgets the records of which there is nothing to delete: they are gone already, or were merged into one that belongs to
+/// another record too. Returns the others.
+fn forget_shared(work: &Work<'_>, scope_id: ScopeId, page: Vec<Mapping>) -> Result<Vec<Mapping>, StateError> {
+    let mut own = Vec::with_capacity(page.len());
+    for mapping in page {
+        if mapping.is_missing || work.is_shared(scope_id, &mapping)? {
+            work.forget_mapping(scope_id, mapping.source_key)?;
+        } else {
+            own.push(mapping);
+        }
+    }
+    Ok(own)
 }
 
 fn check_guards(loader: &Loader, read: u64, mapped: u64, unseen: u64) -> Result<(), EngineError> {
@@ -86,7 +103,7 @@ fn check_guards(loader: &Loader, read: u64, mapped: u64, unseen: u64) -> Result<
 impl DeleteItem {
     fn new(mapping: Mapping) -> Self {
         let record = BatchRecord {
-            trace_id: mapping.source_id.clone(),
+            trace_id: mapping.destination_id.clone(),
             destination_id: Some(mapping.destination_id.clone()),
             fields: Fields::new(),
         };
@@ -97,21 +114,23 @@ impl DeleteItem {
         let letter = DeadLetter {
             run_id: context.run_id.clone(),
             scope: context.scope.clone(),
-            source_id: self.mapping.source_id.clone(),
+            source_id: String::new(),
             kind: DeadLetterKind::Rejected,
             code: reason.code.clone(),
             field: reason.field.clone(),
             created_at: context.now,
+            chunk: context.chunk,
             body: LetterBody {
                 reason: format!("it could not be deleted: {}", reason.reason),
+                value: Some(self.mapping.destination_id.clone()),
                 request_id: reason.request_id.clone(),
                 ..LetterBody::default()
             },
         };
-        work.save_dead_letter(context.scope_id, &letter)?;
+        work.save_dead_letter_of(context.scope_id, self.mapping.source_key, &letter)?;
         // Marked as read, so that this run does not try it again; the next one does.
         let seen = crate::state::SeenMark { run_id: context.run_id.clone(), chunk: context.chunk };
-        work.mark_seen(context.scope_id, [self.mapping.source_id.as_str()].into_iter(), &seen)
+        work.mark_seen(context.scope_id, [self.mapping.source_key].into_iter(), &seen)
     }
 }
 
@@ -122,14 +141,17 @@ impl Item for DeleteItem {
     }
 
     fn source_id(&self) -> &str {
-        &self.mapping.source_id
+        // Of a record that the source no longer has, only what its id was hashed to is kept.
+        &self.mapping.destination_id
     }
 
     fn commit(&self, work: &Work<'_>, context: &CommitContext, outcome: &Outcome) -> Result<(), StateError> {
         match outcome {
             Outcome::Rejected(reason) | Outcome::Held(reason) => self.save_letter(work, context, reason),
             Outcome::Deleted | Outcome::Missing | Outcome::Updated { .. } | Outcome::Created { .. } => {
-                work.forget_mapping(context.scope_id, &self.mapping.source_id)
+                let source_key = self.mapping.source_key;
+                work.resolve_dead_letters(context.scope_id, source_key, None, context.now)?;
+                work.forget_mapping(context.scope_id, source_key)
             }
         }
     }

@@ -9,6 +9,7 @@ mod check;
 mod commit;
 mod error;
 mod extract;
+mod gone;
 mod links;
 mod load;
 mod matching;
@@ -32,3 +33,6 @@ pub use redrive::{Correction, LetterPlace, letter_place, redrive};
 pub use report::{DestinationReport, ReasonReport, RunReport, StreamReport};
 pub use run::{Finished, RunOptions, run};
 pub use setup::Environment;
+
+#[cfg(test)]
+mod tests;

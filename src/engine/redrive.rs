@@ -6,7 +6,7 @@ use polars::frame::DataFrame;
 use serde_json::Value as Json;
 
 use crate::{
-    config::{Pipeline, Stream},
+    config::{OnMissing, Pipeline, Stream},
     model::{DELETED, Field, FieldType, ID, Ledger, Rejection, Schema, Value, column},
     state::{DeadLetter, DeadLetterKind, Run, RunKind, RunStatus, ScopeStatus},
     transform::{Rejected, Steps},
@@ -66,7 +66,8 @@ pub async fn redrive(
         .await?;
     environment.observer.run_started(&redrive.run_id);
     let mut groups: BTreeMap<(usize, usize), Vec<DeadLetter>> = BTreeMap::new();
-    for letter in letters.into_iter().filter(|letter| letter.kind != DeadLetterKind::Link) {
+    let is_record = |letter: &DeadLetter| letter.kind != DeadLetterKind::Link && !letter.source_id.is_empty();
+    for letter in letters.into_iter().filter(is_record) {
         let is_named = corrections.is_none_or(|corrections| corrections.contains_key(&letter_place(&letter)));
         if let Some(target) = target_of(pipeline, &letter).filter(|_| is_named) {
             groups.entry(target).or_default().push(letter);
@@ -152,6 +153,8 @@ async fn redrive_group(
             target.object
         )));
     }
+    // Whoever redrives a record that was deleted at the destination wants it there again.
+    loader.policy.on_missing = OnMissing::Recreate;
     if loader.preparation.key.is_empty() {
         // Whoever redrives a record that may have been created has looked whether it was.
         loader.unsettled.clear();
@@ -172,6 +175,9 @@ async fn redrive_group(
         Ok(ledger) => {
             lane.account.ledger = ledger;
             lane.account.status = ScopeStatus::Done;
+            lane.account.chunk = u64::MAX;
+            let (name, connection) = (pipeline.name.clone(), target.connection.to_string());
+            environment.state.work(move |work| work.reopen_links(&name, &connection)).await?;
             if let Err(error) = super::links::close_links(&lane.loader).await {
                 lane.fail(error);
             }

@@ -67,6 +67,11 @@ pub struct DestinationReport {
     pub calls_halving: u64,
     /// Link fields that still wait for a record they point to.
     pub links_pending: u64,
+    /// Records that were found to be gone from the destination: the next run creates them again.
+    pub missing: u64,
+    /// Whether each run writes the whole object anew.
+    #[serde(skip)]
+    pub is_replaced: bool,
     /// The share of the daily quota that was used when the run ended, where the vendor tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota_used: Option<f64>,
@@ -107,6 +112,8 @@ impl DestinationReport {
             rate_limited: 0,
             calls_halving: 0,
             links_pending: 0,
+            missing: 0,
+            is_replaced: false,
             quota_used: None,
             error: None,
         }

@@ -1,12 +1,14 @@
 //! Runs the streams of a pipeline in order, then closes links and mirrors deletes.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::{
     config::{Pipeline, WriteMode},
     model::StreamName,
-    state::{Run, RunKind, RunStatus},
+    state::{Run, RunKind, RunStatus, Work},
 };
 
 use super::{
@@ -28,6 +30,8 @@ pub struct RunOptions {
     pub streams: Vec<StreamName>,
     /// Whether cursors are left aside: everything is read again.
     pub is_full_refresh: bool,
+    /// Whether records that did not change are looked for at the destination; everything is read again for it.
+    pub is_verifying: bool,
 }
 
 /// How a run ended: its report, and what failed in it.
@@ -44,9 +48,9 @@ pub struct Finished {
 pub(super) struct RunPlace {
     pub run_id: String,
     pub is_resumed: bool,
-    pub is_limited: bool,
     pub limit: Option<u64>,
     pub is_full_refresh: bool,
+    pub is_verifying: bool,
 }
 
 /// Runs a pipeline. A run that was killed, stopped or failed is taken up where it stood, if pipeline and options are the same.
@@ -80,14 +84,25 @@ pub async fn run(
         }
     }
     if !is_interrupted {
-        close_all_links(&mut stream_runs).await;
+        close_all_links(environment, pipeline, &mut stream_runs).await?;
         mirror_all(&mut stream_runs).await;
         is_interrupted = stream_runs.iter().any(StreamRun::is_interrupted);
     }
     finish(environment, &place, stream_runs, is_interrupted).await
 }
 
-async fn close_all_links(stream_runs: &mut [StreamRun]) {
+async fn close_all_links(
+    environment: &Environment,
+    pipeline: &Pipeline,
+    stream_runs: &mut [StreamRun],
+) -> Result<(), EngineError> {
+    let lanes = stream_runs.iter().flat_map(|stream_run| &stream_run.lanes);
+    let connections: BTreeSet<String> = lanes.map(|lane| lane.loader.connection().to_string()).collect();
+    let name = pipeline.name.clone();
+    let reopen = move |work: &Work<'_>| {
+        connections.iter().try_for_each(|connection| work.reopen_links(&name, connection).map(drop))
+    };
+    environment.state.work(reopen).await?;
     for stream_run in stream_runs {
         for lane in stream_run.lanes.iter_mut().filter(|lane| lane.is_done()) {
             match close_links(&lane.loader).await {
@@ -96,6 +111,7 @@ async fn close_all_links(stream_runs: &mut [StreamRun]) {
             }
         }
     }
+    Ok(())
 }
 
 /// Deletes in the reverse order of the streams, so that a linked record goes after those that link to it.
@@ -147,9 +163,9 @@ async fn begin(environment: &Environment, pipeline: &Pipeline, options: &RunOpti
     Ok(RunPlace {
         run_id,
         is_resumed,
-        is_limited: options.limit.is_some(),
         limit: options.limit,
-        is_full_refresh: options.is_full_refresh,
+        is_full_refresh: options.is_full_refresh || options.is_verifying,
+        is_verifying: options.is_verifying,
     })
 }
 

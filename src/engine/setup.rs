@@ -5,7 +5,7 @@ use std::{collections::HashSet, num::NonZeroU32, path::Path, sync::Arc, time::Du
 use jsonschema::Validator;
 
 use crate::{
-    config::{Connection, CountOrShare, OnError, Pipeline, Stream, StreamDestination, WriteMode},
+    config::{Connection, CountOrShare, OnError, OnMissing, Pipeline, Stream, StreamDestination, WriteMode},
     connector::{Context, Destination, Registry, Source},
     model::{
         BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, KeyRule, Operation, Schema,
@@ -55,6 +55,8 @@ pub(super) struct Loader {
     pub context: Context,
     pub state: State,
     pub observer: Arc<dyn Observer>,
+    /// Whether records that did not change are looked for at the destination.
+    pub is_verifying: bool,
     /// Records that an earlier run may or may not have created: it was killed or lost the answer.
     pub unsettled: HashSet<String>,
 }
@@ -68,6 +70,8 @@ pub(super) struct WritePolicy {
     pub on_create: Vec<FieldName>,
     pub if_blank: Vec<FieldName>,
     pub batch_size: Option<NonZeroU32>,
+    /// What is done with records that somebody deleted at the destination.
+    pub on_missing: OnMissing,
 }
 
 /// What stops a run early.
@@ -162,6 +166,7 @@ impl Environment {
             context,
             state: self.state.clone(),
             observer: Arc::clone(&self.observer),
+            is_verifying: false,
             unsettled,
         })
     }
@@ -212,11 +217,17 @@ impl Loader {
         }
     }
 
-    /// Fails when nothing more may be sent: the run was asked to stop, or the quota's share is used.
-    pub(super) fn check_may_send(&self) -> Result<(), EngineError> {
+    /// Fails when the run was asked to stop.
+    pub(super) fn check_goes_on(&self) -> Result<(), EngineError> {
         if self.context.transport.shutdown.is_cancelled() {
             return Err(EngineError::Interrupted("it was asked to".to_owned()));
         }
+        Ok(())
+    }
+
+    /// Fails when nothing more may be sent: the run was asked to stop, or the quota's share is used.
+    pub(super) fn check_may_send(&self) -> Result<(), EngineError> {
+        self.check_goes_on()?;
         let (Some(share), Some(quota)) = (self.guards.quota_share, self.context.meter.quota()) else { return Ok(()) };
         if quota.used_share() >= share {
             let (percent, limit) = (quota.used_share() * 100.0, share * 100.0);
@@ -276,8 +287,14 @@ fn write_policy(
     let is_wanted = matches!(target.write, WriteMode::Upsert | WriteMode::Mirror);
     let is_upsert_native =
         is_wanted && has_native_key && capabilities.upsert.is_some() && on_create.is_empty() && if_blank.is_empty();
-    let write = target.write;
-    WritePolicy { write, is_upsert_native, on_create, if_blank, batch_size: pipeline.limits.batch_size }
+    WritePolicy {
+        write: target.write,
+        is_upsert_native,
+        on_create,
+        if_blank,
+        batch_size: pipeline.limits.batch_size,
+        on_missing: target.on_missing,
+    }
 }
 
 /// Refuses what the destination cannot do, before anything is read.

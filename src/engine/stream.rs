@@ -6,7 +6,7 @@ use futures::future::join_all;
 use tokio::sync::mpsc;
 
 use crate::{
-    config::{Pipeline, Stream},
+    config::{OnMissing, Pipeline, Stream},
     model::{Calls, Cursor, Ledger, SyncMode},
     state::{Checkpoint, ScopeLedger, ScopeStatus},
 };
@@ -156,7 +156,10 @@ impl StreamRun {
             let meter = context.meter.clone();
             let output = plan.steps.output();
             match environment.connect_destination(pipeline, &stream, target, output, &place.run_id, context).await {
-                Ok(loader) => self.lanes.push(Lane::new(loader, index, self.position, &place.run_id).await?),
+                Ok(mut loader) => {
+                    loader.is_verifying = place.is_verifying;
+                    self.lanes.push(Lane::new(loader, index, self.position, &place.run_id).await?);
+                }
                 Err(error @ EngineError::State(_)) => return Err(error),
                 Err(error) => {
                     self.unconnected.push(Unconnected { index, reason: error.to_string(), calls: meter.calls() });
@@ -187,10 +190,12 @@ impl StreamRun {
                     self.lanes.first().and_then(|lane| lane.account.start_cursor.clone())
                 } else {
                     let is_incremental = self.stream.sync_mode == SyncMode::Incremental && !place.is_full_refresh;
-                    oldest(checkpoints).filter(|_| is_incremental)
+                    // What is to be created again did not change at the source, so it must be read from the beginning.
+                    let is_whole = !is_incremental || self.has_missing_records().await?;
+                    oldest(checkpoints).filter(|_| !is_whole)
                 };
                 for lane in &mut self.lanes {
-                    lane.account.ledger = Ledger::default();
+                    (lane.account.ledger, lane.account.chunk) = (Ledger::default(), 0);
                     let (scope_id, run_id) = (lane.loader.scope_id, place.run_id.clone());
                     lane.loader.state.work(move |work| work.rewind_seen(scope_id, &run_id)).await?;
                 }
@@ -209,6 +214,17 @@ impl StreamRun {
         Ok(start)
     }
 
+    /// Tells whether records are known to be gone from a destination and are to be created again.
+    async fn has_missing_records(&self) -> Result<bool, EngineError> {
+        for lane in self.lanes.iter().filter(|lane| lane.loader.policy.on_missing == OnMissing::Recreate) {
+            let scope_id = lane.loader.scope_id;
+            if lane.loader.state.work(move |work| work.count_missing(scope_id)).await? > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn read_and_load(
         &mut self,
         extraction: &Extraction,
@@ -225,6 +241,7 @@ impl StreamRun {
                 again.request.cursor = None;
                 for lane in &mut self.lanes {
                     (lane.account.ledger, lane.open, lane.chunk) = (Ledger::default(), Ledger::default(), 0);
+                    lane.account.chunk = 0;
                 }
                 self.pass(extraction, again, Start::default(), place).await
             }
@@ -341,9 +358,9 @@ async fn load_chunks(
         for lane in lanes.iter_mut().filter(|lane| lane.failure.is_none()) {
             lane.chunk = number;
         }
-        let Some(cursor) = chunk.cursor.filter(|_| !place.is_limited) else { continue };
+        let Some(cursor) = chunk.cursor.filter(|_| place.limit.is_none()) else { continue };
         for lane in lanes.iter_mut().filter(|lane| lane.failure.is_none()) {
-            lane.account.ledger += std::mem::take(&mut lane.open);
+            lane.count_open(number);
             lane.save(&place.run_id, Some(cursor.clone())).await?;
         }
     }
@@ -353,7 +370,7 @@ async fn load_chunks(
 /// The checkpoint from which nothing is missed by any destination: none where one has no checkpoint.
 fn oldest(checkpoints: Vec<Option<Checkpoint>>) -> Option<Cursor> {
     let all: Option<Vec<Checkpoint>> = checkpoints.into_iter().collect();
-    all?.into_iter().min_by_key(|checkpoint| checkpoint.saved_at).map(|checkpoint| checkpoint.cursor)
+    all?.into_iter().min_by_key(|checkpoint| checkpoint.number).map(|checkpoint| checkpoint.cursor)
 }
 
 impl Lane {
@@ -368,6 +385,7 @@ impl Lane {
             ledger: Ledger::default(),
             calls: Calls::default(),
             message: None,
+            chunk: 0,
         });
         let earlier_calls = account.calls;
         let lane = Self {
@@ -381,6 +399,12 @@ impl Lane {
             failure: None,
         };
         Ok(lane)
+    }
+
+    /// Counts what waited for a cursor: the ledger goes up to this chunk then.
+    pub(super) fn count_open(&mut self, chunk: u64) {
+        self.account.ledger += std::mem::take(&mut self.open);
+        self.account.chunk = chunk;
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -412,7 +436,7 @@ impl Lane {
                 let limit = self.loader.guards.max_rejects;
                 if limit.is_some_and(|limit| limit.is_exceeded_by(total.rejected, total.read)) {
                     let (rejected, read) = (total.rejected, total.read);
-                    self.account.ledger += std::mem::take(&mut self.open);
+                    self.count_open(number);
                     self.fail(EngineError::Guard(format!(
                         "{rejected} of {read} records were rejected, more than the pipeline allows (`on_error`, `limits.max_rejects`)"
                     )));
@@ -431,7 +455,9 @@ impl Lane {
         let save = move |work: &crate::state::Work<'_>| {
             work.save_ledger(&run_id, scope_id, &account)?;
             match cursor {
-                Some(cursor) => work.save_checkpoint(scope_id, &Checkpoint { run_id, cursor, chunk, saved_at }),
+                Some(cursor) => {
+                    work.save_checkpoint(scope_id, &Checkpoint { run_id, cursor, chunk, saved_at, number: 0 })
+                }
                 None => Ok(()),
             }
         };
@@ -445,12 +471,18 @@ impl Lane {
         is_to_end: bool,
         sync_mode: SyncMode,
     ) -> Result<(), EngineError> {
-        self.account.ledger += std::mem::take(&mut self.open);
+        self.count_open(u64::MAX);
         self.account.status = ScopeStatus::Done;
         self.save(&place.run_id, None).await?;
         let scope_id = self.loader.scope_id;
         let begins_anew = is_to_end && sync_mode == SyncMode::FullRefresh;
+        let is_whole = is_to_end && self.account.start_cursor.is_none();
+        let forgets_missing = is_whole && self.loader.policy.on_missing == OnMissing::Recreate;
+        let run_id = place.run_id.clone();
         let close = move |work: &crate::state::Work<'_>| {
+            if forgets_missing {
+                work.forget_missing(scope_id, &run_id)?;
+            }
             if begins_anew {
                 work.clear_checkpoint(scope_id)?;
             }
@@ -461,7 +493,11 @@ impl Lane {
 
     pub(super) async fn report(&self) -> Result<DestinationReport, EngineError> {
         let scope_id = self.loader.scope_id;
-        let links_pending = self.loader.state.work(move |work| work.count_pending_links(scope_id)).await?;
+        let (links_pending, missing) = self
+            .loader
+            .state
+            .work(move |work| Ok((work.count_pending_links(scope_id)?, work.count_missing(scope_id)?)))
+            .await?;
         let mut report =
             DestinationReport::empty(self.loader.scope.connection.clone(), self.loader.scope.object.clone());
         report.status = self.account.status;
@@ -469,6 +505,8 @@ impl Lane {
         report.error.clone_from(&self.account.message);
         report.calls_halving = self.halving_calls;
         report.links_pending = links_pending;
+        report.missing = if self.loader.policy.on_missing == OnMissing::Recreate { missing } else { 0 };
+        report.is_replaced = self.loader.capabilities.replaces_object;
         report.set_calls(self.account.calls, self.loader.context.meter.quota());
         Ok(report)
     }

@@ -24,8 +24,10 @@ use super::{
 
 /// Longest wait for a connection, in real time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest wait for a whole answer, in real time. `HubSpot`'s own servers give up after 100 s (its error-handling page: 524).
+/// Longest wait for a whole answer, in the clock's time. `HubSpot`'s own servers give up after 100 s (its error-handling page: 524).
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(110);
+/// The same at least, in real time: a local system that is short of a processor is not taken for one that does not answer.
+const LEAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most waits for a rate limit in a row before a request is given up: a vendor that still refuses then is not passing.
 const MAX_RATE_LIMIT_WAITS: u32 = 10;
 
@@ -160,7 +162,7 @@ impl Transport {
         let http = reqwest::Client::builder()
             .user_agent(concat!("ferry/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT.div_f64(clock.speed()).max(LEAST_ANSWER_TIMEOUT))
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| HttpError::unsent(HttpErrorKind::Unreachable, error.to_string()))?;
@@ -441,4 +443,26 @@ fn failed(kind: HttpErrorKind, message: &str, answer: Answer) -> HttpError {
 
 fn cancelled(attempts: u32) -> HttpError {
     HttpError { kind: HttpErrorKind::Cancelled, message: "the run is stopping".to_owned(), attempts, answer: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn waits_between_attempts_stay_within_their_bounds(_draw in any::<u8>()) {
+            let waits: Vec<Duration> = backoff().build().collect();
+            prop_assert_eq!(waits.len(), 5, "six attempts");
+            let mut least = Duration::from_millis(500);
+            for wait in &waits {
+                // What is drawn at random is added to what doubles each time, and is no more than that.
+                prop_assert!(*wait >= least && *wait <= 2 * least.min(Duration::from_secs(15)) + Duration::from_millis(1), "{:?}", waits);
+                least = (2 * least).min(Duration::from_secs(15));
+            }
+            prop_assert!(waits.iter().sum::<Duration>() <= Duration::from_mins(1));
+        }
+    }
 }

@@ -96,7 +96,6 @@ fn a_missing_pipeline_is_named() {
     error[config.unreadable]: the file cannot be read: there is no such file
     --> missing.yaml
 
-
     error: `missing.yaml` has 1 error and was not run [pipeline.invalid]
     "#);
 }
@@ -147,7 +146,6 @@ fn validate_shows_the_line_and_the_nearest_name() {
        |                                                 ^^^^^^^^
        |
        = hint: did you mean `required`?
-
 
     1 error, 0 warnings in 1 file
     "#);

@@ -67,6 +67,7 @@ impl Resolver<'_> {
             object: object?,
             write,
             key: raw.key.iter().map(FieldName::new).collect(),
+            on_missing: raw.on_missing.unwrap_or_default(),
             mappings: merged.mappings,
         })
     }

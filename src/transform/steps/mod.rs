@@ -83,6 +83,9 @@ impl Tally {
     }
 }
 
+/// Takes what goes on, and the records that were refused on the way; breaks off where no more is wanted.
+pub(super) type Receive<'receiver> = dyn FnMut(DataFrame, Vec<Rejected>) -> ControlFlow<()> + 'receiver;
+
 /// A step that looks at one record at a time.
 trait PageStep: Debug + Send + Sync {
     /// Takes a page through the step. A record that the source has deleted always goes on.
@@ -153,15 +156,12 @@ impl Steps {
     }
 
     /// Takes a whole stream through the steps and delivers what goes on in frames of bounded size, in reading order, until
-    /// the receiver breaks off. The counts are complete only when it did not. The frame in the answer is empty.
+    /// the receiver breaks off. The counts are complete only when it did not. The frame in the answer is empty, and its rejects
+    /// are those that were not delivered.
     ///
     /// # Errors
     /// Fails when a page cannot be read, or does not have the columns of the input's schema.
-    pub fn apply_spooled(
-        &self,
-        pages: &[PathBuf],
-        deliver: &mut dyn FnMut(DataFrame) -> ControlFlow<()>,
-    ) -> Result<Stepped, TransformError> {
+    pub fn apply_spooled(&self, pages: &[PathBuf], deliver: &mut Receive<'_>) -> Result<Stepped, TransformError> {
         let mut tally = Tally::default();
         run_spooled(&self.steps, pages, &mut tally, deliver)?;
         Ok(tally.with(DataFrame::empty()))
@@ -254,24 +254,29 @@ fn run_spooled(
     steps: &[Placed],
     pages: &[PathBuf],
     tally: &mut Tally,
-    deliver: &mut dyn FnMut(DataFrame) -> ControlFlow<()>,
+    deliver: &mut Receive<'_>,
 ) -> Result<(), TransformError> {
     let first = steps.iter().position(|placed| matches!(placed.step, Step::Stream(_)));
     let Some(first) = first else {
         return spool::each_page(pages, &mut |frame| {
             let frame = apply_to_page(steps, frame, tally)?;
-            Ok(deliver(frame))
+            Ok(deliver(frame, std::mem::take(&mut tally.rejects)))
         });
     };
     let (before, rest) = steps.split_at(first);
-    let before_pages = spool::through(pages, before.is_empty(), &mut |frame| apply_to_page(before, frame, tally))?;
+    let before_pages = spool::through(pages, before.is_empty(), &mut |frame| {
+        let frame = apply_to_page(before, frame, tally)?;
+        Ok((frame, hand_on_rejects(tally, deliver)))
+    })?;
     let Some((Placed { step: Step::Stream(step), index }, after)) = rest.split_first() else { return Ok(()) };
     let is_last = after.iter().all(|placed| matches!(placed.step, Step::Page(_)));
     let mut own = Tally::default();
     if is_last {
         step.apply(before_pages.paths(), &mut own, &mut |frame| {
             let frame = apply_to_page(after, frame, tally)?;
-            Ok(if frame.height() == 0 { ControlFlow::Continue(()) } else { deliver(frame) })
+            let rejects = std::mem::take(&mut tally.rejects);
+            let has_some = frame.height() > 0 || !rejects.is_empty();
+            Ok(if has_some { deliver(frame, rejects) } else { ControlFlow::Continue(()) })
         })
         .map_err(|error| if error.path.is_empty() { placed(error, *index) } else { error })?;
         *tally += own;
@@ -286,6 +291,14 @@ fn run_spooled(
     *tally += own;
     drop(before_pages);
     run_spooled(after, spool.paths(), tally, deliver)
+}
+
+/// Delivers rejects alone, as soon as they are as many as a frame has records.
+fn hand_on_rejects(tally: &mut Tally, deliver: &mut Receive<'_>) -> ControlFlow<()> {
+    if tally.rejects.len() < spool::MAX_FRAME_RECORDS {
+        return ControlFlow::Continue(());
+    }
+    deliver(DataFrame::empty(), std::mem::take(&mut tally.rejects))
 }
 
 /// Refuses to let a step make or change what Ferry itself puts into every frame.

@@ -79,19 +79,20 @@ impl Pages<'_> {
     }
 }
 
-/// Writes every page anew as the closure changes it, unless there is nothing to change.
+/// Writes every page anew as the closure changes it, until it breaks off; unless there is nothing to change.
 pub(super) fn through<'a>(
     pages: &'a [PathBuf],
     is_unchanged: bool,
-    change: &mut dyn FnMut(DataFrame) -> Result<DataFrame, TransformError>,
+    change: &mut dyn FnMut(DataFrame) -> Result<(DataFrame, ControlFlow<()>), TransformError>,
 ) -> Result<Pages<'a>, TransformError> {
     if is_unchanged {
         return Ok(Pages::AsTheyCame(pages));
     }
     let mut spool = Spool::beside(pages)?;
     each_page(pages, &mut |frame| {
-        spool.push(change(frame)?)?;
-        Ok(ControlFlow::Continue(()))
+        let (changed, flow) = change(frame)?;
+        spool.push(changed)?;
+        Ok(flow)
     })?;
     Ok(Pages::Rewritten(spool))
 }

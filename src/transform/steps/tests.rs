@@ -25,12 +25,16 @@ pub(in crate::transform) fn spooled(steps: &Steps, pages: &[DataFrame]) -> (Step
     };
     let paths: Vec<PathBuf> = pages.iter().enumerate().map(write).collect();
     let mut frames = Vec::new();
-    let stepped = steps
-        .apply_spooled(&paths, &mut |frame| {
+    let mut delivered = Vec::new();
+    let mut stepped = steps
+        .apply_spooled(&paths, &mut |frame, rejects| {
             frames.push(frame);
+            delivered.extend(rejects);
             ControlFlow::Continue(())
         })
         .unwrap();
+    delivered.append(&mut stepped.rejects);
+    stepped.rejects = delivered;
     (stepped, frames)
 }
 
@@ -230,7 +234,7 @@ fn a_receiver_may_break_off() {
         let steps = compile(text, &deals());
         let pages = [path.clone(), path.clone()];
         steps
-            .apply_spooled(&pages, &mut |_| {
+            .apply_spooled(&pages, &mut |_, _| {
                 frames += 1;
                 ControlFlow::Break(())
             })
