@@ -5,7 +5,10 @@ use std::time::Duration;
 use ferry::model::FaultPlan;
 use rand::{Rng, rngs::SmallRng};
 
-use crate::world::{Attack, Point, Shot, Trap, Weather};
+use crate::{
+    machine::Machine,
+    world::{Attack, Point, Shot, Trap, Weather},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -24,7 +27,12 @@ pub(crate) enum Kind {
     HtmlAnswers,
     MissingResults,
     SlowAnswers,
+    StalledAnswer,
+    KillInLinks,
+    KillInCommit,
     FullDisk,
+    NoSpace,
+    ClockBack,
     Everything,
 }
 
@@ -44,7 +52,12 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind::HtmlAnswers,
     Kind::MissingResults,
     Kind::SlowAnswers,
+    Kind::StalledAnswer,
+    Kind::KillInLinks,
+    Kind::KillInCommit,
     Kind::FullDisk,
+    Kind::NoSpace,
+    Kind::ClockBack,
     Kind::Everything,
 ];
 
@@ -62,6 +75,8 @@ pub(crate) struct Measure {
     pub(crate) requests: u64,
     /// Size of the state file, in blocks of 512 bytes.
     pub(crate) state_blocks: u64,
+    /// Writes to the state file; none where they cannot be counted.
+    pub(crate) state_writes: u64,
 }
 
 impl Kind {
@@ -83,7 +98,12 @@ impl Kind {
             Self::HtmlAnswers => "answer is HTML",
             Self::MissingResults => "answer lacks a result",
             Self::SlowAnswers => "slow answers and a SIGKILL",
-            Self::FullDisk => "no room for the state file",
+            Self::StalledAnswer => "an answer that comes too late",
+            Self::KillInLinks => "SIGKILL during the last writes: links",
+            Self::KillInCommit => "SIGKILL in the middle of a commit",
+            Self::FullDisk => "state file may not grow",
+            Self::NoSpace => "disk full during a commit",
+            Self::ClockBack => "clock goes back an hour, and SIGKILL",
             Self::Everything => "all of these at once",
         }
     }
@@ -112,6 +132,22 @@ impl Kind {
                 faults.slow = Duration::from_millis(random.random_range(5..30));
                 attacks.push(shot(random, measure, "-KILL"));
             }
+            Self::StalledAnswer => attacks.push(trap(random, measure, Point::Stalled)),
+            Self::KillInLinks => {
+                let points = [Point::BeforeEffect, Point::BeforeAnswer, Point::AfterAnswer];
+                let at = random.random_range((measure.requests * 3 / 4).max(1)..=measure.requests.max(1));
+                let trap = Some(Trap { at, point: points[random.random_range(0..points.len())] });
+                attacks.push(Attack { trap, ..Attack::default() });
+            }
+            Self::KillInCommit => attacks.push(machine(Machine::KillAtWrite(write(random, measure)))),
+            Self::NoSpace => attacks.push(machine(Machine::FullAtWrite(write(random, measure)))),
+            Self::ClockBack => {
+                // The first run is killed after the jump; the second one begins before the first one did.
+                let killed = shot(random, measure, "-KILL");
+                let after_ms = killed.shot.map_or(0, |shot| u64::try_from(shot.after.as_millis()).unwrap() / 2);
+                attacks.push(Attack { machine: Some(Machine::ClockBack(after_ms)), ..killed });
+                attacks.push(machine(Machine::ClockBack(0)));
+            }
             Self::FullDisk => {
                 let file_blocks = Some(random.random_range(8..measure.state_blocks.max(9)));
                 attacks.push(Attack { file_blocks, ..Attack::default() });
@@ -127,6 +163,14 @@ impl Kind {
         }
         Disturbance { weather: Weather { faults, omissions, ..Weather::default() }, attacks }
     }
+}
+
+fn machine(machine: Machine) -> Attack {
+    Attack { machine: Some(machine), ..Attack::default() }
+}
+
+fn write(random: &mut SmallRng, measure: Measure) -> u64 {
+    random.random_range(1..=measure.state_writes.max(1))
 }
 
 fn shot(random: &mut SmallRng, measure: Measure, signal: &'static str) -> Attack {

@@ -5,17 +5,20 @@
 //! --nocapture` runs 500 rounds per pair and prints the table of `docs/reliability.md`; without it a sample runs.
 //! `FERRY_FAULT_SEED=N` begins with that seed; `FERRY_FAULT_BINARY=PATH` runs another binary than the one just built.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "all of it is a test, helpers included")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "all of it is a test, helpers included")]
 
 mod content;
 mod data;
 mod disturbance;
+mod gone;
+mod kills;
+mod machine;
 mod occasions;
 mod pairs;
 mod verdict;
 mod world;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::AddAssign};
 
 use rand::{SeedableRng, rngs::SmallRng};
 
@@ -23,20 +26,16 @@ use crate::{
     disturbance::{KINDS, Kind, Measure},
     pairs::{PAIRS, Pair},
     verdict::{Expected, StateFacts, Verdict, folded},
-    world::{Attack, Ended, Weather, World, variable},
+    world::{Attack, Weather, World, is_complete, variable},
 };
 
 /// Most runs after which a disturbed pipeline must have come to its end.
 const MAX_RUNS: usize = 10;
 /// Rounds of the sample, per pair.
-const SAMPLE: u64 = 17;
+const SAMPLE: u64 = KINDS.len() as u64;
 
 fn number(name: &str) -> Option<u64> {
     variable(name).map(|text| text.parse().unwrap())
-}
-
-pub(crate) fn is_complete(ended: &Ended) -> bool {
-    matches!(ended.code, Some(0 | 4))
 }
 
 pub(crate) async fn undisturbed(pair: &Pair) -> (Expected, Measure) {
@@ -48,7 +47,8 @@ pub(crate) async fn undisturbed(pair: &Pair) -> (Expected, Measure) {
     let state_blocks = std::fs::metadata(world.state_path()).unwrap().len() / 512;
     let expected =
         Expected { content: world.content().await, account: folded(report), state: StateFacts::read(&world) };
-    (expected, Measure { duration: ended.took, requests, state_blocks })
+    let state_writes = machine::counted_writes(world.folder());
+    (expected, Measure { duration: ended.took, requests, state_blocks, state_writes })
 }
 
 async fn round(pair: &Pair, kind: Kind, seed: u64, expected: &Expected, measure: Measure) -> Verdict {
@@ -90,6 +90,42 @@ struct Line {
     failed: usize,
 }
 
+impl AddAssign<&Self> for Line {
+    fn add_assign(&mut self, other: &Self) {
+        self.rounds += other.rounds;
+        self.runs += other.runs;
+        self.doubled += other.doubled;
+        self.lost += other.lost;
+        self.ledgers += other.ledgers;
+        self.failed += other.failed;
+    }
+}
+
+/// Prints a table of `docs/reliability.md`: a line for each name, in the order of their first.
+fn print_table<'line>(title: &str, lines: impl Iterator<Item = (String, &'line Line)>, has_sum: bool) {
+    let mut sums: Vec<(String, Line)> = Vec::new();
+    let mut all = Line::default();
+    for (name, line) in lines {
+        all += line;
+        if let Some((_, sum)) = sums.iter_mut().find(|(known, _)| *known == name) {
+            *sum += line;
+            continue;
+        }
+        let mut sum = Line::default();
+        sum += line;
+        sums.push((name, sum));
+    }
+    if has_sum {
+        sums.push(("**all**".to_owned(), all));
+    }
+    println!("| {title} | rounds | runs | doubled | lost | ledgers that differ | rounds that differ |");
+    println!("|---|---:|---:|---:|---:|---:|---:|");
+    for (name, Line { rounds, runs, doubled, lost, ledgers, failed }) in sums {
+        println!("| {name} | {rounds} | {runs} | {doubled} | {lost} | {ledgers} | {failed} |");
+    }
+    println!();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rounds_of_disturbances_leave_what_an_undisturbed_run_leaves() {
     let rounds = number("FERRY_FAULT_ROUNDS").unwrap_or(SAMPLE);
@@ -114,12 +150,7 @@ async fn rounds_of_disturbances_leave_what_an_undisturbed_run_leaves() {
             }
         }
     }
-    println!("| pair | disturbance | rounds | runs | doubled | lost | ledgers that differ | rounds that differ |");
-    println!("|---|---|---:|---:|---:|---:|---:|---:|");
-    for ((pair, kind), line) in &table {
-        let Line { rounds, runs, doubled, lost, ledgers, failed } = line;
-        let (pair, words) = (pair.name(), kind.words());
-        println!("| {pair} | {words} | {rounds} | {runs} | {doubled} | {lost} | {ledgers} | {failed} |");
-    }
+    print_table("pair", table.iter().map(|((pair, _), line)| (pair.name(), line)), true);
+    print_table("disturbance", table.iter().map(|((_, kind), line)| (kind.words().to_owned(), line)), false);
     assert!(problems.is_empty(), "{} rounds left something else", problems.len());
 }

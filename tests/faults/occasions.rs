@@ -6,18 +6,17 @@ use reqwest::{Client, Method};
 use serde_json::{Value as Json, json};
 
 use crate::{
-    is_complete,
     pairs::{PAIRS, Pair},
     undisturbed,
-    verdict::Verdict,
-    world::{Attack, Ended, Point, Shot, Trap, Weather, World},
+    verdict::{Verdict, addresses_in_clear},
+    world::{Attack, Ended, Point, Shot, Trap, Weather, World, is_complete},
 };
 
 async fn run(world: &World) -> Ended {
     world.run(Attack::default()).await
 }
 
-async fn finished(world: &World) -> Ended {
+pub(crate) async fn finished(world: &World) -> Ended {
     let ended = run(world).await;
     assert!(is_complete(&ended), "{:?}: {}", ended.code, ended.stderr);
     let mut verdict = Verdict::default();
@@ -26,7 +25,7 @@ async fn finished(world: &World) -> Ended {
     ended
 }
 
-async fn call(method: Method, url: String, body: Json) -> Json {
+pub(crate) async fn call(method: Method, url: String, body: Json) -> Json {
     let request = Client::new().request(method, url).bearer_auth("pat-harness");
     let request = if body.is_null() { request } else { request.json(&body) };
     let answer = request.send().await.unwrap().error_for_status().unwrap();
@@ -34,7 +33,12 @@ async fn call(method: Method, url: String, body: Json) -> Json {
 }
 
 /// Returns the first records of a HubSpot object that a condition holds for.
-async fn hubspot_ids(world: &World, object: &str, property: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+pub(crate) async fn hubspot_ids(
+    world: &World,
+    object: &str,
+    property: &str,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Vec<String> {
     let path = format!("crm/v3/objects/{object}?limit=100&properties={property}");
     let page = call(Method::GET, format!("{}/{path}", world.url("hubspot")), Json::Null).await;
     let records = page["results"].as_array().unwrap().iter();
@@ -42,7 +46,7 @@ async fn hubspot_ids(world: &World, object: &str, property: &str, is_wanted: imp
     wanted.map(|record| record["id"].as_str().unwrap().to_owned()).collect()
 }
 
-fn replace(world: &World, file: &str, pairs: &[(&str, &str)]) {
+pub(crate) fn replace(world: &World, file: &str, pairs: &[(&str, &str)]) {
     let path = world.folder().join(file);
     let mut text = fs::read_to_string(&path).unwrap();
     for (old, new) in pairs {
@@ -122,23 +126,51 @@ async fn a_lost_state_file_is_made_up_for_by_the_keys() {
     assert!(world.content().await == content);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_login_that_expires_during_the_run_is_renewed() {
-    let pair = Pair::of("csv", "hubspot");
+/// Runs a pair whose destination is logged in to by OAuth, at a speed at which its tokens live for a fraction of a second.
+async fn check_expiring_login(pair: Pair, options: &str, speed: f64) {
     let (expected, _) = undisturbed(&pair).await;
-    // HubSpot's tokens live for 30 minutes: a fifth of a second here.
-    let weather = Weather { speed: 9_000.0, ..Weather::default() };
-    let world = World::new(&pair, &weather).await;
-    let login = "client_id: ferry, client_secret: \"${TOKEN}\", refresh_token: \"${TOKEN}\"";
-    replace(&world, "pipeline.yaml", &[("token: \"${TOKEN}\"", login)]);
+    let world = World::new(&pair, &Weather { speed, ..Weather::default() }).await;
+    let login = format!("type: {}, {options}", pair.destination);
+    replace(&world, "pipeline.yaml", &[(&format!("type: {}, token: \"${{TOKEN}}\"", pair.destination), &login)]);
     let ended = finished(&world).await;
     let mut verdict = Verdict::default();
     verdict.check_end(&world, &expected, &ended).await;
     assert!(verdict.problems.is_empty(), "{:#?}", verdict.problems);
-    let requests = call(Method::GET, format!("{}/_emulator/requests", world.url("hubspot")), Json::Null).await;
+    let url = format!("{}/_emulator/requests", world.url(pair.destination));
+    let requests = call(Method::GET, url, Json::Null).await;
     let is_login = |request: &&Json| request["path"].as_str().is_some_and(|path| path.ends_with("/token"));
     let logins = requests.as_array().unwrap().iter().filter(is_login).count();
     assert!(logins > 1, "the first login lasted: the test shows nothing");
+    // Airtable's renewed tokens can be used once: the next run must have kept the last one.
+    finished(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_expires_during_the_run_is_renewed() {
+    // HubSpot's tokens live for 30 minutes: a fifth of a second here.
+    let hubspot = "client_id: ferry, client_secret: \"${TOKEN}\", refresh_token: \"${TOKEN}\"";
+    check_expiring_login(Pair::of("csv", "hubspot"), hubspot, 9_000.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_whose_renewal_is_good_for_once_is_renewed_and_kept() {
+    // Airtable's tokens live for an hour: a fifth of a second here.
+    let airtable = "client_id: ferry, refresh_token: \"${TOKEN}\"";
+    check_expiring_login(Pair::of("hubspot", "airtable"), airtable, 18_000.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_that_are_addresses_are_nowhere_in_clear() {
+    let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+    replace(&world, "pipeline.yaml", &[("people: no", "people: email")]);
+    // Some are killed on the way, so that intents and links are left too.
+    for at in [3, 14] {
+        let trap = Some(Trap { at, point: Point::BeforeAnswer });
+        world.run(Attack { trap, ..Attack::default() }).await;
+        assert_eq!(addresses_in_clear(&world), [""; 0]);
+    }
+    finished(&world).await;
+    assert_eq!(addresses_in_clear(&world), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,15 +41,26 @@ impl StateFacts {
     pub(crate) fn read(world: &World) -> Self {
         let file = Connection::open_with_flags(world.state_path(), OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
         let count = |sql: &str| file.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
-        let last = "SELECT status FROM runs ORDER BY started_at DESC, rowid DESC LIMIT 1";
+        let last = "SELECT status FROM runs ORDER BY rowid DESC LIMIT 1";
         Self {
             mapped: count("SELECT COUNT(*) FROM id_map"),
             intents: count("SELECT COUNT(*) FROM intents"),
-            pending_links: count("SELECT COUNT(*) FROM pending_links"),
+            pending_links: count("SELECT COUNT(*) FROM links WHERE linked < total"),
             open_letters: count("SELECT COUNT(*) FROM dead_letters WHERE resolved_at IS NULL"),
             last_status: file.query_row(last, [], |row| row.get(0)).unwrap(),
         }
     }
+}
+
+/// Returns the files of the state's folder that hold a person's address in clear.
+pub(crate) fn addresses_in_clear(world: &World) -> Vec<String> {
+    let folder = world.state_path().parent().unwrap().to_owned();
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let has_address = |path: &std::path::PathBuf| {
+        let text = std::fs::read(path).unwrap().to_ascii_lowercase();
+        text.windows(5).any(|window| window == b"@firm")
+    };
+    files.filter(has_address).map(|path| path.display().to_string()).collect()
 }
 
 /// Every destination's account in a report.
@@ -104,6 +115,7 @@ impl Verdict {
         if state != expected.state {
             self.problems.push(format!("state {state:?} instead of {:?}", expected.state));
         }
+        self.problems.extend(addresses_in_clear(world).iter().map(|file| format!("{file} holds an address in clear")));
         match &last.report {
             None => self.problems.push(format!("the last run printed no report: {}", last.stderr)),
             Some(report) => {

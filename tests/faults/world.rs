@@ -30,11 +30,14 @@ use tempfile::TempDir;
 
 use crate::{
     content::Content,
+    machine::{Machine, count_writes},
     pairs::{Pair, System},
 };
 
 /// How many times as fast as the machine's clocks those of the emulators and of the runs go: waits are short then.
 pub(crate) const SPEED: f64 = 60.0;
+/// How long an answer stalls, in real time: longer than one is waited for at this speed, which is 5 seconds.
+const STALL: Duration = Duration::from_secs(6);
 /// Longest that a run may take, in real time.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The key of the state file, so that none is looked for outside the folder.
@@ -49,6 +52,8 @@ pub(crate) enum Point {
     BeforeAnswer,
     /// The answer is sent.
     AfterAnswer,
+    /// The request is carried out, and its answer comes when nobody waits for it any more. The process is not killed.
+    Stalled,
 }
 
 /// Which request kills the process: the n-th write, or the n-th of all where a pair writes none over the wire.
@@ -72,6 +77,8 @@ pub(crate) struct Attack {
     pub(crate) shot: Option<Shot>,
     /// The largest size of any file that the run may write, in blocks of 512 bytes.
     pub(crate) file_blocks: Option<u64>,
+    /// What the machine does.
+    pub(crate) machine: Option<Machine>,
 }
 
 /// How a run ended.
@@ -83,6 +90,11 @@ pub(crate) struct Ended {
     pub(crate) report: Option<Json>,
     pub(crate) stderr: String,
     pub(crate) took: Duration,
+}
+
+/// Tells whether a run came to its end by itself.
+pub(crate) fn is_complete(ended: &Ended) -> bool {
+    matches!(ended.code, Some(0 | 4))
 }
 
 /// How the systems behave all the time.
@@ -176,19 +188,24 @@ impl World {
 
     /// Makes the command of a run.
     pub(crate) fn command(&self, file_blocks: Option<u64>) -> Command {
-        let chosen = variable("FERRY_FAULT_BINARY");
-        let binary = chosen.as_deref().unwrap_or(env!("CARGO_BIN_EXE_ferry"));
+        let binary = binary();
         let mut command = match file_blocks {
             None => Command::new(binary),
             Some(blocks) => {
                 // A write beyond the limit fails as on a full disk; without the trap it would end the process.
                 let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""), binary]);
+                shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""), &binary]);
                 shell
             }
         };
+        command.args(["run", "pipeline.yaml", "--json", "--quiet", "--clock-speed", &self.speed.to_string()]);
+        self.furnish(&mut command);
         command
-            .args(["run", "pipeline.yaml", "--json", "--quiet", "--clock-speed", &self.speed.to_string()])
+    }
+
+    /// Gives a command its folder and its variables.
+    pub(crate) fn furnish(&self, command: &mut Command) {
+        command
             .current_dir(self.folder())
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
@@ -196,16 +213,32 @@ impl World {
             .env("FERRY_STATE_KEY", STATE_KEY)
             .env("TOKEN", "pat-faults")
             .envs(self.urls.iter().map(|(name, url)| (format!("{}_URL", name.to_uppercase()), url.clone())));
-        command
     }
 
     /// Runs the pipeline once.
     pub(crate) async fn run(&self, attack: Attack) -> Ended {
+        self.run_with(&[], attack).await
+    }
+
+    /// Runs the pipeline once, with further arguments.
+    pub(crate) async fn run_with(&self, arguments: &[&str], attack: Attack) -> Ended {
+        let mut command = self.command(attack.file_blocks);
+        command.args(arguments);
+        match attack.machine {
+            Some(machine) => machine.attach(&mut command),
+            // With a limit there is a shell in between.
+            None if attack.file_blocks.is_none() => count_writes(&mut command, self.folder()),
+            None => {}
+        }
+        self.attend(command, attack).await
+    }
+
+    /// Runs a command to its end, and disturbs it.
+    pub(crate) async fn attend(&self, mut command: Command, attack: Attack) -> Ended {
         let out = fs::File::create(self.folder().join("stdout")).unwrap();
         let err = fs::File::create(self.folder().join("stderr")).unwrap();
         *self.gate.trap.lock().unwrap() = attack.trap.map(|trap| Trap { at: trap.at + self.trap_count(), ..trap });
         let started = tokio::time::Instant::from_std(now());
-        let mut command = self.command(attack.file_blocks);
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap();
         let pid = child.id();
         *self.gate.child.lock().unwrap() = Some(child);
@@ -231,6 +264,11 @@ impl World {
         let stderr = fs::read_to_string(self.folder().join("stderr")).unwrap();
         Ended { code: status.code(), report: serde_json::from_str(&stdout).ok(), stderr, took }
     }
+}
+
+/// Returns the binary that is tried.
+pub(crate) fn binary() -> String {
+    variable("FERRY_FAULT_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_ferry").to_owned())
 }
 
 /// Reads a variable of the environment.
@@ -292,6 +330,11 @@ async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Re
         Some(Point::BeforeAnswer) => {
             let answer = next.run(request).await;
             gate.kill();
+            answer
+        }
+        Some(Point::Stalled) => {
+            let answer = next.run(request).await;
+            tokio::time::sleep(STALL).await;
             answer
         }
         Some(Point::AfterAnswer) => {
