@@ -121,3 +121,36 @@ fn keys_of_several_fields_are_groups() {
     assert_eq!(searches.iter().map(Vec::len).collect::<Vec<_>>(), [5, 5, 2]);
     assert!(plan_search(&info("deals"), &["topics".into()], &[vec![Value::List(vec![])]], &[]).is_err());
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_key_is_looked_for_as_it_is_within_the_limits(texts in proptest::collection::vec("\\PC{1,40}", 1..250)) {
+        let keys: Vec<Vec<Value>> = texts.iter().map(|text| vec![Value::Text(text.clone())]).collect();
+        let searches =
+            plan_search(&info("contacts"), &[FieldName::new("firstname")], &keys, &["firstname".to_owned()]).unwrap();
+        let mut asked = Vec::new();
+        for groups in &searches {
+            proptest::prop_assert_eq!((groups.len(), groups[0].len()), (1, 1));
+            let filter = &groups[0][0];
+            proptest::prop_assert_eq!((&filter["propertyName"], &filter["operator"]), (&json!("firstname"), &json!("IN")));
+            let values = filter["values"].as_array().unwrap();
+            proptest::prop_assert!(values.len() <= limits::MAX_IN_VALUES);
+            proptest::prop_assert!(json!(groups).to_string().chars().count() <= limits::MAX_SEARCH_CHARS);
+            asked.extend(values.iter().map(|value| value.as_str().unwrap().to_owned()));
+        }
+        let mut wanted: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
+        wanted.sort();
+        wanted.dedup();
+        asked.sort();
+        asked.dedup();
+        proptest::prop_assert_eq!(asked, wanted);
+    }
+
+    #[test]
+    fn any_text_of_a_condition_arrives_as_it_is(text in "\\PC{1,60}") {
+        let groups = groups(&equal("firstname", &text));
+        if groups.as_array().is_some_and(|groups| !groups.is_empty()) {
+            proptest::prop_assert_eq!(&groups[0][0]["value"], &json!(text));
+        }
+    }
+}
