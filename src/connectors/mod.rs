@@ -17,6 +17,6 @@ pub fn registry() -> Registry {
         Entry::of::<hubspot::HubSpot>().with_emulator(4010, hubspot::emulator::emulator),
         Entry::of::<json::Json>(),
         Entry::of::<parquet::Parquet>(),
-        Entry::of::<salesforce::Salesforce>(),
+        Entry::of::<salesforce::Salesforce>().with_emulator(4011, salesforce::emulator::emulator),
     ])
 }

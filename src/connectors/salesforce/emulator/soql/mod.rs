@@ -1,0 +1,27 @@
+//! SOQL: what is written (`syntax`), what it means in this org (`plan`), what it finds (`find`), how that is shown (`show`).
+
+mod aggregate;
+mod dates;
+mod find;
+mod lexer;
+mod plan;
+mod show;
+mod syntax;
+
+pub(super) use aggregate::aggregate;
+pub(super) use find::find;
+pub(super) use plan::{Query, plan, too_many_groups};
+pub(super) use show::{compound, csv_cells, csv_header, json};
+
+use super::errors::Problem;
+
+/// Says what is wrong with a query, and where: the query itself, a caret under the place, and the reason.
+fn complaint(code: &'static str, text: &str, offset: usize, reason: &str) -> Problem {
+    let before = text.get(..offset).unwrap_or(text);
+    let row = before.matches('\n').count() + 1;
+    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+    let column = before[line_start..].chars().count() + 1;
+    let line = text[line_start..].lines().next().unwrap_or_default();
+    let caret = " ".repeat(column - 1);
+    Problem::new(code, format!("\n{line}\n{caret}^\nERROR at Row:{row}:Column:{column}\n{reason}"))
+}

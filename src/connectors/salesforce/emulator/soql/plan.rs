@@ -1,0 +1,651 @@
+//! What a query means in this org: every name found, every value of the type of its field.
+
+use std::{borrow::Cow, collections::HashSet};
+
+use axum::http::StatusCode;
+
+use super::{
+    super::{
+        catalog::{FieldType, Object},
+        errors::Problem,
+        ids::Id,
+        org::Org,
+        store::Record,
+        time::{datetime, read_date, read_datetime},
+    },
+    complaint, dates,
+    find::find,
+    lexer::Glob,
+    syntax::{Condition, Item, Name, Operand, Select, parse},
+};
+
+/// Most rows that `FIELDS(ALL)` and `FIELDS(CUSTOM)` may ask for.
+const MAX_FIELDS_ROWS: usize = 200;
+/// Most rows that `OFFSET` may skip.
+const MAX_OFFSET: usize = 2_000;
+/// What is known of a parent that may be of several objects.
+const NAME_FIELDS: [&str; 12] = [
+    "Id",
+    "Name",
+    "FirstName",
+    "LastName",
+    "Email",
+    "Phone",
+    "Title",
+    "Username",
+    "Alias",
+    "Type",
+    "IsActive",
+    "ProfileId",
+];
+
+/// One step to a parent.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Step {
+    pub(super) field: u16,
+    pub(super) name: String,
+}
+
+/// The end of a path.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Last {
+    /// A field of a known object.
+    Place(u16, FieldType),
+    /// A field of whatever object the parent is.
+    Named(String),
+}
+
+/// The way from a record to a value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Path {
+    pub(super) steps: Vec<Step>,
+    pub(super) last: Last,
+    /// The name of the last field.
+    pub(super) name: String,
+}
+
+impl Path {
+    /// Returns the dotted name.
+    pub(super) fn dotted(&self) -> String {
+        let steps = self.steps.iter().map(|step| step.name.as_str());
+        steps.chain([self.name.as_str()]).collect::<Vec<_>>().join(".")
+    }
+
+    /// Returns the field when it is one of the record's own.
+    pub(super) fn own(&self) -> Option<u16> {
+        match (self.steps.as_slice(), &self.last) {
+            ([], Last::Place(place, _)) => Some(*place),
+            _ => None,
+        }
+    }
+
+    /// Returns the value, and its type.
+    pub(super) fn value<'o>(
+        &self,
+        org: &'o Org,
+        object: usize,
+        id: Id,
+        record: &'o Record,
+    ) -> Option<(Cow<'o, str>, FieldType)> {
+        let (object, id, record) = parent(org, (object, id, record), &self.steps)?;
+        match &self.last {
+            Last::Place(place, kind) => object.value(id, record, *place).map(|value| (value, *kind)),
+            Last::Named(name) if name == "Type" => Some((Cow::Borrowed(object.spec.name.as_str()), FieldType::String)),
+            Last::Named(name) => {
+                let (place, field) = object.find(name)?;
+                object.value(id, record, place).map(|value| (value, field.spec.kind))
+            }
+        }
+    }
+}
+
+/// Follows references to a parent.
+pub(super) fn parent<'o>(
+    org: &'o Org,
+    (object, mut id, mut record): (usize, Id, &'o Record),
+    steps: &[Step],
+) -> Option<(&'o Object, Id, &'o Record)> {
+    let mut object = org.object(object);
+    for step in steps {
+        let value = object.value(id, record, step.field)?;
+        id = Id::parse(&value)?;
+        let (place, found) = org.record(id)?;
+        object = org.object(place);
+        record = found;
+    }
+    Some((object, id, record))
+}
+
+/// How a value is tried.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Test {
+    Null { is_not: bool },
+    Text { operator: &'static str, value: String },
+    Like(Vec<Glob>),
+    Number { operator: &'static str, value: f64 },
+    Bool { is_not: bool, value: bool },
+    Span { operator: &'static str, first: String, last: String },
+    Id { operator: &'static str, value: Id },
+    Texts { is_not: bool, values: HashSet<String>, has_null: bool },
+    Ids { is_not: bool, values: HashSet<Id>, has_null: bool },
+    Any { is_not: bool, tests: Vec<Test> },
+    Sets { is_not: bool, sets: Vec<Vec<String>> },
+}
+
+/// A condition on a record.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Filter {
+    All(Vec<Filter>),
+    Any(Vec<Filter>),
+    Not(Box<Filter>),
+    Test(Path, Test),
+}
+
+/// A way to sort.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    pub(super) path: Path,
+    pub(super) call: Option<String>,
+    pub(super) is_descending: bool,
+    pub(super) are_nulls_last: bool,
+}
+
+/// Something that each record shows.
+#[derive(Debug, Clone)]
+pub(super) enum Selected {
+    Value(Path),
+    Children { name: String, field: u16, query: Box<Query> },
+}
+
+/// A column of an aggregate.
+#[derive(Debug, Clone)]
+pub(super) struct GroupColumn {
+    pub(super) name: String,
+    /// The function; none for a field that is grouped by.
+    pub(super) call: Option<String>,
+    pub(super) path: Option<Path>,
+}
+
+/// A query that is understood.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Query {
+    /// The object it reads.
+    pub(in super::super) object: usize,
+    /// Whether it only counts.
+    pub(in super::super) is_count: bool,
+    /// Whether records in the bin are read, too.
+    pub(in super::super) with_deleted: bool,
+    pub(super) selected: Vec<Selected>,
+    pub(super) filter: Option<Filter>,
+    pub(super) order: Vec<Order>,
+    pub(super) limit: Option<usize>,
+    pub(super) offset: usize,
+    pub(super) keys: Vec<Path>,
+    pub(super) columns: Vec<GroupColumn>,
+}
+
+impl Query {
+    /// Whether it sums records up.
+    pub(in super::super) fn is_aggregate(&self) -> bool {
+        !self.columns.is_empty()
+    }
+
+    /// Whether it has what only small queries may have.
+    pub(in super::super) fn bulk_objection(&self) -> Option<&'static str> {
+        if self.is_count || self.is_aggregate() {
+            return Some("Aggregate Relationships not supported in Bulk Query");
+        }
+        if self.offset > 0 {
+            return Some("OFFSET not supported in Bulk Query");
+        }
+        let is_compound = |item: &Selected| match item {
+            Selected::Value(path) => matches!(path.last, Last::Place(_, FieldType::Address | FieldType::Location)),
+            Selected::Children { .. } => true,
+        };
+        self.selected
+            .iter()
+            .any(is_compound)
+            .then_some("Selecting compound data or child records not supported in Bulk Query")
+    }
+
+    /// Returns how many long texts each record shows: with two, pages are small.
+    pub(in super::super) fn long_texts(&self, org: &Org) -> usize {
+        let is_long = |item: &&Selected| match item {
+            Selected::Value(path) => path.own().is_some_and(|place| {
+                let spec = &org.object(self.object).field(place).spec;
+                spec.kind == FieldType::Textarea && spec.length > 255
+            }),
+            Selected::Children { .. } => false,
+        };
+        self.selected.iter().filter(is_long).count()
+    }
+}
+
+/// Reads a query and finds everything it names.
+pub(in super::super) fn plan(org: &Org, text: &str, with_deleted: bool) -> Result<Query, Problem> {
+    let select = parse(text)?;
+    let Some(from) = &select.from else { return Err(Problem::new("MALFORMED_QUERY", "unexpected token: '<EOF>'")) };
+    let planner = Planner { org, text, with_deleted: with_deleted || select.is_all_rows };
+    let object = org.catalog.find(&from.text).ok_or_else(|| {
+        let reason = format!(
+            "sObject type '{}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' \
+             after the entity name. Please reference your WSDL or the describe call for the appropriate names.",
+            from.text
+        );
+        complaint("INVALID_TYPE", text, from.at, &reason)
+    })?;
+    planner.query(object, &select)
+}
+
+struct Planner<'p> {
+    org: &'p Org,
+    text: &'p str,
+    with_deleted: bool,
+}
+
+impl Planner<'_> {
+    fn wrong(&self, at: usize, reason: &str) -> Problem {
+        complaint("INVALID_FIELD", self.text, at, reason)
+    }
+
+    fn query(&self, object: usize, select: &Select) -> Result<Query, Problem> {
+        let mut query = Query {
+            object,
+            is_count: false,
+            with_deleted: self.with_deleted,
+            selected: Vec::new(),
+            filter: select.condition.as_ref().map(|it| self.filter(object, select, it)).transpose()?,
+            order: Vec::new(),
+            limit: select.limit,
+            offset: select.offset.unwrap_or(0),
+            keys: Vec::new(),
+            columns: Vec::new(),
+        };
+        if query.offset > MAX_OFFSET {
+            return Err(Problem::new("NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is 2000"));
+        }
+        query.is_count = matches!(select.items.as_slice(), [Item::Call { function, field: None, .. }] if function == "count")
+            && select.group_by.is_empty();
+        let is_aggregate =
+            !select.group_by.is_empty() || select.items.iter().any(|item| matches!(item, Item::Call { .. }));
+        for name in &select.group_by {
+            let path = self.path(object, select, name)?;
+            if path.own().is_some_and(|place| !self.org.object(object).field(place).spec.groupable()) {
+                let reason = format!("field '{}' can not be grouped in a query call", name.text);
+                return Err(complaint("MALFORMED_QUERY", self.text, name.at, &reason));
+            }
+            query.keys.push(path);
+        }
+        if is_aggregate && !query.is_count {
+            self.columns(object, select, &mut query)?;
+        } else if !query.is_count {
+            self.items(object, select, &mut query)?;
+        }
+        for sort in &select.order_by {
+            let path = self.path(object, select, &sort.field)?;
+            if path.own().is_some_and(|place| !self.org.object(object).field(place).spec.sortable()) {
+                return Err(self
+                    .wrong(sort.field.at, &format!("field '{}' can not be sorted in a query call", sort.field.text)));
+            }
+            let (is_descending, are_nulls_last) = (sort.is_descending, sort.are_nulls_last);
+            query.order.push(Order { path, call: sort.call.clone(), is_descending, are_nulls_last });
+        }
+        Ok(query)
+    }
+
+    fn columns(&self, object: usize, select: &Select, query: &mut Query) -> Result<(), Problem> {
+        let mut unnamed = 0;
+        for item in &select.items {
+            let column = match item {
+                Item::Call { function, field, alias } => {
+                    let path = field.as_ref().map(|name| self.path(object, select, name)).transpose()?;
+                    let name = alias.clone().unwrap_or_else(|| format!("expr{unnamed}"));
+                    unnamed += usize::from(alias.is_none());
+                    GroupColumn { name, call: Some(function.clone()), path }
+                }
+                Item::Field(name, alias) => {
+                    let path = self.path(object, select, name)?;
+                    if !query.keys.contains(&path) {
+                        let reason = format!("Field must be grouped or aggregated: {}", name.text);
+                        return Err(complaint("MALFORMED_QUERY", self.text, name.at, &reason));
+                    }
+                    GroupColumn {
+                        name: alias.clone().unwrap_or_else(|| path.name.clone()),
+                        call: None,
+                        path: Some(path),
+                    }
+                }
+                Item::Fields(name) => return Err(self.wrong(name.at, "FIELDS() cannot be grouped")),
+                Item::Children(_) => {
+                    return Err(Problem::new(
+                        "MALFORMED_QUERY",
+                        "Grouped query cannot use child relationships in the SELECT list",
+                    ));
+                }
+            };
+            query.columns.push(column);
+        }
+        if select.having.is_some() {
+            return Err(Problem::new("MALFORMED_QUERY", "HAVING is not supported by this org"));
+        }
+        Ok(())
+    }
+
+    fn items(&self, object: usize, select: &Select, query: &mut Query) -> Result<(), Problem> {
+        let kind = self.org.object(object);
+        for item in &select.items {
+            match item {
+                Item::Field(name, _) => {
+                    let path = self.path(object, select, name)?;
+                    let is_known =
+                        query.selected.iter().any(|it| matches!(it, Selected::Value(known) if *known == path));
+                    if is_known {
+                        return Err(self.wrong(name.at, &format!("duplicate field selected: {}", name.text)));
+                    }
+                    query.selected.push(Selected::Value(path));
+                }
+                Item::Fields(name) => {
+                    let wanted = name.text.to_ascii_uppercase();
+                    if wanted != "STANDARD" && select.limit.is_none_or(|limit| limit > MAX_FIELDS_ROWS) {
+                        let reason = "The SOQL FIELDS function must have a LIMIT of at most 200";
+                        return Err(complaint("MALFORMED_QUERY", self.text, name.at, reason));
+                    }
+                    for (place, field) in (0_u16..).zip(&kind.fields) {
+                        let is_wanted = match wanted.as_str() {
+                            "ALL" => true,
+                            "STANDARD" => !field.spec.is_custom(),
+                            "CUSTOM" => field.spec.is_custom(),
+                            _ => {
+                                return Err(complaint(
+                                    "MALFORMED_QUERY",
+                                    self.text,
+                                    name.at,
+                                    &format!("unexpected token: '{}'", name.text),
+                                ));
+                            }
+                        };
+                        let last = Last::Place(place, field.spec.kind);
+                        let path = Path { steps: Vec::new(), last, name: field.spec.name.clone() };
+                        let is_known =
+                            query.selected.iter().any(|it| matches!(it, Selected::Value(known) if *known == path));
+                        if is_wanted && !is_known {
+                            query.selected.push(Selected::Value(path));
+                        }
+                    }
+                }
+                Item::Children(children) => query.selected.push(self.children(object, children)?),
+                Item::Call { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn children(&self, object: usize, select: &Select) -> Result<Selected, Problem> {
+        let from = select.from.clone().unwrap_or(Name { text: String::new(), at: 0 });
+        let child = self.org.object(object).child(&from.text).ok_or_else(|| {
+            let reason = format!(
+                "Didn't understand relationship '{}' in FROM part of query call. If you are attempting to use a custom \
+                 relationship, be sure to append the '__r' after the custom relationship name. Please reference your WSDL or \
+                 the describe call for the appropriate names.",
+                from.text
+            );
+            complaint("INVALID_TYPE", self.text, from.at, &reason)
+        })?;
+        let query = Box::new(self.query(child.object, select)?);
+        Ok(Selected::Children { name: child.name.clone().unwrap_or_default(), field: child.field, query })
+    }
+
+    fn path(&self, object: usize, select: &Select, name: &Name) -> Result<Path, Problem> {
+        let mut parts: Vec<&str> = name.text.split('.').collect();
+        let first = parts[0];
+        let is_alias = select.alias.as_deref().is_some_and(|alias| alias.eq_ignore_ascii_case(first))
+            || (self.org.object(object).spec.name.eq_ignore_ascii_case(first)
+                && self.org.object(object).relation(first).is_none());
+        if parts.len() > 1 && is_alias {
+            parts.remove(0);
+        }
+        let Some(last) = parts.pop() else { return Err(self.wrong(name.at, "a field is missing")) };
+        let mut steps = Vec::new();
+        let mut targets = vec![object];
+        for part in parts {
+            let [object] = targets.as_slice() else { return Err(self.no_relation(name, part)) };
+            let (field, declared) =
+                self.org.object(*object).relation(part).ok_or_else(|| self.no_relation(name, part))?;
+            let relation = declared.spec.relationship_name.clone().unwrap_or_default();
+            targets.clone_from(&declared.targets);
+            steps.push(Step { field, name: relation });
+        }
+        if let [object] = targets.as_slice() {
+            let kind = self.org.object(*object);
+            let (place, field) = kind.find(last).ok_or_else(|| self.no_column(name, last, &kind.spec.name))?;
+            return Ok(Path { steps, last: Last::Place(place, field.spec.kind), name: field.spec.name.clone() });
+        }
+        let known = NAME_FIELDS.iter().find(|known| known.eq_ignore_ascii_case(last));
+        let known = known.ok_or_else(|| self.no_column(name, last, "Name"))?;
+        Ok(Path { steps, last: Last::Named((*known).to_owned()), name: (*known).to_owned() })
+    }
+
+    fn no_column(&self, name: &Name, column: &str, entity: &str) -> Problem {
+        let reason = format!(
+            "No such column '{column}' on entity '{entity}'. If you are attempting to use a custom field, be sure to append the \
+             '__c' after the custom field name. Please reference your WSDL or the describe call for the appropriate names."
+        );
+        self.wrong(name.at, &reason)
+    }
+
+    fn no_relation(&self, name: &Name, relation: &str) -> Problem {
+        let reason = format!(
+            "Didn't understand relationship '{relation}' in field path. If you are attempting to use a custom relationship, be \
+             sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for \
+             the appropriate names."
+        );
+        self.wrong(name.at, &reason)
+    }
+
+    fn filter(&self, object: usize, select: &Select, condition: &Condition) -> Result<Filter, Problem> {
+        let all = |conditions: &[Condition]| {
+            conditions.iter().map(|it| self.filter(object, select, it)).collect::<Result<_, _>>()
+        };
+        match condition {
+            Condition::All(conditions) => Ok(Filter::All(all(conditions)?)),
+            Condition::Any(conditions) => Ok(Filter::Any(all(conditions)?)),
+            Condition::Not(condition) => Ok(Filter::Not(Box::new(self.filter(object, select, condition)?))),
+            Condition::Compare { field, call, operator, operand, at } => {
+                if let Some(call) = call.as_deref().filter(|call| *call != "tolabel") {
+                    let reason = format!("unexpected token: '{call}'");
+                    return Err(complaint("MALFORMED_QUERY", self.text, field.at, &reason));
+                }
+                let (path, kind) = self.filtered(object, select, field)?;
+                let test = self.test(kind, field, operator, operand, *at)?;
+                Ok(Filter::Test(path, test))
+            }
+            Condition::In { field, is_not, operands, at } => {
+                let (path, kind) = self.filtered(object, select, field)?;
+                let test = self.list(kind, field, *is_not, operands, *at)?;
+                Ok(Filter::Test(path, test))
+            }
+            Condition::InSelect { field, is_not, select: inner } => {
+                let (path, _) = self.filtered(object, select, field)?;
+                let values = self.inner_ids(inner)?;
+                Ok(Filter::Test(path, Test::Ids { is_not: *is_not, values, has_null: false }))
+            }
+            Condition::Includes { field, is_not, sets } => {
+                let (path, kind) = self.filtered(object, select, field)?;
+                if kind != FieldType::Multipicklist {
+                    let reason = format!("field '{}' is no multi-select picklist", field.text);
+                    return Err(self.wrong(field.at, &reason));
+                }
+                let split = |set: &String| set.split(';').map(|part| part.trim().to_lowercase()).collect();
+                Ok(Filter::Test(path, Test::Sets { is_not: *is_not, sets: sets.iter().map(split).collect() }))
+            }
+        }
+    }
+
+    /// Finds the ids that a query within a condition selects.
+    fn inner_ids(&self, inner: &Select) -> Result<HashSet<Id>, Problem> {
+        let from = inner.from.clone().unwrap_or(Name { text: String::new(), at: 0 });
+        let object = self.org.catalog.find(&from.text).ok_or_else(|| {
+            complaint("INVALID_TYPE", self.text, from.at, &format!("sObject type '{}' is not supported.", from.text))
+        })?;
+        let query = self.query(object, inner)?;
+        let [Selected::Value(path)] = query.selected.as_slice() else {
+            return Err(complaint(
+                "MALFORMED_QUERY",
+                self.text,
+                from.at,
+                "a semi-join selects one id or reference field",
+            ));
+        };
+        let records = &self.org.object(object).records;
+        let found = find(self.org, &query).into_iter().filter_map(|id| {
+            let record = records.get(id)?;
+            Id::parse(&path.value(self.org, object, id, record)?.0)
+        });
+        Ok(found.collect())
+    }
+
+    fn filtered(&self, object: usize, select: &Select, name: &Name) -> Result<(Path, FieldType), Problem> {
+        let path = self.path(object, select, name)?;
+        let spec = path.own().map(|place| &self.org.object(object).field(place).spec);
+        if spec.is_some_and(|spec| !spec.filterable() || spec.kind.is_compound()) {
+            return Err(self.wrong(name.at, &format!("field '{}' can not be filtered in a query call", name.text)));
+        }
+        let kind = match &path.last {
+            Last::Place(_, kind) => *kind,
+            Last::Named(name) if name == "IsActive" => FieldType::Boolean,
+            Last::Named(name) if name.ends_with("Id") => FieldType::Reference,
+            Last::Named(_) => FieldType::String,
+        };
+        Ok((path, kind))
+    }
+
+    fn must_be(&self, name: &Name, kind: &str, quotes: &str) -> Problem {
+        let reason = format!(
+            "value of filter criterion for field '{}' must be of type {kind} and should {quotes}be enclosed in quotes",
+            name.text
+        );
+        self.wrong(name.at, &reason)
+    }
+
+    fn test(
+        &self,
+        kind: FieldType,
+        name: &Name,
+        operator: &'static str,
+        operand: &Operand,
+        at: usize,
+    ) -> Result<Test, Problem> {
+        if *operand == Operand::Null {
+            return match operator {
+                "=" => Ok(Test::Null { is_not: false }),
+                "!=" => Ok(Test::Null { is_not: true }),
+                _ => Err(complaint("MALFORMED_QUERY", self.text, at, "unexpected token: 'null'")),
+            };
+        }
+        if operator == "like" {
+            return match operand {
+                Operand::Text(_, pattern) if !kind.is_number() && kind != FieldType::Boolean => {
+                    Ok(Test::Like(lowercase(pattern)))
+                }
+                _ => Err(complaint("INVALID_QUERY_FILTER_OPERATOR", self.text, name.at, "invalid operator on field")),
+            };
+        }
+        match kind {
+            FieldType::Id | FieldType::Reference => {
+                let Operand::Text(text, _) = operand else { return Err(self.must_be(name, "string", "")) };
+                let id = Id::parse(text).ok_or_else(|| {
+                    complaint("INVALID_QUERY_FILTER_OPERATOR", self.text, name.at, &format!("invalid ID field: {text}"))
+                })?;
+                Ok(Test::Id { operator, value: id })
+            }
+            FieldType::Boolean => match (operand, operator) {
+                (Operand::Bool(value), "=" | "!=") => Ok(Test::Bool { is_not: operator == "!=", value: *value }),
+                _ => Err(self.must_be(name, "boolean", "not ")),
+            },
+            FieldType::Int | FieldType::Double | FieldType::Currency | FieldType::Percent => match operand {
+                Operand::Literal(text) => {
+                    let value = text.parse().map_err(|_| self.must_be(name, kind.name(), "not "))?;
+                    Ok(Test::Number { operator, value })
+                }
+                _ => Err(self.must_be(name, kind.name(), "not ")),
+            },
+            FieldType::Date | FieldType::Datetime => {
+                let (first, last) = self.span(kind, name, operand, at)?;
+                Ok(Test::Span { operator, first, last })
+            }
+            FieldType::Time => match operand {
+                Operand::Literal(text) => Ok(Test::Span { operator, first: text.clone(), last: text.clone() }),
+                _ => Err(self.must_be(name, "time", "not ")),
+            },
+            _ => {
+                let Operand::Text(text, _) = operand else { return Err(self.must_be(name, "string", "")) };
+                Ok(Test::Text { operator, value: text.to_lowercase() })
+            }
+        }
+    }
+
+    /// Returns the first and the last moment that a value means, as values are kept.
+    fn span(&self, kind: FieldType, name: &Name, operand: &Operand, at: usize) -> Result<(String, String), Problem> {
+        let is_day = kind == FieldType::Date;
+        let wrong = || self.must_be(name, if is_day { "date" } else { "dateTime" }, "not ");
+        match operand {
+            Operand::Literal(text) if is_day => read_date(text).map(|day| (day.clone(), day)).ok_or_else(wrong),
+            Operand::Literal(text) => {
+                read_datetime(text).map(|time| (datetime(time), datetime(time))).ok_or_else(wrong)
+            }
+            Operand::Relative(literal, count) => {
+                let today = self.org.clock.now().date_naive();
+                let (first, last) = dates::span(literal, *count, today).ok_or_else(|| {
+                    complaint("MALFORMED_QUERY", self.text, at, &format!("unexpected token: '{literal}'"))
+                })?;
+                let (first, last) = (first.to_string(), last.to_string());
+                if is_day {
+                    return Ok((first, last));
+                }
+                Ok((format!("{first}T00:00:00.000+0000"), format!("{last}T23:59:59.000+0000")))
+            }
+            Operand::Null | Operand::Bool(_) | Operand::Text(..) => Err(wrong()),
+        }
+    }
+
+    fn list(
+        &self,
+        kind: FieldType,
+        name: &Name,
+        is_not: bool,
+        operands: &[Operand],
+        at: usize,
+    ) -> Result<Test, Problem> {
+        let has_null = operands.contains(&Operand::Null);
+        let real: Vec<&Operand> = operands.iter().filter(|operand| **operand != Operand::Null).collect();
+        let tests: Vec<Test> =
+            real.iter().map(|operand| self.test(kind, name, "=", operand, at)).collect::<Result<_, _>>()?;
+        if tests.iter().all(|test| matches!(test, Test::Id { .. })) {
+            let ids =
+                tests.iter().filter_map(|test| if let Test::Id { value, .. } = test { Some(*value) } else { None });
+            return Ok(Test::Ids { is_not, values: ids.collect(), has_null });
+        }
+        if tests.iter().all(|test| matches!(test, Test::Text { .. })) {
+            let values = tests
+                .into_iter()
+                .filter_map(|test| if let Test::Text { value, .. } = test { Some(value) } else { None });
+            return Ok(Test::Texts { is_not, values: values.collect(), has_null });
+        }
+        let null = has_null.then_some(Test::Null { is_not: false });
+        Ok(Test::Any { is_not, tests: tests.into_iter().chain(null).collect() })
+    }
+}
+
+fn lowercase(pattern: &[Glob]) -> Vec<Glob> {
+    let lower = |glob: &Glob| match glob {
+        Glob::Is(letter) => letter.to_lowercase().map(Glob::Is).collect(),
+        other => vec![*other],
+    };
+    pattern.iter().flat_map(lower).collect()
+}
+
+/// The refusal of a query that sums up and would need a second page.
+pub(in super::super) fn too_many_groups() -> Problem {
+    let message = "query result set cannot be paged: aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch";
+    Problem::new("EXCEEDED_ID_LIMIT", message).with_status(StatusCode::BAD_REQUEST)
+}

@@ -1,0 +1,440 @@
+//! What is written in a query.
+
+use super::{
+    super::errors::Problem,
+    complaint,
+    lexer::{Glob, Kind, Token, tokens},
+};
+
+/// A name and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) text: String,
+    pub(super) at: usize,
+}
+
+/// One thing that is selected.
+#[derive(Debug, Clone)]
+pub(super) enum Item {
+    /// `Account.Name`
+    Field(Name, Option<String>),
+    /// `COUNT(Id) total`; without a field in `COUNT()`.
+    Call { function: String, field: Option<Name>, alias: Option<String> },
+    /// `FIELDS(ALL)`
+    Fields(Name),
+    /// `(SELECT Id FROM Contacts)`
+    Children(Box<Select>),
+}
+
+/// A value in a condition.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Operand {
+    Null,
+    Bool(bool),
+    Text(String, Vec<Glob>),
+    Literal(String),
+    /// `LAST_N_DAYS:7`
+    Relative(String, Option<u32>),
+}
+
+/// A condition.
+#[derive(Debug, Clone)]
+pub(super) enum Condition {
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    Compare { field: Name, call: Option<String>, operator: &'static str, operand: Operand, at: usize },
+    In { field: Name, is_not: bool, operands: Vec<Operand>, at: usize },
+    InSelect { field: Name, is_not: bool, select: Box<Select> },
+    Includes { field: Name, is_not: bool, sets: Vec<String> },
+}
+
+/// A way to sort.
+#[derive(Debug, Clone)]
+pub(super) struct Sort {
+    pub(super) field: Name,
+    pub(super) call: Option<String>,
+    pub(super) is_descending: bool,
+    pub(super) are_nulls_last: bool,
+}
+
+/// A query, or a query within one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Select {
+    pub(super) items: Vec<Item>,
+    pub(super) from: Option<Name>,
+    pub(super) alias: Option<String>,
+    pub(super) condition: Option<Condition>,
+    pub(super) group_by: Vec<Name>,
+    pub(super) having: Option<Condition>,
+    pub(super) order_by: Vec<Sort>,
+    pub(super) limit: Option<usize>,
+    pub(super) offset: Option<usize>,
+    pub(super) is_all_rows: bool,
+}
+
+const KEYWORDS: [&str; 14] =
+    ["from", "where", "group", "having", "order", "limit", "offset", "and", "or", "with", "using", "for", "all", "by"];
+
+struct Parser<'q> {
+    text: &'q str,
+    tokens: Vec<Token>,
+    place: usize,
+}
+
+/// Reads a query.
+pub(super) fn parse(text: &str) -> Result<Select, Problem> {
+    let mut parser = Parser { text, tokens: tokens(text)?, place: 0 };
+    let select = parser.select()?;
+    match parser.peek() {
+        Kind::End => Ok(select),
+        _ => Err(parser.unexpected()),
+    }
+}
+
+impl Parser<'_> {
+    fn token(&self) -> &Token {
+        &self.tokens[self.place.min(self.tokens.len() - 1)]
+    }
+
+    fn peek(&self) -> &Kind {
+        &self.token().kind
+    }
+
+    fn next(&mut self) -> Token {
+        let token = self.token().clone();
+        self.place += 1;
+        token
+    }
+
+    fn unexpected(&self) -> Problem {
+        let token = self.token();
+        let shown = match &token.kind {
+            Kind::Word(text) | Kind::Literal(text) | Kind::Text(text, _) => format!("'{text}'"),
+            Kind::Mark(mark) => format!("'{mark}'"),
+            Kind::End => "'<EOF>'".to_owned(),
+        };
+        complaint("MALFORMED_QUERY", self.text, token.at, &format!("unexpected token: {shown}"))
+    }
+
+    fn is_word(&self, word: &str) -> bool {
+        matches!(self.peek(), Kind::Word(text) if text.eq_ignore_ascii_case(word))
+    }
+
+    fn take_word(&mut self, word: &str) -> bool {
+        let is_it = self.is_word(word);
+        self.place += usize::from(is_it);
+        is_it
+    }
+
+    fn take_words(&mut self, words: [&str; 2]) -> bool {
+        let next = self.tokens.get(self.place + 1).map(|token| &token.kind);
+        let is_it =
+            self.is_word(words[0]) && matches!(next, Some(Kind::Word(text)) if text.eq_ignore_ascii_case(words[1]));
+        self.place += if is_it { 2 } else { 0 };
+        is_it
+    }
+
+    fn expect_word(&mut self, word: &str) -> Result<(), Problem> {
+        if self.take_word(word) { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    fn take_mark(&mut self, mark: &str) -> bool {
+        let is_it = matches!(self.peek(), Kind::Mark(text) if *text == mark);
+        self.place += usize::from(is_it);
+        is_it
+    }
+
+    fn expect_mark(&mut self, mark: &str) -> Result<(), Problem> {
+        if self.take_mark(mark) { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    fn name(&mut self) -> Result<Name, Problem> {
+        match self.peek() {
+            Kind::Word(text) if !KEYWORDS.contains(&text.to_ascii_lowercase().as_str()) || text.contains('.') => {
+                let token = self.next();
+                let Kind::Word(text) = token.kind else { return Err(self.unexpected()) };
+                Ok(Name { text, at: token.at })
+            }
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    fn alias(&mut self) -> Option<String> {
+        let is_alias =
+            matches!(self.peek(), Kind::Word(text) if !KEYWORDS.contains(&text.to_ascii_lowercase().as_str()));
+        if !is_alias {
+            return None;
+        }
+        self.name().ok().map(|name| name.text)
+    }
+
+    fn number(&mut self) -> Result<usize, Problem> {
+        let number = match self.peek() {
+            Kind::Literal(text) => text.parse().ok(),
+            _ => None,
+        };
+        let number = number.ok_or_else(|| self.unexpected())?;
+        self.place += 1;
+        Ok(number)
+    }
+
+    fn select(&mut self) -> Result<Select, Problem> {
+        self.expect_word("select")?;
+        let mut select = Select::default();
+        loop {
+            select.items.push(self.item()?);
+            if !self.take_mark(",") {
+                break;
+            }
+        }
+        self.expect_word("from")?;
+        select.from = Some(self.name()?);
+        self.take_word("as");
+        select.alias = self.alias();
+        if self.take_words(["using", "scope"]) {
+            self.name()?;
+        }
+        if self.take_word("where") {
+            select.condition = Some(self.any()?);
+        }
+        if self.take_word("with") {
+            self.next();
+        }
+        if self.take_words(["group", "by"]) {
+            loop {
+                select.group_by.push(self.name()?);
+                if !self.take_mark(",") {
+                    break;
+                }
+            }
+        }
+        if self.take_word("having") {
+            select.having = Some(self.any()?);
+        }
+        self.tail(&mut select)?;
+        Ok(select)
+    }
+
+    fn tail(&mut self, select: &mut Select) -> Result<(), Problem> {
+        if self.take_words(["order", "by"]) {
+            loop {
+                select.order_by.push(self.sort()?);
+                if !self.take_mark(",") {
+                    break;
+                }
+            }
+        }
+        if self.take_word("limit") {
+            select.limit = Some(self.number()?);
+        }
+        if self.take_word("offset") {
+            select.offset = Some(self.number()?);
+        }
+        while self.take_word("for") {
+            let is_known = ["view", "reference", "update"].iter().any(|word| self.take_word(word));
+            if !is_known {
+                return Err(self.unexpected());
+            }
+        }
+        select.is_all_rows = self.take_words(["all", "rows"]);
+        Ok(())
+    }
+
+    fn item(&mut self) -> Result<Item, Problem> {
+        if self.take_mark("(") {
+            let select = self.select()?;
+            self.expect_mark(")")?;
+            return Ok(Item::Children(Box::new(select)));
+        }
+        let name = self.name()?;
+        if !self.take_mark("(") {
+            let alias = self.alias();
+            return Ok(Item::Field(name, alias));
+        }
+        if name.text.eq_ignore_ascii_case("fields") {
+            let kind = self.any_word()?;
+            self.expect_mark(")")?;
+            return Ok(Item::Fields(kind));
+        }
+        let field = if self.take_mark(")") {
+            None
+        } else {
+            let field = self.name()?;
+            self.expect_mark(")")?;
+            Some(field)
+        };
+        let alias = self.alias();
+        let function = name.text.to_ascii_lowercase();
+        match (function.as_str(), field) {
+            ("tolabel" | "format" | "convertcurrency", Some(field)) => Ok(Item::Field(field, alias)),
+            ("count" | "count_distinct" | "sum" | "avg" | "min" | "max", field) => {
+                Ok(Item::Call { function, field, alias })
+            }
+            _ => {
+                let reason = format!("unexpected token: '{}'", name.text);
+                Err(complaint("MALFORMED_QUERY", self.text, name.at, &reason))
+            }
+        }
+    }
+
+    fn any_word(&mut self) -> Result<Name, Problem> {
+        let token = self.next();
+        if let Kind::Word(text) = token.kind {
+            return Ok(Name { text, at: token.at });
+        }
+        self.place -= 1;
+        Err(self.unexpected())
+    }
+
+    fn any(&mut self) -> Result<Condition, Problem> {
+        let first = self.all()?;
+        if !self.is_word("or") {
+            return Ok(first);
+        }
+        let mut conditions = vec![first];
+        while self.take_word("or") {
+            conditions.push(self.one()?);
+        }
+        // AND and OR cannot stand side by side without brackets.
+        if self.is_word("and") { Err(self.unexpected()) } else { Ok(Condition::Any(conditions)) }
+    }
+
+    fn all(&mut self) -> Result<Condition, Problem> {
+        let first = self.one()?;
+        if !self.is_word("and") {
+            return Ok(first);
+        }
+        let mut conditions = vec![first];
+        while self.take_word("and") {
+            conditions.push(self.one()?);
+        }
+        if self.is_word("or") { Err(self.unexpected()) } else { Ok(Condition::All(conditions)) }
+    }
+
+    fn one(&mut self) -> Result<Condition, Problem> {
+        if self.take_word("not") {
+            return Ok(Condition::Not(Box::new(self.one()?)));
+        }
+        if self.take_mark("(") {
+            let condition = self.any()?;
+            self.expect_mark(")")?;
+            return Ok(condition);
+        }
+        let (field, call) = self.called()?;
+        let is_not = self.take_word("not");
+        if self.take_word("in") {
+            return self.in_list(field, is_not);
+        }
+        if is_not {
+            return Err(self.unexpected());
+        }
+        if self.is_word("includes") || self.is_word("excludes") {
+            let is_not = self.is_word("excludes");
+            self.place += 1;
+            let sets = self.operands()?.into_iter().filter_map(|(operand, _)| match operand {
+                Operand::Text(text, _) => Some(text),
+                _ => None,
+            });
+            return Ok(Condition::Includes { field, is_not, sets: sets.collect() });
+        }
+        let operator = self.operator()?;
+        let at = self.token().at;
+        let operand = self.operand()?;
+        Ok(Condition::Compare { field, call, operator, operand, at })
+    }
+
+    fn called(&mut self) -> Result<(Name, Option<String>), Problem> {
+        let name = self.name()?;
+        if !self.take_mark("(") {
+            return Ok((name, None));
+        }
+        let field = if matches!(self.peek(), Kind::Mark(")")) {
+            Name { text: String::new(), at: name.at }
+        } else {
+            self.name()?
+        };
+        self.expect_mark(")")?;
+        Ok((field, Some(name.text.to_ascii_lowercase())))
+    }
+
+    fn in_list(&mut self, field: Name, is_not: bool) -> Result<Condition, Problem> {
+        let next = self.tokens.get(self.place + 1).map(|token| &token.kind);
+        if matches!(next, Some(Kind::Word(text)) if text.eq_ignore_ascii_case("select")) {
+            self.expect_mark("(")?;
+            let select = Box::new(self.select()?);
+            self.expect_mark(")")?;
+            return Ok(Condition::InSelect { field, is_not, select });
+        }
+        let operands = self.operands()?;
+        let at = operands.first().map_or(field.at, |(_, at)| *at);
+        let operands = operands.into_iter().map(|(operand, _)| operand).collect();
+        Ok(Condition::In { field, is_not, operands, at })
+    }
+
+    fn operands(&mut self) -> Result<Vec<(Operand, usize)>, Problem> {
+        self.expect_mark("(")?;
+        let mut operands = Vec::new();
+        loop {
+            let at = self.token().at;
+            operands.push((self.operand()?, at));
+            if !self.take_mark(",") {
+                break;
+            }
+        }
+        self.expect_mark(")")?;
+        Ok(operands)
+    }
+
+    fn operator(&mut self) -> Result<&'static str, Problem> {
+        if self.take_word("like") {
+            return Ok("like");
+        }
+        let found = match self.peek() {
+            Kind::Mark(mark @ ("=" | "!=" | "<" | ">" | "<=" | ">=")) => Some(*mark),
+            Kind::Mark("<>") => Some("!="),
+            _ => None,
+        };
+        let operator = found.ok_or_else(|| self.unexpected())?;
+        self.place += 1;
+        Ok(operator)
+    }
+
+    fn operand(&mut self) -> Result<Operand, Problem> {
+        let token = self.token().clone();
+        let operand = match token.kind {
+            Kind::Text(text, pattern) => Operand::Text(text, pattern),
+            Kind::Literal(text) => Operand::Literal(text),
+            Kind::Word(word) if word.eq_ignore_ascii_case("null") => Operand::Null,
+            Kind::Word(word) if word.eq_ignore_ascii_case("true") => Operand::Bool(true),
+            Kind::Word(word) if word.eq_ignore_ascii_case("false") => Operand::Bool(false),
+            Kind::Word(word) if !word.contains('.') => {
+                self.place += 1;
+                if !self.take_mark(":") {
+                    return Ok(Operand::Relative(word.to_ascii_uppercase(), None));
+                }
+                let count = u32::try_from(self.number()?).unwrap_or(u32::MAX);
+                return Ok(Operand::Relative(word.to_ascii_uppercase(), Some(count)));
+            }
+            Kind::Word(_) | Kind::Mark(_) | Kind::End => return Err(self.unexpected()),
+        };
+        self.place += 1;
+        Ok(operand)
+    }
+
+    fn sort(&mut self) -> Result<Sort, Problem> {
+        let (field, call) = self.called()?;
+        let is_descending = self.take_word("desc");
+        if !is_descending {
+            self.take_word("asc");
+        }
+        let mut are_nulls_last = false;
+        if self.take_word("nulls") {
+            are_nulls_last = self.take_word("last");
+            if !are_nulls_last {
+                self.expect_word("first")?;
+            }
+        }
+        Ok(Sort { field, call, is_descending, are_nulls_last })
+    }
+}
