@@ -79,6 +79,12 @@ pub(super) enum Command {
         #[arg(long, short, value_name = "PIPELINE")]
         file: PathBuf,
     },
+    /// Take records of a live system into the fixtures, masked, for dry runs on the shape of one's own data
+    #[command(after_help = "Example: ferry record crm contacts --file pipelines/leads.yaml --limit 200")]
+    Record(RecordArgs),
+    /// Log in to an OAuth vendor in the browser; the tokens are kept, encrypted, in the state file
+    #[command(after_help = "Example: ferry login crm --file pipelines/leads.yaml")]
+    Login(LoginArgs),
     /// Run a pipeline; a run that was stopped or killed goes on where it stood
     Run(RunArgs),
     /// List the runs in the state file
@@ -152,6 +158,50 @@ pub(super) struct RunArgs {
     /// Wait so many times as short as the limits say: for runs against `ferry emulate --clock-speed` with the same factor
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, hide = true, conflicts_with = "dry_run")]
     pub clock_speed: f64,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct RecordArgs {
+    /// The connection's name in the pipeline
+    pub connection: String,
+    /// The object
+    pub object: String,
+    /// The pipeline that has the connection
+    #[arg(long, short, value_name = "PIPELINE")]
+    pub file: PathBuf,
+    /// Most records to take
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: u64,
+    /// The fixtures: a folder with one folder for each vendor [default: `fixtures` beside the pipeline, above it, or here]
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Leave this field as it is; may be given several times
+    #[arg(long = "keep", value_name = "FIELD")]
+    pub keep: Vec<String>,
+    /// Leave all fields as they are: the fixture then holds personal values
+    #[arg(long, conflicts_with = "keep")]
+    pub no_mask: bool,
+    /// Replace the fixture of the object
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct LoginArgs {
+    /// The connection's name in the pipeline
+    pub connection: String,
+    /// The pipeline that has the connection
+    #[arg(long, short, value_name = "PIPELINE")]
+    pub file: PathBuf,
+    /// The port on this machine that the browser comes back to: the app lists `http://localhost:PORT/callback`
+    #[arg(long, value_name = "N", default_value_t = 8765)]
+    pub port: u16,
+    /// How long to wait for the log-in, in seconds
+    #[arg(long, value_name = "SECS", default_value_t = 300)]
+    pub timeout: u64,
+    /// Print the address and open no browser
+    #[arg(long)]
+    pub no_browser: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -18,7 +18,7 @@ use super::{
     output,
     summary::new_table,
     tokens::StateTokens,
-    world::{World, context},
+    world::{World, connection_named, context},
 };
 
 /// Options of a choice that a line shows.
@@ -61,15 +61,7 @@ async fn ask(
     file: &Path,
     objects: &[ObjectName],
 ) -> Result<Vec<Schema>, Failure> {
-    let Some(connection) = pipeline.connections.get(name) else {
-        let known: Vec<&str> = pipeline.connections.keys().map(ConnectionName::as_str).collect();
-        return Err(Failure::new(
-            Exit::Usage,
-            "connection.unknown",
-            format!("the pipeline has no connection `{name}`"),
-        )
-        .with_hint(format!("its connections are: {}", known.join(", "))));
-    };
+    let (_, connection) = connection_named(pipeline, name)?;
     let unusable = |message: String| Failure::new(Exit::Usage, "connection.config", message);
     let entry = world.registry.get(&connection.connector).map_err(|error| unusable(error.to_string()))?;
     let tokens = Arc::new(StateTokens(world.open_state_for_tokens(file, pipeline)?));

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     config::{self, NoSchemas, OfflineSchemas, Pipeline},
-    connector::Entry,
+    connector::{Context, Entry, Options},
     emulator::{Running, serve},
     http::MemoryTokens,
     model::{ConnectionName, EmulatorOptions, ObjectName, RateLimit, Schema},
@@ -52,6 +52,8 @@ pub(super) async fn redirect(
     clock: &Clock,
 ) -> Result<Vec<Local>, Failure> {
     let mut locals = Vec::new();
+    let tokens = Arc::new(MemoryTokens::default());
+    let context = context(clock.clone(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
     for (name, connection) in &mut pipeline.connections {
         let Ok(entry) = world.registry.get(&connection.connector) else { continue };
         if entry.emulator.is_none() {
@@ -63,9 +65,22 @@ pub(super) async fn redirect(
         }
         let running = start(entry, fixtures, clock).await?;
         connection.options.insert("base_url".to_owned(), Json::from(running.url()));
+        log_in(entry, &mut connection.options, &context);
         locals.push(Local { running, connection: name.clone(), limits: entry.capabilities.rate_limits });
     }
     Ok(locals)
+}
+
+/// Gives a connection that somebody has to log in to in the browser a token that the local CRM accepts.
+fn log_in(entry: &Entry, options: &mut Options, context: &Context) {
+    if !matches!((entry.authorization)(options.clone(), context), Ok(Some(_))) {
+        return;
+    }
+    let mut logged_in = options.clone();
+    logged_in.entry("refresh_token").or_insert_with(|| Json::from(PLACEHOLDER));
+    if (entry.check_config)(logged_in.clone()).is_ok() {
+        *options = logged_in;
+    }
 }
 
 async fn start(entry: &Entry, fixtures: &Path, clock: &Clock) -> Result<Running, Failure> {

@@ -13,8 +13,10 @@ mod emulate;
 mod exit;
 mod load;
 mod local;
+mod login;
 mod output;
 mod progress;
+mod record;
 mod redrive;
 #[cfg(test)]
 mod reference;
@@ -81,6 +83,8 @@ async fn dispatch(world: World, command: Command) -> Result<Exit, Failure> {
         Command::Describe { connection, object, file } => {
             describe::describe(&world, &file, &connection, object.as_deref()).await
         }
+        Command::Record(args) => record::record(&world, &args).await,
+        Command::Login(args) => login::login(&world, &args).await,
         Command::Run(args) => run::run(&world, &args).await,
         Command::Runs => runs::runs(&world),
         Command::Show { run } => runs::show(&world, &run),

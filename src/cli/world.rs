@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    config::{Pipeline, SchemaCache},
+    config::{Connection, Pipeline, SchemaCache},
     connector::{Context, Registry},
     http::{Meter, RateLimiter, TokenStore, Transport},
     model::{ConnectionName, RateLimit},
@@ -57,6 +57,11 @@ impl World {
         SchemaCache::new(self.state_path(pipeline).with_file_name(DESCRIPTIONS_FOLDER))
     }
 
+    /// Returns the key of the pseudonyms of a pipeline's records: the same as long as the state's key is.
+    pub(super) fn pseudonym_key(&self, pipeline: &Path) -> Result<Vec<u8>, Failure> {
+        Ok(seal(&self.state_path(pipeline))?.pseudonym_key().to_vec())
+    }
+
     /// Opens the state of a pipeline.
     pub(super) fn open_state(&self, pipeline: &Path) -> Result<State, Failure> {
         open(&self.state_path(pipeline))
@@ -65,7 +70,7 @@ impl World {
     /// Opens the state for a command that needs it for renewed tokens alone: those must be kept, as some can be used only once.
     /// Where there is neither a state file nor anything to renew, none is made.
     pub(super) fn open_state_for_tokens(&self, file: &Path, pipeline: &Pipeline) -> Result<State, Failure> {
-        let renews = pipeline.connections.values().any(|connection| connection.options.contains_key("refresh_token"));
+        let renews = pipeline.connections.values().any(|connection| connection.options.contains_key("client_id"));
         if renews || self.state_path(file).exists() {
             self.open_state(file)
         } else {
@@ -84,6 +89,18 @@ impl World {
             None => Err(no_state(&places[0])),
         }
     }
+}
+
+/// Returns a connection of the pipeline, or says which there are.
+pub(super) fn connection_named<'pipeline>(
+    pipeline: &'pipeline Pipeline,
+    name: &str,
+) -> Result<(&'pipeline ConnectionName, &'pipeline Connection), Failure> {
+    pipeline.connections.get_key_value(name).ok_or_else(|| {
+        let known: Vec<&str> = pipeline.connections.keys().map(ConnectionName::as_str).collect();
+        Failure::new(Exit::Usage, "connection.unknown", format!("the pipeline has no connection `{name}`"))
+            .with_hint(format!("its connections are: {}", known.join(", ")))
+    })
 }
 
 /// Makes what connectors are handed. `requests_per_sec` holds back all requests of the process together.

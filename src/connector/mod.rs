@@ -2,9 +2,11 @@
 //!
 //! A connector asks, decodes and classifies; it never sleeps, retries, counts or prints. Start at [`Connector`].
 
+mod authorization;
 mod context;
 mod error;
 pub mod file;
+mod fixture;
 mod inspection;
 mod registry;
 mod secret;
@@ -21,8 +23,10 @@ use crate::model::{
     Value,
 };
 
+pub use authorization::{Authorization, ClientAuthentication};
 pub use context::{Context, check_base_url};
 pub use error::{ConfigError, ConnectorError, ErrorKind};
+pub use fixture::FixtureForm;
 pub use inspection::{Inspection, LimitLeft};
 pub use registry::{ConfigCheck, Emulator, Entry, Options, Registry, RegistryError};
 pub use secret::Secret;
@@ -47,6 +51,14 @@ pub trait Connector: 'static {
     /// What it can do as these options make it: the capabilities, but for limits that a connection may set itself.
     fn capabilities(_config: &Self::Config) -> Capabilities {
         Self::CAPABILITIES
+    }
+
+    /// Says how a person logs in to the connection in the browser; none where it takes a token or has no such log-in. Does no I/O.
+    ///
+    /// # Errors
+    /// Names the option that cannot be right.
+    fn authorization(_config: Self::Config, _context: &Context) -> Result<Option<Authorization>, ConfigError> {
+        Ok(None)
     }
 
     /// Makes a source. Does no I/O.
@@ -89,6 +101,14 @@ pub trait Source: Debug + Send + Sync {
     /// # Errors
     /// Fails when the object does not exist or cannot be asked about.
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError>;
+
+    /// Says how the object is written down as a fixture of the vendor's local emulator; none where there is no emulator.
+    ///
+    /// # Errors
+    /// Fails when the object does not exist or cannot be asked about.
+    async fn fixture(&self, _object: &ObjectName) -> Result<Option<FixtureForm>, ConnectorError> {
+        Ok(None)
+    }
 
     /// Yields the records in pages. Ends with its first error.
     fn read(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>>;
@@ -142,6 +162,14 @@ pub trait Destination: Debug + Send + Sync {
     /// # Errors
     /// Fails when the destination cannot be asked.
     async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError>;
+
+    /// Returns a value that a test record may have in a choice field whose options [`describe`](Self::describe) does not list.
+    ///
+    /// # Errors
+    /// Fails when the destination cannot be asked.
+    async fn example(&self, _object: &ObjectName, _field: &FieldName) -> Result<Option<Value>, ConnectorError> {
+        Ok(None)
+    }
 
     /// Puts in place what was written for the object (a file is moved to its name) once all its records have outcomes.
     ///

@@ -10,7 +10,7 @@ use crate::{
     model::{Capabilities, EmulatorOptions},
 };
 
-use super::{ConfigError, Connector, Context, Destination, Source};
+use super::{Authorization, ConfigError, Connector, Context, Destination, Source};
 
 /// The options of a connection as a pipeline gives them, after interpolation and without `type`.
 pub type Options = serde_json::Map<String, serde_json::Value>;
@@ -19,6 +19,7 @@ pub type Options = serde_json::Map<String, serde_json::Value>;
 pub type ConfigCheck = fn(Options) -> Result<(), ConfigError>;
 type MakeSource = fn(Options, &Context) -> Result<Box<dyn Source>, ConfigError>;
 type MakeDestination = fn(Options, &Context) -> Result<Box<dyn Destination>, ConfigError>;
+type Authorize = fn(Options, &Context) -> Result<Option<Authorization>, ConfigError>;
 type MakeEmulator = fn(EmulatorOptions, Clock) -> Result<Router, String>;
 
 /// One connector with its types erased.
@@ -38,6 +39,8 @@ pub struct Entry {
     pub source: MakeSource,
     /// Makes a destination.
     pub destination: MakeDestination,
+    /// Says how a person logs in in the browser.
+    pub authorization: Authorize,
     /// Its emulator, where it has one.
     pub emulator: Option<Emulator>,
 }
@@ -62,6 +65,7 @@ impl Entry {
             check_config: |options| C::check_config(&decode::<C>(options)?),
             source: |options, context| C::source(decode::<C>(options)?, context),
             destination: |options, context| C::destination(decode::<C>(options)?, context),
+            authorization: |options, context| C::authorization(decode::<C>(options)?, context),
             emulator: None,
         }
     }

@@ -24,6 +24,7 @@ pub struct Seal {
     cipher: ChaCha20Poly1305,
     /// Of a key of its own, which is derived from the first: what is hashed says nothing of what is encrypted.
     blinding: hmac::Key,
+    pseudonyms: hmac::Tag,
 }
 
 /// What is hashed: the same text is another hash as something else.
@@ -53,11 +54,17 @@ impl fmt::Debug for Seal {
 impl Seal {
     /// Makes a seal of a key.
     pub fn new(key: &[u8; KEY_BYTES]) -> Self {
-        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"ferry state: keyed hashes");
+        let derive = |purpose: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), purpose);
         Self {
             cipher: ChaCha20Poly1305::new(Key::from_slice(key)),
-            blinding: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()),
+            blinding: hmac::Key::new(hmac::HMAC_SHA256, derive(b"ferry state: keyed hashes").as_ref()),
+            pseudonyms: derive(b"ferry pseudonyms"),
         }
+    }
+
+    /// Returns a key that is derived from this one and opens nothing: for pseudonyms.
+    pub fn pseudonym_key(&self) -> &[u8] {
+        self.pseudonyms.as_ref()
     }
 
     /// Makes a seal that nobody can open later: for a state in memory.

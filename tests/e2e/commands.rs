@@ -39,6 +39,10 @@ fn help_names_every_command_and_the_exit_codes() {
       check        Ask each connection of a pipeline whether a run would work: login, scopes, fields,
                    one record, limits
       describe     Show the fields of an object as its system declares them
+      record       Take records of a live system into the fixtures, masked, for dry runs on the shape of
+                   one's own data
+      login        Log in to an OAuth vendor in the browser; the tokens are kept, encrypted, in the
+                   state file
       run          Run a pipeline; a run that was stopped or killed goes on where it stood
       runs         List the runs in the state file
       show         Show the ledger of a run

@@ -17,11 +17,17 @@ mod dead_letters;
 #[cfg(test)]
 mod dry_runs;
 #[cfg(test)]
+mod guides;
+#[cfg(test)]
 mod joins;
 #[cfg(test)]
 mod live_runs;
 #[cfg(test)]
+mod logins;
+#[cfg(test)]
 mod people;
+#[cfg(test)]
+mod recording;
 #[cfg(test)]
 mod sales;
 #[cfg(test)]

@@ -17,7 +17,7 @@ use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    connector::{Context, Secret},
+    connector::{Authorization, ClientAuthentication, Context, Secret},
     http::{Answer, Dialect, HttpError, HttpErrorKind, StoredToken, Transport, Verdict},
 };
 
@@ -31,6 +31,9 @@ const RENEW_BEFORE_END: TimeDelta = TimeDelta::minutes(2);
 /// How long after a renewal a refused token is taken for one that the renewal ended while the request was under way. It is
 /// longer than any request lasts.
 const UNDER_WAY: Duration = Duration::from_mins(2);
+
+/// The scopes that Ferry needs. Source: airtable.com/developers/web/api/scopes.
+const SCOPES: [&str; 3] = ["data.records:read", "data.records:write", "schema.bases:read"];
 
 /// How this connection's requests are authorized and its answers judged.
 #[derive(Debug)]
@@ -48,7 +51,7 @@ pub(super) struct OAuth {
     token_url: Url,
     client_id: String,
     client_secret: Option<Secret>,
-    first_refresh_token: Secret,
+    first_refresh_token: Option<Secret>,
     store_name: String,
     state: Mutex<State>,
 }
@@ -85,7 +88,7 @@ impl AirtableDialect {
                     client_id: client_id.clone(),
                     client_secret: client_secret.clone(),
                     first_refresh_token: refresh_token.clone(),
-                    store_name: store_name(context, refresh_token),
+                    store_name: store_name(context, client_id, refresh_token.as_ref()),
                     state: Mutex::default(),
                 }))
             }
@@ -96,7 +99,8 @@ impl AirtableDialect {
     pub(super) fn account_name(account: &Account) -> String {
         let secret = match &account.login {
             Login::Token(token) => token,
-            Login::OAuth { refresh_token, .. } => refresh_token,
+            Login::OAuth { refresh_token: Some(refresh_token), .. } => refresh_token,
+            Login::OAuth { client_id, .. } => return format!("airtable app {client_id}"),
         };
         format!("airtable token {:016x}", xxh3_64(secret.expose().as_bytes()))
     }
@@ -104,8 +108,28 @@ impl AirtableDialect {
 
 /// Names the login in the token store. A new login in the pipeline gets a new name, so that the stored tokens of an older one
 /// are not taken for it.
-fn store_name(context: &Context, refresh_token: &Secret) -> String {
-    format!("{}/{:016x}", context.connection, xxh3_64(refresh_token.expose().as_bytes()))
+fn store_name(context: &Context, client_id: &str, refresh_token: Option<&Secret>) -> String {
+    let mark = refresh_token.map_or(client_id, Secret::expose);
+    format!("{}/{:016x}", context.connection, xxh3_64(mark.as_bytes()))
+}
+
+/// Says how a person logs in; none where the connection has a token.
+pub(super) fn authorization(account: &Account, context: &Context) -> Option<Authorization> {
+    let Login::OAuth { client_id, client_secret, refresh_token } = &account.login else { return None };
+    let at = |path: &str| {
+        let mut url = account.oauth_url.clone();
+        url.set_path(&format!("{}oauth2/v1/{path}", account.oauth_url.path()));
+        url
+    };
+    Some(Authorization {
+        authorize_url: at("authorize"),
+        token_url: at("token"),
+        client_id: client_id.clone(),
+        client_secret: client_secret.clone(),
+        client_authentication: ClientAuthentication::Basic,
+        scopes: SCOPES.map(str::to_owned).to_vec(),
+        token_name: store_name(context, client_id, refresh_token.as_ref()),
+    })
 }
 
 #[async_trait]
@@ -149,11 +173,17 @@ impl OAuth {
             return Ok(self.keep(token));
         }
         let refresh_token = stored.and_then(|stored| stored.refresh_token);
-        let refresh_token = refresh_token.unwrap_or_else(|| self.first_refresh_token.to_secret_string());
+        let first = || self.first_refresh_token.as_ref().map(Secret::to_secret_string);
+        let refresh_token = refresh_token.or_else(first).ok_or_else(|| self.nobody_logged_in())?;
         let renewed = self.refresh(&refresh_token).await?;
         self.save(&renewed).await?;
         self.with_state(|state| state.renewed_at = Some(self.transport.clock.elapsed()));
         Ok(self.keep(&renewed))
+    }
+
+    fn nobody_logged_in(&self) -> HttpError {
+        let message = format!("nobody has logged in yet: `ferry login {} --file PIPELINE`", self.transport.connection);
+        HttpError::unsent(HttpErrorKind::Unauthorized, message)
     }
 
     fn current(&self) -> Option<SecretString> {

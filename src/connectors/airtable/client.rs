@@ -156,6 +156,14 @@ impl AirtableClient {
         self.base.get_or_try_init(|| self.tables()).await
     }
 
+    /// `GET v0/meta/bases/{base}/tables`, as it is answered.
+    pub(super) async fn raw_tables(&self) -> Result<Vec<Json>, ConnectorError> {
+        let request = ApiRequest::get(format!("v0/meta/bases/{}/tables", self.base_id), EVERY_REQUEST);
+        let mut answer: Json =
+            self.ask(&request).await?.json().map_err(|_| unexpected("a list of tables is expected"))?;
+        Ok(answer["tables"].as_array_mut().map(std::mem::take).unwrap_or_default())
+    }
+
     /// `GET v0/meta/bases/{base}/tables`
     pub(super) async fn tables(&self) -> Result<Base, ConnectorError> {
         let request = ApiRequest::get(format!("v0/meta/bases/{}/tables", self.base_id), EVERY_REQUEST);
@@ -174,18 +182,18 @@ impl AirtableClient {
         let mut offset: Option<String> = None;
         loop {
             let mut request = ApiRequest::get("v0/meta/bases", EVERY_REQUEST);
-            if let Some(offset) = offset {
-                request = request.with("offset", offset);
+            if let Some(offset) = &offset {
+                request = request.with("offset", offset.as_str());
             }
             let page: BasesAnswer =
                 self.ask(&request).await?.json().map_err(|_| unexpected("a list of bases is expected"))?;
             if let Some(base) = page.bases.into_iter().find(|base| base.id == self.base_id) {
                 return Ok(Some(base.permission_level));
             }
-            offset = page.offset;
-            if offset.is_none() {
+            if page.offset.is_none() || page.offset == offset {
                 return Ok(None);
             }
+            offset = page.offset;
         }
     }
 

@@ -21,7 +21,7 @@ pub struct Config {
     /// with the base among what it may reach.
     #[serde(default)]
     pub token: Option<Secret>,
-    /// The client id of an OAuth integration; needs `refresh_token`.
+    /// The client id of an OAuth integration. `ferry login` logs in with it, unless there is a `refresh_token`.
     #[serde(default)]
     pub client_id: Option<String>,
     /// The secret of the OAuth integration, if it has one.
@@ -72,8 +72,8 @@ pub(super) enum Login {
         client_id: String,
         /// Its secret, if it has one.
         client_secret: Option<Secret>,
-        /// The login, as the user gave it; spent at its first use.
-        refresh_token: Secret,
+        /// The login, as the user gave it; spent at its first use. Without one, somebody logs in with `ferry login`.
+        refresh_token: Option<Secret>,
     },
 }
 
@@ -117,20 +117,21 @@ impl Config {
             (Some(token), None, None) if self.client_secret.is_none() => checked_token(token),
             (Some(_), _, _) => Err(ConfigError::new("token", "stands beside the options of an OAuth login")
                 .with_hint("keep either `token` or `client_id` with `refresh_token`")),
-            (None, Some(client_id), Some(refresh_token)) => {
+            (None, Some(client_id), refresh_token) => {
                 not_empty("client_id", client_id)?;
-                not_empty("refresh_token", refresh_token.expose())?;
+                if let Some(refresh_token) = refresh_token {
+                    not_empty("refresh_token", refresh_token.expose())?;
+                }
                 Ok(Login::OAuth {
                     client_id: client_id.clone(),
                     client_secret: self.client_secret.clone(),
                     refresh_token: refresh_token.clone(),
                 })
             }
-            (None, Some(_), None) => Err(ConfigError::new("refresh_token", "is missing beside `client_id`")),
             (None, None, Some(_)) => Err(ConfigError::new("client_id", "is missing beside `refresh_token`")),
             (None, None, None) => Err(ConfigError::new("token", "is missing").with_hint(
-                "make a personal access token at https://airtable.com/create/tokens, or give an OAuth login with \
-                 `client_id` and `refresh_token`",
+                "make a personal access token at https://airtable.com/create/tokens, or give the `client_id` of an OAuth \
+                 integration and log in with `ferry login`",
             )),
         }
     }
@@ -207,7 +208,7 @@ mod tests {
             (json!({"token": " "}), "token"),
             (json!({"token": "t", "client_id": "c", "refresh_token": "r"}), "token"),
             (json!({"token": "t", "client_secret": "s"}), "token"),
-            (json!({"client_id": "c"}), "refresh_token"),
+            (json!({"client_id": " "}), "client_id"),
             (json!({"refresh_token": "r"}), "client_id"),
             (json!({"token": "t", "base_id": "tblFerryDemo00001"}), "base_id"),
             (json!({"token": "t", "base_id": "appFerryDemo0000"}), "base_id"),

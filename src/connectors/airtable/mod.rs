@@ -10,6 +10,7 @@ mod config;
 mod destination;
 pub mod emulator;
 mod errors;
+mod fixture;
 mod formula;
 mod inspection;
 mod limits;
@@ -19,7 +20,7 @@ mod source;
 mod tests;
 
 use crate::{
-    connector::{ConfigError, Connector, Context, Destination, Source},
+    connector::{Authorization, ConfigError, Connector, Context, Destination, Source},
     model::Capabilities,
 };
 
@@ -38,6 +39,10 @@ impl Connector for Airtable {
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {
         config.resolve().map(drop)
+    }
+
+    fn authorization(config: Config, context: &Context) -> Result<Option<Authorization>, ConfigError> {
+        Ok(auth::authorization(&config.resolve()?, context))
     }
 
     fn source(config: Config, context: &Context) -> Result<Box<dyn Source>, ConfigError> {

@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
-    connector::{ConnectorError, ErrorKind, Inspection, ReadRequest, Source},
+    connector::{ConnectorError, ErrorKind, FixtureForm, Inspection, ReadRequest, Source},
     model::{
         Cursor, DELETED, FieldType, ID, ObjectName, Page, ReadReject, Schema, SyncMode, UPDATED_AT, Value, column,
         link_field,
@@ -26,7 +26,7 @@ use crate::{
 use super::{
     client::{AirtableClient, ListedPage, Listing, RawRecord},
     errors::unexpected,
-    formula,
+    fixture, formula,
     inspection::inspect,
     limits::{MAX_BARREN_RESTARTS, MAX_PAGES_AHEAD, OVERLAP},
     schema::{Kind, Misfit, Table, TableField, decode},
@@ -53,6 +53,10 @@ impl Source for AirtableSource {
 
     async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
         inspect(&self.client, &["data.records:read", "schema.bases:read"], false).await
+    }
+
+    async fn fixture(&self, object: &ObjectName) -> Result<Option<FixtureForm>, ConnectorError> {
+        fixture::form(&self.client, object).await.map(Some)
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
@@ -160,9 +164,11 @@ async fn read_all(
         let fresh: Vec<RawRecord> =
             records.into_iter().filter(|record| seen.insert(record.id.as_str().into())).collect();
         if fresh.is_empty() && next.is_some() {
+            restarts.count_barren_page(seen.len())?;
             offset = next;
             continue;
         }
+        restarts.barren_pages = 0;
         let is_last_of_sync = next.is_none() && request.sync_mode == SyncMode::Incremental;
         let page = plan.page(&fresh, is_last_of_sync.then(|| cursor(began)))?;
         if pages.send(Ok(page)).await.is_err() || next.is_none() {
@@ -172,14 +178,30 @@ async fn read_all(
     }
 }
 
-/// Counts how often a listing had to begin anew, so that it ends when that leads nowhere.
+/// Empty pages in a row that are put up with, beside those that a new listing passes over.
+const BARREN_PAGES: usize = 10;
+
+fn going_round() -> ConnectorError {
+    ConnectorError::new(ErrorKind::Unexpected, "stuck", "Airtable's pages lead back to where they began")
+}
+
+/// Counts how often a listing had to begin anew, and how many pages brought nothing new, so that it ends when that leads nowhere.
 #[derive(Default)]
 struct Restarts {
     seen_count: usize,
     barren: u32,
+    /// Pages in a row that brought nothing new.
+    barren_pages: usize,
 }
 
 impl Restarts {
+    /// A listing that began anew passes over at most as many pages as there are records seen; one that goes round in circles
+    /// passes over more.
+    fn count_barren_page(&mut self, seen_count: usize) -> Result<(), ConnectorError> {
+        self.barren_pages += 1;
+        if self.barren_pages <= seen_count + BARREN_PAGES { Ok(()) } else { Err(going_round()) }
+    }
+
     fn count(&mut self, seen_count: usize, error: ConnectorError) -> Result<(), ConnectorError> {
         self.barren = if seen_count > self.seen_count { 0 } else { self.barren + 1 };
         self.seen_count = seen_count;

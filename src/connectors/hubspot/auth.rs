@@ -14,7 +14,7 @@ use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    connector::Context,
+    connector::{Authorization, ClientAuthentication, Context, Secret},
     http::{Access, Answer, Dialect, HttpError, HttpErrorKind, Meter, StoredToken, Transport, Verdict},
     model::Quota,
 };
@@ -61,15 +61,9 @@ struct Introspection {
 
 impl Login {
     pub(super) fn new(settings: &Settings, context: &Context) -> Self {
-        let path = match &settings.version {
-            ApiVersion::Dated(version) => format!("oauth/{version}/token"),
-            ApiVersion::Legacy => "oauth/v3/token".to_owned(),
-        };
-        let mut token_url = settings.base_url.clone();
-        token_url.set_path(&format!("{}{path}", settings.base_url.path()));
         Self {
             credential: settings.credential.clone(),
-            token_url,
+            token_url: token_url(settings),
             token_name: token_name(&settings.credential, context),
             current: Mutex::new(None),
             transport: context.transport.clone(),
@@ -86,14 +80,22 @@ impl Login {
             return Ok(current.token.access_token);
         }
         let _turn = self.transport.token_locks.lock(&self.token_name).await;
-        if let Some(token) = self.stored()?.filter(|token| self.is_fresh(token)) {
-            return Ok(self.keep(token).access_token);
+        let stored = self.stored()?;
+        if let Some(token) = stored.as_ref().filter(|token| self.is_fresh(token)) {
+            return Ok(self.keep(token.clone()).access_token);
         }
+        let given = || refresh_token.as_ref().map(Secret::to_secret_string);
+        let refresh_token = stored.and_then(|token| token.refresh_token).or_else(given);
+        let Some(refresh_token) = refresh_token else {
+            let connection = &self.transport.connection;
+            let message = format!("nobody has logged in yet: `ferry login {connection} --file PIPELINE`");
+            return Err(HttpError::unsent(HttpErrorKind::Unauthorized, message));
+        };
         let form = [
             ("grant_type", "refresh_token"),
             ("client_id", client_id),
             ("client_secret", client_secret.expose()),
-            ("refresh_token", refresh_token.expose()),
+            ("refresh_token", refresh_token.expose_secret()),
         ];
         Ok(self.keep(self.request_token(&form).await?).access_token)
     }
@@ -224,8 +226,54 @@ fn token_name(credential: &Credential, context: &Context) -> String {
     match credential {
         Credential::Token(_) => format!("hubspot/{connection}"),
         Credential::OAuth { client_id, refresh_token, .. } => {
-            let mark = xxh3_64(format!("{client_id}\n{}", refresh_token.expose()).as_bytes());
+            let given = refresh_token.as_ref().map_or("", Secret::expose);
+            let mark = xxh3_64(format!("{client_id}\n{given}").as_bytes());
             format!("hubspot/{connection}/{mark:016x}")
         }
     }
+}
+
+/// The vendor's page on which a person agrees. Source: the OAuth quickstart guide.
+const AUTHORIZE_URL: &str = "https://app.hubspot.com/oauth/authorize";
+/// What is asked for unless the connection says otherwise: HubSpot wants exactly what the app requires.
+const SCOPES: [&str; 11] = [
+    "oauth",
+    "crm.objects.contacts.read",
+    "crm.objects.contacts.write",
+    "crm.objects.companies.read",
+    "crm.objects.companies.write",
+    "crm.objects.deals.read",
+    "crm.objects.deals.write",
+    "crm.objects.owners.read",
+    "crm.schemas.contacts.read",
+    "crm.schemas.companies.read",
+    "crm.schemas.deals.read",
+];
+
+/// Says how a person logs in; none where the connection has a token.
+pub(super) fn authorization(settings: &Settings, context: &Context) -> Option<Authorization> {
+    let Credential::OAuth { client_id, client_secret, .. } = &settings.credential else { return None };
+    let local = || settings.base_url.join("oauth/authorize").ok();
+    // The page is on a host of its own; a local HubSpot has one host for all.
+    let is_vendor = settings.base_url.scheme() == "https";
+    let authorize_url = if is_vendor { Url::parse(AUTHORIZE_URL).ok() } else { local() }?;
+    Some(Authorization {
+        authorize_url,
+        token_url: token_url(settings),
+        client_id: client_id.clone(),
+        client_secret: Some(client_secret.clone()),
+        client_authentication: ClientAuthentication::Form,
+        scopes: settings.scopes.clone().unwrap_or_else(|| SCOPES.map(str::to_owned).to_vec()),
+        token_name: token_name(&settings.credential, context),
+    })
+}
+
+fn token_url(settings: &Settings) -> Url {
+    let path = match &settings.version {
+        ApiVersion::Dated(version) => format!("oauth/{version}/token"),
+        ApiVersion::Legacy => "oauth/v3/token".to_owned(),
+    };
+    let mut token_url = settings.base_url.clone();
+    token_url.set_path(&format!("{}{path}", settings.base_url.path()));
+    token_url
 }

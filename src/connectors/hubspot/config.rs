@@ -14,7 +14,7 @@ use crate::{
 
 use super::limits;
 
-/// The options of a HubSpot connection: either `token`, or `client_id`, `client_secret` and `refresh_token`.
+/// The options of a HubSpot connection: either `token`, or `client_id` and `client_secret` of an OAuth app.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -27,9 +27,13 @@ pub struct Config {
     /// The secret of the OAuth app.
     #[serde(default)]
     pub client_secret: Option<Secret>,
-    /// The refresh token that the OAuth app got when it was installed.
+    /// The refresh token that the OAuth app got when it was installed. Not needed after `ferry login`.
     #[serde(default)]
     pub refresh_token: Option<Secret>,
+    /// The scopes that `ferry login` asks for: exactly those that the OAuth app requires. Default: reading and writing contacts,
+    /// companies and deals, and reading owners.
+    #[serde(default)]
+    pub scopes: Option<Vec<String>>,
     /// The API's address. Default: `https://api.hubapi.com`. Plain http is accepted to 127.0.0.1 only.
     #[serde(default = "default_base_url")]
     pub base_url: String,
@@ -87,6 +91,7 @@ pub(super) struct Settings {
     pub(super) rate_limits: Vec<RateLimit>,
     pub(super) default_owner: Option<String>,
     pub(super) custom_objects: Vec<ObjectName>,
+    pub(super) scopes: Option<Vec<String>>,
 }
 
 /// Which family of paths is called.
@@ -104,7 +109,7 @@ pub(super) enum Credential {
     /// A token that does not expire.
     Token(Secret),
     /// An OAuth app's refresh token.
-    OAuth { client_id: String, client_secret: Secret, refresh_token: Secret },
+    OAuth { client_id: String, client_secret: Secret, refresh_token: Option<Secret> },
 }
 
 impl Config {
@@ -120,8 +125,9 @@ impl Config {
         let rate_limits = limits::rate_limits(self.plan, self.token.is_none(), self.requests_per_10_secs);
         let default_owner = self.default_owner.clone().filter(|owner| !owner.trim().is_empty());
         let custom_objects = self.custom_objects.iter().map(ObjectName::new).collect();
+        let scopes = self.scopes.clone();
         let credential = self.credential()?;
-        Ok(Settings { base_url, version, credential, rate_limits, default_owner, custom_objects })
+        Ok(Settings { base_url, version, credential, rate_limits, default_owner, custom_objects, scopes })
     }
 
     fn credential(self) -> Result<Credential, ConfigError> {
@@ -134,18 +140,14 @@ impl Config {
                 Ok(Credential::Token(token))
             }
             (Some(_), _) => Err(ConfigError::new("token", "`token` and the options of OAuth exclude each other")),
-            (None, (Some(client_id), Some(client_secret), Some(refresh_token))) => {
+            (None, (Some(client_id), Some(client_secret), refresh_token)) => {
                 Ok(Credential::OAuth { client_id, client_secret, refresh_token })
             }
             (None, (None, None, None)) => Err(ConfigError::new("token", "there is no token")
-                .with_hint("write `token: \"${HUBSPOT_TOKEN}\"`, or `client_id`, `client_secret` and `refresh_token`")),
-            (None, (id, secret, _)) => {
-                let missing = match (id, secret) {
-                    (None, _) => "client_id",
-                    (_, None) => "client_secret",
-                    _ => "refresh_token",
-                };
-                let hint = "OAuth needs `client_id`, `client_secret` and `refresh_token`";
+                .with_hint("write `token: \"${HUBSPOT_TOKEN}\"`, or `client_id` and `client_secret`, and log in with `ferry login`")),
+            (None, (id, ..)) => {
+                let missing = if id.is_none() { "client_id" } else { "client_secret" };
+                let hint = "OAuth needs `client_id` and `client_secret`, and a log-in: `ferry login`, or `refresh_token`";
                 Err(ConfigError::new(missing, format!("`{missing}` is missing")).with_hint(hint))
             }
         }
@@ -157,7 +159,9 @@ impl Settings {
     pub(super) fn account(&self) -> String {
         let secret = match &self.credential {
             Credential::Token(token) => token.expose(),
-            Credential::OAuth { refresh_token, .. } => refresh_token.expose(),
+            Credential::OAuth { client_id, refresh_token, .. } => {
+                refresh_token.as_ref().map_or(client_id.as_str(), Secret::expose)
+            }
         };
         format!("hubspot {} {:016x}", self.base_url, xxh3_64(secret.as_bytes()))
     }
@@ -221,7 +225,7 @@ mod tests {
             (json!({}), "token"),
             (json!({ "token": " " }), "token"),
             (json!({ "token": "x", "client_id": "y" }), "token"),
-            (json!({ "client_id": "y", "client_secret": "z" }), "refresh_token"),
+            (json!({ "client_id": "y" }), "client_secret"),
             (json!({ "refresh_token": "y", "client_secret": "z" }), "client_id"),
             (json!({ "refresh_token": "y", "client_id": "z" }), "client_secret"),
             (json!({ "token": "x", "api_version": "v2" }), "api_version"),

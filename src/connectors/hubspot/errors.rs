@@ -190,7 +190,7 @@ pub(super) fn request_id(answer: &Answer) -> Option<String> {
 /// Puts a failure of the stack into the engine's classes, with the vendor's own words where it gave any.
 pub(super) fn of_http(error: HttpError) -> ConnectorError {
     let api_error = error.answer.as_deref().map(ApiError::of_answer).unwrap_or_default();
-    let kind = error.kind;
+    let (kind, has_answer) = (error.kind, error.answer.is_some());
     let mut failure = ConnectorError::from(error);
     if !api_error.category.is_empty() {
         failure.code = api_error.category.to_ascii_lowercase();
@@ -200,7 +200,7 @@ pub(super) fn of_http(error: HttpError) -> ConnectorError {
         failure.detail = Some(api_error.message.clone());
     }
     match kind {
-        HttpErrorKind::Unauthorized => failure.with_hint(login_hint(&api_error)),
+        HttpErrorKind::Unauthorized if has_answer => failure.with_hint(login_hint(&api_error)),
         HttpErrorKind::QuotaSpent => {
             failure.with_hint("the daily limit is reset at midnight of the account's time zone; run again then")
         }

@@ -10,6 +10,7 @@ mod config;
 mod destination;
 pub mod emulator;
 mod errors;
+mod fixture;
 mod inspection;
 mod limits;
 mod schema;
@@ -20,7 +21,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::{
-    connector::{ConfigError, Connector, Context, Destination, Source},
+    connector::{Authorization, ConfigError, Connector, Context, Destination, Source},
     http::Client,
     model::Capabilities,
 };
@@ -43,6 +44,10 @@ impl Connector for HubSpot {
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {
         config.clone().settle().map(drop)
+    }
+
+    fn authorization(config: Config, context: &Context) -> Result<Option<Authorization>, ConfigError> {
+        Ok(auth::authorization(&config.settle()?, context))
     }
 
     fn source(config: Config, context: &Context) -> Result<Box<dyn Source>, ConfigError> {

@@ -45,7 +45,7 @@ impl Trial<'_> {
             let remark = "not tried: a record that is created could not be removed again".to_owned();
             return vec![("test record", Ok(remark))];
         }
-        let fields = match self.compose() {
+        let fields = match self.compose().await {
             Ok(fields) => fields,
             Err(error) => return vec![("test record", Err(error))],
         };
@@ -75,12 +75,16 @@ impl Trial<'_> {
     }
 
     /// Fills the fields that a record cannot be without, the key, and a text that says what the record is.
-    fn compose(&self) -> Result<Fields, ConnectorError> {
+    async fn compose(&self) -> Result<Fields, ConnectorError> {
         let required = self.schema.fields.iter().filter(|field| field.is_required && !field.is_read_only);
         let keys = self.key.iter().filter_map(|name| self.schema.field(name));
         let mut fields = Fields::new();
         for field in required.chain(keys).chain(self.marker()) {
-            match self.value(field, "") {
+            let value = match self.value(field, "") {
+                None => self.destination.example(&self.schema.object, &field.name).await?,
+                value => value,
+            };
+            match value {
                 Some(value) => drop(fields.insert(field.name.clone(), value)),
                 None if field.is_required => return Err(no_value(field)),
                 None => {}

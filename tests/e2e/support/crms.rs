@@ -62,6 +62,11 @@ impl Crms {
         self.web.get(&format!("{}{path}", self.urls[vendor]))
     }
 
+    /// Opens a page as a browser does, redirects and all, and returns the status of where it ends.
+    pub(crate) fn visit(&self, url: &str) -> u16 {
+        self.web.visit(url)
+    }
+
     /// Returns what every emulator holds and was asked, by vendor.
     pub(crate) fn counts(&self) -> BTreeMap<String, Json> {
         self.urls.keys().map(|vendor| (vendor.clone(), self.get(vendor, "/_emulator/counts"))).collect()
@@ -86,6 +91,12 @@ impl Web {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { runtime, client: reqwest::Client::builder().no_proxy().build().unwrap() }
+    }
+
+    /// Opens a page as a browser does, redirects and all, and returns the status of where it ends.
+    fn visit(&self, url: &str) -> u16 {
+        let visit = async { self.client.get(url).timeout(super::COMMAND_TIMEOUT).send().await };
+        self.runtime.block_on(visit).unwrap_or_else(|error| panic!("{url}: {error}")).status().as_u16()
     }
 
     fn get(&self, url: &str) -> Json {

@@ -128,6 +128,11 @@ impl Ran {
 }
 
 impl Background {
+    /// Returns what it has said on stderr so far.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(&self.stderr).unwrap()
+    }
+
     /// Sends a signal, e.g. `INT`.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.process.id())]).status().unwrap();

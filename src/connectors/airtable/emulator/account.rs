@@ -7,7 +7,7 @@ use axum::{
 use chrono::{DateTime, TimeDelta, Utc};
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use crate::clock::Clock;
 
@@ -94,6 +94,12 @@ impl Account {
         if seconds == 0 {
             self.listings.forget();
         }
+    }
+
+    /// Answers the page on which a person agrees with the address to go back to; none where another page is asked for.
+    pub(super) fn authorize(&mut self, call: &Call) -> Option<Result<Url, ApiError>> {
+        let is_page = call.method == Method::GET && call.path == "/oauth2/v1/authorize";
+        is_page.then(|| self.grants.authorize(&call.pairs()))
     }
 
     /// Answers a request.

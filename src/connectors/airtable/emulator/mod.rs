@@ -112,6 +112,12 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
         authorization: authorization.map(str::to_owned),
         body,
     };
+    let page = shared.lock().authorize(&call);
+    match page {
+        Some(Ok(back)) => return (StatusCode::FOUND, [(header::LOCATION, back.to_string())]).into_response(),
+        Some(Err(error)) => return error.into_response(),
+        None => {}
+    }
     let answer = shared.lock().answer(&call);
     match answer {
         Ok(answer) => JsonBody(answer).into_response(),

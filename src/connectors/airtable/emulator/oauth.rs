@@ -3,9 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use axum::http::StatusCode;
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use chrono::{DateTime, TimeDelta, Utc};
+use ring::digest;
 use serde_json::{Value as Json, json};
+use url::Url;
 
 use super::{
     errors::{Answer, ApiError},
@@ -34,7 +39,18 @@ pub(super) struct Grants {
     refresh: HashMap<String, (DateTime<Utc>, String)>,
     /// Codes and refresh tokens that cannot be used again.
     used: HashSet<String>,
+    /// Codes of people who agreed, with what they agreed to.
+    codes: HashMap<String, Agreed>,
     count: u64,
+}
+
+/// What somebody agreed to.
+#[derive(Debug)]
+struct Agreed {
+    client: String,
+    redirect: String,
+    challenge: String,
+    scopes: String,
 }
 
 /// Who a good token belongs to.
@@ -63,6 +79,35 @@ impl Grants {
         Ok(if token.starts_with("noscope") { Bearer::Unscoped } else { Bearer::Personal })
     }
 
+    /// Answers `GET /oauth2/v1/authorize`, where a person agrees, with the address that the browser is sent back to: with a code,
+    /// or with `access_denied` where the client's id begins with `denied`. Source: airtable.com/developers/web/api/oauth-reference.
+    pub(super) fn authorize(&mut self, query: &[(String, String)]) -> Result<Url, ApiError> {
+        let value = |name: &str| {
+            let found = query.iter().find(|(key, value)| key == name && !value.is_empty());
+            found.map(|(_, value)| value.clone()).ok_or_else(|| bad("invalid_request", &format!("{name} is required")))
+        };
+        let (client, redirect) = (value("client_id")?, value("redirect_uri")?);
+        let is_local = redirect.starts_with("http://localhost") || redirect.starts_with("http://127.0.0.1");
+        let back = Url::parse(&redirect).ok().filter(|_| redirect.starts_with("https://") || is_local);
+        let Some(mut back) = back.filter(|_| !client.starts_with("invalid")) else {
+            return Err(bad("invalid_request", "client_id or redirect_uri is not valid"));
+        };
+        let state = value("state")?;
+        if value("response_type")? != "code" || value("code_challenge_method")? != "S256" {
+            return Err(bad("invalid_request", "response_type must be code and code_challenge_method S256"));
+        }
+        let (challenge, scopes) = (value("code_challenge")?, value("scope")?);
+        if client.starts_with("denied") {
+            back.query_pairs_mut().append_pair("error", "access_denied").append_pair("state", &state);
+            return Ok(back);
+        }
+        self.count += 1;
+        let code = id_of("code", &["code", &self.count.to_string()]);
+        back.query_pairs_mut().append_pair("code", &code).append_pair("state", &state);
+        self.codes.insert(code, Agreed { client, redirect, challenge, scopes });
+        Ok(back)
+    }
+
     /// Answers `POST /oauth2/v1/token`.
     pub(super) fn token(
         &mut self,
@@ -84,14 +129,21 @@ impl Grants {
                     return Err(bad("invalid_grant", "The code verifier is not valid"));
                 }
                 self.spend(code)?;
-                Ok(self.grant(now))
+                // A code that no page here gave is anybody's, so that clients can be tried without a browser.
+                let Some(agreed) = self.codes.remove(code) else { return Ok(self.grant(now, &SCOPES.join(" "))) };
+                let hash = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()));
+                let named = client_of(authorization).or_else(|| value("client_id").map(str::to_owned));
+                let is_due = agreed.challenge == hash
+                    && value("redirect_uri") == Some(&agreed.redirect)
+                    && named.as_deref() == Some(&agreed.client);
+                if is_due { Ok(self.grant(now, &agreed.scopes)) } else { Err(dead_grant()) }
             }
             Some("refresh_token") => {
                 let Some(token) = value("refresh_token") else {
                     return Err(bad("invalid_request", "refresh_token is required"));
                 };
                 self.refresh(token, now)?;
-                Ok(self.grant(now))
+                Ok(self.grant(now, &SCOPES.join(" ")))
             }
             _ => Err(bad("unsupported_grant_type", "grant_type must be authorization_code or refresh_token")),
         }
@@ -117,7 +169,7 @@ impl Grants {
         Ok(())
     }
 
-    fn grant(&mut self, now: DateTime<Utc>) -> Json {
+    fn grant(&mut self, now: DateTime<Utc>, scopes: &str) -> Json {
         self.count += 1;
         let number = self.count.to_string();
         let access = id_of(ACCESS_PREFIX, &["access", &number]);
@@ -128,7 +180,7 @@ impl Grants {
             "access_token": access,
             "refresh_token": refresh,
             "token_type": "Bearer",
-            "scope": SCOPES.join(" "),
+            "scope": scopes,
             "expires_in": ACCESS_SECS,
             "refresh_expires_in": REFRESH_SECS,
         })
@@ -159,6 +211,12 @@ fn check_client(authorization: Option<&str>, client_id: Option<&str>) -> Result<
             if is_pair { Ok(()) } else { Err(refused()) }
         }
     }
+}
+
+/// Returns the client that HTTP Basic names.
+fn client_of(authorization: Option<&str>) -> Option<String> {
+    let decoded = STANDARD.decode(authorization?.strip_prefix("Basic ")?.trim()).ok()?;
+    String::from_utf8(decoded).ok()?.split_once(':').map(|(client, _)| client.to_owned())
 }
 
 fn bad(error: &str, description: &str) -> ApiError {

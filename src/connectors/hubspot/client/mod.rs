@@ -177,6 +177,20 @@ impl Api {
         Ok(page.results)
     }
 
+    /// `GET crm/properties/{v}/{obj}`, as it is answered.
+    pub(super) async fn raw_properties(&self, object: &str) -> Result<Vec<Json>, ConnectorError> {
+        let request = ApiRequest::get(self.version.properties(object), limits::COUNTS_AS_CALL);
+        let page: ResultPage<Json> = self.read(&request, &format!("the properties of `{object}`")).await?;
+        Ok(page.results)
+    }
+
+    /// `GET crm/pipelines/{v}/{obj}`, as it is answered.
+    pub(super) async fn raw_pipelines(&self, object: &str) -> Result<Vec<Json>, ConnectorError> {
+        let request = ApiRequest::get(self.version.pipelines(object), limits::COUNTS_AS_CALL);
+        let page: ResultPage<Json> = self.read(&request, &format!("the pipelines of `{object}`")).await?;
+        Ok(page.results)
+    }
+
     /// `GET crm/owners/{v}`
     pub(super) async fn owners(
         &self,

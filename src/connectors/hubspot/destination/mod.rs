@@ -17,10 +17,10 @@ use async_trait::async_trait;
 use crate::{
     connector::{ConnectorError, Destination, FetchRequest, Inspection},
     http::Access,
-    model::{Batch, ObjectName, Operation, Outcome, Record, Schema},
+    model::{Batch, FieldName, ObjectName, Operation, Outcome, Record, Schema, Value},
 };
 
-use super::{auth::Login, inspection::inspect, schema::Catalog, source};
+use super::{auth::Login, inspection::inspect, limits, schema::Catalog, source};
 
 #[cfg(test)]
 pub(super) use encode::Encoder;
@@ -71,6 +71,17 @@ impl Destination for HubSpotDestination {
             Operation::Delete => write::archive(&self.catalog, batch).await,
             Operation::Link => links::link(&self.catalog, batch).await,
         }
+    }
+
+    /// Pipelines and stages may be written by name too, so their options are not listed: the first ones are good examples.
+    async fn example(&self, object: &ObjectName, field: &FieldName) -> Result<Option<Value>, ConnectorError> {
+        let Some((pipeline, stage)) = limits::pipeline_properties(object) else { return Ok(None) };
+        if ![pipeline, stage].contains(&field.as_str()) {
+            return Ok(None);
+        }
+        let pipelines = self.catalog.pipelines(object).await?;
+        let Some((first, first_stage)) = pipelines.first() else { return Ok(None) };
+        Ok(Some(Value::Text(if field.as_str() == pipeline { first } else { first_stage }.to_owned())))
     }
 
     async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {

@@ -118,6 +118,9 @@ async fn serve(State(portal): State<Shared>, request: Request) -> Response {
         return Refusal::not_found("Unable to find the requested resource").into_response();
     };
     let mut portal = lock(&portal);
+    if let Some(response) = oauth::authorize(&mut portal, &call) {
+        return response;
+    }
     let (headers, answer) = admitted(&mut portal, &call, text(header::AUTHORIZATION));
     let mut response = match answer {
         Ok(Answer { status, body: Some(body) }) => (status, JsonBody(body)).into_response(),

@@ -7,9 +7,14 @@ use std::{
     time::Duration,
 };
 
-use axum::http::StatusCode;
+use axum::{
+    http::{StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::digest;
 use serde_json::{Value as Json, json};
+use url::Url;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::{
@@ -52,7 +57,17 @@ struct Issued {
 pub(super) struct Tokens {
     issued: HashMap<String, Issued>,
     revoked: HashSet<String>,
+    /// Codes of people who agreed, not yet turned into tokens.
+    codes: HashMap<String, Agreed>,
     count: u64,
+}
+
+/// What somebody agreed to.
+#[derive(Debug, Clone)]
+struct Agreed {
+    client: String,
+    redirect: String,
+    challenge: Option<String>,
 }
 
 /// Who makes a request, for the limits.
@@ -156,6 +171,44 @@ pub(super) fn answer(portal: &mut Portal, call: &Call) -> Option<Result<Answer, 
     })
 }
 
+/// Answers the page on which a person agrees, which sends the browser back at once: with a code, or with `access_denied` where
+/// the client's id begins with `denied`. Source: OAuth quickstart guide; PKCE: RFC 7636.
+pub(super) fn authorize(portal: &mut Portal, call: &Call) -> Option<Response> {
+    if call.area != Area::Oauth || call.route() != ("GET", vec!["authorize"]) {
+        return None;
+    }
+    let parameter = |name: &str| call.parameter(name).unwrap_or_default().to_owned();
+    let (client, redirect) = (parameter("client_id"), parameter("redirect_uri"));
+    let Some(mut back) = Url::parse(&redirect).ok().filter(|_| !client.is_empty() && !client.starts_with("invalid"))
+    else {
+        let page = Html("<h1>Authorization failed</h1><p>The client id or the redirect URL is not known.</p>");
+        return Some((StatusCode::BAD_REQUEST, page).into_response());
+    };
+    let answer = if client.starts_with("denied") {
+        ("error", "access_denied".to_owned())
+    } else {
+        let code = portal.tokens.next("code", 27);
+        let challenge = call.parameter("code_challenge").map(str::to_owned);
+        portal.tokens.codes.insert(code.clone(), Agreed { client, redirect, challenge });
+        ("code", code)
+    };
+    back.query_pairs_mut().append_pair(answer.0, &answer.1);
+    if let Some(state) = call.parameter("state") {
+        back.query_pairs_mut().append_pair("state", state);
+    }
+    Some((StatusCode::FOUND, [(header::LOCATION, back.to_string())]).into_response())
+}
+
+impl Agreed {
+    /// Tells whether a code is turned into tokens by whom it was given to.
+    fn is_of(&self, client: &str, redirect: &str, verifier: &str) -> bool {
+        let hash = || URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()));
+        self.client == client
+            && self.redirect == redirect
+            && self.challenge.as_ref().is_none_or(|challenge| *challenge == hash())
+    }
+}
+
 fn failure(status: &str, error: &str, message: &str) -> Refusal {
     Refusal::invalid(message)
         .with_extra("status", status)
@@ -185,7 +238,11 @@ fn hand_out<'f>(portal: &mut Portal, call: &Call, field: &impl Fn(&str) -> &'f s
                 return Err(failure("BAD_REDIRECT_URI", "invalid_request", "missing or invalid redirect uri"));
             }
             let code = field("code");
-            if portal.tokens.is_bad(code) {
+            let agreed = portal.tokens.codes.remove(code);
+            // A code that no page here gave is anybody's, so that clients can be tried without a browser.
+            let is_strange =
+                agreed.is_some_and(|agreed| !agreed.is_of(client, field("redirect_uri"), field("code_verifier")));
+            if portal.tokens.is_bad(code) || is_strange {
                 return Err(failure("BAD_AUTH_CODE", "invalid_grant", "missing or invalid auth code"));
             }
             portal.tokens.revoked.insert(code.to_owned());

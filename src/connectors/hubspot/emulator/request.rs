@@ -157,6 +157,7 @@ fn find_area<'a, 'p>(parts: &'p [&'a str]) -> Option<(Area, &'a str, &'p [&'a st
         ["oauth", version, rest @ ..] if matches!(*version, "v1" | "v3") || is_dated(version) => {
             Some((Area::Oauth, version, rest))
         }
+        ["oauth", "authorize"] => Some((Area::Oauth, "v1", &parts[1..])),
         ["account-info", version, rest @ ..] if *version == "v3" || is_dated(version) => {
             Some((Area::Account, version, rest))
         }

@@ -1,6 +1,9 @@
 //! What is read once of an account and kept: properties, owners, pipelines, kinds of links.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use tokio::sync::{Mutex, OnceCell};
 
@@ -108,10 +111,12 @@ impl Catalog {
     async fn read_owners(&self, is_archived: bool) -> Result<Arc<Owners>, ConnectorError> {
         let mut owners = Vec::new();
         let mut after: Option<String> = None;
+        let mut passed: HashSet<String> = HashSet::new();
         loop {
             let page = self.api.owners(after.as_deref(), is_archived).await?;
             owners.extend(page.results);
             match page.paging.after() {
+                Some(next) if !passed.insert(next.to_owned()) => return Err(going_round("the owners")),
                 Some(next) => after = Some(next.to_owned()),
                 None => return Ok(Arc::new(Owners::new(owners))),
             }
@@ -193,6 +198,12 @@ impl Pipelines {
         all
     }
 
+    /// Returns the ids of the first pipeline and of its first stage.
+    pub(in super::super) fn first(&self) -> Option<(&str, &str)> {
+        let (pipeline, stage) = self.stages.first()?;
+        Some((pipeline, &stage.id))
+    }
+
     /// Returns the pipeline that a text names by id or label.
     pub(in super::super) fn pipeline(&self, text: &str) -> Meaning {
         meaning(self.pipelines.iter(), text)
@@ -227,6 +238,12 @@ fn meaning<'named>(named: impl Iterator<Item = &'named Named> + Clone, text: &st
         (Some(found), None) => Meaning::One(found.id.clone()),
         (Some(_), Some(_)) => Meaning::Several,
     }
+}
+
+/// Says that a list leads back to a page that was read: it would never end.
+pub(in super::super) fn going_round(list: &str) -> ConnectorError {
+    let message = format!("HubSpot's pages of {list} lead back to where they began");
+    ConnectorError::new(ErrorKind::Unexpected, "stuck", message)
 }
 
 /// An object that is not there is refused in several ways (400 and 404); all of them mean the same to the user.

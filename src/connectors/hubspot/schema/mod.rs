@@ -9,7 +9,7 @@ use crate::model::{Choice, Field, FieldName, FieldType, ObjectName, Schema, link
 
 use super::{client::WireProperty, limits};
 
-pub(super) use catalog::{Catalog, LinkType, Meaning, Owners, Pipelines};
+pub(super) use catalog::{Catalog, LinkType, Meaning, Owners, Pipelines, going_round};
 pub(super) use value::{decode, encode, search_text};
 
 /// The property that names a record's owner on every object.

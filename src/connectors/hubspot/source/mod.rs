@@ -18,12 +18,12 @@ use futures::{StreamExt, stream, stream::BoxStream};
 
 use crate::{
     clock::Clock,
-    connector::{ConnectorError, ErrorKind, Inspection, ReadRequest, Source},
+    connector::{ConnectorError, ErrorKind, FixtureForm, Inspection, ReadRequest, Source},
     http::Access,
     model::{ObjectName, Page, Schema},
 };
 
-use super::{auth::Login, client::ListPage, inspection::inspect, schema::Catalog};
+use super::{auth::Login, client::ListPage, fixture, inspection::inspect, schema::Catalog};
 
 #[cfg(test)]
 pub(super) use filter::translate;
@@ -59,6 +59,10 @@ impl Source for HubSpotSource {
 
     async fn inspect(&self, objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
         inspect(&self.catalog.api, &self.login, objects, Access::Read).await
+    }
+
+    async fn fixture(&self, object: &ObjectName) -> Result<Option<FixtureForm>, ConnectorError> {
+        fixture::form(&self.catalog, object).await.map(Some)
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {

@@ -1,0 +1,147 @@
+//! `ferry record`: what it takes can be loaded, and shows nobody.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use serde_json::Value as Json;
+
+use super::{
+    people::BACK,
+    support::{Crms, Desk, repository},
+};
+
+const BASE: &str = "\
+version: 1
+name: base
+connections:
+  base: { type: airtable, token: \"${AIRTABLE_TOKEN}\", base_url: \"${AIRTABLE_URL}\", base_id: appFerryDemo00001 }
+  files: { type: csv, path: out }
+streams:
+  - name: leads
+    source: { connection: base, object: Leads }
+    destinations: [{ connection: files, object: leads, mappings: { name: Name, mail: Email, account: _links.Accounts } }]
+";
+
+fn lines(path: &Path) -> Vec<Json> {
+    fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The records of a fixture of the repository, by id.
+fn originals(file: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_path(repository(file)).unwrap();
+    let header = reader.headers().unwrap().clone();
+    let rows = reader.records().map(|row| {
+        let row = row.unwrap();
+        let cells = header.iter().map(str::to_owned).zip(row.iter().map(str::to_owned));
+        cells.collect::<BTreeMap<String, String>>()
+    });
+    rows.map(|row| (row["_id"].clone(), row)).collect()
+}
+
+fn record(desk: &Desk, connection: &str, object: &str, more: &[&str]) -> Json {
+    let words = ["record", connection, object, "--file", "back.yaml", "--output", "taken", "--json"];
+    let ran = desk.ferry([&words, more].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    ran.json()
+}
+
+#[test]
+fn people_of_hubspot_are_taken_masked_with_links_and_doubles() {
+    let crms = Crms::start(&["hubspot"], Some(&repository("fixtures")), &["--no-limits"]);
+    let desk = Desk::new(&crms);
+    desk.write("back.yaml", BACK);
+    record(&desk, "crm", "companies", &["--limit", "1000"]);
+    let taken = record(&desk, "crm", "contacts", &["--limit", "200"]);
+    assert_eq!((&taken["records"], &taken["is_masked"]), (&200.into(), &true.into()));
+    let masked = lines(&desk.path("taken/hubspot/contacts.jsonl"));
+    let originals = originals("fixtures/hubspot/contacts.csv");
+    let text = fs::read_to_string(desk.path("taken/hubspot/contacts.jsonl")).unwrap().to_lowercase();
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for record in &masked {
+        let original = &originals[record["_id"].as_str().unwrap()];
+        for field in ["email", "work_email", "phone"] {
+            let value = original[field].trim().to_lowercase();
+            assert!(value.len() < 6 || !text.contains(&value), "`{field}` of a record is shown");
+        }
+        assert_eq!(original["email"].is_empty(), record["email"].is_null(), "{record}");
+        assert_eq!(original["country"].is_empty(), record["country"].is_null(), "{record}");
+        if !original["email"].is_empty() {
+            before.push(original["email"].trim().to_lowercase());
+            after.push(record["email"].as_str().unwrap().trim().to_lowercase());
+        }
+    }
+    let distinct = |list: &[String]| list.iter().collect::<BTreeSet<_>>().len();
+    assert_eq!(distinct(&before), distinct(&after), "as many different addresses as before");
+    let linked =
+        masked.iter().filter(|record| record["_links.companies"].as_array().is_some_and(|list| !list.is_empty()));
+    assert!(linked.count() > 50, "links survive");
+}
+
+#[test]
+fn a_dry_run_runs_on_what_was_taken() {
+    let crms = Crms::start(&["hubspot"], Some(&repository("fixtures")), &["--no-limits"]);
+    let desk = Desk::new(&crms);
+    desk.write("back.yaml", BACK);
+    for object in ["companies", "contacts", "deals"] {
+        record(&desk, "crm", object, &["--limit", "60"]);
+    }
+    let airtable = desk.path("taken/airtable");
+    fs::create_dir_all(&airtable).unwrap();
+    for entry in fs::read_dir(repository("fixtures/airtable")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), airtable.join(entry.file_name())).unwrap();
+    }
+    let pipeline = repository("pipelines/hubspot-to-airtable.yaml");
+    let words = ["run", pipeline.to_str().unwrap(), "--dry-run", "--fixtures", "taken", "--json", "--quiet"];
+    let ran = desk.ferry(words);
+    assert!(matches!(ran.code, 0 | 4), "{ran:?}");
+    let report = ran.json();
+    for stream in report["streams"].as_array().unwrap() {
+        assert_eq!(stream["destinations"][0]["read"], 60, "{stream}");
+        let created = stream["destinations"][0]["created"].as_u64().unwrap();
+        assert!(created > 30, "most records are as good as the ones they stand for: {stream}");
+    }
+}
+
+#[test]
+fn a_table_of_airtable_is_taken_with_its_base() {
+    let crms = Crms::start(&["airtable"], Some(&repository("fixtures")), &["--no-limits"]);
+    let desk = Desk::new(&crms);
+    desk.write("back.yaml", BASE);
+    record(&desk, "base", "Accounts", &["--limit", "1000"]);
+    record(&desk, "base", "Leads", &["--limit", "80"]);
+    let leads = lines(&desk.path("taken/airtable/Leads.jsonl"));
+    assert_eq!(leads.len(), 80);
+    let linked = leads.iter().filter(|lead| lead["Account"].as_array().is_some_and(|list| !list.is_empty()));
+    assert!(linked.count() > 10, "links survive");
+    let ran = desk.ferry(["run", "back.yaml", "--dry-run", "--fixtures", "taken", "--json", "--quiet"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.json()["streams"][0]["destinations"][0]["created"], 80, "{ran:?}");
+}
+
+#[test]
+fn nothing_is_overwritten_and_what_is_kept_is_asked_for() {
+    let crms = Crms::start(&["hubspot"], Some(&repository("fixtures")), &["--no-limits"]);
+    let desk = Desk::new(&crms);
+    desk.write("back.yaml", BACK);
+    record(&desk, "crm", "contacts", &["--limit", "5", "--keep", "city"]);
+    let words = ["record", "crm", "contacts", "--file", "back.yaml", "--output", "taken", "--json"];
+    let again = desk.ferry(words);
+    assert_eq!((again.code, &again.json()["error"]["code"]), (2, &"record.exists".into()), "{again:?}");
+    let open = record(&desk, "crm", "contacts", &["--limit", "5", "--force", "--no-mask"]);
+    assert_eq!(open["is_masked"], false);
+    let originals = originals("fixtures/hubspot/contacts.csv");
+    for record in lines(&desk.path("taken/hubspot/contacts.jsonl")) {
+        assert_eq!(
+            record["lastname"].as_str().unwrap_or_default(),
+            originals[record["_id"].as_str().unwrap()]["lastname"]
+        );
+    }
+    let unknown = desk.ferry([&words[..], &["--force", "--keep", "cities"]].concat());
+    assert_eq!((unknown.code, &unknown.json()["error"]["code"]), (2, &"field.unknown".into()), "{unknown:?}");
+    let files = desk.ferry(["record", "files", "people", "--file", "back.yaml", "--json"]);
+    assert_eq!((files.code, &files.json()["error"]["code"]), (2, &"record.unsupported".into()), "{files:?}");
+}
