@@ -363,7 +363,7 @@ fn emulate_answers_with_vendor_and_url() {
     ----- stdout -----
     ----- stderr -----
     error: there is no emulator of `hubspott` [emulate.unknown]
-    hint: there are emulators of: airtable, hubspot
+    hint: there are emulators of: airtable, hubspot, salesforce
     "#);
 }
 
