@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value as Json, json};
 
-use crate::config::{self, Diagnostic, OfflineSchemas, Severity};
+use crate::config::{Diagnostic, Format, OfflineSchemas, Severity};
 
 use super::{
     diagnostics,
@@ -31,11 +31,12 @@ struct Tally {
 
 pub(super) async fn validate(world: &World, files: Vec<PathBuf>, fixtures: Option<&Path>) -> Result<Exit, Failure> {
     let files = if files.is_empty() { pipelines_here()? } else { files };
+    let format = Format::new(&world.registry);
     let mut tally = Tally::default();
     for file in &files {
         match fixtures {
-            None => tally.add(world, file, &world.descriptions(file))?,
-            Some(fixtures) => tally.add(world, file, &FixtureSchemas::ask(world, file, fixtures).await?)?,
+            None => tally.add(world, &format, file, &world.descriptions(file))?,
+            Some(fixtures) => tally.add(world, &format, file, &FixtureSchemas::ask(world, file, fixtures).await?)?,
         }
     }
     let Tally { errors, warnings, unset, findings } = tally;
@@ -54,8 +55,14 @@ pub(super) async fn validate(world: &World, files: Vec<PathBuf>, fixtures: Optio
 }
 
 impl Tally {
-    fn add(&mut self, world: &World, file: &Path, known: &dyn OfflineSchemas) -> Result<(), Failure> {
-        let loaded = config::load(file, &world.registry, &variable, known);
+    fn add(
+        &mut self,
+        world: &World,
+        format: &Format<'_>,
+        file: &Path,
+        known: &dyn OfflineSchemas,
+    ) -> Result<(), Failure> {
+        let loaded = format.load(file, &variable, None, known);
         let (unset, others): (Vec<Diagnostic>, Vec<Diagnostic>) =
             loaded.diagnostics.into_iter().partition(|finding| finding.code == UNSET);
         let errors = others.iter().filter(|finding| finding.severity == Severity::Error).count();

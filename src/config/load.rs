@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     path::{Path, PathBuf},
 };
 
@@ -51,12 +52,42 @@ pub fn load_with_placeholder(
     placeholder: Option<&str>,
     offline: &dyn OfflineSchemas,
 ) -> Loaded {
-    let mut loading = Loading { findings: Vec::new(), sources: BTreeMap::new(), placeholder };
-    let pipeline = loading.load(path, registry, environment, offline);
-    let Loading { mut findings, sources, .. } = loading;
-    finish(&mut findings, path, &sources);
-    let is_sound = findings.iter().all(|finding| finding.severity != Severity::Error);
-    Loaded { pipeline: pipeline.filter(|_| is_sound), diagnostics: findings, sources }
+    Format::new(registry).load(path, environment, placeholder, offline)
+}
+
+/// What pipelines of some connectors look like, worked out once for many files.
+pub struct Format<'registry> {
+    registry: &'registry Registry,
+    schemas: Result<Schemas, String>,
+}
+
+impl fmt::Debug for Format<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Format").field("registry", self.registry).finish_non_exhaustive()
+    }
+}
+
+impl<'registry> Format<'registry> {
+    /// Works out the form of pipelines with these connectors.
+    pub fn new(registry: &'registry Registry) -> Self {
+        Self { registry, schemas: Schemas::new(registry) }
+    }
+
+    /// Loads a pipeline as [`load_with_placeholder`] does.
+    pub fn load(
+        &self,
+        path: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+        placeholder: Option<&str>,
+        offline: &dyn OfflineSchemas,
+    ) -> Loaded {
+        let mut loading = Loading { findings: Vec::new(), sources: BTreeMap::new(), placeholder };
+        let pipeline = loading.load(path, self, environment, offline);
+        let Loading { mut findings, sources, .. } = loading;
+        finish(&mut findings, path, &sources);
+        let is_sound = findings.iter().all(|finding| finding.severity != Severity::Error);
+        Loaded { pipeline: pipeline.filter(|_| is_sound), diagnostics: findings, sources }
+    }
 }
 
 struct Loading<'a> {
@@ -69,7 +100,7 @@ impl Loading<'_> {
     fn load(
         &mut self,
         path: &Path,
-        registry: &Registry,
+        format: &Format<'_>,
         environment: &dyn Fn(&str) -> Option<String>,
         offline: &dyn OfflineSchemas,
     ) -> Option<Pipeline> {
@@ -81,7 +112,7 @@ impl Loading<'_> {
         let shared_path = base_dir.join(CONNECTIONS_FILE);
         let shared = if shared_path.is_file() && shared_path != path { self.read(&shared_path) } else { None };
         let surroundings = Surroundings::new(environment, self.placeholder, base_dir, &mut self.findings);
-        let schemas = match Schemas::new(registry) {
+        let schemas = match &format.schemas {
             Ok(schemas) => schemas,
             Err(reason) => {
                 let message = format!("the options of a connector make no valid JSON Schema: {reason}");
@@ -95,7 +126,7 @@ impl Loading<'_> {
             let (content, broken) = schemas.check_connections(document, &mut self.findings);
             Checked { document, content, broken }
         });
-        let scene = Scene { path, base_dir, registry, lookup: &surroundings, offline };
+        let scene = Scene { path, base_dir, registry: format.registry, lookup: &surroundings, offline };
         resolve(&scene, pipeline, shared, &mut self.findings)
     }
 

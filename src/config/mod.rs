@@ -23,7 +23,7 @@ mod yaml;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Severity};
-pub use load::{Loaded, load, load_with_placeholder};
+pub use load::{Format, Loaded, load, load_with_placeholder};
 pub use offline::{NoSchemas, OfflineSchemas, SchemaCache};
 pub use pipeline::{Connection, CountOrShare, Limits, Pipeline, Stream, StreamDestination};
 pub use raw::{OnError, OnMissing, WriteMode};

@@ -4,8 +4,7 @@ use std::fs;
 
 use ferry::{
     cli::diagnostics::render,
-    config::{NoSchemas, load},
-    connector::Registry,
+    config::{Format, NoSchemas},
     connectors::registry,
 };
 use tempfile::TempDir;
@@ -14,12 +13,14 @@ use crate::{Target, mutation::Grammar};
 
 pub(crate) struct Loader {
     folder: TempDir,
-    registry: Registry,
+    format: Format<'static>,
 }
 
 impl Loader {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), registry: registry() }
+        // The schema of all connectors takes longer to compile than a thousand files to check. It lives as long as the test.
+        let registry = Box::leak(Box::new(registry()));
+        Self { folder: tempfile::tempdir().unwrap(), format: Format::new(registry) }
     }
 }
 
@@ -32,7 +33,7 @@ impl Target for Loader {
         let path = self.folder.path().join("pipeline.yaml");
         fs::write(&path, input).unwrap();
         let lookup = |name: &str| name.ends_with("_TOKEN").then(|| "s3cret-of-the-environment".to_owned());
-        let loaded = load(&path, &self.registry, &lookup, &NoSchemas);
+        let loaded = self.format.load(&path, &lookup, None, &NoSchemas);
         let shown = render(&loaded.diagnostics, true) + &render(&loaded.diagnostics, false);
         if loaded.pipeline.is_none() && loaded.diagnostics.is_empty() {
             return Err("there is neither a pipeline nor a finding".to_owned());

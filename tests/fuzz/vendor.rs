@@ -62,6 +62,8 @@ pub(crate) struct Vendor {
     runtime: Runtime,
     url: String,
     answer: Arc<Mutex<Answer>>,
+    /// Shared by all inputs: to read the machine's certificates takes longer than to feed one.
+    context: Context,
     _server: Running,
 }
 
@@ -76,7 +78,7 @@ impl Vendor {
             async move { respond(&planned, kind, good) }
         });
         let server = runtime.block_on(serve(service, 0)).unwrap();
-        Self { runtime, url: server.url(), answer, _server: server }
+        Self { runtime, url: server.url(), answer, context: context(), _server: server }
     }
 
     /// Has a connector do something while the input is the answer. An operation that does not end is a harm.
@@ -94,9 +96,8 @@ impl Vendor {
         self.runtime.block_on(async {
             let registry = registry();
             let entry = registry.get(connector).unwrap();
-            let context = context();
-            let source = (entry.source)(options.clone(), &context).unwrap();
-            let destination = (entry.destination)(options, &context).unwrap();
+            let source = (entry.source)(options.clone(), &self.context).unwrap();
+            let destination = (entry.destination)(options, &self.context).unwrap();
             let worked = tokio::time::timeout(PATIENCE, work(source.as_ref(), destination.as_ref())).await;
             worked.map_err(|_| "it does not end".to_owned())?
         })
