@@ -15,6 +15,7 @@ mod kills;
 mod machine;
 mod occasions;
 mod pairs;
+mod rules;
 mod verdict;
 mod world;
 
