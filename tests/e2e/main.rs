@@ -25,6 +25,8 @@ mod live_runs;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod recording;

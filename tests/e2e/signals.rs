@@ -43,6 +43,25 @@ fn sigterm_ends_a_run_with_143() {
 }
 
 #[test]
+fn ctrl_c_while_a_large_chunk_is_mapped_is_heard() {
+    let crms = Crms::start(&["hubspot"], None, &[]);
+    let desk = Desk::new(&crms);
+    put_people(&desk, &many_people(30_000), "");
+    for moment in [1_500, 3_000, 4_500] {
+        let run = desk.start("run", ["run", "people.yaml", "--json"]);
+        std::thread::sleep(Duration::from_millis(moment));
+        run.signal("INT");
+        let ran = run.finish_within(Duration::from_secs(10));
+        assert_eq!(ran.code, 130, "{}{}", ran.stdout, ran.stderr);
+        assert!(!ran.stderr.contains("did not end in time"), "{moment}: {}", ran.stderr);
+        let account = &ran.json()["streams"][0]["destinations"][0];
+        let columns = ["created", "updated", "unchanged", "rejected", "held", "filtered", "duplicate"];
+        let sum: u64 = columns.iter().map(|name| account[name].as_u64().unwrap()).sum();
+        assert_eq!(account["read"], sum, "{account}");
+    }
+}
+
+#[test]
 fn a_second_run_of_the_same_pipeline_is_refused() {
     let crms = Crms::start(&["hubspot"], None, &SLOW);
     let desk = Desk::new(&crms);

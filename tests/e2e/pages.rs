@@ -1,0 +1,148 @@
+//! What a person sees when something is in the way: message, hint and exit code of every such end, as files in `snapshots/`.
+
+use std::{fs, net::TcpListener, time::Duration};
+
+use insta::{assert_snapshot, with_settings};
+
+use super::{
+    people::{PEOPLE, many_people, put_people},
+    support::{Crms, Desk, Ran, wait_until},
+};
+
+/// Compares a page with its snapshot; blanks what differs from run to run.
+fn check(desk: &Desk, name: &str, ran: &Ran) {
+    let folder = regex::escape(desk.path("").to_str().unwrap());
+    let folder = format!("(/private)?{}/?", folder.trim_end_matches('/'));
+    with_settings!({ filters => vec![
+        (folder.as_str(), "[DESK]/"),
+        (r"run_\d{8}_\d{6}_[0-9a-f]{4}", "[RUN]"),
+        (r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]"),
+        (r"port \d{4,5}", "port [PORT]"),
+        (r"there are emulators of: .*", "there are emulators of: [VENDORS]"),
+        (r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+Z?)?", "[TIME]"),
+        (r"process \d+", "process [ID]"),
+        (r"\d+ records? read, \d+ settled, \d+ calls?", "[COUNTS]"),
+        (r"(?m) +$", ""),
+    ], omit_expression => true }, { assert_snapshot!(name, ran.page()) });
+}
+
+/// A desk with a pipeline and a local HubSpot.
+fn desk() -> (Crms, Desk) {
+    let crms = Crms::start(&["hubspot"], None, &[]);
+    let desk = Desk::new(&crms);
+    put_people(&desk, PEOPLE, "");
+    (crms, desk)
+}
+
+#[test]
+fn state_files_that_cannot_be_used_say_what_to_do() {
+    let (_crms, mut desk) = desk();
+    desk.set("FERRY_STATE_KEY", "not a key");
+    check(&desk, "state_key_is_none", &desk.ferry(["run", "people.yaml"]));
+    desk.set("FERRY_STATE_KEY", &"11".repeat(32));
+    assert_eq!(desk.ferry(["run", "people.yaml"]).code, 4);
+    desk.set("FERRY_STATE_KEY", &"22".repeat(32));
+    check(&desk, "state_key_is_another", &desk.ferry(["run", "people.yaml"]));
+    desk.set("FERRY_STATE_KEY", &"11".repeat(32));
+    rusqlite::Connection::open(desk.path("state.db")).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    check(&desk, "state_is_newer", &desk.ferry(["run", "people.yaml"]));
+    fs::write(desk.path("state.db"), "this is no database, whatever its name says. ".repeat(200)).unwrap();
+    check(&desk, "state_is_damaged", &desk.ferry(["run", "people.yaml"]));
+}
+
+#[test]
+fn a_locked_pipeline_names_its_owner() {
+    let crms = Crms::start(&["hubspot"], None, &["--fault", "slow=200ms"]);
+    let desk = Desk::new(&crms);
+    put_people(&desk, &many_people(400), "limits: { batch_size: 10 }\n");
+    let first = desk.start("first", ["run", "people.yaml", "--json"]);
+    wait_until("records are written", || crms.held("hubspot", "contacts") >= 20);
+    check(&desk, "state_is_locked", &desk.ferry(["run", "people.yaml"]));
+    first.signal("INT");
+    let ran = first.finish_within(Duration::from_secs(10));
+    assert_eq!(ran.code, 130);
+}
+
+#[test]
+fn guards_stop_a_run_with_one() {
+    let (crms, desk) = desk();
+    for (name, limits) in [
+        ("guard_rejects_by_count", "limits: { max_rejects: 1 }\n"),
+        ("guard_rejects_by_share", "limits: { max_rejects: 10% }\n"),
+        ("guard_on_error_stop", "on_error: stop\n"),
+    ] {
+        put_people(&desk, PEOPLE, limits);
+        let ran = desk.ferry(["run", "people.yaml"]);
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        check(&desk, name, &ran);
+    }
+    put_people(&desk, PEOPLE, "limits: { max_rejects: 2 }\n");
+    assert_eq!(desk.ferry(["run", "people.yaml"]).code, 4, "as many as are allowed");
+    put_people(&desk, PEOPLE, "limits: { max_rejects: 40% }\n");
+    assert_eq!(desk.ferry(["run", "people.yaml"]).code, 4, "as many as are allowed");
+    assert_eq!(crms.held("hubspot", "contacts"), 3);
+}
+
+/// Puts a mirroring pipeline on a desk, with so many people in its source.
+fn put_mirror(desk: &Desk, people: usize, limits: &str) {
+    let path = put_people(desk, &many_people(people), limits);
+    let text = fs::read_to_string(&path).unwrap().replace("write: upsert", "write: mirror");
+    fs::write(path, text).unwrap();
+}
+
+#[test]
+fn a_mirror_deletes_no_more_than_it_may() {
+    let (crms, desk) = desk();
+    let run = |people: usize, limits: &str| {
+        put_mirror(&desk, people, limits);
+        desk.ferry(["run", "people.yaml"])
+    };
+    assert_eq!(run(60, "").code, 0);
+    check(&desk, "guard_mirror_of_nothing", &run(0, ""));
+    check(&desk, "guard_mirror_deletes_much", &run(50, ""));
+    check(&desk, "guard_mirror_deletes_more_than_said", &run(50, "limits: { max_deletes: 9 }\n"));
+    assert_eq!(crms.held("hubspot", "contacts"), 60);
+    // Five are always allowed, and as many as the pipeline says.
+    assert_eq!(run(55, "").code, 0);
+    assert_eq!(crms.held("hubspot", "contacts"), 55);
+    check(&desk, "mirror_deletes", &run(45, "limits: { max_deletes: 20% }\n"));
+    assert_eq!(crms.held("hubspot", "contacts"), 45);
+}
+
+#[test]
+fn names_that_are_not_there_are_answered_with_those_that_are() {
+    let (_crms, desk) = desk();
+    check(&desk, "connection_is_unknown", &desk.ferry(["describe", "erp", "--file", "people.yaml"]));
+    let text = fs::read_to_string(desk.path("people.yaml")).unwrap();
+    desk.write("unused.yaml", &text.replace("connections:\n", "connections:\n  spare: { type: csv, path: . }\n"));
+    check(&desk, "object_is_not_named", &desk.ferry(["describe", "spare", "--file", "unused.yaml"]));
+    check(&desk, "no_pipelines_here", &desk.ferry(["validate"]));
+    check(&desk, "emulator_is_unknown", &desk.ferry(["emulate", "siebel"]));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    check(&desk, "port_is_taken", &desk.ferry(["emulate", "hubspot", "--port", &port]));
+    check(&desk, "audit_of_a_dry_run", &desk.ferry(["run", "people.yaml", "--dry-run", "--audit", "log"]));
+}
+
+#[test]
+fn a_file_that_is_no_export_is_refused() {
+    let (_crms, desk) = desk();
+    assert_eq!(desk.ferry(["run", "people.yaml"]).code, 4);
+    check(&desk, "redrive_from_no_file", &desk.ferry(["redrive", "--from", "absent.csv"]));
+    desk.write("other.csv", "a,b\n1,2\n");
+    check(&desk, "redrive_from_other_columns", &desk.ferry(["redrive", "--from", "other.csv"]));
+    desk.write("other.json", "{ \"rejects\": 5 }");
+    check(&desk, "redrive_from_other_json", &desk.ferry(["redrive", "--from", "other.json"]));
+}
+
+#[test]
+fn records_that_are_gone_are_told_and_rejects_of_files_are_mended_at_the_source() {
+    let (_crms, desk) = desk();
+    assert_eq!(desk.ferry(["run", "people.yaml"]).code, 4);
+    let back = super::people::BACK.replace(
+        "email: email",
+        "email: { from: email, required: true, apply: [{ truncate: 3 }] }, phone: { from: phone, required: true }",
+    );
+    desk.write("back.yaml", &back);
+    check(&desk, "rejects_of_a_file", &desk.ferry(["run", "back.yaml"]));
+}
