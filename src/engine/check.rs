@@ -102,7 +102,7 @@ impl Check<'_> {
         self.options.stop.is_cancelled()
     }
 
-    /// Checks login, scopes and limits. A connection without rate limits is a folder: there is no login.
+    /// Checks login, scopes and limits. What is written anew by each run is a folder: there is no login.
     async fn connection(&mut self, connection: &ConnectionName, uses: &Uses) {
         let context = self.environment.context_of(connection);
         let inspected = match self.inspect(connection, uses, &context).await {
@@ -142,7 +142,7 @@ impl Check<'_> {
     ) -> Result<Option<Inspection>, EngineError> {
         let connection = super::setup::connection(self.pipeline, name)?;
         let entry = self.environment.registry.get(&connection.connector)?;
-        if entry.capabilities.rate_limits.is_empty() {
+        if entry.capabilities.replaces_object {
             return Ok(None);
         }
         let config = |error| EngineError::Config { connection: name.clone(), error };
@@ -232,7 +232,8 @@ impl Check<'_> {
         let loader = self.environment.connect_destination(self.pipeline, stream, target, schema, "", context).await?;
         let fields = loader.preparation.fields.len();
         let upsert = if loader.policy.is_upsert_native { ", the vendor upserts on the key" } else { "" };
-        Ok((loader, format!("{fields} mapped fields are there{upsert}")))
+        let are_there = if fields == 1 { "field is there" } else { "fields are there" };
+        Ok((loader, format!("{fields} mapped {are_there}{upsert}")))
     }
 
     async fn trial(&mut self, loader: &Loader) {

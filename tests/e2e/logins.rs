@@ -55,7 +55,10 @@ fn a_login_at_hubspot_is_kept_and_used() {
     let ran = login.finish();
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.stdout.starts_with("logged in to `crm`, renewed by itself"), "{}", ran.stdout);
-    let after = desk.ferry(["check", "back.yaml"]);
+    let after = desk.ferry(["check", "back.yaml", "--audit", "audit.jsonl"]);
+    let audit = std::fs::read_to_string(desk.path("audit.jsonl")).unwrap();
+    assert!(audit.contains("/token/introspect\""), "token requests are in the audit log too: {audit}");
+    assert!(!audit.contains("s3cret") && !audit.contains("app-1"), "{audit}");
     assert_eq!(after.code, 0, "{after:?}");
     assert!(after.stdout.contains("ok     crm: scopes: oauth, crm.objects.contacts.read"), "{}", after.stdout);
     assert!(!format!("{ran:?}{after:?}").contains("s3cret"), "a secret is shown");

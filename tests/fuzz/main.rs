@@ -29,7 +29,7 @@ use rand::{SeedableRng, rngs::SmallRng, seq::IndexedRandom};
 use crate::mutation::{Grammar, mutate};
 
 /// Inputs that are drawn where no time is given.
-const SAMPLE: u64 = 150;
+const SAMPLE: u64 = 300;
 /// What no input may take longer than, in real time.
 const PATIENCE: Duration = Duration::from_secs(20);
 
