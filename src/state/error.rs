@@ -38,6 +38,11 @@ pub enum StateError {
     /// The disk has no room for it.
     #[error("the disk is full: the state file cannot be written; free some room and run again, nothing is lost")]
     DiskFull,
+    /// The disk, or what it is reached by, refuses.
+    #[error(
+        "the state file cannot be read or written ({0}): is the disk full or failing? Run again once it works; nothing is lost"
+    )]
+    Disk(rusqlite::Error),
     /// A backup before a change of form could not be made.
     #[error("the backup `{}` could not be made: {error}", path.display())]
     Backup {
@@ -86,6 +91,7 @@ impl From<rusqlite::Error> for StateError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
+            Some(rusqlite::ErrorCode::SystemIoFailure) => Self::Disk(error),
             _ => Self::Sql(error),
         }
     }
