@@ -68,6 +68,41 @@ fn leave_when_they_are_mended() {
 }
 
 #[test]
+fn are_written_as_a_person_corrected_what_was_mapped() {
+    let crms = Crms::start(&["hubspot"], None, &[]);
+    let desk = Desk::new(&crms);
+    let pipeline = put_people(&desk, PEOPLE, "");
+    let text = std::fs::read_to_string(&pipeline).unwrap().replace("firstname: first", "hubspot_owner_id: first");
+    std::fs::write(&pipeline, text).unwrap();
+    desk.run(&crms, &pipeline, &[], 4);
+    let mut file = desk.ferry(["rejects", "--format", "json"]).json();
+    let letters = file["rejects"].as_array_mut().unwrap();
+    letters.retain(|letter| !letter["mapped"].is_null());
+    assert_eq!(letters.len(), 3, "the account has no such owners");
+    for letter in letters {
+        letter["mapped"]["hubspot_owner_id"] = Json::Null;
+        letter["mapped"]["lastname"] = Json::from("Mended");
+    }
+    desk.write("mended.json", &file.to_string());
+    let report = desk.audited(&crms, &pipeline, &["redrive", "--from", "mended.json"], 0);
+    assert_eq!(report["streams"][0]["destinations"][0]["created"], 3, "{report}");
+    let contacts = crms.get("hubspot", "/crm/v3/objects/contacts?properties=lastname");
+    let mut names = contacts["results"].as_array().unwrap().iter().map(|contact| &contact["properties"]["lastname"]);
+    assert!(names.all(|name| name == "Mended"), "{contacts}");
+}
+
+#[test]
+fn leave_by_themselves_when_a_later_run_writes_the_record() {
+    let (crms, desk, pipeline) = rejecting_run();
+    let run = desk.ferry(["show", "--json"]).json()["run_id"].as_str().unwrap().to_owned();
+    let good = PEOPLE.replace("-at-", "@").replace("4,,", "4,didier.dupont@example.org,");
+    put_people(&desk, &good, "");
+    desk.run(&crms, &pipeline, &[], 0);
+    assert_eq!(crms.held("hubspot", "contacts"), 5);
+    assert_eq!(desk.ferry(["rejects", &run, "--json"]).json()["rejects"], Json::Array(Vec::new()));
+}
+
+#[test]
 fn a_correction_of_a_record_that_is_no_dead_letter_is_refused() {
     let (_crms, desk, _) = rejecting_run();
     let text = desk.ferry(["rejects"]).stdout.replace(",3,rejected", ",77,rejected");
