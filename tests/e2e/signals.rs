@@ -47,13 +47,25 @@ fn ctrl_c_while_a_large_chunk_is_mapped_is_heard() {
     let crms = Crms::start(&["hubspot"], None, &[]);
     let desk = Desk::new(&crms);
     put_people(&desk, &many_people(30_000), "");
-    for moment in [1_500, 3_000, 4_500] {
+    let asked = |crms: &Crms| {
+        crms.counts()["hubspot"]["requests"]
+            .as_object()
+            .unwrap()
+            .values()
+            .filter_map(serde_json::Value::as_u64)
+            .sum::<u64>()
+    };
+    // While the first chunk of 10,000 is read and mapped, while it is written, and while the second one is mapped.
+    for written in [0, 100, 10_000] {
+        let asked_before = asked(&crms);
         let run = desk.start("run", ["run", "people.yaml", "--json"]);
-        std::thread::sleep(Duration::from_millis(moment));
+        wait_until("the run is that far", || {
+            asked(&crms) > asked_before && crms.held("hubspot", "contacts") >= written
+        });
         run.signal("INT");
         let ran = run.finish_within(Duration::from_secs(10));
         assert_eq!(ran.code, 130, "{}{}", ran.stdout, ran.stderr);
-        assert!(!ran.stderr.contains("did not end in time"), "{moment}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("did not end in time"), "{written}: {}", ran.stderr);
         let account = &ran.json()["streams"][0]["destinations"][0];
         let columns = ["created", "updated", "unchanged", "rejected", "held", "filtered", "duplicate"];
         let sum: u64 = columns.iter().map(|name| account[name].as_u64().unwrap()).sum();
