@@ -28,6 +28,10 @@ pub struct FaultPlan {
     pub cut: f64,
     /// The share of answers that are a gateway's HTML page.
     pub html: f64,
+    /// The share of written records that another transaction holds, where the vendor locks records.
+    pub lock: f64,
+    /// The share of asynchronous jobs that fail half-way, where the vendor has such jobs.
+    pub job: f64,
     /// A wait before every answer, in real time.
     pub slow: Duration,
 }
@@ -35,7 +39,7 @@ pub struct FaultPlan {
 /// Says what is wrong with the text of a fault plan.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "`{part}` is no fault; write e.g. `429=0.05,500=0.01,drop=0.01,drop_after=0.01,cut=0.01,html=0.01,slow=20ms,seed=7`"
+    "`{part}` is no fault; write e.g. `429=0.05,500=0.01,drop=0.01,drop_after=0.01,cut=0.01,html=0.01,lock=0.01,job=0.01,slow=20ms,seed=7`"
 )]
 pub struct FaultPlanError {
     part: String,
@@ -60,6 +64,8 @@ impl FromStr for FaultPlan {
                 "drop_after" => plan.drop_after = share()?,
                 "cut" => plan.cut = share()?,
                 "html" => plan.html = share()?,
+                "lock" => plan.lock = share()?,
+                "job" => plan.job = share()?,
                 "slow" => {
                     let millis = setting.strip_suffix("ms").unwrap_or(setting);
                     plan.slow = Duration::from_millis(millis.parse().map_err(|_| wrong())?);
