@@ -12,7 +12,7 @@ use crate::emulator::{Fixture, read_fixtures};
 
 use super::{
     catalog::{FieldType, ObjectSpec, Role},
-    ids::Id,
+    ids::{Id, Prefix},
     org::Org,
     store::{Change, Record, Values},
     time::read_datetime,
@@ -37,7 +37,8 @@ struct Link {
 pub(super) fn load(org: &mut Org, folder: &Path) -> Result<(), String> {
     let mut fixtures = read_fixtures(folder).map_err(|error| error.to_string())?;
     if let Some(fixture) = fixtures.remove("org") {
-        org.options = decode(fixture.schema).map_err(|error| format!("fixture `org.schema.yaml`: {error}"))?;
+        org.options =
+            org.options.with(&fixture.schema).map_err(|error| format!("fixture `org.schema.yaml`: {error}"))?;
     }
     for (name, fixture) in &mut fixtures {
         let failed = |error: String| format!("fixture `{name}.schema.yaml`: {error}");
@@ -54,7 +55,7 @@ pub(super) fn load(org: &mut Org, folder: &Path) -> Result<(), String> {
         number_record_types(org, &mut spec);
         org.catalog.add(spec).map_err(failed)?;
     }
-    settle(org);
+    settle(org)?;
     let links = load_records(org, &fixtures)?;
     for link in links {
         connect(org, link)?;
@@ -63,7 +64,7 @@ pub(super) fn load(org: &mut Org, folder: &Path) -> Result<(), String> {
 }
 
 /// Puts the org's options to work.
-pub(super) fn settle(org: &mut Org) {
+pub(super) fn settle(org: &mut Org) -> Result<(), String> {
     if org.options.person_accounts {
         org.catalog.enable_person_accounts();
     }
@@ -72,6 +73,26 @@ pub(super) fn settle(org: &mut Org) {
     }
     org.catalog.connect();
     org.defined = org.now();
+    let rule_of = |prefix: Prefix, rule: u64| Id::new(prefix, rule).to_string();
+    if org.options.assignment_rules {
+        for (object, rule) in [("Case", 1), ("Lead", 2)] {
+            let values = [("Name", "New records to the queue"), ("SobjectType", object), ("Active", "true")];
+            org.seed("AssignmentRule", &rule_of(*b"01Q", rule), &values)?;
+        }
+    }
+    if org.options.duplicate_rules {
+        for (object, rule) in [("Contact", 1), ("Lead", 2)] {
+            let name = format!("Same_Email_{object}");
+            let values = [
+                ("DeveloperName", name.as_str()),
+                ("MasterLabel", "Same e-mail"),
+                ("SobjectType", object),
+                ("IsActive", "true"),
+            ];
+            org.seed("DuplicateRule", &rule_of(*b"0Bm", rule), &values)?;
+        }
+    }
+    Ok(())
 }
 
 fn decode<T: DeserializeOwned>(json: Json) -> Result<T, String> {

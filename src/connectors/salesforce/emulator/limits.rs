@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{org::Org, request::Call};
+use super::{
+    org::{ORG, Org, USER},
+    request::Call,
+};
 
 /// Query jobs in 24 hours. Source: Bulk API 2.0 limits.
 const QUERY_JOBS: usize = 10_000;
@@ -45,9 +48,9 @@ pub(super) fn record_count(org: &Org, call: &Call) -> Json {
 }
 
 /// Lists the resources of a version.
-pub(super) fn resources(base: &str) -> Json {
+pub(super) fn resources(base: &str, origin: &str) -> Json {
     const NAMES: [&str; 8] = ["composite", "jobs", "limits", "query", "queryAll", "recent", "sobjects", "tooling"];
     let named = NAMES.iter().map(|name| ((*name).to_owned(), Json::from(format!("{base}/{name}"))));
-    let identity = ("identity".to_owned(), Json::from(format!("/id/{}/{}", super::org::ORG, super::org::USER)));
+    let identity = ("identity".to_owned(), Json::from(format!("{origin}/id/{ORG}/{USER}")));
     Json::Object(named.chain([identity]).collect::<Map<_, _>>())
 }

@@ -50,7 +50,7 @@ use crate::{
 
 use self::{
     errors::{Problem, fault},
-    org::Org,
+    org::{Manners, Org},
     reply::Reply,
     request::{Call, Version, Versioned, versions},
 };
@@ -101,12 +101,12 @@ fn held(org: &Org) -> Map<String, Json> {
 /// Changes how the org is set up: any of the options of `org.schema.yaml`.
 async fn set_options(State(org): State<Shared>, JsonBody(options): JsonBody<Json>) -> Response {
     let mut org = lock(&org);
-    match org.options.with(&options) {
-        Ok(options) => {
-            org.options = options;
-            fixtures::settle(&mut org);
-            StatusCode::NO_CONTENT.into_response()
-        }
+    let changed = org.options.with(&options).and_then(|options| {
+        org.options = options;
+        fixtures::settle(&mut org)
+    });
+    match changed {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => (StatusCode::BAD_REQUEST, error).into_response(),
     }
 }
@@ -172,10 +172,11 @@ fn admitted(org: &mut Org, call: &Call, answer: impl FnOnce(&mut Org) -> Reply) 
 
 /// Answers a request that names a version; requests within requests come here, too.
 fn versioned(org: &mut Org, call: &Call, version: &Version) -> Reply {
+    org.manners = Manners::of(call);
     let parts = call.parts();
     let path = parts.get(3..).unwrap_or_default();
     match (call.method.as_str(), path) {
-        ("GET", []) => Reply::ok(limits::resources(&version.base)),
+        ("GET", []) => Reply::ok(limits::resources(&version.base, &call.origin)),
         (_, ["sobjects", path @ ..]) => sobjects::answer(org, call, version, path),
         ("GET", ["query"]) => query::answer(org, call, version, None, false),
         ("GET", ["query", locator]) => query::answer(org, call, version, Some(locator), false),

@@ -14,6 +14,7 @@ use super::{
     ids::Id,
     oauth::Tokens,
     query::Cursors,
+    request::Call,
     store::{Change, Record, Values},
     time::{datetime, whole_seconds},
     usage::Usage,
@@ -23,6 +24,8 @@ use super::{
 pub(super) const USER: &str = "0055g0000000001AAA";
 /// See [`USER`].
 pub(super) const ORG: &str = "00D5g0000000001EAA";
+/// The queue that the assignment rules give new cases and leads to.
+pub(super) const QUEUE: &str = "00G5g0000000001EAA";
 
 /// What differs from org to org; `org.schema.yaml` in a folder of fixtures, or `POST /_emulator/org` while it runs.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -51,8 +54,10 @@ pub(super) struct OrgOptions {
     pub(super) job_failures: f64,
     /// The key that signed logins have to be signed with, in PEM; without one, any signature will do.
     pub(super) jwt_public_key: Option<String>,
-    /// Whether accounts, cases and leads go by the assignment rules when a request does not say.
+    /// Whether new cases and leads go to a queue, unless a request says that the assignment rules are left out.
     pub(super) assignment_rules: bool,
+    /// Whether a rule warns of contacts and leads that have the e-mail address of another.
+    pub(super) duplicate_rules: bool,
 }
 
 impl Default for OrgOptions {
@@ -70,6 +75,7 @@ impl Default for OrgOptions {
             job_failures: 0.0,
             jwt_public_key: None,
             assignment_rules: false,
+            duplicate_rules: false,
         }
     }
 }
@@ -83,6 +89,27 @@ impl OrgOptions {
         };
         all.extend(changes.clone());
         serde_json::from_value(Json::Object(all.clone())).map_err(|error| error.to_string())
+    }
+}
+
+/// What a request asks for beside what it writes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Manners {
+    /// Whether the assignment rules are left out. Without the header, and in jobs only with a rule, they run.
+    pub(super) without_assignment: bool,
+    /// Whether records are saved that a duplicate rule warns of.
+    pub(super) saves_duplicates: bool,
+}
+
+impl Manners {
+    /// Reads the headers of a request.
+    pub(super) fn of(call: &Call) -> Self {
+        let assignment = call.header("sforce-auto-assign").unwrap_or("TRUE");
+        let duplicates = call.header("sforce-duplicate-rule-header").unwrap_or_default().to_ascii_lowercase();
+        Self {
+            without_assignment: assignment.eq_ignore_ascii_case("false"),
+            saves_duplicates: duplicates.replace(' ', "").contains("allowsave=true"),
+        }
     }
 }
 
@@ -113,6 +140,8 @@ pub(super) struct Org {
     pub(super) tokens: Tokens,
     /// Requests of the last 24 hours.
     pub(super) usage: Usage,
+    /// What the request being answered asks for.
+    pub(super) manners: Manners,
     /// The number of the batch being written.
     pub(super) batch: u64,
     next_number: u64,
@@ -128,7 +157,8 @@ impl Org {
             usage: Usage::new(clock.clone(), is_unlimited),
             clock,
             catalog: Catalog::standard()?,
-            options: OrgOptions::default(),
+            options: OrgOptions { row_locks: faults.lock, job_failures: faults.job, ..OrgOptions::default() },
+            manners: Manners::default(),
             cursors: Cursors::default(),
             jobs: Jobs::default(),
             tokens: Tokens::default(),
@@ -148,6 +178,7 @@ impl Org {
                 ("LanguageLocaleKey", "en_US"),
             ],
         )?;
+        org.seed("Group", QUEUE, &[("Name", "New records"), ("DeveloperName", "New_records"), ("Type", "Queue")])?;
         let profile = Id::new(*b"00e", 1).to_string();
         org.seed("Profile", &profile, &[("Name", "System Administrator"), ("UserType", "Standard")])?;
         org.seed(
@@ -182,6 +213,7 @@ impl Org {
             values.iter().filter_map(|(name, value)| Some((kind.place(name)?, (*value).to_owned()))).collect();
         let values = Values::default().with(&changes);
         let record = Record { created: now, modified: now, stamp: now, is_deleted: false, batch: 0, values };
+        kind.records.take(id);
         kind.records.insert(id, record);
         Ok(())
     }

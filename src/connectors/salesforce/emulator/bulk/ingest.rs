@@ -8,7 +8,7 @@ use super::{
         collections::key_field,
         errors::Problem,
         ids::Id,
-        org::Org,
+        org::{Manners, Org},
         reply::Reply,
         request::{Call, Version},
         write::{Cell, Column, Operation, Row, header, write},
@@ -34,6 +34,7 @@ pub(super) struct Rows {
     columns: Vec<Option<Column>>,
     batch: u64,
     fails_at: Option<usize>,
+    is_assigned: bool,
 }
 
 /// Makes a job.
@@ -60,6 +61,7 @@ pub(super) fn create(org: &mut Org, call: &Call, version: &Version) -> Result<Re
         other => return Err(invalid(format!("Invalid operation: {other}"))),
     };
     let dialect = Dialect::read(&body)?;
+    let is_assigned = !text("assignmentRuleId").is_empty();
     let id = Id::new(*b"750", org.next_number()).to_string();
     let now = org.now();
     let job = Job {
@@ -74,7 +76,7 @@ pub(super) fn create(org: &mut Org, call: &Call, version: &Version) -> Result<Re
         processed: 0,
         failed: 0,
         error: None,
-        work: Work::Ingest { operation, key, upload: None, done: Vec::new(), header: 0 },
+        work: Work::Ingest { operation, key, upload: None, done: Vec::new(), header: 0, is_assigned },
     };
     let shown = job.shown(org);
     org.jobs.all.insert(id, job);
@@ -102,10 +104,10 @@ pub(super) fn upload(org: &mut Org, call: &Call, id: &str) -> Result<Reply, Prob
 /// Reads the header of a job's upload.
 pub(super) fn begin(org: &mut Org, id: &str, is_failing: bool) -> Result<Task, String> {
     let job = org.jobs.all.get(id).ok_or("InternalServerError : the job is gone")?;
-    let Work::Ingest { upload, operation, .. } = &job.work else {
+    let Work::Ingest { upload, operation, is_assigned, .. } = &job.work else {
         return Err("InternalServerError : no upload".to_owned());
     };
-    let (upload, operation) = (upload.clone().unwrap_or_default(), *operation);
+    let (upload, operation, is_assigned) = (upload.clone().unwrap_or_default(), *operation, *is_assigned);
     let (object, dialect) = (job.object, job.dialect);
     if upload.starts_with(b"\xef\xbb\xbf") {
         let message = "InvalidBatch : Failed to parse CSV header: Found unescaped quote. A value with quote should be within a quote";
@@ -136,7 +138,7 @@ pub(super) fn begin(org: &mut Org, id: &str, is_failing: bool) -> Result<Task, S
     }
     org.begin_batch();
     let fails_at = is_failing.then_some(next + (upload.len() - next) / 2);
-    Ok(Task::Ingest(Rows { batch: org.batch, upload, next, columns, fails_at }))
+    Ok(Task::Ingest(Rows { batch: org.batch, upload, next, columns, fails_at, is_assigned }))
 }
 
 fn reader(bytes: &[u8], dialect: Dialect) -> csv::Reader<&[u8]> {
@@ -185,6 +187,7 @@ pub(super) fn step(org: &mut Org, id: &str, rows: &mut Rows) -> Result<bool, Str
     let Some((_, end)) = places.last().copied() else { return Ok(false) };
     rows.next = usize::try_from(end).unwrap_or(usize::MAX);
     let others = std::mem::replace(&mut org.batch, rows.batch);
+    org.manners = Manners { without_assignment: !rows.is_assigned, saves_duplicates: false };
     let outcomes = write(org, object, operation, &read);
     org.batch = others;
     let Some(job) = org.jobs.all.get_mut(id) else { return Ok(false) };

@@ -52,7 +52,14 @@ pub(super) struct Done {
 #[derive(Debug)]
 pub(super) enum Work {
     /// Writes the rows of an upload.
-    Ingest { operation: Operation, key: Option<String>, upload: Option<Bytes>, done: Vec<Done>, header: usize },
+    Ingest {
+        operation: Operation,
+        key: Option<String>,
+        upload: Option<Bytes>,
+        done: Vec<Done>,
+        header: usize,
+        is_assigned: bool,
+    },
     /// Reads records: the rows as CSV, and where each ends.
     Query { query: Box<Query>, text: String, rows: Vec<u8>, ends: Vec<usize> },
 }

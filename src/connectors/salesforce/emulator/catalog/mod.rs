@@ -123,9 +123,11 @@ impl Object {
 
     /// Adds a field, or replaces what is declared about it.
     pub(super) fn define(&mut self, mut spec: FieldSpec) {
-        spec.complete();
         match self.place(&spec.name) {
-            Some(place) => self.fields[usize::from(place)].spec = spec,
+            Some(place) => {
+                spec.complete();
+                self.fields[usize::from(place)].spec = spec;
+            }
             None => self.add(spec, Role::Value),
         }
     }

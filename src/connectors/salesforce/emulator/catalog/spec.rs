@@ -227,6 +227,8 @@ impl FieldSpec {
                 None => self.name.strip_suffix("Id").map(str::to_owned),
             };
         }
+        // A few references have no way to the parent; an empty name says so.
+        self.relationship_name = self.relationship_name.take().filter(|name| !name.is_empty());
         if self.kind == FieldType::Boolean {
             self.nillable = false;
             self.defaulted_on_create = true;

@@ -6,8 +6,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     super::{catalog::FieldType, ids::Id, org::Org, values::shown},
-    find::{Key, compare, find},
-    plan::{Path, Query},
+    find::{Key, compare, find, passes},
+    plan::{Having, Path, Query},
 };
 
 /// The records that share the values they are grouped by.
@@ -30,6 +30,9 @@ pub(in super::super) fn aggregate(org: &Org, query: &Query) -> Vec<Json> {
         groups.entry(query.keys.iter().map(value).collect()).or_default().ids.push(id);
     }
     let mut groups: Vec<Group> = groups.into_values().collect();
+    if let Some(having) = &query.having {
+        groups.retain(|group| holds(org, query, group, having));
+    }
     groups.sort_by(|left, right| {
         let orders = query.order.iter().map(|order| {
             let key =
@@ -47,6 +50,22 @@ pub(in super::super) fn aggregate(org: &Org, query: &Query) -> Vec<Json> {
         Json::Object(row)
     });
     shown.collect()
+}
+
+fn holds(org: &Org, query: &Query, group: &Group, having: &Having) -> bool {
+    match having {
+        Having::All(all) => all.iter().all(|it| holds(org, query, group, it)),
+        Having::Any(any) => any.iter().any(|it| holds(org, query, group, it)),
+        Having::Not(it) => !holds(org, query, group, it),
+        Having::Test { call, path, test } => {
+            let value = match column(org, query, group, call.as_deref(), path.as_ref()) {
+                Json::Null => None,
+                Json::String(text) => Some(text),
+                other => Some(other.to_string()),
+            };
+            passes(test, value.as_deref())
+        }
+    }
 }
 
 fn number_or_text(value: &Json) -> Option<Key> {

@@ -164,7 +164,8 @@ fn compared(operator: &str, ordering: Ordering) -> bool {
     }
 }
 
-fn passes(test: &Test, value: Option<&str>) -> bool {
+/// Whether a value is what a condition asks for.
+pub(super) fn passes(test: &Test, value: Option<&str>) -> bool {
     let Some(value) = value else {
         return match test {
             Test::Null { is_not } => !is_not,

@@ -166,6 +166,15 @@ pub(super) struct GroupColumn {
     pub(super) path: Option<Path>,
 }
 
+/// A condition on a group.
+#[derive(Debug, Clone)]
+pub(super) enum Having {
+    All(Vec<Having>),
+    Any(Vec<Having>),
+    Not(Box<Having>),
+    Test { call: Option<String>, path: Option<Path>, test: Test },
+}
+
 /// A query that is understood.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Query {
@@ -182,6 +191,7 @@ pub(in super::super) struct Query {
     pub(super) offset: usize,
     pub(super) keys: Vec<Path>,
     pub(super) columns: Vec<GroupColumn>,
+    pub(super) having: Option<Having>,
 }
 
 impl Query {
@@ -260,6 +270,7 @@ impl Planner<'_> {
             offset: select.offset.unwrap_or(0),
             keys: Vec::new(),
             columns: Vec::new(),
+            having: None,
         };
         if query.offset > MAX_OFFSET {
             return Err(Problem::new("NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is 2000"));
@@ -325,10 +336,34 @@ impl Planner<'_> {
             };
             query.columns.push(column);
         }
-        if select.having.is_some() {
-            return Err(Problem::new("MALFORMED_QUERY", "HAVING is not supported by this org"));
-        }
+        query.having = select.having.as_ref().map(|it| self.having(object, select, it)).transpose()?;
         Ok(())
+    }
+
+    fn having(&self, object: usize, select: &Select, condition: &Condition) -> Result<Having, Problem> {
+        let all = |conditions: &[Condition]| {
+            conditions.iter().map(|it| self.having(object, select, it)).collect::<Result<_, _>>()
+        };
+        match condition {
+            Condition::All(conditions) => Ok(Having::All(all(conditions)?)),
+            Condition::Any(conditions) => Ok(Having::Any(all(conditions)?)),
+            Condition::Not(condition) => Ok(Having::Not(Box::new(self.having(object, select, condition)?))),
+            Condition::Compare { field, call: Some(call), operator, operand, at } => {
+                let path = if field.text.is_empty() { None } else { Some(self.path(object, select, field)?) };
+                let kind = match (call.as_str(), &path) {
+                    ("min" | "max", Some(Path { last: Last::Place(_, kind), .. })) => *kind,
+                    _ => FieldType::Double,
+                };
+                let test = self.test(kind, field, operator, operand, *at)?;
+                Ok(Having::Test { call: Some(call.clone()), path, test })
+            }
+            other => match self.filter(object, select, other)? {
+                Filter::Test(path, test) => Ok(Having::Test { call: None, path: Some(path), test }),
+                Filter::All(_) | Filter::Any(_) | Filter::Not(_) => {
+                    Err(Problem::new("MALFORMED_QUERY", "unexpected condition in HAVING"))
+                }
+            },
+        }
     }
 
     fn items(&self, object: usize, select: &Select, query: &mut Query) -> Result<(), Problem> {

@@ -101,6 +101,8 @@ async fn counts_and_sums_up() {
         json!({"attributes": {"type": "AggregateResult"}, "Industry": "Energy", "expr0": 2, "people": 500.0})
     );
     assert_eq!(groups["records"][1]["Industry"], json!(null));
+    let soql = "SELECT Industry FROM Account GROUP BY Industry HAVING COUNT(Id) > 1 AND Industry != null";
+    assert_eq!(org.column(soql, "/Industry").await, "Energy");
     let (_, one) =
         org.query("SELECT MAX(CreatedDate), COUNT_DISTINCT(Industry), AVG(NumberOfEmployees) FROM Account").await;
     assert!(text(&one["records"][0]["expr0"]).ends_with("+0000"));

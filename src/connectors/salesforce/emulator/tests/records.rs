@@ -247,6 +247,37 @@ async fn sets_audit_fields_in_inserts_where_the_org_allows_it() {
 }
 
 #[tokio::test]
+async fn gives_new_leads_to_the_queue_unless_told_not_to() {
+    let org = Org::open().await;
+    org.set(json!({"assignmentRules": true})).await;
+    let lead = json!({"LastName": "l", "Company": "c"});
+    org.create("Lead", lead.clone()).await;
+    let quiet = org.request(reqwest::Method::POST, "sobjects/Lead").header("Sforce-Auto-Assign", "FALSE");
+    assert_eq!(quiet.json(&lead).send().await.unwrap().status(), 201);
+    let job = json!({"operation": "insert", "object": "Lead"});
+    org.ingest(job, "LastName,Company\nl,c\n").await;
+    let owners = org.column("SELECT Owner.Name FROM Lead ORDER BY Id", "/Owner/Name").await;
+    assert_eq!(owners, "New records,Integration User,Integration User");
+    assert_eq!(
+        org.column("SELECT SobjectType FROM AssignmentRule WHERE Active = true", "/SobjectType").await,
+        "Case,Lead"
+    );
+}
+
+#[tokio::test]
+async fn warns_of_duplicates_until_they_are_wanted() {
+    let org = Org::open().await;
+    org.set(json!({"duplicateRules": true})).await;
+    let contact = json!({"LastName": "l", "Email": "l@x.example"});
+    org.create("Contact", contact.clone()).await;
+    let (status, refusal) = org.post("sobjects/Contact", contact.clone()).await;
+    assert_eq!((status, code(&refusal)), (400, "DUPLICATES_DETECTED"));
+    let wanted =
+        org.request(reqwest::Method::POST, "sobjects/Contact").header("Sforce-Duplicate-Rule-Header", "allowSave=true");
+    assert_eq!(wanted.json(&contact).send().await.unwrap().status(), 201);
+}
+
+#[tokio::test]
 async fn makes_person_accounts_with_their_twin() {
     let types = "recordTypes:\n  - {developerName: PersonAccount, name: Person Account, isPersonType: true}\n";
     let org = Org::with_files(&[("org.schema.yaml", "personAccounts: true\n"), ("Account.schema.yaml", types)]).await;

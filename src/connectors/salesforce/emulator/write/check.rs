@@ -5,7 +5,7 @@ use super::{
         catalog::{Field, FieldType, Role},
         errors::Problem,
         ids::Id,
-        org::{Org, USER},
+        org::{Org, QUEUE, USER},
         store::{Change, Values},
         time::read_datetime,
         values::canonical,
@@ -155,12 +155,16 @@ pub(super) fn row_id(org: &Org, object: usize, id: Option<&str>, what: &str) -> 
 /// Fills in what the vendor fills in when an insert leaves it out.
 pub(super) fn fill_defaults(org: &Org, object: usize, changes: &mut Vec<Change>) {
     let kind = org.object(object);
+    let is_assigned = org.options.assignment_rules
+        && !org.manners.without_assignment
+        && matches!(kind.spec.name.as_str(), "Case" | "Lead");
     for (place, field) in (0_u16..).zip(&kind.fields) {
         if changes.iter().any(|(written, value)| *written == place && !value.is_empty()) {
             continue;
         }
         let spec = &field.spec;
         let value = match spec.name.as_str() {
+            "OwnerId" if is_assigned => Some(QUEUE.to_owned()),
             "OwnerId" => Some(USER.to_owned()),
             "RecordTypeId" => {
                 let default = kind.spec.record_types.iter().find(|it| it.default_record_type_mapping);
@@ -223,4 +227,17 @@ pub(super) fn unique(org: &Org, object: usize, id: Option<Id>, changes: &[Change
         }
     }
     Ok(())
+}
+
+/// Checks that no rule warns of a new record. Source: duplicate rules header: alerts give way to `allowSave`.
+pub(super) fn duplicates(org: &Org, object: usize, changes: &[Change]) -> Result<(), Problem> {
+    let kind = org.object(object);
+    let has_rule = org.options.duplicate_rules && matches!(kind.spec.name.as_str(), "Contact" | "Lead");
+    if !has_rule || org.manners.saves_duplicates {
+        return Ok(());
+    }
+    let Some(place) = kind.place("Email") else { return Ok(()) };
+    let email = changes.iter().find(|(written, value)| *written == place && !value.is_empty());
+    let is_known = email.is_some_and(|(_, email)| !kind.records.with_value(place, email).is_empty());
+    if is_known { Err(Problem::new("DUPLICATES_DETECTED", "Use one of these records?")) } else { Ok(()) }
 }

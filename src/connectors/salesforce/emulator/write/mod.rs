@@ -121,6 +121,7 @@ pub(super) fn insert(org: &mut Org, object: usize, row: &Row) -> Outcome {
     derive(org, object, &Values::default(), &mut changes);
     check::required(org, object, None, &changes)?;
     check::unique(org, object, None, &changes)?;
+    check::duplicates(org, object, &changes)?;
     let id = org.next_id(object);
     let now = org.now();
     let created = audit.created.unwrap_or(now);
