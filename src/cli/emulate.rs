@@ -8,7 +8,7 @@ use super::{
     args::EmulateArgs,
     exit::{Exit, Failure},
     output, signals,
-    world::World,
+    world::{World, exchanges},
 };
 
 pub(super) async fn emulate(world: &World, args: EmulateArgs) -> Result<Exit, Failure> {
@@ -22,6 +22,7 @@ pub(super) async fn emulate(world: &World, args: EmulateArgs) -> Result<Exit, Fa
             fixtures: args.fixtures.as_ref().map(|folder| folder.join(entry.name)).filter(|folder| folder.is_dir()),
             is_unlimited: args.no_limits,
             faults: args.fault.clone().unwrap_or_default(),
+            exchanges: exchanges(),
         };
         let offset = u16::try_from(index).unwrap_or(u16::MAX);
         let port = match args.port {

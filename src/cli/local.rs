@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     exit::{Exit, Failure},
-    world::{World, context, variable},
+    world::{World, context, exchanges, variable},
 };
 
 /// Stands for variables that are not set and have no default: local CRMs need no credentials.
@@ -89,7 +89,7 @@ async fn start(entry: &Entry, fixtures: &Path, clock: &Clock) -> Result<Running,
     };
     let Some(emulator) = entry.emulator else { return Err(failed("there is none".to_owned())) };
     let folder = Some(fixtures.join(entry.name)).filter(|folder| folder.is_dir());
-    let options = EmulatorOptions { fixtures: folder, ..EmulatorOptions::default() };
+    let options = EmulatorOptions { fixtures: folder, exchanges: exchanges(), ..EmulatorOptions::default() };
     let service = (emulator.make)(options, clock.clone()).map_err(failed)?;
     serve(service, 0).await.map_err(|error| failed(error.to_string()))
 }

@@ -39,6 +39,14 @@ pub(super) struct World {
     pub registry: Registry,
 }
 
+/// The variable with the folder where emulators write down what they are asked: for the judges in `tests/judges`.
+const EXCHANGES_VARIABLE: &str = "FERRY_EXCHANGES";
+
+/// Returns the folder where emulators write down what they are asked, where there is one.
+pub(super) fn exchanges() -> Option<PathBuf> {
+    variable(EXCHANGES_VARIABLE).map(PathBuf::from)
+}
+
 /// Reads a variable of the environment.
 pub(super) fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]

@@ -4,12 +4,14 @@
 //! its connector's folder; start there, or at [`serve`] for the server.
 
 mod counts;
+mod exchanges;
 mod faults;
 mod fixtures;
 mod limits;
 mod server;
 
 pub use counts::{Counts, IsWrite, with_counts};
+pub use exchanges::with_exchanges;
 pub use faults::{Faults, with_faults};
 pub use fixtures::{Fixture, FixtureError, read_fixtures};
 pub use limits::Window;

@@ -11,6 +11,8 @@ pub struct EmulatorOptions {
     pub is_unlimited: bool,
     /// How the emulator misbehaves.
     pub faults: FaultPlan,
+    /// The folder where every request is written down with its answer; none to write nothing.
+    pub exchanges: Option<PathBuf>,
 }
 
 /// Says how often and in which ways an emulator misbehaves; the same seed misbehaves the same way.

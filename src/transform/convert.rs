@@ -75,7 +75,7 @@ fn from_text(input: Expr, to: FieldType, formats: &Formats) -> Converted {
         FieldType::Boolean => Converted::or(boolean(text), "not_a_boolean", "is neither `true` nor `false`"),
         FieldType::Date => Converted::or(formats.read_date(text), "not_a_date", &formats.expected("date")),
         FieldType::Datetime => {
-            let moment = formats.read_moment(text, &TimeZone::UTC);
+            let moment = formats.read_moment(&text, &TimeZone::UTC);
             Converted::or(moment, "not_a_datetime", &formats.expected("date and time"))
         }
         FieldType::MultiChoice | FieldType::Link => Converted::always(split_list(input)),
@@ -203,18 +203,18 @@ impl Formats {
             return coalesce(&self.0.iter().map(|format| read_day(&text, format)).collect::<Vec<_>>());
         }
         let day = read_day(&text, ISO_DATE);
-        let moment = self.read_moment(text, zone).dt().convert_time_zone(zone.clone());
+        let moment = self.read_moment(&text, zone).dt().convert_time_zone(zone.clone());
         coalesce(&[day, moment.dt().date()])
     }
 
     /// Reads moments; those without a zone are taken in the given one. A day alone is its midnight.
-    pub(super) fn read_moment(&self, text: Expr, zone: &TimeZone) -> Expr {
-        let read = |format: &str| read_moment(&text, format, zone);
+    pub(super) fn read_moment(&self, text: &Expr, zone: &TimeZone) -> Expr {
+        let read = |format: &str| read_moment(text, format, zone);
         if !self.is_iso() {
             return coalesce(&self.0.iter().map(|format| read(format)).collect::<Vec<_>>());
         }
         let mut ways: Vec<Expr> = ISO_ZONED.iter().chain(&ISO_NAIVE).map(|format| read(format)).collect();
-        ways.push(midnight(read_day(&text, ISO_DATE), zone));
+        ways.push(midnight(read_day(text, ISO_DATE), zone));
         coalesce(&ways)
     }
 

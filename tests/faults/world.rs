@@ -149,6 +149,7 @@ impl World {
                 fixtures: Some(folder.path().join("fixtures").join(system.name)),
                 is_unlimited: true,
                 faults: faults.clone(),
+                exchanges: None,
             };
             let service =
                 (registry().get(system.name).unwrap().emulator.unwrap().make)(options, clock.clone()).unwrap();

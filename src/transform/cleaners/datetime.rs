@@ -22,7 +22,7 @@ pub(super) fn compile(options: &Options) -> Result<Cleaner, TransformError> {
         let expr = match values.field_type {
             FieldType::Datetime => values.expr,
             FieldType::Date => midnight(values.expr, &zone),
-            other => formats.read_moment(to_text(values.expr, other).str().strip_chars(lit(NULL)), &zone),
+            other => formats.read_moment(&to_text(values.expr, other).str().strip_chars(lit(NULL)), &zone),
         };
         Values { expr, field_type: FieldType::Datetime }
     });

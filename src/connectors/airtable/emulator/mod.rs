@@ -53,7 +53,7 @@ use axum::{
 
 use crate::{
     clock::Clock,
-    emulator::{Counts, Faults, read_fixtures, with_counts, with_faults},
+    emulator::{Counts, Faults, read_fixtures, with_counts, with_exchanges, with_faults},
     model::EmulatorOptions,
 };
 
@@ -90,6 +90,7 @@ pub fn emulator(options: EmulatorOptions, clock: Clock) -> Result<Router, String
     let blueprints = Blueprints::of(&fixtures, clock.now())?;
     let shared = Shared(Arc::new(Mutex::new(Account::new(blueprints, options.is_unlimited, clock))));
     let service = Router::new().fallback(answer).with_state(shared.clone());
+    let service = with_exchanges(service, "airtable", options.exchanges.as_deref())?;
     let service = with_faults(service, Faults::new(options.faults, fault));
     let held = shared.clone();
     let service = with_counts(service, Counts::default(), is_write, move || held.lock().held());

@@ -59,7 +59,7 @@ impl Airbase {
         write(folder.path(), "Companies.schema.yaml", COMPANIES);
         let context = context_at(speed);
         let fixtures = Some(folder.path().to_owned());
-        let options = EmulatorOptions { fixtures, is_unlimited, faults: faults.parse().unwrap() };
+        let options = EmulatorOptions { fixtures, is_unlimited, faults: faults.parse().unwrap(), exchanges: None };
         let server = serve(emulator(options, context.clock().clone()).unwrap(), 0).await.unwrap();
         Self { server, context }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::{Router, body::Bytes, extract::Request, http::StatusCode, response::IntoResponse};
 use serde_json::{Value as Json, json};
 
-use crate::emulator::{Running, serve};
+use crate::emulator::{Running, serve, with_exchanges};
 
 use super::tables;
 
@@ -65,6 +65,7 @@ impl Script {
                 (StatusCode::from_u16(status).unwrap(), body).into_response()
             }
         });
+        let service = with_exchanges(service, "airtable.script", None).unwrap();
         let server = serve(service, 0).await.unwrap();
         Self { url: server.url(), asked, _server: server }
     }

@@ -47,7 +47,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     clock::Clock,
-    emulator::{Counts, Faults, with_counts, with_faults},
+    emulator::{Counts, Faults, with_counts, with_exchanges, with_faults},
     model::EmulatorOptions,
 };
 
@@ -77,6 +77,7 @@ pub fn emulator(options: EmulatorOptions, clock: Clock) -> Result<Router, String
     }
     let portal: Shared = Arc::new(Mutex::new(portal));
     let service = Router::new().fallback(serve).with_state(Arc::clone(&portal));
+    let service = with_exchanges(service, "hubspot", options.exchanges.as_deref())?;
     let service = with_faults(service, Faults::new(options.faults, fault));
     Ok(with_counts(service, Counts::default(), is_write, move || held(&lock(&portal))))
 }

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::{Value as Json, json};
 
-use crate::emulator::{Running, serve};
+use crate::emulator::{Running, serve, with_exchanges};
 
 use super::properties;
 
@@ -77,6 +77,7 @@ impl Script {
                 response
             }
         });
+        let service = with_exchanges(service, "hubspot.script", None).unwrap();
         let server = serve(service, 0).await.unwrap();
         Self { url: server.url(), asked, _server: server }
     }

@@ -44,7 +44,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     clock::Clock,
-    emulator::{Counts, Faults, with_counts, with_faults},
+    emulator::{Counts, Faults, with_counts, with_exchanges, with_faults},
     model::EmulatorOptions,
 };
 
@@ -77,6 +77,7 @@ pub fn emulator(options: EmulatorOptions, clock: Clock) -> Result<Router, String
         .route("/_emulator/sessions", delete(end_sessions))
         .fallback(serve)
         .with_state(Arc::clone(&org));
+    let service = with_exchanges(service, "salesforce", options.exchanges.as_deref())?;
     let service = with_faults(service, Faults::new(options.faults, fault));
     Ok(with_counts(service, Counts::default(), is_write, move || held(&lock(&org))))
 }
