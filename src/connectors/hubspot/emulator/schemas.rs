@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     definitions::PropertySpec,
-    errors::{PORTAL_ID, Refusal},
+    errors::Refusal,
     portal::{CustomNames, Portal},
     properties::{all_shown, create as create_property},
     render::Answer,
@@ -182,15 +182,19 @@ fn shown(portal: &Portal, object: usize) -> Json {
     let Some(custom) = &kind.custom else { return Json::Null };
     let associations: Vec<Json> =
         custom.associations.iter().map(|association| shown_association(portal, association)).collect();
-    json!({
+    let mut shown = json!({
         "id": kind.type_id.trim_start_matches("2-"), "objectTypeId": kind.type_id, "name": kind.name,
         "fullyQualifiedName": kind.full_name(), "labels": {"singular": kind.label, "plural": kind.plural},
         "primaryDisplayProperty": kind.primary, "secondaryDisplayProperties": custom.secondary,
         "requiredProperties": kind.required, "searchableProperties": kind.searchable,
-        "properties": all_shown(portal, object), "associations": associations, "description": custom.description,
-        "allowsSensitiveProperties": false, "archived": custom.is_archived, "portalId": PORTAL_ID,
+        "properties": all_shown(portal, object), "associations": associations,
+        "allowsSensitiveProperties": false, "archived": custom.is_archived,
         "createdAt": iso(custom.created_at), "updatedAt": iso(custom.updated_at),
-    })
+    });
+    if let Some(description) = &custom.description {
+        shown["description"] = Json::from(description.as_str());
+    }
+    shown
 }
 
 fn update(portal: &mut Portal, call: &Call, object: usize) -> Result<Answer, Refusal> {
