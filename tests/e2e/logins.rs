@@ -79,6 +79,33 @@ fn a_login_at_airtable_without_a_secret_is_kept_and_used() {
     assert!(!state.windows(8).any(|window| window == b"oaaFerry" || window == b"oarFerry"), "a token lies in clear");
 }
 
+const SALESFORCE: &str = "\
+version: 1
+name: back
+connections:
+  org: { type: salesforce, client_id: \"${CLIENT}\", base_url: \"${SALESFORCE_URL}\" }
+  files: { type: csv, path: out }
+streams:
+  - name: accounts
+    source: { connection: org, object: Account }
+    destinations: [{ connection: files, object: accounts, mappings: { name: Name } }]
+";
+
+#[test]
+fn a_login_at_salesforce_is_kept_and_used() {
+    let crms = Crms::start(&["salesforce"], None, &[]);
+    let desk = desk(&crms, SALESFORCE);
+    let before = desk.ferry(["check", "back.yaml"]);
+    assert_eq!(before.code, 3, "{before:?}");
+    let (login, address) = begin(&desk, "org");
+    assert_eq!(crms.visit(&address), 200);
+    let ran = login.finish();
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let after = desk.ferry(["check", "back.yaml"]);
+    assert_eq!(after.code, 0, "{after:?}");
+    assert!(after.stdout.contains("calls in 24 h"), "{}", after.stdout);
+}
+
 #[test]
 fn a_refusal_and_an_answer_that_is_not_ours_bring_no_token() {
     let crms = Crms::start(&["hubspot"], None, &[]);

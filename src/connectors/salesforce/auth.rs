@@ -17,7 +17,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::{
-    connector::{Context, check_base_url},
+    connector::{Authorization, ClientAuthentication, Context, Secret, check_base_url},
     http::{Access, Answer, Dialect, HttpError, HttpErrorKind, Meter, StoredToken, Transport, Verdict},
     model::Quota,
 };
@@ -30,6 +30,8 @@ use super::{
 /// A session that replaced a refused one this recently is not renewed again: requests that were under way with the one before
 /// come back refused too.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
+/// What a person is asked for: the API, and tokens that outlive the session.
+const SCOPES: [&str; 2] = ["api", "refresh_token"];
 /// Parts the address from the token in the token store. Neither can hold it.
 const SEPARATOR: char = '\n';
 
@@ -62,12 +64,32 @@ struct TokenAnswer {
     refresh_token: Option<String>,
 }
 
+fn session_name(settings: &Settings, context: &Context) -> String {
+    format!("salesforce/{}/{:016x}", context.connection, settings.login_mark())
+}
+
+/// Says how a person logs in; none where the connection logs in by itself. Where the API is comes with the first renewal, which
+/// the connector does when it finds a token without an address.
+pub(super) fn authorization(settings: &Settings, context: &Context) -> Option<Authorization> {
+    let Credential::Refresh { client_id, client_secret, .. } = &settings.credential else { return None };
+    let at = |path: &str| settings.login_url.join(path).ok();
+    Some(Authorization {
+        authorize_url: at("services/oauth2/authorize")?,
+        token_url: at("services/oauth2/token")?,
+        client_id: client_id.clone(),
+        client_secret: client_secret.clone(),
+        client_authentication: ClientAuthentication::Form,
+        scopes: SCOPES.map(str::to_owned).to_vec(),
+        token_name: session_name(settings, context),
+    })
+}
+
 impl Login {
     pub(super) fn new(settings: &Settings, context: &Context) -> Self {
         Self {
             credential: settings.credential.clone(),
             host_url: settings.login_url.clone(),
-            session_name: format!("salesforce/{}/{:016x}", context.connection, settings.login_mark()),
+            session_name: session_name(settings, context),
             headers: headers(settings),
             current: Mutex::new(None),
             renewed_at: Mutex::new(None),
@@ -132,7 +154,12 @@ impl Login {
                 vec![("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned()), ("assertion", assertion)]
             }
             Credential::Refresh { client_id, client_secret, refresh_token } => {
-                let refresh_token = stored_refresh.map_or(refresh_token.expose(), ExposeSecret::expose_secret);
+                let given = refresh_token.as_ref().map(Secret::expose);
+                let Some(refresh_token) = stored_refresh.map(ExposeSecret::expose_secret).or(given) else {
+                    let connection = &self.transport.connection;
+                    let message = format!("nobody has logged in yet: `ferry login {connection} --file PIPELINE`");
+                    return Err(HttpError::unsent(HttpErrorKind::Unauthorized, message));
+                };
                 let mut form = vec![
                     ("grant_type", "refresh_token".to_owned()),
                     ("client_id", client_id.clone()),

@@ -12,7 +12,7 @@ use crate::connector::{ConfigError, Secret, check_base_url};
 use super::limits;
 
 /// The options of a Salesforce connection. Besides `base_url`, one way to log in: `client_id` and `client_secret` (client
-/// credentials), `client_id`, `username` and `private_key` (JWT bearer), `client_id` and `refresh_token`, or `access_token`.
+/// credentials), `client_id`, `username` and `private_key` (JWT bearer), `client_id` and `refresh_token`, `client_id` alone (then `ferry login`), or `access_token`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -108,7 +108,7 @@ pub(super) enum Credential {
     /// An app that logs in as a user, with a signature.
     Jwt { client_id: String, username: String, private_key: Secret, audience: String },
     /// An app that a user has let in.
-    Refresh { client_id: String, client_secret: Option<Secret>, refresh_token: Secret },
+    Refresh { client_id: String, client_secret: Option<Secret>, refresh_token: Option<Secret> },
 }
 
 /// A version of the API: `67.0`.
@@ -179,11 +179,12 @@ impl Config {
         }
         if let Some(refresh_token) = self.refresh_token {
             let refresh_token = filled("refresh_token", refresh_token)?;
+            let refresh_token = Some(refresh_token);
             return Ok(Credential::Refresh { client_id, client_secret: self.client_secret, refresh_token });
         }
         let Some(client_secret) = self.client_secret else {
-            return Err(ConfigError::new("client_secret", "`client_secret` is missing")
-                .with_hint("an app logs in with `client_secret`, or with `username` and `private_key`"));
+            // Somebody logs in in the browser: `ferry login`.
+            return Ok(Credential::Refresh { client_id, client_secret: None, refresh_token: None });
         };
         if matches!(login_url.host_str(), Some("login.salesforce.com" | "test.salesforce.com")) {
             let message = "client credentials are accepted at the org's own address only, not at login.salesforce.com";
@@ -203,7 +204,9 @@ impl Settings {
             Credential::Jwt { client_id, username, private_key, .. } => {
                 format!("{client_id}\n{username}\n{}", private_key.expose())
             }
-            Credential::Refresh { client_id, refresh_token, .. } => format!("{client_id}\n{}", refresh_token.expose()),
+            Credential::Refresh { client_id, refresh_token, .. } => {
+                format!("{client_id}\n{}", refresh_token.as_ref().map_or("", Secret::expose))
+            }
         };
         xxh3_64(format!("{}\n{text}", self.login_url).as_bytes())
     }
@@ -285,7 +288,7 @@ mod tests {
         };
         let cases = [
             (json!({}), "client_id"),
-            (json!({ "client_id": "a" }), "client_secret"),
+            (json!({ "client_id": "a", "refresh_token": " " }), "refresh_token"),
             (json!({ "client_id": "a", "private_key": "k" }), "username"),
             (json!({ "client_id": "a", "refresh_token": "r", "access_token": "t" }), "refresh_token"),
             (json!({ "access_token": " " }), "access_token"),

@@ -20,7 +20,7 @@ mod tests;
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    connector::{ConfigError, Connector, Context, Destination, Source},
+    connector::{Authorization, ConfigError, Connector, Context, Destination, Source},
     http::Client,
     model::{BulkLimit, Capabilities},
 };
@@ -48,6 +48,10 @@ impl Connector for Salesforce {
     fn capabilities(config: &Config) -> Capabilities {
         let bulk = Self::CAPABILITIES.bulk.map(|bulk| BulkLimit { min_records: config.bulk_min_records, ..bulk });
         Capabilities { bulk, ..Self::CAPABILITIES }
+    }
+
+    fn authorization(config: Config, context: &Context) -> Result<Option<Authorization>, ConfigError> {
+        Ok(auth::authorization(&config.settle()?, context))
     }
 
     fn source(config: Config, context: &Context) -> Result<Box<dyn Source>, ConfigError> {

@@ -17,14 +17,14 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use crate::{
-    connector::{ConnectorError, Destination, ErrorKind, FetchRequest},
+    connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Inspection},
     model::{Batch, ObjectName, Operation, Outcome, Record, Schema},
 };
 
 use super::{
     errors, limits,
     schema::{Catalog, Kind},
-    source::check,
+    source::{check, inspect},
 };
 
 use prepare::Row;
@@ -55,6 +55,10 @@ impl fmt::Debug for SalesforceDestination {
 impl Destination for SalesforceDestination {
     async fn check(&self) -> Result<(), ConnectorError> {
         check(&self.catalog).await
+    }
+
+    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        inspect(&self.catalog).await
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {

@@ -17,7 +17,7 @@ use futures::{StreamExt, stream, stream::BoxStream};
 
 use crate::{
     clock::Clock,
-    connector::{ConnectorError, ErrorKind, ReadRequest, Source},
+    connector::{ConnectorError, ErrorKind, Inspection, LimitLeft, ReadRequest, Source},
     model::{ObjectName, Page, Schema},
 };
 
@@ -50,6 +50,10 @@ impl fmt::Debug for SalesforceSource {
 impl Source for SalesforceSource {
     async fn check(&self) -> Result<(), ConnectorError> {
         check(&self.catalog).await
+    }
+
+    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        inspect(&self.catalog).await
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
@@ -95,4 +99,18 @@ enum Start<'catalog> {
 /// Asks for the org's limits, which takes a login with API access and shows what is left of the quota.
 pub(super) async fn check(catalog: &Catalog) -> Result<(), ConnectorError> {
     catalog.api.limits().await.map(drop)
+}
+
+/// Tells who is logged in and how many calls are left; what this user may not ask for is left out.
+pub(super) async fn inspect(catalog: &Catalog) -> Result<Inspection, ConnectorError> {
+    let user = catalog.api.user_id().await.ok().flatten();
+    let limits = catalog.api.limits().await?.unwrap_or_default();
+    let daily = &limits["DailyApiRequests"];
+    let left = daily["Remaining"].as_u64().zip(daily["Max"].as_u64());
+    let left = left.map(|(remaining, max)| LimitLeft { name: "calls in 24 h".to_owned(), remaining, max });
+    Ok(Inspection {
+        login: user.map(|user| format!("user {user}")),
+        limits: left.into_iter().collect(),
+        ..Inspection::default()
+    })
 }
