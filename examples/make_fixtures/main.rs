@@ -9,6 +9,7 @@ mod dice;
 mod export;
 mod hubspot;
 mod lines;
+mod salesforce;
 mod world;
 
 use std::{error::Error, fs, path::Path};
@@ -18,7 +19,7 @@ use std::{error::Error, fs, path::Path};
 /// # Errors
 /// Fails when a file cannot be written.
 pub(crate) fn write_all(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let files = [hubspot::files()?, airtable::files()?, export::files()?].concat();
+    let files = [hubspot::files()?, airtable::files()?, export::files()?, salesforce::files()?].concat();
     for (path, content) in files {
         let path = folder.join(path);
         fs::create_dir_all(path.parent().unwrap_or(folder))?;

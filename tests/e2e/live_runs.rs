@@ -14,42 +14,65 @@ const SPEED: [&str; 2] = ["--clock-speed", "50"];
 
 #[test]
 fn hubspot_to_airtable_arrives_once() {
-    check("hubspot-to-airtable", 4);
+    check("hubspot-to-airtable", [4, 4]);
 }
 
 #[test]
 fn airtable_to_hubspot_arrives_once() {
-    check("airtable-to-hubspot", 4);
+    check("airtable-to-hubspot", [4, 4]);
 }
 
 #[test]
 fn csv_to_hubspot_arrives_once() {
-    check("csv-to-hubspot", 4);
+    check("csv-to-hubspot", [4, 4]);
 }
 
 #[test]
 fn two_destinations_arrive_once() {
-    check("two-destinations", 0);
+    check("two-destinations", [0, 0]);
+}
+
+#[test]
+fn hubspot_to_salesforce_arrives_once() {
+    check("hubspot-to-salesforce", [4, 4]);
+}
+
+#[test]
+fn csv_to_salesforce_arrives_once_by_a_job() {
+    let [first, _] = check("csv-to-salesforce", [4, 4]);
+    let calls = destinations(&first).map(|account| account["calls_write"].as_u64().unwrap()).sum::<u64>();
+    assert!(calls <= 3, "2,400 leads are one job: {first}");
+}
+
+/// What was rejected is not read again before it changes.
+#[test]
+fn salesforce_to_hubspot_arrives_once() {
+    check("salesforce-to-hubspot", [4, 0]);
+}
+
+#[test]
+fn salesforce_to_airtable_arrives_once() {
+    check("salesforce-to-airtable", [4, 0]);
 }
 
 #[test]
 fn the_nightly_run_reads_little_the_next_night() {
-    let [first, second] = check("nightly-incremental", 0);
+    let [first, second] = check("nightly-incremental", [0, 0]);
     let read = |report: &Json| {
         report["streams"].as_array().unwrap().iter().map(|stream| stream["read"].as_u64().unwrap()).sum::<u64>()
     };
     assert!(read(&second) < read(&first) / 4, "{second}");
 }
 
-/// Runs a pipeline twice. The second run rejects the same records as the first, and writes nothing.
-fn check(name: &str, code: i32) -> [Json; 2] {
-    let crms = Crms::start(&["hubspot", "airtable"], Some(&repository("fixtures")), &SPEED);
+/// Runs a pipeline twice. The second run rejects the same records as the first, where it reads them, and writes nothing.
+fn check(name: &str, codes: [i32; 2]) -> [Json; 2] {
+    let crms = Crms::start(&["hubspot", "airtable", "salesforce"], Some(&repository("fixtures")), &SPEED);
     // A local base exists, with its fixtures, from its first use on.
     crms.get("airtable", "/v0/meta/bases/appFerryDemo00001/tables");
     let desk = Desk::new(&crms);
     let pipeline = put_pipeline(&desk, name);
-    let first = desk.run(&crms, &pipeline, &SPEED, code);
-    let second = desk.run(&crms, &pipeline, &SPEED, code);
+    let first = desk.run(&crms, &pipeline, &SPEED, codes[0]);
+    let second = desk.run(&crms, &pipeline, &SPEED, codes[1]);
     for (was, is) in destinations(&first).zip(destinations(&second)) {
         assert!(
             was["created"].as_u64().unwrap() + was["updated"].as_u64().unwrap() > 0,

@@ -44,6 +44,8 @@ impl Desk {
         for vendor in crms.vendors() {
             let name = vendor.to_uppercase();
             desk.set(&format!("{name}_TOKEN"), &format!("secret-{vendor}-token"));
+            desk.set(&format!("{name}_CLIENT_ID"), &format!("{vendor}-app"));
+            desk.set(&format!("{name}_CLIENT_SECRET"), &format!("secret-{vendor}-app"));
             desk.set(&format!("{name}_URL"), crms.url(vendor));
         }
         desk
