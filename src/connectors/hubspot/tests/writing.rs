@@ -408,7 +408,8 @@ async fn older_versions_have_their_own_paths() {
     };
     destination.fetch(&linked).await.unwrap();
     let paths: Vec<String> = script.asked().into_iter().map(|asked| asked.path).collect();
-    // What the batch does not speak of is asked for alone.
-    assert_eq!(paths, ["/crm/v3/objects/contacts/batch/read", "/crm/v3/objects/contacts/1"]);
+    // What the batch does not speak of is asked for alone; it is there, and then its links are.
+    let links = "/crm/v4/associations/contacts/companies/batch/read";
+    assert_eq!(paths, ["/crm/v3/objects/contacts/batch/read", "/crm/v3/objects/contacts/1", links]);
     assert_eq!(script.count("/crm/v3/properties/contacts"), 1);
 }
