@@ -91,6 +91,8 @@ class Description:
             yield f"answer: cannot be {status}"
             return
         schema = response.get("content", {}).get("application/json", {}).get("schema")
+        if status == 304 and answer is None:
+            return
         if schema is None or answer is None:
             if (schema is None) != (answer is None):
                 yield f"answer: {'has' if schema is None else 'lacks'} a body at {status}"

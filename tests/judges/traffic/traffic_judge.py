@@ -34,8 +34,8 @@ HUBSPOT_PATHS = [
 SALESFORCE_PATHS = [
     (r"^/services/data/v\d+\.\d(?=/)", ""),
     (r"/$", ""),
-    # Not a record whose id is `describe`.
-    (r"^(/sobjects/[^/]+/describe)$", r"\1/"),
+    # Not records whose ids are these words.
+    (r"^(/sobjects/[^/]+/(describe|deleted|updated))$", r"\1/"),
 ]
 
 
