@@ -1,6 +1,7 @@
 //! The one place of `config` that reads files: the pipeline, what stands beside it, and what it names.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     fs::File,
     io::{self, Read},
@@ -10,6 +11,7 @@ use std::{
 use super::{
     diagnostic::Diagnostic,
     interpolate::Lookup,
+    secret::is_secret_name,
     span::{Document, Span, Spot},
     yaml,
 };
@@ -17,6 +19,8 @@ use super::{
 /// Largest file that is read, in bytes. A pipeline of a thousand streams has less than one million; the limit keeps a device
 /// or a data file that was named by mistake from filling the memory.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
+/// Shortest secret that is taken for one, in bytes.
+const SECRET_BYTES: usize = 8;
 
 /// Why a file's text is not there.
 #[derive(Debug)]
@@ -102,6 +106,8 @@ pub(super) struct Surroundings<'a> {
     placeholder: Option<&'a str>,
     dotenv: HashMap<String, String>,
     base_dir: PathBuf,
+    /// The values of variables that are called as secrets are, as far as they were asked for.
+    secrets: RefCell<Vec<String>>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -122,13 +128,21 @@ impl<'a> Surroundings<'a> {
                 HashMap::new()
             }
         };
-        Self { environment, placeholder, dotenv, base_dir: base_dir.to_owned() }
+        Self { environment, placeholder, dotenv, base_dir: base_dir.to_owned(), secrets: RefCell::default() }
+    }
+
+    /// Returns the secrets that were asked for; very short ones are none, and would blot out half of a text.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        self.secrets.borrow().iter().filter(|secret| secret.len() >= SECRET_BYTES).cloned().collect()
     }
 }
 
 impl Lookup for Surroundings<'_> {
     fn variable(&self, name: &str) -> Option<String> {
-        (self.environment)(name).or_else(|| self.dotenv.get(name).cloned())
+        let value = (self.environment)(name).or_else(|| self.dotenv.get(name).cloned());
+        let secret = value.clone().filter(|_| is_secret_name(name));
+        self.secrets.borrow_mut().extend(secret);
+        value
     }
 
     fn placeholder(&self) -> Option<String> {

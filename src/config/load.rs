@@ -127,7 +127,16 @@ impl Loading<'_> {
             Checked { document, content, broken }
         });
         let scene = Scene { path, base_dir, registry: format.registry, lookup: &surroundings, offline };
-        resolve(&scene, pipeline, shared, &mut self.findings)
+        let resolved = resolve(&scene, pipeline, shared, &mut self.findings);
+        // A secret that is asked for where none belongs, as the name of a connection, must not end up in a finding.
+        for secret in surroundings.secrets() {
+            for finding in &mut self.findings {
+                finding.message = finding.message.replace(&secret, "***");
+                finding.hint = finding.hint.take().map(|hint| hint.replace(&secret, "***"));
+                finding.path = finding.path.replace(&secret, "***");
+            }
+        }
+        resolved
     }
 
     /// Reads a YAML file, and keeps its text for showing lines.

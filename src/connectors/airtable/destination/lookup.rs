@@ -10,6 +10,7 @@ use crate::{
 use super::{
     super::{
         client::{Listing, RawRecord},
+        errors::unexpected,
         formula,
         limits::{MAX_BARREN_RESTARTS, PAGE_RECORDS},
         schema::{Table, TableField, decode, encode},
@@ -97,11 +98,15 @@ impl AirtableDestination {
         loop {
             match self.client.list(table, &listing, offset.as_deref()).await {
                 Ok(page) => {
+                    let known = records.len();
                     records.extend(page.records.into_iter().map(|record| (record.id.clone(), record)));
-                    offset = page.offset;
-                    if offset.is_none() {
+                    if page.offset.is_none() {
                         return Ok(records.into_values().collect());
                     }
+                    if records.len() == known && page.offset == offset {
+                        return Err(unexpected("its pages lead back to where they began"));
+                    }
+                    offset = page.offset;
                 }
                 Err(error) if error.kind == ErrorKind::CursorExpired && restarts < MAX_BARREN_RESTARTS => {
                     restarts += 1;
