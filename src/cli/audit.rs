@@ -15,14 +15,12 @@ use chrono::SecondsFormat;
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::Clock,
-    config::Pipeline,
-    connector::Context,
-    engine::Observer,
-    http::{Exchange, Recorder},
-    model::{Calls, ConnectionName, StreamName},
-};
+use crate::clock::Clock;
+use crate::config::Pipeline;
+use crate::connector::Context;
+use crate::engine::Observer;
+use crate::http::{Exchange, Recorder};
+use crate::model::{Calls, ConnectionName, StreamName};
 
 use super::{
     exit::{Exit, Failure},

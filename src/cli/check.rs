@@ -5,11 +5,9 @@ use std::{path::Path, sync::Arc};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::Clock,
-    engine::{self, CheckOptions, EngineError, Environment, Finding, Silent},
-    state::{Seal, State},
-};
+use crate::clock::Clock;
+use crate::engine::{self, CheckOptions, EngineError, Environment, Finding, Silent};
+use crate::state::{Seal, State};
 
 use super::{
     audit,

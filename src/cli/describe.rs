@@ -5,11 +5,9 @@ use std::{path::Path, sync::Arc};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::Clock,
-    config::Pipeline,
-    model::{ConnectionName, ObjectName, Schema},
-};
+use crate::clock::Clock;
+use crate::config::Pipeline;
+use crate::model::{ConnectionName, ObjectName, Schema};
 
 use super::{
     audit,

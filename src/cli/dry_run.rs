@@ -15,14 +15,12 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::Clock,
-    config::Pipeline,
-    engine::{self, Environment},
-    http::{Body, Exchange, MemoryTokens, Recorder},
-    model::{ConnectionName, RateLimit},
-    state::{Seal, State},
-};
+use crate::clock::Clock;
+use crate::config::Pipeline;
+use crate::engine::{self, Environment};
+use crate::http::{Body, Exchange, MemoryTokens, Recorder};
+use crate::model::{ConnectionName, RateLimit};
+use crate::state::{Seal, State};
 
 use super::{
     args::RunArgs,

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::{clock::Clock, connector::Entry, emulator::serve, model::EmulatorOptions};
+use crate::clock::Clock;
+use crate::connector::Entry;
+use crate::emulator::serve;
+use crate::model::EmulatorOptions;
 
 use super::{
     args::EmulateArgs,

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::{
-    engine::{EngineError, Finished},
-    state::{LockError, RunStatus, StateError},
-};
+use crate::engine::{EngineError, Finished};
+use crate::state::{LockError, RunStatus, StateError};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

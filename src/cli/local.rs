@@ -9,14 +9,12 @@ use std::{
 use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::Clock,
-    config::{self, NoSchemas, OfflineSchemas, Pipeline},
-    connector::{Context, Entry, Options},
-    emulator::{Running, serve},
-    http::MemoryTokens,
-    model::{ConnectionName, EmulatorOptions, ObjectName, RateLimit, Schema},
-};
+use crate::clock::Clock;
+use crate::config::{self, NoSchemas, OfflineSchemas, Pipeline};
+use crate::connector::{Context, Entry, Options};
+use crate::emulator::{Running, serve};
+use crate::http::MemoryTokens;
+use crate::model::{ConnectionName, EmulatorOptions, ObjectName, RateLimit, Schema};
 
 use super::{
     exit::{Exit, Failure},

@@ -20,11 +20,9 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{
-    clock::Clock,
-    connector::{Authorization, ClientAuthentication, Context},
-    http::{Answer, StoredToken, TokenStore},
-};
+use crate::clock::Clock;
+use crate::connector::{Authorization, ClientAuthentication, Context};
+use crate::http::{Answer, StoredToken, TokenStore};
 
 use super::{
     args::LoginArgs,

@@ -34,7 +34,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use crate::{config::json_schema, connectors::registry};
+use crate::config::json_schema;
+use crate::connectors::registry;
 
 use self::{
     args::{Cli, Command},

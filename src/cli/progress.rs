@@ -8,11 +8,9 @@ use std::{
 
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::{
-    clock::Clock,
-    engine::Observer,
-    model::{Calls, ConnectionName, StreamName},
-};
+use crate::clock::Clock;
+use crate::engine::Observer;
+use crate::model::{Calls, ConnectionName, StreamName};
 
 use super::output::{Output, counted};
 

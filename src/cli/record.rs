@@ -14,14 +14,12 @@ use futures::StreamExt;
 use serde_json::{Map, Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::Clock,
-    connector::{ConnectorError, Entry, FixtureForm, ReadRequest, Source},
-    emulator::read_fixtures,
-    model::{
-        EmulatorOptions, Field, FieldName, ID, LINK_PREFIX, ObjectName, Page, Schema, SyncMode, UPDATED_AT, Value,
-        ValueError,
-    },
+use crate::clock::Clock;
+use crate::connector::{ConnectorError, Entry, FixtureForm, ReadRequest, Source};
+use crate::emulator::read_fixtures;
+use crate::model::{
+    EmulatorOptions, Field, FieldName, ID, LINK_PREFIX, ObjectName, Page, Schema, SyncMode, UPDATED_AT, Value,
+    ValueError,
 };
 
 use super::{

@@ -9,11 +9,9 @@ use std::{
 use serde_json::{Map, Value as Json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::Clock,
-    engine::{self, Correction, Environment, LetterPlace},
-    state::{DeadLetter, RunLock, State},
-};
+use crate::clock::Clock;
+use crate::engine::{self, Correction, Environment, LetterPlace};
+use crate::state::{DeadLetter, RunLock, State};
 
 use super::{
     audit,

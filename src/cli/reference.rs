@@ -6,7 +6,9 @@ use std::{collections::VecDeque, fmt::Write as _, fs, path::Path};
 
 use serde_json::{Map, Value as Json};
 
-use crate::{config::json_schema, connectors::registry, transform::cleaner_names};
+use crate::config::json_schema;
+use crate::connectors::registry;
+use crate::transform::cleaner_names;
 
 /// The page, below the crate's folder.
 const PAGE: &str = "docs/reference/pipeline.md";

@@ -4,13 +4,11 @@ use std::{path::Path, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::Clock,
-    config::Pipeline,
-    engine::{self, Environment, Finished, Observer, RunOptions, Silent},
-    model::StreamName,
-    state::RunLock,
-};
+use crate::clock::Clock;
+use crate::config::Pipeline;
+use crate::engine::{self, Environment, Finished, Observer, RunOptions, Silent};
+use crate::model::StreamName;
+use crate::state::RunLock;
 
 use super::{
     args::RunArgs,

@@ -3,10 +3,8 @@
 use chrono::SubsecRound;
 use serde_json::json;
 
-use crate::{
-    engine::RunReport,
-    state::{Run, State},
-};
+use crate::engine::RunReport;
+use crate::state::{Run, State};
 
 use super::{
     exit::{Exit, Failure},

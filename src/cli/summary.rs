@@ -3,11 +3,9 @@
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use indicatif::HumanCount;
 
-use crate::{
-    engine::{DestinationReport, RunReport},
-    model::Ledger,
-    state::{RunStatus, ScopeStatus},
-};
+use crate::engine::{DestinationReport, RunReport};
+use crate::model::Ledger;
+use crate::state::{RunStatus, ScopeStatus};
 
 use super::output::counted;
 

@@ -4,10 +4,8 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    http::{StoredToken, TokenStore},
-    state::State,
-};
+use crate::http::{StoredToken, TokenStore};
+use crate::state::State;
 
 /// The state file as a token store.
 #[derive(Debug, Clone)]

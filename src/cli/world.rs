@@ -7,14 +7,12 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::Clock,
-    config::{Connection, Pipeline, SchemaCache},
-    connector::{Context, Registry},
-    http::{Meter, RateLimiter, TokenStore, Transport},
-    model::{ConnectionName, RateLimit},
-    state::{Seal, State},
-};
+use crate::clock::Clock;
+use crate::config::{Connection, Pipeline, SchemaCache};
+use crate::connector::{Context, Registry};
+use crate::http::{Meter, RateLimiter, TokenStore, Transport};
+use crate::model::{ConnectionName, RateLimit};
+use crate::state::{Seal, State};
 
 use super::{
     args::Global,

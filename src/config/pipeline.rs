@@ -9,11 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    connector::Options,
-    model::{ConnectionName, FieldName, ObjectName, StreamName, SyncMode},
-    transform::spec::{MappingSpecs, StepSpec},
-};
+use crate::connector::Options;
+use crate::model::{ConnectionName, FieldName, ObjectName, StreamName, SyncMode};
+use crate::transform::spec::{MappingSpecs, StepSpec};
 
 use super::raw::{OnError, OnMissing, WriteMode};
 

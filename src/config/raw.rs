@@ -9,10 +9,8 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    model::SyncMode,
-    transform::spec::{MappingSpecs, StepSpec},
-};
+use crate::model::SyncMode;
+use crate::transform::spec::{MappingSpecs, StepSpec};
 
 /// What a pipeline's name looks like: it becomes part of file names.
 pub(super) const NAME_PATTERN: &str = r"^[\w][\w .()-]*$";

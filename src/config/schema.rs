@@ -11,7 +11,8 @@ use jsonschema::Validator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
 
-use crate::{connector::Registry, transform::cleaner_names};
+use crate::connector::Registry;
+use crate::transform::cleaner_names;
 
 use super::{
     broken::Broken,

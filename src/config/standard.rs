@@ -6,10 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::{
-    model::Schema,
-    transform::spec::{CleanerSpec, FullMapping, MappingSpec, MappingSpecs},
-};
+use crate::model::Schema;
+use crate::transform::spec::{CleanerSpec, FullMapping, MappingSpec, MappingSpecs};
 
 use super::raw::Standard;
 

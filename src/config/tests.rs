@@ -6,10 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::*;
-use crate::{
-    connector::{ConfigError, Connector, Entry, Registry},
-    model::{BatchLimit, Capabilities, FilterSupport, KeyRule, SyncMode},
-};
+use crate::connector::{ConfigError, Connector, Entry, Registry};
+use crate::model::{BatchLimit, Capabilities, FilterSupport, KeyRule, SyncMode};
 
 const ONE: NonZeroU32 = NonZeroU32::MIN;
 const LIMIT: Option<BatchLimit> = Some(BatchLimit { max_records: ONE, max_bytes: 1_000_000, is_idempotent: false });

@@ -4,11 +4,9 @@ use std::path::PathBuf;
 
 use url::{Host, Url};
 
-use crate::{
-    clock::Clock,
-    http::{Meter, Transport},
-    model::ConnectionName,
-};
+use crate::clock::Clock;
+use crate::http::{Meter, Transport};
+use crate::model::ConnectionName;
 
 use super::error::ConfigError;
 

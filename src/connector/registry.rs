@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use axum::Router;
 use schemars::{Schema as JsonSchema, SchemaGenerator};
 
-use crate::{
-    clock::Clock,
-    model::{Capabilities, EmulatorOptions},
-};
+use crate::clock::Clock;
+use crate::model::{Capabilities, EmulatorOptions};
 
 use super::{Authorization, ConfigError, Connector, Context, Destination, Source};
 

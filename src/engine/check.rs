@@ -8,11 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    config::{Pipeline, Stream, StreamDestination},
-    connector::{ConnectorError, Context, ErrorKind, Inspection, ReadRequest},
-    model::{ConnectionName, ObjectName, Page, Schema, SyncMode},
-};
+use crate::config::{Pipeline, Stream, StreamDestination};
+use crate::connector::{ConnectorError, Context, ErrorKind, Inspection, ReadRequest};
+use crate::model::{ConnectionName, ObjectName, Page, Schema, SyncMode};
 
 use self::trial::Trial;
 

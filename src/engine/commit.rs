@@ -10,12 +10,10 @@ use polars::frame::DataFrame;
 use serde_json::Value as Json;
 use tokio::task::spawn_blocking;
 
-use crate::{
-    config::WriteMode,
-    model::{BatchLimit, BatchRecord, Fields, ID, Ledger, Operation, Outcome, Rejection, Value},
-    state::{DeadLetter, DeadLetterKind, LetterBody, SeenMark, StateError, Work, Written, WrittenAs},
-    transform::Rejected,
-};
+use crate::config::WriteMode;
+use crate::model::{BatchLimit, BatchRecord, Fields, ID, Ledger, Operation, Outcome, Rejection, Value};
+use crate::state::{DeadLetter, DeadLetterKind, LetterBody, SeenMark, StateError, Work, Written, WrittenAs};
+use crate::transform::Rejected;
 
 use super::{
     error::EngineError,

@@ -1,11 +1,9 @@
 //! Why a run, a stream or a destination could not go on.
 
-use crate::{
-    connector::{ConfigError, ConnectorError, ErrorKind, RegistryError},
-    model::{ConnectionName, StreamName, ValueError},
-    state::StateError,
-    transform::TransformError,
-};
+use crate::connector::{ConfigError, ConnectorError, ErrorKind, RegistryError};
+use crate::model::{ConnectionName, StreamName, ValueError};
+use crate::state::StateError;
+use crate::transform::TransformError;
 
 use super::order::OrderError;
 

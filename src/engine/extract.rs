@@ -11,13 +11,11 @@ use tempfile::TempDir;
 use tokio::{sync::mpsc, task::spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    config::Stream,
-    connector::{ErrorKind, ReadRequest, Source},
-    model::{ConnectionName, Cursor, FieldName, Page, StreamName, is_reserved},
-    state::{DeadLetter, DeadLetterKind, LetterBody},
-    transform::{Filter, Rejected, Sides, Stepped, Steps, fields_used, spec::MappingSpecs},
-};
+use crate::config::Stream;
+use crate::connector::{ErrorKind, ReadRequest, Source};
+use crate::model::{ConnectionName, Cursor, FieldName, Page, StreamName, is_reserved};
+use crate::state::{DeadLetter, DeadLetterKind, LetterBody};
+use crate::transform::{Filter, Rejected, Sides, Stepped, Steps, fields_used, spec::MappingSpecs};
 
 use super::{
     error::EngineError,

@@ -5,11 +5,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{
-    connector::{FetchRequest, Selection},
-    model::ObjectName,
-    state::ScopeId,
-};
+use crate::connector::{FetchRequest, Selection};
+use crate::model::ObjectName;
+use crate::state::ScopeId;
 
 use super::{
     error::EngineError,

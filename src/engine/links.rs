@@ -4,10 +4,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
-use crate::{
-    model::{BatchLimit, BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value},
-    state::{DeadLetter, DeadLetterKind, LetterBody, Link, PendingLink, Scope, StateError, Work},
-};
+use crate::model::{BatchLimit, BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value};
+use crate::state::{DeadLetter, DeadLetterKind, LetterBody, Link, PendingLink, Scope, StateError, Work};
 
 use super::{
     error::EngineError,

@@ -12,11 +12,9 @@ use std::{
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    model::{Batch, BatchLimit, BatchRecord, Operation, Outcome, Rejection},
-    state::{Intent, StateError, Work},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::{Batch, BatchLimit, BatchRecord, Operation, Outcome, Rejection};
+use crate::state::{Intent, StateError, Work};
 
 use super::{batch::cut, error::EngineError, setup::Loader};
 

@@ -10,12 +10,10 @@ use std::{
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::{
-    config::{OnMissing, WriteMode},
-    connector::{FetchRequest, Selection},
-    model::{FieldName, Fields, Record, Rejection, Value},
-    state::{Link, Mapping, StateError, Work, WrittenAs},
-};
+use crate::config::{OnMissing, WriteMode};
+use crate::connector::{FetchRequest, Selection};
+use crate::model::{FieldName, Fields, Record, Rejection, Value};
+use crate::state::{Link, Mapping, StateError, Work, WrittenAs};
 
 use super::{
     error::EngineError,

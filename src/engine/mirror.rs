@@ -2,11 +2,9 @@
 
 use async_trait::async_trait;
 
-use crate::{
-    config::CountOrShare,
-    model::{BatchRecord, Fields, Ledger, Operation, Outcome, Rejection},
-    state::{DeadLetter, DeadLetterKind, LetterBody, Mapping, ScopeId, StateError, Work},
-};
+use crate::config::CountOrShare;
+use crate::model::{BatchRecord, Fields, Ledger, Operation, Outcome, Rejection};
+use crate::state::{DeadLetter, DeadLetterKind, LetterBody, Mapping, ScopeId, StateError, Work};
 
 use super::{
     error::EngineError,

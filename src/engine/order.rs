@@ -1,6 +1,8 @@
 //! The order of streams: whoever is linked to goes first.
 
-use crate::{config::Stream, model::StreamName, transform::spec::MappingSpec};
+use crate::config::Stream;
+use crate::model::StreamName;
+use crate::transform::spec::MappingSpec;
 
 /// Says that a link names a stream that is not there.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

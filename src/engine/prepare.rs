@@ -5,12 +5,10 @@ use std::sync::Arc;
 use polars::frame::DataFrame;
 use xxhash_rust::xxh3::Xxh3Default;
 
-use crate::{
-    model::{DELETED, FieldName, Fields, ID, StreamName, Value},
-    transform::{
-        MappedField,
-        spec::{NullPolicy, When},
-    },
+use crate::model::{DELETED, FieldName, Fields, ID, StreamName, Value};
+use crate::transform::{
+    MappedField,
+    spec::{NullPolicy, When},
 };
 
 use super::error::EngineError;

@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use polars::frame::DataFrame;
 use serde_json::Value as Json;
 
-use crate::{
-    config::{OnMissing, Pipeline, Stream},
-    model::{DELETED, Field, FieldType, ID, Ledger, Rejection, Schema, Value, column},
-    state::{DeadLetter, DeadLetterKind, Run, RunKind, RunStatus, ScopeStatus},
-    transform::{Rejected, Steps},
-};
+use crate::config::{OnMissing, Pipeline, Stream};
+use crate::model::{DELETED, Field, FieldType, ID, Ledger, Rejection, Schema, Value, column};
+use crate::state::{DeadLetter, DeadLetterKind, Run, RunKind, RunStatus, ScopeStatus};
+use crate::transform::{Rejected, Steps};
 
 use super::{
     commit::{ChunkAccount, Originals, load_chunk, load_prepared},

@@ -2,10 +2,8 @@
 
 use serde::Serialize;
 
-use crate::{
-    model::{Calls, ConnectionName, Ledger, ObjectName, Quota, StreamName},
-    state::{ReasonCount, Run, RunStatus, ScopeLedger, ScopeStatus, State, StateError},
-};
+use crate::model::{Calls, ConnectionName, Ledger, ObjectName, Quota, StreamName};
+use crate::state::{ReasonCount, Run, RunStatus, ScopeLedger, ScopeStatus, State, StateError};
 
 /// Reasons that a report names.
 const MAX_REASONS: usize = 20;

@@ -5,11 +5,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use crate::{
-    config::{Pipeline, WriteMode},
-    model::StreamName,
-    state::{Run, RunKind, RunStatus, Work},
-};
+use crate::config::{Pipeline, WriteMode};
+use crate::model::StreamName;
+use crate::state::{Run, RunKind, RunStatus, Work};
 
 use super::{
     error::EngineError,

@@ -4,16 +4,14 @@ use std::{collections::HashSet, num::NonZeroU32, path::Path, sync::Arc, time::Du
 
 use jsonschema::Validator;
 
-use crate::{
-    config::{Connection, CountOrShare, OnError, OnMissing, Pipeline, Stream, StreamDestination, WriteMode},
-    connector::{Context, Destination, Registry, Source},
-    model::{
-        BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, KeyRule, Operation, Schema,
-        UPDATED_AT,
-    },
-    state::{Scope, ScopeId, State},
-    transform::{Mapper, TransformError, spec::When},
+use crate::config::{Connection, CountOrShare, OnError, OnMissing, Pipeline, Stream, StreamDestination, WriteMode};
+use crate::connector::{Context, Destination, Registry, Source};
+use crate::model::{
+    BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, KeyRule, Operation, Schema,
+    UPDATED_AT,
 };
+use crate::state::{Scope, ScopeId, State};
+use crate::transform::{Mapper, TransformError, spec::When};
 
 use super::{error::EngineError, load::UNKNOWN_EFFECT, observer::Observer, prepare::Preparation};
 

@@ -8,13 +8,11 @@ use futures::{
 };
 use tokio::{sync::mpsc, task::spawn_blocking};
 
-use crate::{
-    config::{Pipeline, Stream},
-    model::{Calls, SyncMode},
-    transform::{
-        Side, Sides, Spool, TransformError,
-        spec::{JoinOn, JoinSpec, MappingSpec, MappingSpecs, StepSpec},
-    },
+use crate::config::{Pipeline, Stream};
+use crate::model::{Calls, SyncMode};
+use crate::transform::{
+    Side, Sides, Spool, TransformError,
+    spec::{JoinOn, JoinSpec, MappingSpec, MappingSpecs, StepSpec},
 };
 
 use super::{

@@ -5,11 +5,9 @@ use std::sync::Arc;
 use futures::future::join_all;
 use tokio::sync::mpsc;
 
-use crate::{
-    config::{OnMissing, Pipeline, Stream},
-    model::{Calls, Cursor, Ledger, SyncMode},
-    state::{Checkpoint, ScopeLedger, ScopeStatus},
-};
+use crate::config::{OnMissing, Pipeline, Stream};
+use crate::model::{Calls, Cursor, Ledger, SyncMode};
+use crate::state::{Checkpoint, ScopeLedger, ScopeStatus};
 
 use super::{
     commit::{ChunkAccount, load_chunk},

@@ -15,20 +15,18 @@ use proptest::prelude::*;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{
-    clock::Clock,
-    config::{Connection, Limits, OnError, OnMissing, Pipeline, Stream, StreamDestination, WriteMode},
-    connector::{
-        ConfigError, Connector, ConnectorError, Context, Destination, Entry, ErrorKind, FetchRequest, ReadRequest,
-        Registry, Selection, Source,
-    },
-    model::{
-        Batch, BatchLimit, Capabilities, ConnectionName, Cursor, DELETED, Field, FieldName, FieldType, Fields,
-        FilterSupport, ID, KeyRule, ObjectName, Operation, Outcome, Page, Record, Schema, StreamName, SyncMode,
-        UPDATED_AT, Value, column,
-    },
-    state::{RunStatus, Scope, Seal, State},
+use crate::clock::Clock;
+use crate::config::{Connection, Limits, OnError, OnMissing, Pipeline, Stream, StreamDestination, WriteMode};
+use crate::connector::{
+    ConfigError, Connector, ConnectorError, Context, Destination, Entry, ErrorKind, FetchRequest, ReadRequest,
+    Registry, Selection, Source,
 };
+use crate::model::{
+    Batch, BatchLimit, Capabilities, ConnectionName, Cursor, DELETED, Field, FieldName, FieldType, Fields,
+    FilterSupport, ID, KeyRule, ObjectName, Operation, Outcome, Page, Record, Schema, StreamName, SyncMode, UPDATED_AT,
+    Value, column,
+};
+use crate::state::{RunStatus, Scope, Seal, State};
 
 use super::{Environment, Finished, RunOptions, Silent, run};
 

@@ -8,10 +8,8 @@ use reqwest::{RequestBuilder, header::CONTENT_TYPE};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{
-    clock::Clock,
-    model::{ConnectionName, Quota},
-};
+use crate::clock::Clock;
+use crate::model::{ConnectionName, Quota};
 
 use super::{
     meter::Meter,

@@ -13,7 +13,8 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{clock::Clock, model::RateLimit};
+use crate::clock::Clock;
+use crate::model::RateLimit;
 
 /// Holds back requests to one limit of one account. Clones hold back together.
 #[derive(Debug, Clone)]

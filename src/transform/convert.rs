@@ -194,16 +194,16 @@ impl Formats {
 
     /// Reads days. A text with a time of day gives its day in UTC.
     pub(super) fn read_date(&self, text: Expr) -> Expr {
-        self.read_date_in(text, &TimeZone::UTC)
+        self.read_date_in(&text, &TimeZone::UTC)
     }
 
     /// Reads days. A text with a time of day gives its day in the zone.
-    pub(super) fn read_date_in(&self, text: Expr, zone: &TimeZone) -> Expr {
+    pub(super) fn read_date_in(&self, text: &Expr, zone: &TimeZone) -> Expr {
         if !self.is_iso() {
-            return coalesce(&self.0.iter().map(|format| read_day(&text, format)).collect::<Vec<_>>());
+            return coalesce(&self.0.iter().map(|format| read_day(text, format)).collect::<Vec<_>>());
         }
-        let day = read_day(&text, ISO_DATE);
-        let moment = self.read_moment(&text, zone).dt().convert_time_zone(zone.clone());
+        let day = read_day(text, ISO_DATE);
+        let moment = self.read_moment(text, zone).dt().convert_time_zone(zone.clone());
         coalesce(&[day, moment.dt().date()])
     }
 

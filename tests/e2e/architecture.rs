@@ -65,10 +65,10 @@ fn modules_name_only_those_that_they_may() {
 }
 
 #[test]
-fn groups_of_uses_are_taken_apart() {
-    let code =
-        "use crate::{\n    clock::Clock,\n    model::{Batch, Name},\n    state,\n};\nlet x = crate::http::get();";
-    assert_eq!(named_modules(code), ["clock", "model", "state", "http"].map(str::to_owned));
+fn uses_of_the_crate_are_not_grouped() {
+    for file in files() {
+        assert!(!file.code.contains("use crate::{"), "{}: one `use` per module", file.path.display());
+    }
 }
 
 #[test]
@@ -100,32 +100,10 @@ fn the_engine_names_no_vendor() {
     }
 }
 
-/// Returns the modules of the crate that a text names, by `crate::module` or in a group `crate::{module::…, …}`.
+/// Returns the modules of the crate that a text names by `crate::module`.
 fn named_modules(code: &str) -> Vec<String> {
-    let is_word = |letter: &char| letter.is_ascii_lowercase() || *letter == '_';
-    let mut named = Vec::new();
-    for (_, rest) in code.match_indices("crate::").map(|(at, path)| code.split_at(at + path.len())) {
-        let Some(group) = rest.strip_prefix('{') else {
-            named.push(rest.chars().take_while(is_word).collect());
-            continue;
-        };
-        let mut depth = 0;
-        let mut begins_item = true;
-        for (at, letter) in group.char_indices() {
-            match letter {
-                '{' => depth += 1,
-                '}' if depth == 0 => break,
-                '}' => depth -= 1,
-                ',' if depth == 0 => begins_item = true,
-                _ if begins_item && is_word(&letter) => {
-                    named.push(group[at..].chars().take_while(is_word).collect());
-                    begins_item = false;
-                }
-                _ => {}
-            }
-        }
-    }
-    named
+    let module = Regex::new(r"\bcrate::([a-z_]+)").unwrap();
+    module.captures_iter(code).map(|found| found[1].to_owned()).collect()
 }
 
 fn files() -> Vec<File> {

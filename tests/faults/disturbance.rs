@@ -5,10 +5,8 @@ use std::time::Duration;
 use ferry::model::FaultPlan;
 use rand::{Rng, rngs::SmallRng};
 
-use crate::{
-    machine::Machine,
-    world::{Attack, Point, Shot, Trap, Weather},
-};
+use crate::machine::Machine;
+use crate::world::{Attack, Point, Shot, Trap, Weather};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {

@@ -3,12 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
-use crate::{
-    occasions::{call, finished, hubspot_ids, replace},
-    pairs::Pair,
-    verdict::Verdict,
-    world::{Attack, Ended, Point, Trap, Weather, World, is_complete},
-};
+use crate::occasions::{call, finished, hubspot_ids, replace};
+use crate::pairs::Pair;
+use crate::verdict::Verdict;
+use crate::world::{Attack, Ended, Point, Trap, Weather, World, is_complete};
 
 async fn verified(world: &World) -> Ended {
     let ended = world.run_with(&["--verify"], Attack::default()).await;

@@ -4,12 +4,10 @@ use std::{fs, path::PathBuf, process::Command};
 
 use serde_json::Value as Json;
 
-use crate::{
-    occasions::{finished, replace},
-    pairs::Pair,
-    verdict::StateFacts,
-    world::{Attack, Ended, Point, Trap, Weather, World, binary, is_complete},
-};
+use crate::occasions::{finished, replace};
+use crate::pairs::Pair;
+use crate::verdict::StateFacts;
+use crate::world::{Attack, Ended, Point, Trap, Weather, World, binary, is_complete};
 
 const POINTS: [Point; 3] = [Point::BeforeEffect, Point::BeforeAnswer, Point::AfterAnswer];
 

@@ -23,12 +23,10 @@ use std::{collections::BTreeMap, ops::AddAssign};
 
 use rand::{SeedableRng, rngs::SmallRng};
 
-use crate::{
-    disturbance::{KINDS, Kind, Measure},
-    pairs::{PAIRS, Pair},
-    verdict::{Expected, StateFacts, Verdict, folded},
-    world::{Attack, Weather, World, is_complete, variable},
-};
+use crate::disturbance::{KINDS, Kind, Measure};
+use crate::pairs::{PAIRS, Pair};
+use crate::verdict::{Expected, StateFacts, Verdict, folded};
+use crate::world::{Attack, Weather, World, is_complete, variable};
 
 /// Most runs after which a disturbed pipeline must have come to its end.
 const MAX_RUNS: usize = 10;

@@ -5,12 +5,10 @@ use std::{fs, process::Stdio, time::Duration};
 use reqwest::{Client, Method};
 use serde_json::{Value as Json, json};
 
-use crate::{
-    pairs::{PAIRS, Pair},
-    undisturbed,
-    verdict::{Verdict, addresses_in_clear},
-    world::{Attack, Ended, Point, Shot, Trap, Weather, World, is_complete},
-};
+use crate::pairs::{PAIRS, Pair};
+use crate::undisturbed;
+use crate::verdict::{Verdict, addresses_in_clear};
+use crate::world::{Attack, Ended, Point, Shot, Trap, Weather, World, is_complete};
 
 async fn run(world: &World) -> Ended {
     world.run(Attack::default()).await

@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use crate::{
-    content::{self, Reading},
-    data,
-};
+use crate::content::{self, Reading};
+use crate::data;
 
 /// A system: its connector's name, what it holds as source and as destination, and how its records are read back.
 pub(crate) struct System {

@@ -5,11 +5,9 @@ use std::fs;
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
-use crate::{
-    occasions::{call, finished},
-    pairs::Pair,
-    world::{Weather, World},
-};
+use crate::occasions::{call, finished};
+use crate::pairs::Pair;
+use crate::world::{Weather, World};
 
 /// One rule for each field, by the destination's names.
 const FIELDS: [(&str, &str); 5] = [

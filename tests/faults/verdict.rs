@@ -3,10 +3,8 @@
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value as Json;
 
-use crate::{
-    content::Content,
-    world::{Ended, World},
-};
+use crate::content::Content;
+use crate::world::{Ended, World};
 
 /// What an undisturbed run leaves.
 #[derive(Debug, Clone)]

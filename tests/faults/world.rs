@@ -28,11 +28,9 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use crate::{
-    content::Content,
-    machine::{Machine, count_writes},
-    pairs::{Pair, System},
-};
+use crate::content::Content;
+use crate::machine::{Machine, count_writes};
+use crate::pairs::{Pair, System};
 
 /// How many times as fast as the machine's clocks those of the emulators and of the runs go: waits are short then.
 pub(crate) const SPEED: f64 = 60.0;

@@ -6,11 +6,9 @@ use ferry::{
 };
 use serde_json::{Value as Json, json};
 
-use crate::{
-    Target,
-    mutation::Grammar,
-    vendor::{Answer, Vendor, load, read, refused},
-};
+use crate::Target;
+use crate::mutation::Grammar;
+use crate::vendor::{Answer, Vendor, load, read, refused};
 
 const RECORDS: [&str; 2] = ["rec00000000000001", "rec00000000000002"];
 

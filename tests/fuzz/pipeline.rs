@@ -9,7 +9,8 @@ use ferry::{
 };
 use tempfile::TempDir;
 
-use crate::{Target, mutation::Grammar};
+use crate::Target;
+use crate::mutation::Grammar;
 
 pub(crate) struct Loader {
     folder: TempDir,

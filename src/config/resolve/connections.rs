@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use crate::{
-    connector::{ConfigError, Entry, Options},
-    model::ConnectionName,
-};
+use crate::connector::{ConfigError, Entry, Options};
+use crate::model::ConnectionName;
 
 use super::{
     super::{

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    connector::Entry,
-    model::{ConnectionName, FieldName, ObjectName, Schema, SyncMode},
-    transform::{
-        TransformError, check_mappings,
-        spec::{MappingSpec, MappingSpecs, When},
-    },
+use crate::connector::Entry;
+use crate::model::{ConnectionName, FieldName, ObjectName, Schema, SyncMode};
+use crate::transform::{
+    TransformError, check_mappings,
+    spec::{MappingSpec, MappingSpecs, When},
 };
 
 use super::{

@@ -1,12 +1,10 @@
 //! Joins of streams with each other: what each looks like to the others, and that none leads back to itself.
 
-use crate::{
-    connector::Entry,
-    model::{ConnectionName, ObjectName, Schema, StreamName},
-    transform::{
-        Side, Sides, check_steps,
-        spec::{JoinSpec, StepSpec},
-    },
+use crate::connector::Entry;
+use crate::model::{ConnectionName, ObjectName, Schema, StreamName};
+use crate::transform::{
+    Side, Sides, check_steps,
+    spec::{JoinSpec, StepSpec},
 };
 
 use super::{

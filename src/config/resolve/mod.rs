@@ -13,10 +13,8 @@ use std::{collections::BTreeMap, num::NonZeroU32, path::Path};
 
 use serde_json::Value as Json;
 
-use crate::{
-    connector::{Entry, Registry},
-    model::ConnectionName,
-};
+use crate::connector::{Entry, Registry};
+use crate::model::ConnectionName;
 
 use super::{
     broken::Broken,

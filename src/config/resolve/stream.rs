@@ -2,11 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::{
-    connector::Entry,
-    model::{ConnectionName, ObjectName, Schema, StreamName, SyncMode},
-    transform::{Sides, TransformError, check_steps, spec::StepSpec},
-};
+use crate::connector::Entry;
+use crate::model::{ConnectionName, ObjectName, Schema, StreamName, SyncMode};
+use crate::transform::{Sides, TransformError, check_steps, spec::StepSpec};
 
 use super::{
     super::{

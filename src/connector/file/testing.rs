@@ -6,11 +6,9 @@ use futures::StreamExt;
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::Clock,
-    http::{MemoryTokens, Meter, Transport},
-    model::{Batch, BatchRecord, Cursor, ID, Operation, Page, ReadReject, SyncMode, Value},
-};
+use crate::clock::Clock;
+use crate::http::{MemoryTokens, Meter, Transport};
+use crate::model::{Batch, BatchRecord, Cursor, ID, Operation, Page, ReadReject, SyncMode, Value};
 
 use crate::connector::{Connector, ConnectorError, Context, Destination, Entry, Options, ReadRequest, Source};
 

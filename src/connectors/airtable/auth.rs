@@ -16,10 +16,8 @@ use serde::Deserialize;
 use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{
-    connector::{Authorization, ClientAuthentication, Context, Secret},
-    http::{Answer, Dialect, HttpError, HttpErrorKind, StoredToken, Transport, Verdict},
-};
+use crate::connector::{Authorization, ClientAuthentication, Context, Secret};
+use crate::http::{Answer, Dialect, HttpError, HttpErrorKind, StoredToken, Transport, Verdict};
 
 use super::{
     config::{Account, Login},

@@ -9,11 +9,9 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value as Json, json};
 use tokio::sync::OnceCell;
 
-use crate::{
-    clock::Clock,
-    connector::{ConnectorError, Context, ErrorKind},
-    http::{Access, Answer, ApiRequest, Body, Client},
-};
+use crate::clock::Clock;
+use crate::connector::{ConnectorError, Context, ErrorKind};
+use crate::http::{Access, Answer, ApiRequest, Body, Client};
 
 use super::{
     auth::AirtableDialect,

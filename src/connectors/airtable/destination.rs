@@ -12,9 +12,9 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use serde_json::{Map, Value as Json, json};
 
-use crate::{
-    connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Inspection, Selection},
-    model::{Batch, BatchRecord, FieldName, Fields, ObjectName, Operation, Outcome, Record, Rejection, Schema, Value},
+use crate::connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Inspection, Selection};
+use crate::model::{
+    Batch, BatchRecord, FieldName, Fields, ObjectName, Operation, Outcome, Record, Rejection, Schema, Value,
 };
 
 use super::{

@@ -6,10 +6,8 @@
 use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    http::{Answer, HttpError, HttpErrorKind, Verdict},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::http::{Answer, HttpError, HttpErrorKind, Verdict};
 
 use super::limits::RATE_LIMIT_WAIT;
 

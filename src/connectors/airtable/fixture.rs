@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::{
-    connector::{ConnectorError, FixtureForm},
-    model::{FieldName, ObjectName, UPDATED_AT, is_reserved},
-};
+use crate::connector::{ConnectorError, FixtureForm};
+use crate::model::{FieldName, ObjectName, UPDATED_AT, is_reserved};
 
 use super::{client::AirtableClient, errors::unexpected};
 

@@ -19,10 +19,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use crate::{
-    connector::{Authorization, ConfigError, Connector, Context, Destination, Source},
-    model::Capabilities,
-};
+use crate::connector::{Authorization, ConfigError, Connector, Context, Destination, Source};
+use crate::model::Capabilities;
 
 use self::{client::AirtableClient, destination::AirtableDestination, source::AirtableSource};
 

@@ -10,10 +10,8 @@ mod kind;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    model::{Choice, Field, FieldType, ObjectName, Schema, Value, is_reserved, link_field},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::{Choice, Field, FieldType, ObjectName, Schema, Value, is_reserved, link_field};
 
 pub(super) use decode::{Misfit, decode};
 pub(super) use encode::encode;

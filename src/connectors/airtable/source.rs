@@ -15,12 +15,10 @@ use polars::{error::PolarsResult, frame::DataFrame};
 use serde_json::{Value as Json, json};
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind, FixtureForm, Inspection, ReadRequest, Source},
-    model::{
-        Cursor, DELETED, FieldType, ID, ObjectName, Page, ReadReject, Schema, SyncMode, UPDATED_AT, Value, column,
-        link_field,
-    },
+use crate::connector::{ConnectorError, ErrorKind, FixtureForm, Inspection, ReadRequest, Source};
+use crate::model::{
+    Cursor, DELETED, FieldType, ID, ObjectName, Page, ReadReject, Schema, SyncMode, UPDATED_AT, Value, column,
+    link_field,
 };
 
 use super::{

@@ -21,12 +21,10 @@ use std::{
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::Clock,
-    connector::{Connector, Context, Destination, Source},
-    http::{MemoryTokens, Meter, Transport},
-    model::ConnectionName,
-};
+use crate::clock::Clock;
+use crate::connector::{Connector, Context, Destination, Source};
+use crate::http::{MemoryTokens, Meter, Transport};
+use crate::model::ConnectionName;
 
 use super::{
     Airtable,

@@ -2,13 +2,11 @@
 
 use async_trait::async_trait;
 
-use crate::{
-    connector::{
-        ConfigError, ConnectorError, Context, Destination, ErrorKind, FetchRequest,
-        file::{FileWriter, Folder, Replacement, Writers, background},
-    },
-    model::{Batch, BatchRecord, Field, FieldName, ObjectName, Outcome, Record, Rejection, Schema, Value},
+use crate::connector::{
+    ConfigError, ConnectorError, Context, Destination, ErrorKind, FetchRequest,
+    file::{FileWriter, Folder, Replacement, Writers, background},
 };
+use crate::model::{Batch, BatchRecord, Field, FieldName, ObjectName, Outcome, Record, Rejection, Schema, Value};
 
 use super::config::{CsvConfig, Form, LineEnd};
 

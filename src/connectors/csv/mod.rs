@@ -12,10 +12,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use crate::{
-    connector::{ConfigError, Connector, Context, Destination, Source},
-    model::{BatchLimit, Capabilities, FilterSupport, KeyRule, SyncMode},
-};
+use crate::connector::{ConfigError, Connector, Context, Destination, Source};
+use crate::model::{BatchLimit, Capabilities, FilterSupport, KeyRule, SyncMode};
 
 pub use config::{CsvConfig, LineEnd};
 

@@ -9,13 +9,11 @@ use polars::prelude::{Column, IntoColumn, PlSmallStr, StringChunkedBuilder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::{
-    connector::{
-        ConfigError, ConnectorError, Context, ErrorKind, ReadRequest, Source,
-        file::{Folder, PageSender, Stamp, assemble, background, content_id, joined_id, read_pages, requested},
-    },
-    model::{Cursor, Field, FieldType, ObjectName, Page, ReadReject, Schema, is_reserved},
+use crate::connector::{
+    ConfigError, ConnectorError, Context, ErrorKind, ReadRequest, Source,
+    file::{Folder, PageSender, Stamp, assemble, background, content_id, joined_id, read_pages, requested},
 };
+use crate::model::{Cursor, Field, FieldType, ObjectName, Page, ReadReject, Schema, is_reserved};
 
 use super::{
     client::{Item, Place, RecordReader, other_encodings, read_header},

@@ -13,11 +13,9 @@ use serde::Deserialize;
 use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{
-    connector::{Authorization, ClientAuthentication, Context, Secret},
-    http::{Access, Answer, Dialect, HttpError, HttpErrorKind, Meter, StoredToken, Transport, Verdict},
-    model::Quota,
-};
+use crate::connector::{Authorization, ClientAuthentication, Context, Secret};
+use crate::http::{Access, Answer, Dialect, HttpError, HttpErrorKind, Meter, StoredToken, Transport, Verdict};
+use crate::model::Quota;
 
 use super::{
     config::{ApiVersion, Credential, Settings},

@@ -7,10 +7,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{
-    connector::{ConfigError, Secret, check_base_url},
-    model::{ObjectName, RateLimit},
-};
+use crate::connector::{ConfigError, Secret, check_base_url};
+use crate::model::{ObjectName, RateLimit};
 
 use super::limits;
 

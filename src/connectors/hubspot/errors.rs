@@ -7,11 +7,9 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    http::{Answer, HttpError, HttpErrorKind, Verdict},
-    model::Rejection,
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::http::{Answer, HttpError, HttpErrorKind, Verdict};
+use crate::model::Rejection;
 
 use super::limits;
 

@@ -4,10 +4,8 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind, FixtureForm},
-    model::{FieldName, ObjectName},
-};
+use crate::connector::{ConnectorError, ErrorKind, FixtureForm};
+use crate::model::{FieldName, ObjectName};
 
 use super::{
     client::Api,

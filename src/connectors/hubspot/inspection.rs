@@ -2,11 +2,9 @@
 
 use serde_json::Value as Json;
 
-use crate::{
-    connector::{ConnectorError, ErrorKind, Inspection, LimitLeft},
-    http::Access,
-    model::ObjectName,
-};
+use crate::connector::{ConnectorError, ErrorKind, Inspection, LimitLeft};
+use crate::http::Access;
+use crate::model::ObjectName;
 
 use super::{auth::Login, client::Api};
 

@@ -20,11 +20,9 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::{
-    connector::{Authorization, ConfigError, Connector, Context, Destination, Source},
-    http::Client,
-    model::Capabilities,
-};
+use crate::connector::{Authorization, ConfigError, Connector, Context, Destination, Source};
+use crate::http::Client;
+use crate::model::Capabilities;
 
 pub use config::{Config, Plan};
 

@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    connector::{ConfigError, file::IdOption},
-    model::ObjectName,
-};
+use crate::connector::{ConfigError, file::IdOption};
+use crate::model::ObjectName;
 
 /// Stands for the object's name in `records`.
 const OBJECT: &str = "{object}";

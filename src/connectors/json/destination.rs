@@ -3,13 +3,11 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value as Json};
 
-use crate::{
-    connector::{
-        ConnectorError, Context, Destination, ErrorKind, FetchRequest,
-        file::{FileWriter, Folder, Replacement, Writers, background},
-    },
-    model::{Batch, BatchRecord, Field, FieldName, ObjectName, Outcome, Record, Rejection, Schema, Value},
+use crate::connector::{
+    ConnectorError, Context, Destination, ErrorKind, FetchRequest,
+    file::{FileWriter, Folder, Replacement, Writers, background},
 };
+use crate::model::{Batch, BatchRecord, Field, FieldName, ObjectName, Outcome, Record, Rejection, Schema, Value};
 
 use super::config::{Format, JsonConfig};
 

@@ -15,10 +15,8 @@ mod tests;
 
 use std::time::Duration;
 
-use crate::{
-    connector::{ConfigError, Connector, Context, Destination, Source},
-    model::{BatchLimit, Capabilities, FilterSupport, KeyRule, SyncMode},
-};
+use crate::connector::{ConfigError, Connector, Context, Destination, Source};
+use crate::model::{BatchLimit, Capabilities, FilterSupport, KeyRule, SyncMode};
 
 pub use config::{Format, JsonConfig};
 

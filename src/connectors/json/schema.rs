@@ -3,10 +3,8 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
-use crate::{
-    connector::file::scalar_text,
-    model::{Field, FieldType, Value, is_reserved},
-};
+use crate::connector::file::scalar_text;
+use crate::model::{Field, FieldType, Value, is_reserved};
 
 /// Whole numbers up to this are exact as floats too: 2^53.
 const EXACT_WHOLE: u64 = 1 << 53;

@@ -11,13 +11,11 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
-use crate::{
-    connector::{
-        ConnectorError, Context, ErrorKind, ReadRequest, Source,
-        file::{Folder, PageSender, Stamp, assemble, background, content_id, joined_id, read_pages, requested},
-    },
-    model::{Cursor, Field, ObjectName, Page, ReadReject, Schema, Value, column},
+use crate::connector::{
+    ConnectorError, Context, ErrorKind, ReadRequest, Source,
+    file::{Folder, PageSender, Stamp, assemble, background, content_id, joined_id, read_pages, requested},
 };
+use crate::model::{Cursor, Field, ObjectName, Page, ReadReject, Schema, Value, column};
 
 use super::{
     client::{Element, Location, Place, for_each},

@@ -6,13 +6,11 @@ use chrono::NaiveDate;
 use serde_json::{Value as Json, json};
 
 use super::Json as JsonConnector;
-use crate::{
-    connector::{
-        ConnectorError, Entry,
-        file::testing::{Gathered, destination, insert, options, read_all, record, source, text},
-    },
-    model::{BatchRecord, Field, FieldType, Outcome, Value},
+use crate::connector::{
+    ConnectorError, Entry,
+    file::testing::{Gathered, destination, insert, options, read_all, record, source, text},
 };
+use crate::model::{BatchRecord, Field, FieldType, Outcome, Value};
 
 async fn read(name: &str, content: &str, more: &Json, fields: &[&str]) -> Result<Gathered, ConnectorError> {
     let dir = tempfile::tempdir().unwrap();

@@ -8,13 +8,11 @@ use polars::{
     prelude::{DataFrame, Field as PolarsField, ParquetWriter, PlSmallStr, PolarsError, Schema as PolarsSchema},
 };
 
-use crate::{
-    connector::{
-        ConnectorError, Context, Destination, ErrorKind, FetchRequest,
-        file::{FileWriter, Folder, Replacement, Writers, background},
-    },
-    model::{Batch, BatchRecord, Field, ObjectName, Outcome, Record, Rejection, Schema, Value, column},
+use crate::connector::{
+    ConnectorError, Context, Destination, ErrorKind, FetchRequest,
+    file::{FileWriter, Folder, Replacement, Writers, background},
 };
+use crate::model::{Batch, BatchRecord, Field, ObjectName, Outcome, Record, Rejection, Schema, Value, column};
 
 use super::{config::ParquetConfig, limits, schema::fit};
 

@@ -11,15 +11,11 @@ use polars::prelude::{BooleanChunked, Column, DataFrame, NamedFrom, ParquetReade
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::{
-    connector::{
-        ConnectorError, Context, ErrorKind, ReadRequest, Source,
-        file::{
-            Folder, PageSender, Stamp, assemble, background, content_id, file_error, joined_id, read_pages, requested,
-        },
-    },
-    model::{Cursor, Field, ObjectName, Page, ReadReject, Schema, Value, is_reserved},
+use crate::connector::{
+    ConnectorError, Context, ErrorKind, ReadRequest, Source,
+    file::{Folder, PageSender, Stamp, assemble, background, content_id, file_error, joined_id, read_pages, requested},
 };
+use crate::model::{Cursor, Field, ObjectName, Page, ReadReject, Schema, Value, is_reserved};
 
 use super::{config::ParquetConfig, limits, schema};
 

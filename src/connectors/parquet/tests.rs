@@ -7,10 +7,8 @@ use polars::prelude::{DataFrame, DataType, IntoColumn, NamedFrom, ParquetWriter,
 use serde_json::{Value as Json, json};
 
 use super::Parquet;
-use crate::{
-    connector::file::testing::{Gathered, destination, insert, read_all, record, source, text},
-    model::{BatchRecord, Field, FieldType, Outcome, Value},
-};
+use crate::connector::file::testing::{Gathered, destination, insert, read_all, record, source, text};
+use crate::model::{BatchRecord, Field, FieldType, Outcome, Value};
 
 fn fields() -> Vec<Field> {
     let types = [

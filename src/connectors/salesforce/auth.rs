@@ -16,11 +16,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use crate::{
-    connector::{Authorization, ClientAuthentication, Context, Secret, check_base_url},
-    http::{Access, Answer, Dialect, HttpError, HttpErrorKind, Meter, StoredToken, Transport, Verdict},
-    model::Quota,
-};
+use crate::connector::{Authorization, ClientAuthentication, Context, Secret, check_base_url};
+use crate::http::{Access, Answer, Dialect, HttpError, HttpErrorKind, Meter, StoredToken, Transport, Verdict};
+use crate::model::Quota;
 
 use super::{
     config::{Credential, Settings},

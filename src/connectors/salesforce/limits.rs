@@ -2,10 +2,8 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::{
-    http::PollPace,
-    model::{BatchLimit, BulkLimit, Capabilities, Comparison, FilterSupport, KeyRule, SyncMode},
-};
+use crate::http::PollPace;
+use crate::model::{BatchLimit, BulkLimit, Capabilities, Comparison, FilterSupport, KeyRule, SyncMode};
 
 /// The version of the API that is asked for: Summer '26. Source: `api_rest` quickstart, list of versions.
 pub(super) const DEFAULT_VERSION: &str = "67.0";

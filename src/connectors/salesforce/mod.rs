@@ -19,11 +19,9 @@ mod tests;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{
-    connector::{Authorization, ConfigError, Connector, Context, Destination, Source},
-    http::Client,
-    model::{BulkLimit, Capabilities},
-};
+use crate::connector::{Authorization, ConfigError, Connector, Context, Destination, Source};
+use crate::http::Client;
+use crate::model::{BulkLimit, Capabilities};
 
 pub use config::Config;
 

@@ -15,12 +15,10 @@ use std::{path::PathBuf, sync::Arc};
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::Clock,
-    connector::{Connector, Context, Destination, ReadRequest, Source},
-    http::{MemoryTokens, Meter, Transport},
-    model::{Batch, BatchRecord, ConnectionName, FieldName, Operation, Outcome, SyncMode, Value},
-};
+use crate::clock::Clock;
+use crate::connector::{Connector, Context, Destination, ReadRequest, Source};
+use crate::http::{MemoryTokens, Meter, Transport};
+use crate::model::{Batch, BatchRecord, ConnectionName, FieldName, Operation, Outcome, SyncMode, Value};
 
 use super::{Salesforce, client::WireObject, schema::ObjectInfo};
 

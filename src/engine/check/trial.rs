@@ -5,13 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::Clock,
-    connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Selection},
-    model::{
-        Batch, BatchRecord, Capabilities, Field, FieldName, FieldType, Fields, Operation, Outcome, Rejection, Schema,
-        Value,
-    },
+use crate::clock::Clock;
+use crate::connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Selection};
+use crate::model::{
+    Batch, BatchRecord, Capabilities, Field, FieldName, FieldType, Fields, Operation, Outcome, Rejection, Schema, Value,
 };
 
 /// How often a record whose creation was not answered is looked for.

@@ -3,10 +3,8 @@
 use polars::prelude::{Expr, NULL, NamedFrom, Series, lit, when};
 
 use super::{Cleaner, Options, Values};
-use crate::{
-    model::FieldType,
-    transform::{convert::to_text, error::TransformError},
-};
+use crate::model::FieldType;
+use crate::transform::{convert::to_text, error::TransformError};
 
 /// The texts that mean true where the option `yes` is not given.
 const YES: [&str; 5] = ["yes", "y", "true", "1", "on"];

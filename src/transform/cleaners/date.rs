@@ -3,10 +3,8 @@
 use polars::prelude::{NULL, lit};
 
 use super::{Cleaner, Options, Values, datetime};
-use crate::{
-    model::FieldType,
-    transform::{convert::to_text, error::TransformError},
-};
+use crate::model::FieldType;
+use crate::transform::{convert::to_text, error::TransformError};
 
 /// `{ date: { format: "%d.%m.%Y" } }`: `"31.01.2024"` → 2024-01-31. `formats` lists several, of which the first that fits is
 /// taken; without, a text must be ISO 8601. Of a moment it takes the day in `zone` (UTC where not given). What is no day is
@@ -21,7 +19,7 @@ pub(super) fn compile(options: &Options) -> Result<Cleaner, TransformError> {
             FieldType::Datetime => values.expr.dt().convert_time_zone(zone.clone()).dt().date(),
             other => {
                 let text = to_text(values.expr, other).str().strip_chars(lit(NULL));
-                formats.read_date_in(text, &zone)
+                formats.read_date_in(&text, &zone)
             }
         };
         Values { expr, field_type: FieldType::Date }

@@ -3,12 +3,10 @@
 use polars::prelude::{NULL, TimeZone, lit};
 
 use super::{Cleaner, Options, Values};
-use crate::{
-    model::FieldType,
-    transform::{
-        convert::{Formats, midnight, to_text},
-        error::TransformError,
-    },
+use crate::model::FieldType;
+use crate::transform::{
+    convert::{Formats, midnight, to_text},
+    error::TransformError,
 };
 
 /// `{ datetime: { format: "%d.%m.%Y %H:%M", zone: Europe/Berlin } }`: `"01.07.2024 12:00"` → 2024-07-01T10:00:00Z. `formats`

@@ -3,10 +3,8 @@
 use polars::prelude::{DataType, Expr, NULL, lit, when};
 
 use super::{Cleaner, Options, Values};
-use crate::{
-    model::FieldType,
-    transform::{convert::to_text, error::TransformError},
-};
+use crate::model::FieldType;
+use crate::transform::{convert::to_text, error::TransformError};
 
 /// `{ number: { decimal: ",", thousands: "." } }`: `"€ 1.234,50"` → 1234.5. Without options `"1,234.50"` → 1234.5. Thousands
 /// must stand in groups, so `"1,5"` is refused and not read as 15; the code is `not_a_number`.

@@ -4,10 +4,8 @@ use polars::prelude::{DataFrame, IntoLazy, NamedFrom, Series, col};
 use proptest::prelude::*;
 
 use super::{CLEANERS, Values, cleaner_names, compile};
-use crate::{
-    model::{FieldType, Value},
-    transform::{spec::CleanerSpec, tests::yaml},
-};
+use crate::model::{FieldType, Value};
+use crate::transform::{spec::CleanerSpec, tests::yaml};
 
 /// Cleans texts and returns what comes out as a person would type it; nothing for no value.
 fn clean(cleaner: &str, texts: &[&str]) -> Vec<String> {

@@ -4,13 +4,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Mapped, Mapper, check_mappings};
-use crate::{
-    model::{Choice, DELETED, Field, FieldType, Schema},
-    transform::{
-        TransformError,
-        spec::{MappingSpecs, NullPolicy, When},
-        tests::{frame, records, schema, yaml},
-    },
+use crate::model::{Choice, DELETED, Field, FieldType, Schema};
+use crate::transform::{
+    TransformError,
+    spec::{MappingSpecs, NullPolicy, When},
+    tests::{frame, records, schema, yaml},
 };
 
 fn source() -> Schema {

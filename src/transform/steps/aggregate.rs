@@ -13,16 +13,14 @@ use polars::prelude::{
 };
 
 use super::{Deliver, StreamStep, Tally, spool, spool::Spool};
-use crate::{
-    model::{DELETED, Field, FieldType, ID, Rejection, Schema, UPDATED_AT, is_reserved},
-    transform::{
-        columns::{self, field_type_of, normalise},
-        convert::to_text,
-        error::TransformError,
-        reject::Rejected,
-        spec::AggregateSpec,
-        sql,
-    },
+use crate::model::{DELETED, Field, FieldType, ID, Rejection, Schema, UPDATED_AT, is_reserved};
+use crate::transform::{
+    columns::{self, field_type_of, normalise},
+    convert::to_text,
+    error::TransformError,
+    reject::Rejected,
+    spec::AggregateSpec,
+    sql,
 };
 
 /// `aggregate: { sql: "SELECT account, SUM(amount) AS total FROM self GROUP BY account", id: [account] }`: of three deals of

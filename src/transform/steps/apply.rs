@@ -4,15 +4,13 @@ use indexmap::IndexMap;
 use polars::prelude::DataFrame;
 
 use super::{PageStep, Tally, refuse_reserved};
-use crate::{
-    model::Schema,
-    transform::{
-        cleaners, columns,
-        draft::{Cell, Draft, with_cells},
-        error::TransformError,
-        mapping,
-        spec::CleanerSpec,
-    },
+use crate::model::Schema;
+use crate::transform::{
+    cleaners, columns,
+    draft::{Cell, Draft, with_cells},
+    error::TransformError,
+    mapping,
+    spec::CleanerSpec,
 };
 
 /// `apply: { email: [trim, lowercase] }`: " ADA@EXAMPLE.COM" becomes "ada@example.com". A value that a cleaner cannot make

@@ -4,15 +4,13 @@ use indexmap::IndexMap;
 use polars::prelude::DataFrame;
 
 use super::{PageStep, Tally, refuse_reserved};
-use crate::{
-    model::{FieldType, Schema},
-    transform::{
-        columns,
-        convert::Formats,
-        draft::{Cell, Draft, with_cells},
-        error::TransformError,
-        mapping::to_type,
-    },
+use crate::model::{FieldType, Schema};
+use crate::transform::{
+    columns,
+    convert::Formats,
+    draft::{Cell, Draft, with_cells},
+    error::TransformError,
+    mapping::to_type,
 };
 
 /// `cast: { employees: integer }`: the text "12" becomes the number 12; a record with "a dozen" is rejected.

@@ -8,13 +8,11 @@ use polars::prelude::{
 };
 
 use super::{Deliver, StreamStep, Tally, spool};
-use crate::{
-    model::{DELETED, FieldType, Schema, UPDATED_AT},
-    transform::{
-        columns,
-        error::TransformError,
-        spec::{DedupeSpec, Keep},
-    },
+use crate::model::{DELETED, FieldType, Schema, UPDATED_AT};
+use crate::transform::{
+    columns,
+    error::TransformError,
+    spec::{DedupeSpec, Keep},
 };
 
 /// `dedupe: { by: [email], keep: newest }`: of two records with the same e-mail address the one changed last goes on. A

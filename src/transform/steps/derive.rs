@@ -4,14 +4,12 @@ use indexmap::IndexMap;
 use polars::prelude::DataFrame;
 
 use super::{PageStep, Tally, refuse_reserved};
-use crate::{
-    model::Schema,
-    transform::{
-        columns,
-        draft::{Cell, Draft, Failure, with_cells},
-        error::TransformError,
-        sql,
-    },
+use crate::model::Schema;
+use crate::transform::{
+    columns,
+    draft::{Cell, Draft, Failure, with_cells},
+    error::TransformError,
+    sql,
 };
 
 /// `derive: { full_name: "concat_ws(' ', firstname, lastname)" }`: Ada, Lovelace → `full_name` Ada Lovelace. Each field may

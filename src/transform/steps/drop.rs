@@ -3,10 +3,8 @@
 use polars::prelude::DataFrame;
 
 use super::{PageStep, Tally};
-use crate::{
-    model::{DELETED, ID, Schema, UPDATED_AT},
-    transform::{columns, error::TransformError},
-};
+use crate::model::{DELETED, ID, Schema, UPDATED_AT};
+use crate::transform::{columns, error::TransformError};
 
 /// `drop: [notes]`: the field `notes` is gone; the other fields stay.
 #[derive(Debug)]

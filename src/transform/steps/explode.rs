@@ -5,14 +5,12 @@ use polars::prelude::{
 };
 
 use super::{PageStep, Tally, refuse_reserved};
-use crate::{
-    model::{FieldType, ID, Schema},
-    transform::{
-        columns,
-        convert::{no_empty_list, to_text},
-        error::TransformError,
-        spec::ExplodeSpec,
-    },
+use crate::model::{FieldType, ID, Schema};
+use crate::transform::{
+    columns,
+    convert::{no_empty_list, to_text},
+    error::TransformError,
+    spec::ExplodeSpec,
 };
 
 /// `explode: { field: tags, separator: ";" }`: the record 7 with tags "a;b" → the records `7#0` with tags "a" and `7#1` with

@@ -3,13 +3,11 @@
 use polars::prelude::{DataFrame, IntoLazy, col};
 
 use super::{PageStep, Tally};
-use crate::{
-    model::{DELETED, Schema},
-    transform::{
-        draft::{Draft, Failure, with_cells},
-        error::TransformError,
-        sql::{self, Sql},
-    },
+use crate::model::{DELETED, Schema};
+use crate::transform::{
+    draft::{Draft, Failure, with_cells},
+    error::TransformError,
+    sql::{self, Sql},
 };
 
 /// `filter: "amount > 100"`: of amounts 50, 100 and 150 only 150 goes on. A condition that is neither true nor false, as

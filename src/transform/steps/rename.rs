@@ -4,10 +4,8 @@ use indexmap::IndexMap;
 use polars::prelude::DataFrame;
 
 use super::{PageStep, Tally, refuse_reserved};
-use crate::{
-    model::Schema,
-    transform::{columns, error::TransformError},
-};
+use crate::model::Schema;
+use crate::transform::{columns, error::TransformError};
 
 /// `rename: { mail: email }`: the field `mail` becomes `email`.
 #[derive(Debug)]

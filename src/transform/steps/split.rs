@@ -3,10 +3,8 @@
 use polars::prelude::{DataFrame, IntoLazy, col, lit};
 
 use super::{PageStep, Tally, refuse_reserved};
-use crate::{
-    model::{FieldType, Schema},
-    transform::{columns, convert::to_text, error::TransformError, spec::SplitSpec},
-};
+use crate::model::{FieldType, Schema};
+use crate::transform::{columns, convert::to_text, error::TransformError, spec::SplitSpec};
 
 /// `split: { field: place, separator: ", ", into: [city, region, rest] }`: "Kiel, SH" → `city` Kiel, `region` SH, `rest` no
 /// value. The last field gets all that is left.

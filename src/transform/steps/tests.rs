@@ -7,12 +7,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Sides, Stepped, Steps, check_steps};
-use crate::{
-    model::{FieldType, Schema},
-    transform::{
-        spec::StepSpec,
-        tests::{frame, records, schema, yaml},
-    },
+use crate::model::{FieldType, Schema};
+use crate::transform::{
+    spec::StepSpec,
+    tests::{frame, records, schema, yaml},
 };
 
 /// Runs steps over pages that were written to disk.

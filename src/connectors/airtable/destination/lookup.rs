@@ -2,10 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    model::{FieldName, Fields, Record, Value},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::{FieldName, Fields, Record, Value};
 
 use super::{
     super::{

@@ -2,7 +2,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use crate::{clock::Clock, emulator::Window};
+use crate::clock::Clock;
+use crate::emulator::Window;
 
 /// Most requests to one base per second, all tokens together. Source: airtable.com/developers/web/api/rate-limits.
 const BASE_REQUESTS_PER_SEC: usize = 5;

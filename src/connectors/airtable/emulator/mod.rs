@@ -51,11 +51,9 @@ use axum::{
     routing::put,
 };
 
-use crate::{
-    clock::Clock,
-    emulator::{Counts, Faults, read_fixtures, with_counts, with_exchanges, with_faults},
-    model::EmulatorOptions,
-};
+use crate::clock::Clock;
+use crate::emulator::{Counts, Faults, read_fixtures, with_counts, with_exchanges, with_faults};
+use crate::model::EmulatorOptions;
 
 use account::{Account, Call};
 use errors::{ApiError, fault};

@@ -6,14 +6,12 @@ use chrono::{DateTime, NaiveDate};
 use futures::StreamExt;
 use serde_json::{Value as Json, json};
 
-use crate::{
-    clock::Clock,
-    connector::{Connector, Context, Destination, ErrorKind, FetchRequest, ReadRequest, Selection, Source},
-    emulator::{Running, serve},
-    model::{
-        Batch, BatchRecord, Comparison, Cursor, EmulatorOptions, Fields, Operation, Outcome, Page, Predicate, Record,
-        Rejection, SyncMode, Value,
-    },
+use crate::clock::Clock;
+use crate::connector::{Connector, Context, Destination, ErrorKind, FetchRequest, ReadRequest, Selection, Source};
+use crate::emulator::{Running, serve};
+use crate::model::{
+    Batch, BatchRecord, Comparison, Cursor, EmulatorOptions, Fields, Operation, Outcome, Page, Predicate, Record,
+    Rejection, SyncMode, Value,
 };
 
 use super::{

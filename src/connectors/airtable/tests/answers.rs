@@ -9,10 +9,8 @@ use reqwest::{
 };
 use serde_json::json;
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    http::{Answer, Verdict},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::http::{Answer, Verdict};
 
 use super::super::errors::{ApiError, judge};
 

@@ -4,10 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value as Json, json};
 
-use crate::{
-    connector::{Connector, Context, ErrorKind, Source},
-    http::{StoredToken, TokenStore},
-};
+use crate::connector::{Connector, Context, ErrorKind, Source};
+use crate::http::{StoredToken, TokenStore};
 
 use super::{
     super::Airtable,

@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 use futures::StreamExt;
 use serde_json::{Value as Json, json};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind, ReadRequest},
-    model::{Comparison, Cursor, ObjectName, Page, Predicate, SyncMode, UPDATED_AT, Value},
-};
+use crate::connector::{ConnectorError, ErrorKind, ReadRequest};
+use crate::model::{Comparison, Cursor, ObjectName, Page, Predicate, SyncMode, UPDATED_AT, Value};
 
 use super::{
     context, context_at,

@@ -2,10 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind, FetchRequest, Selection},
-    model::{Batch, BatchRecord, FieldName, Fields, Operation, Outcome, Record, Rejection, Value},
-};
+use crate::connector::{ConnectorError, ErrorKind, FetchRequest, Selection};
+use crate::model::{Batch, BatchRecord, FieldName, Fields, Operation, Outcome, Record, Rejection, Value};
 
 use super::{
     context, destination,

@@ -8,10 +8,8 @@ use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    http::{Answer, ApiRequest, Client},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::http::{Answer, ApiRequest, Client};
 
 use super::{
     config::{ApiVersion, Credential, Settings},

@@ -7,10 +7,8 @@ use std::{
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    model::{Batch, BatchRecord, FieldName, LINK_PREFIX, Operation, Rejection, Value},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::{Batch, BatchRecord, FieldName, LINK_PREFIX, Operation, Rejection, Value};
 
 use super::super::{
     limits,

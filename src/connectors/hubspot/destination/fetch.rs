@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value as Json, json};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind, FetchRequest, Selection},
-    model::{FieldName, FieldType, Fields, LINK_PREFIX, Record, Value},
-};
+use crate::connector::{ConnectorError, ErrorKind, FetchRequest, Selection};
+use crate::model::{FieldName, FieldType, Fields, LINK_PREFIX, Record, Value};
 
 use super::super::{
     client::{BatchAnswer, WireRecord},

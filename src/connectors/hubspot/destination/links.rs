@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value as Json, json};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    model::{Batch, LINK_PREFIX, Outcome, Rejection, link_field},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::{Batch, LINK_PREFIX, Outcome, Rejection, link_field};
 
 use super::{
     super::{

@@ -14,11 +14,9 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use crate::{
-    connector::{ConnectorError, Destination, FetchRequest, Inspection},
-    http::Access,
-    model::{Batch, FieldName, ObjectName, Operation, Outcome, Record, Schema, Value},
-};
+use crate::connector::{ConnectorError, Destination, FetchRequest, Inspection};
+use crate::http::Access;
+use crate::model::{Batch, FieldName, ObjectName, Operation, Outcome, Record, Schema, Value};
 
 use super::{auth::Login, inspection::inspect, limits, schema::Catalog, source};
 

@@ -1,10 +1,8 @@
 //! Creates, updates, upserts and archives, with one outcome for each record.
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    http::Answer,
-    model::{Batch, BatchRecord, FieldName, Operation, Outcome},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::http::Answer;
+use crate::model::{Batch, BatchRecord, FieldName, Operation, Outcome};
 
 use super::{
     super::{

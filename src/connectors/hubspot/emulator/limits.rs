@@ -6,7 +6,8 @@ use std::{collections::HashMap, time::Duration};
 
 use axum::http::{HeaderMap, HeaderValue};
 
-use crate::{clock::Clock, emulator::Window};
+use crate::clock::Clock;
+use crate::emulator::Window;
 
 use super::{
     errors::{Refusal, too_many_in_ten_seconds, too_many_searches, too_many_today},

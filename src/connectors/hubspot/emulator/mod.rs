@@ -45,11 +45,9 @@ use axum::{
 };
 use serde_json::{Map, Value as Json};
 
-use crate::{
-    clock::Clock,
-    emulator::{Counts, Faults, with_counts, with_exchanges, with_faults},
-    model::EmulatorOptions,
-};
+use crate::clock::Clock;
+use crate::emulator::{Counts, Faults, with_counts, with_exchanges, with_faults};
+use crate::model::EmulatorOptions;
 
 use self::{
     errors::{Refusal, fault},

@@ -7,10 +7,8 @@ use std::{
 
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    model::ObjectName,
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::ObjectName;
 
 use super::{
     super::{

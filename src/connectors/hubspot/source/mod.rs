@@ -16,12 +16,10 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use futures::{StreamExt, stream, stream::BoxStream};
 
-use crate::{
-    clock::Clock,
-    connector::{ConnectorError, ErrorKind, FixtureForm, Inspection, ReadRequest, Source},
-    http::Access,
-    model::{ObjectName, Page, Schema},
-};
+use crate::clock::Clock;
+use crate::connector::{ConnectorError, ErrorKind, FixtureForm, Inspection, ReadRequest, Source};
+use crate::http::Access;
+use crate::model::{ObjectName, Page, Schema};
 
 use super::{auth::Login, client::ListPage, fixture, inspection::inspect, schema::Catalog};
 

@@ -5,11 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value as Json, json};
 
-use crate::{
-    clock::Clock,
-    connector::{ConnectorError, ErrorKind, ReadRequest},
-    model::{Page, SyncMode},
-};
+use crate::clock::Clock;
+use crate::connector::{ConnectorError, ErrorKind, ReadRequest};
+use crate::model::{Page, SyncMode};
 
 use super::{
     super::{

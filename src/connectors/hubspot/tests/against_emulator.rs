@@ -5,13 +5,11 @@ use std::{collections::BTreeSet, fs};
 use futures::{StreamExt, future::join_all};
 use serde_json::{Value as Json, json};
 
-use crate::{
-    connector::{Connector, Context, Destination, ErrorKind, FetchRequest, ReadRequest, Selection, Source},
-    emulator::{Running, serve},
-    model::{
-        Batch, BatchRecord, Comparison, Cursor, DELETED, EmulatorOptions, FieldName, ID, Operation, Outcome, Page,
-        Predicate, Record, SyncMode, Value,
-    },
+use crate::connector::{Connector, Context, Destination, ErrorKind, FetchRequest, ReadRequest, Selection, Source};
+use crate::emulator::{Running, serve};
+use crate::model::{
+    Batch, BatchRecord, Comparison, Cursor, DELETED, EmulatorOptions, FieldName, ID, Operation, Outcome, Page,
+    Predicate, Record, SyncMode, Value,
 };
 
 use super::{

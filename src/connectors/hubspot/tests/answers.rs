@@ -6,10 +6,8 @@ use proptest::prelude::*;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::{Value as Json, json};
 
-use crate::{
-    connector::ErrorKind,
-    http::{Answer, Verdict},
-};
+use crate::connector::ErrorKind;
+use crate::http::{Answer, Verdict};
 
 use super::{
     super::{

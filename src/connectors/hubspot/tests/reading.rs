@@ -3,10 +3,8 @@
 use futures::StreamExt;
 use serde_json::{Value as Json, json};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind, ReadRequest},
-    model::{Cursor, DELETED, FieldName, ID, Page, Predicate, SyncMode, UPDATED_AT, Value},
-};
+use crate::connector::{ConnectorError, ErrorKind, ReadRequest};
+use crate::model::{Cursor, DELETED, FieldName, ID, Page, Predicate, SyncMode, UPDATED_AT, Value};
 
 use super::{
     script::{Asked, Script, record},

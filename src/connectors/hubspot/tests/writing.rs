@@ -4,10 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::{Value as Json, json};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind, FetchRequest, Selection},
-    model::{Batch, BatchRecord, FieldName, Operation, Outcome, Record, Value},
-};
+use crate::connector::{ConnectorError, ErrorKind, FetchRequest, Selection};
+use crate::model::{Batch, BatchRecord, FieldName, Operation, Outcome, Record, Value};
 
 use super::{
     destination, samples,

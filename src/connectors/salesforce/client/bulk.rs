@@ -4,10 +4,8 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    http::{Access, Answer, ApiRequest, Body},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::http::{Access, Answer, ApiRequest, Body};
 
 use super::{
     super::{

@@ -10,10 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use tokio::sync::OnceCell;
 
-use crate::{
-    connector::ConnectorError,
-    http::{Access, Answer, ApiRequest, Body, Client},
-};
+use crate::connector::ConnectorError;
+use crate::http::{Access, Answer, ApiRequest, Body, Client};
 
 use super::{
     config::ApiVersion,

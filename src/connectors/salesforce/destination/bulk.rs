@@ -3,10 +3,8 @@
 //! Nothing is written before a job is closed: until then every failure is one without effect. From then on no failure is:
 //! the job goes on without us, and it is remembered until its results are here (`settle`).
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    model::{Operation, Outcome, Rejection},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::{Operation, Outcome, Rejection};
 
 use super::{
     super::{

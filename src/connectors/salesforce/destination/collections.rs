@@ -2,10 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    model::{Operation, Outcome, Rejection},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::{Operation, Outcome, Rejection};
 
 use super::{
     super::{

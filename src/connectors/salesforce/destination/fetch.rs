@@ -3,10 +3,8 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 
-use crate::{
-    connector::{ConnectorError, ErrorKind, FetchRequest, Selection},
-    model::{FieldName, Fields, Record, Value},
-};
+use crate::connector::{ConnectorError, ErrorKind, FetchRequest, Selection};
+use crate::model::{FieldName, Fields, Record, Value};
 
 use super::{
     super::{

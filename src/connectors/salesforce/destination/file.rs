@@ -7,10 +7,8 @@ use std::collections::{HashMap, VecDeque};
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::{
-    connector::ConnectorError,
-    model::{Operation, Rejection, Value},
-};
+use crate::connector::ConnectorError;
+use crate::model::{Operation, Rejection, Value};
 
 use super::{
     super::{

@@ -16,10 +16,8 @@ use std::fmt;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-use crate::{
-    connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Inspection},
-    model::{Batch, ObjectName, Operation, Outcome, Record, Schema},
-};
+use crate::connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Inspection};
+use crate::model::{Batch, ObjectName, Operation, Outcome, Record, Schema};
 
 use super::{
     errors, limits,

@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    model::{Batch, BatchRecord, FieldName, Operation, Rejection, Value},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::{Batch, BatchRecord, FieldName, Operation, Rejection, Value};
 
 use super::{
     super::{

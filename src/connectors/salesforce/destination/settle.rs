@@ -7,10 +7,8 @@
 
 use std::collections::HashSet;
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    model::Operation,
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::Operation;
 
 use super::{
     super::schema::{ObjectInfo, is_id, normal_id},

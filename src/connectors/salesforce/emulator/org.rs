@@ -6,7 +6,8 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{clock::Clock, model::FaultPlan};
+use crate::clock::Clock;
+use crate::model::FaultPlan;
 
 use super::{
     bulk::Jobs,

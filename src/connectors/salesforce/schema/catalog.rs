@@ -5,10 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    model::ObjectName,
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::ObjectName;
 
 use super::{
     super::{

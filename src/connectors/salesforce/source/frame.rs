@@ -3,10 +3,8 @@
 use polars::prelude::{Column, DataFrame};
 use serde_json::{Map, Value as Json};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    model::{DELETED, FieldName, FieldType, ID, ObjectName, ReadReject, UPDATED_AT, Value, column, link_field},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::{DELETED, FieldName, FieldType, ID, ObjectName, ReadReject, UPDATED_AT, Value, column, link_field};
 
 use super::{
     super::{

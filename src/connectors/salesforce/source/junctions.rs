@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    model::{Field, FieldType, ObjectName, link_field},
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::{Field, FieldType, ObjectName, link_field};
 
 use super::super::{
     client::Api,

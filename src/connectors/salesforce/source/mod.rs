@@ -15,11 +15,9 @@ use std::fmt;
 use async_trait::async_trait;
 use futures::{StreamExt, stream, stream::BoxStream};
 
-use crate::{
-    clock::Clock,
-    connector::{ConnectorError, ErrorKind, Inspection, LimitLeft, ReadRequest, Source},
-    model::{ObjectName, Page, Schema},
-};
+use crate::clock::Clock;
+use crate::connector::{ConnectorError, ErrorKind, Inspection, LimitLeft, ReadRequest, Source};
+use crate::model::{ObjectName, Page, Schema};
 
 use super::schema::Catalog;
 

@@ -2,10 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    connector::{ConnectorError, ErrorKind},
-    model::Cursor,
-};
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::Cursor;
 
 /// Where a read goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,11 +7,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 
-use crate::{
-    clock::Clock,
-    connector::{ConnectorError, ErrorKind, ReadRequest},
-    model::{Page, SyncMode},
-};
+use crate::clock::Clock;
+use crate::connector::{ConnectorError, ErrorKind, ReadRequest};
+use crate::model::{Page, SyncMode};
 
 use super::{
     super::{

@@ -4,10 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value as Json, json};
 
-use crate::{
-    connector::ErrorKind,
-    model::{BatchRecord, Operation, Outcome, Value},
-};
+use crate::connector::ErrorKind;
+use crate::model::{BatchRecord, Operation, Outcome, Value};
 
 use super::{
     batch, created, destination, entry,

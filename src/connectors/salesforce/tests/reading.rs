@@ -3,10 +3,8 @@
 use futures::StreamExt;
 use serde_json::{Value as Json, json};
 
-use crate::{
-    connector::{ErrorKind, ReadRequest},
-    model::{Cursor, DELETED, ID, Page, SyncMode, Value},
-};
+use crate::connector::{ErrorKind, ReadRequest};
+use crate::model::{Cursor, DELETED, ID, Page, SyncMode, Value};
 
 use super::{
     request,

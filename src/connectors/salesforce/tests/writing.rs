@@ -2,10 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::{
-    connector::{ErrorKind, FetchRequest, Selection},
-    model::{Operation, Outcome, Value},
-};
+use crate::connector::{ErrorKind, FetchRequest, Selection};
+use crate::model::{Operation, Outcome, Value};
 
 use super::{
     batch, created, destination, destination_with, entry,

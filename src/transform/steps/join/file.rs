@@ -8,14 +8,12 @@ use super::{
     super::{PageStep, Tally},
     Keys, add_to_schema, added, key_name, pairs,
 };
-use crate::{
-    model::{FieldType, Schema},
-    transform::{
-        columns::{field_type_of, normalise},
-        convert::to_text,
-        error::TransformError,
-        spec::JoinSpec,
-    },
+use crate::model::{FieldType, Schema};
+use crate::transform::{
+    columns::{field_type_of, normalise},
+    convert::to_text,
+    error::TransformError,
+    spec::JoinSpec,
 };
 
 /// `join: { file: regions.csv, on: country }`: a record with country DE gets the other columns of the file's line for DE. A

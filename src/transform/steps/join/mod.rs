@@ -9,14 +9,12 @@ mod tests;
 use polars::prelude::{DataFrame, Expr, IntoLazy, JoinArgs, JoinType, MaintainOrderJoin, by_name, col, lit};
 
 use super::{Step, refuse_reserved, sides::Sides};
-use crate::{
-    model::{FieldType, Schema},
-    transform::{
-        columns,
-        convert::to_text,
-        error::TransformError,
-        spec::{JoinOn, JoinSpec},
-    },
+use crate::model::{FieldType, Schema};
+use crate::transform::{
+    columns,
+    convert::to_text,
+    error::TransformError,
+    spec::{JoinOn, JoinSpec},
 };
 
 /// The record's fields that are compared, with their types.

@@ -12,10 +12,8 @@ use super::{
     },
     Keys, add_to_schema, added, key_name, key_text, pairs,
 };
-use crate::{
-    model::{FieldType, Schema, is_reserved},
-    transform::{columns, error::TransformError, spec::JoinSpec},
-};
+use crate::model::{FieldType, Schema, is_reserved};
+use crate::transform::{columns, error::TransformError, spec::JoinSpec};
 
 /// `join: { stream: companies, on: { company_id: _id }, fields: [domain] }`: a record with company 7 gets the domain of the
 /// company whose id is 7. A record without such a company goes on without values; of several the one read first counts.

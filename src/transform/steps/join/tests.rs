@@ -9,13 +9,11 @@ use super::super::{
     Side, Sides, Spool, Steps, check_steps,
     tests::{deals, spooled},
 };
-use crate::{
-    model::{Field, FieldType, Schema},
-    transform::{
-        TransformError,
-        spec::StepSpec,
-        tests::{frame, yaml},
-    },
+use crate::model::{Field, FieldType, Schema};
+use crate::transform::{
+    TransformError,
+    spec::StepSpec,
+    tests::{frame, yaml},
 };
 
 #[test]

@@ -7,7 +7,9 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use super::Local;
-use crate::{clock::Clock, connectors::airtable::emulator::emulator, model::EmulatorOptions};
+use crate::clock::Clock;
+use crate::connectors::airtable::emulator::emulator;
+use crate::model::EmulatorOptions;
 
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -6,7 +6,9 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::Local;
-use crate::{clock::Clock, connectors::airtable::emulator::limits::Limits, model::EmulatorOptions};
+use crate::clock::Clock;
+use crate::connectors::airtable::emulator::limits::Limits;
+use crate::model::EmulatorOptions;
 
 /// A clock on which a second is long enough for any number of requests.
 fn slow() -> Clock {

@@ -16,11 +16,9 @@ use reqwest::{Client, Method};
 use serde_json::{Value as Json, json};
 
 use super::emulator;
-use crate::{
-    clock::Clock,
-    emulator::{Running, serve},
-    model::EmulatorOptions,
-};
+use crate::clock::Clock;
+use crate::emulator::{Running, serve};
+use crate::model::EmulatorOptions;
 
 /// The base of all tests.
 const BASE: &str = "appFerryTests0001";

@@ -5,7 +5,8 @@ use reqwest::Method;
 use serde_json::{Value as Json, json};
 
 use super::{BASE, Local};
-use crate::{clock::Clock, connectors::airtable::emulator::oauth::Grants};
+use crate::clock::Clock;
+use crate::connectors::airtable::emulator::oauth::Grants;
 
 /// 43 characters, as a code verifier must have.
 const VERIFIER: &str = "0123456789012345678901234567890123456789012";

@@ -6,7 +6,8 @@ use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value as Json, json};
 
 use super::{Account, read, text};
-use crate::{clock::Clock, model::EmulatorOptions};
+use crate::clock::Clock;
+use crate::model::EmulatorOptions;
 
 const CONTACTS: &str = "crm/objects/2026-09/contacts";
 

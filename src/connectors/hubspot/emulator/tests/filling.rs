@@ -5,7 +5,8 @@ use std::{fs, path::Path};
 use serde_json::json;
 
 use super::{Account, emulator, ids};
-use crate::{clock::Clock, model::EmulatorOptions};
+use crate::clock::Clock;
+use crate::model::EmulatorOptions;
 
 fn options(folder: &Path) -> EmulatorOptions {
     EmulatorOptions { fixtures: Some(folder.to_owned()), is_unlimited: true, ..EmulatorOptions::default() }

@@ -131,7 +131,7 @@ async fn goes_through_its_states_and_can_be_aborted() {
 async fn leaves_rows_unprocessed_when_it_fails_half_way() {
     let org = Org::open().await;
     org.set(json!({"jobFailures": 1.0})).await;
-    let rows: String = (0..1_000).map(|number| format!("row {number:04}\n")).collect();
+    let rows = (0..1_000).map(|number| format!("row {number:04}\n")).collect::<Vec<_>>().concat();
     let done = org.ingest(job("insert", "Account"), &format!("Name\n{rows}")).await;
     assert_eq!(text(&done["state"]), "Failed");
     let written = done["numberRecordsProcessed"].as_u64().unwrap();
@@ -144,7 +144,7 @@ async fn leaves_rows_unprocessed_when_it_fails_half_way() {
 #[tokio::test]
 async fn reads_in_pages_that_each_repeat_the_header() {
     let org = Org::open().await;
-    let rows: String = (0..500).map(|number| format!("row {number:04}\n")).collect();
+    let rows = (0..500).map(|number| format!("row {number:04}\n")).collect::<Vec<_>>().concat();
     org.ingest(job("insert", "Account"), &format!("Name\n{rows}")).await;
     let query = json!({"operation": "query", "query": "SELECT Name, Parent.Name, CreatedDate FROM Account"});
     let (_, made) = org.post("jobs/query", query).await;
@@ -181,7 +181,7 @@ async fn reads_in_pages_that_each_repeat_the_header() {
 async fn lists_pages_that_can_be_read_side_by_side() {
     let org = Org::open().await;
     org.set(json!({"resultPageRows": 10})).await;
-    let rows: String = (0..65).map(|number| format!("row {number:04}\n")).collect();
+    let rows = (0..65).map(|number| format!("row {number:04}\n")).collect::<Vec<_>>().concat();
     org.ingest(job("insert", "Account"), &format!("Name\n{rows}")).await;
     let (_, made) = org.post("jobs/query", json!({"operation": "query", "query": "SELECT Name FROM Account"})).await;
     let path = format!("jobs/query/{}", text(&made["id"]));

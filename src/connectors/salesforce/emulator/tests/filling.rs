@@ -1,5 +1,6 @@
 use super::{Org, emulator, text};
-use crate::{clock::Clock, model::EmulatorOptions};
+use crate::clock::Clock;
+use crate::model::EmulatorOptions;
 
 const THING: &str = "fields:\n  - {name: Key__c, type: string, externalId: true, unique: true}\n  \
                      - {name: Account__c, type: reference, referenceTo: [Account], childRelationshipName: Things__r}\n";

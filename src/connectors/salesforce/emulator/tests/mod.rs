@@ -16,11 +16,9 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value as Json, json};
 
 use super::emulator;
-use crate::{
-    clock::Clock,
-    emulator::{Running, serve},
-    model::EmulatorOptions,
-};
+use crate::clock::Clock;
+use crate::emulator::{Running, serve};
+use crate::model::EmulatorOptions;
 
 /// An org that answers, and a client of it.
 struct Org {

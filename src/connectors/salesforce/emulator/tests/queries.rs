@@ -195,7 +195,7 @@ async fn echoes_a_wrong_query_with_a_caret() {
 #[tokio::test]
 async fn pages_with_locators_that_hold_no_slash() {
     let org = Org::open().await;
-    let rows: String = (0..450).map(|number| format!("n{number}\n")).collect();
+    let rows = (0..450).map(|number| format!("n{number}\n")).collect::<Vec<_>>().concat();
     org.ingest(json!({"object": "Account", "operation": "insert"}), &format!("Name\n{rows}")).await;
     let request = org.request(reqwest::Method::GET, "query").query(&[("q", "SELECT Name FROM Account")]);
     let (_, first) = super::read(request.header("sforce-query-options", "batchSize=200").send().await.unwrap()).await;
@@ -214,7 +214,7 @@ async fn pages_with_locators_that_hold_no_slash() {
 #[tokio::test]
 async fn drops_the_oldest_of_eleven_open_queries() {
     let org = Org::open().await;
-    let rows: String = (0..201).map(|number| format!("n{number}\n")).collect();
+    let rows = (0..201).map(|number| format!("n{number}\n")).collect::<Vec<_>>().concat();
     org.ingest(json!({"object": "Account", "operation": "insert"}), &format!("Name\n{rows}")).await;
     let mut locators = Vec::new();
     for _ in 0..11 {

@@ -156,7 +156,8 @@ fn schemas(folder: &Path) -> Vec<(String, String)> {
         objects.entry(name.to_owned()).or_default();
     }
     let shown = |(object, fields): (String, BTreeMap<String, String>)| {
-        let lines: String = fields.iter().map(|(name, spec)| format!("  - {{name: {name}, {spec}}}\n")).collect();
+        let lines =
+            fields.iter().map(|(name, spec)| format!("  - {{name: {name}, {spec}}}\n")).collect::<Vec<_>>().concat();
         let fields = if lines.is_empty() { "fields: []\n".to_owned() } else { format!("fields:\n{lines}") };
         (format!("{object}.schema.yaml"), fields)
     };
