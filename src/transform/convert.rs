@@ -73,7 +73,7 @@ fn from_text(input: Expr, to: FieldType, formats: &Formats) -> Converted {
         FieldType::Integer => Converted::or(integer(text), "not_an_integer", "is no whole number"),
         FieldType::Number => Converted::or(number(text), "not_a_number", "is no number"),
         FieldType::Boolean => Converted::or(boolean(text), "not_a_boolean", "is neither `true` nor `false`"),
-        FieldType::Date => Converted::or(formats.read_date(text), "not_a_date", &formats.expected("date")),
+        FieldType::Date => Converted::or(formats.read_date(&text), "not_a_date", &formats.expected("date")),
         FieldType::Datetime => {
             let moment = formats.read_moment(&text, &TimeZone::UTC);
             Converted::or(moment, "not_a_datetime", &formats.expected("date and time"))
@@ -193,8 +193,8 @@ impl Formats {
     }
 
     /// Reads days. A text with a time of day gives its day in UTC.
-    pub(super) fn read_date(&self, text: Expr) -> Expr {
-        self.read_date_in(&text, &TimeZone::UTC)
+    pub(super) fn read_date(&self, text: &Expr) -> Expr {
+        self.read_date_in(text, &TimeZone::UTC)
     }
 
     /// Reads days. A text with a time of day gives its day in the zone.
