@@ -34,6 +34,8 @@ pub struct FaultPlan {
     pub lock: f64,
     /// The share of asynchronous jobs that fail half-way, where the vendor has such jobs.
     pub job: f64,
+    /// The share of requests at which all sessions end, where the vendor has sessions without a lifetime.
+    pub session: f64,
     /// A wait before every answer, in real time.
     pub slow: Duration,
 }
@@ -41,7 +43,7 @@ pub struct FaultPlan {
 /// Says what is wrong with the text of a fault plan.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "`{part}` is no fault; write e.g. `429=0.05,500=0.01,drop=0.01,drop_after=0.01,cut=0.01,html=0.01,lock=0.01,job=0.01,slow=20ms,seed=7`"
+    "`{part}` is no fault; write e.g. `429=0.05,500=0.01,drop=0.01,drop_after=0.01,cut=0.01,html=0.01,lock=0.01,job=0.01,session=0.01,slow=20ms,seed=7`"
 )]
 pub struct FaultPlanError {
     part: String,
@@ -68,6 +70,7 @@ impl FromStr for FaultPlan {
                 "html" => plan.html = share()?,
                 "lock" => plan.lock = share()?,
                 "job" => plan.job = share()?,
+                "session" => plan.session = share()?,
                 "slow" => {
                     let millis = setting.strip_suffix("ms").unwrap_or(setting);
                     plan.slow = Duration::from_millis(millis.parse().map_err(|_| wrong())?);

@@ -1,12 +1,16 @@
 //! What a destination holds, read back through its own API, without ids and times: links are told by the names of the records
 //! that they lead to.
 
+mod salesforce;
+
 use std::{collections::BTreeMap, fmt::Write, fs, future::Future, pin::Pin, time::Duration};
 
 use reqwest::Client;
 use serde_json::Value as Json;
 
 use crate::world::World;
+
+pub(crate) use salesforce::of_salesforce;
 
 /// How a system's records are read back.
 pub(crate) type Reading = for<'world> fn(&'world World) -> Pin<Box<dyn Future<Output = Content> + Send + 'world>>;
@@ -154,8 +158,10 @@ pub(crate) fn of_files(world: &World) -> Pin<Box<dyn Future<Output = Content> + 
 
 /// Reads one page; the emulator may misbehave, so it is asked until it answers.
 async fn get(url: &str, path: &str) -> Json {
-    for _ in 0..200 {
-        let sent = Client::new().get(format!("{url}/{path}")).bearer_auth("pat-harness").send().await;
+    for attempt in 0..200 {
+        // A session that a disturbance has ended stays ended.
+        let token = format!("pat-harness-{attempt}");
+        let sent = Client::new().get(format!("{url}/{path}")).bearer_auth(token).send().await;
         if let Ok(answer) = sent
             && answer.status().is_success()
             && let Ok(json) = answer.json().await

@@ -1,11 +1,19 @@
 //! What the systems hold before a run: small, linked, and with what goes wrong in practice: the same key twice, keys in
 //! another case, addresses that are none, records that the destination has already, and keys that it has twice.
 
+mod salesforce;
+
 use std::{fmt::Write as _, fs, path::Path};
+
+pub(crate) use salesforce::{salesforce_destination, salesforce_source};
 
 const FIRMS: usize = 45;
 const PEOPLE: usize = 90;
 const ORDERS: usize = 35;
+/// What comes in bulk: as many as make a job of each operation, and a rest that is too small for one.
+const BULK_LEADS: usize = 450;
+const BULK_PEOPLE: usize = 430;
+const BULK_ORDERS: usize = 230;
 
 /// The domain of a firm; the last two firms have the same one, and the first ones are at the destination already.
 fn domain(firm: usize) -> String {
@@ -29,9 +37,12 @@ fn write(folder: &Path, name: &str, text: &str) {
 
 /// Files to read.
 pub(crate) fn csv_source(folder: &Path) {
-    let mut firms = "no,domain,name,phone,country\n".to_owned();
+    let mut firms = "no,domain,name,phone,country,parent,owner\n".to_owned();
     for firm in 0..FIRMS {
-        writeln!(firms, "F{firm},{},Firm {firm} Ltd,+49 30 {firm:05},Germany", domain(firm)).unwrap();
+        // Some belong to a firm that comes later, one to itself.
+        let parent = if firm % 4 == 0 { format!("F{}", (firm + 9) % 36) } else { String::new() };
+        let owner = ["ada@ferry.example", "gone@ferry.example", ""][firm % 3];
+        writeln!(firms, "F{firm},{},Firm {firm} Ltd,+49 30 {firm:05},Germany,{parent},{owner}", domain(firm)).unwrap();
     }
     let mut people = "no,email,first,last,phone,firm\n".to_owned();
     for person in 0..PEOPLE {
@@ -49,6 +60,37 @@ pub(crate) fn csv_source(folder: &Path) {
     write(&folder, "firms.csv", &firms);
     write(&folder, "people.csv", &people);
     write(&folder, "orders.csv", &orders);
+    bulk_files(&folder);
+}
+
+/// The address of a person that comes in bulk.
+fn bulk_email(person: usize) -> String {
+    format!("bulk{person}@firm{}.example", person % FIRMS)
+}
+
+/// Files of so many records that a vendor's bulk interface takes them: a few are refused by the vendor, two have one key.
+fn bulk_files(folder: &Path) {
+    let mut leads = "no,name,mail,size\n".to_owned();
+    for lead in 0..BULK_LEADS {
+        let no = if lead == 333 { 332 } else { lead };
+        let mail =
+            if lead % 90 == 7 { format!("lead {lead} has no mail") } else { format!("lead{lead}@firm1.example") };
+        writeln!(leads, "L{no},\"Lead \"\"{lead}\"\", of\nthe list\",{mail},{}", lead % 7).unwrap();
+    }
+    let mut people = "no,email,first,last,firm\n".to_owned();
+    for person in 0..BULK_PEOPLE {
+        let last = if person % 100 == 43 { "x".repeat(81) } else { format!("Doe{person}") };
+        writeln!(people, "B{person},{},Joe,{last},F{}", bulk_email(person), person % 30 + 5).unwrap();
+    }
+    let mut orders = "no,title,amount,firm\n".to_owned();
+    for order in 0..BULK_ORDERS {
+        // Inserted each for itself, so the same title twice is two orders.
+        let title = if order == 18 { 17 } else { order };
+        writeln!(orders, "Q{order},Bulk {title},{}.25,F{}", 100 + title, title % 30 + 5).unwrap();
+    }
+    write(folder, "bulk_leads.csv", &leads);
+    write(folder, "bulk_people.csv", &people);
+    write(folder, "bulk_orders.csv", &orders);
 }
 
 fn hubspot_schemas(folder: &Path) {

@@ -32,8 +32,12 @@ pub(crate) enum Kind {
     NoSpace,
     ClockBack,
     Everything,
+    RowLocks,
+    FailingJobs,
+    EndedSessions,
 }
 
+/// The ways in which every pair is disturbed.
 pub(crate) const KINDS: &[Kind] = &[
     Kind::KillAtMoment,
     Kind::KillThrice,
@@ -88,7 +92,7 @@ impl Kind {
             Self::KillAfterAnswer => "SIGKILL between answer and commit",
             Self::Terminate => "SIGTERM",
             Self::Interrupt => "Ctrl-C",
-            Self::RateLimited => "429",
+            Self::RateLimited => "429; 403 of Salesforce",
             Self::ServerFaults => "500, 502, 503, 504",
             Self::DropBefore => "connection lost before the effect",
             Self::DropAfter => "connection lost after the effect",
@@ -103,6 +107,9 @@ impl Kind {
             Self::NoSpace => "disk full during a commit",
             Self::ClockBack => "clock goes back an hour, and SIGKILL",
             Self::Everything => "all of these at once",
+            Self::RowLocks => "rows that are locked (Salesforce)",
+            Self::FailingJobs => "jobs that fail half way, and a SIGKILL (Salesforce)",
+            Self::EndedSessions => "sessions that end during the run (Salesforce)",
         }
     }
 
@@ -154,10 +161,17 @@ impl Kind {
                 faults.statuses.extend([429, 500, 502, 503, 504].map(|status| (status, share / 10.0)));
                 (faults.drop, faults.drop_after) = (share / 5.0, share / 5.0);
                 (faults.cut, faults.html) = (share / 8.0, share / 8.0);
+                (faults.lock, faults.job, faults.session) = (share / 10.0, share, share / 20.0);
                 attacks.push(shot(random, measure, "-KILL"));
                 attacks.push(trap(random, measure, Point::BeforeAnswer));
                 attacks.push(shot(random, measure, "-TERM"));
             }
+            Self::RowLocks => faults.lock = share,
+            Self::FailingJobs => {
+                faults.job = share * 3.0;
+                attacks.push(trap(random, measure, Point::BeforeAnswer));
+            }
+            Self::EndedSessions => faults.session = share / 4.0,
         }
         Disturbance { weather: Weather { faults, omissions, ..Weather::default() }, attacks }
     }

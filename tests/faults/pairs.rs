@@ -4,14 +4,17 @@ use std::path::Path;
 
 use crate::content::{self, Reading};
 use crate::data;
+use crate::disturbance::{KINDS, Kind};
 
-/// A system: its connector's name, what it holds as source and as destination, and how its records are read back.
+/// A system: its connector's name, what it holds as source and as destination, how its records are read back, and in which ways
+/// it alone misbehaves.
 pub(crate) struct System {
     pub(crate) name: &'static str,
     pub(crate) has_emulator: bool,
     pub(crate) fill_source: fn(&Path),
     pub(crate) fill_destination: fn(&Path),
     pub(crate) read_back: Reading,
+    own_kinds: &'static [Kind],
 }
 
 /// A pipeline from one system to another.
@@ -19,20 +22,34 @@ pub(crate) struct System {
 pub(crate) struct Pair {
     pub(crate) source: &'static str,
     pub(crate) destination: &'static str,
+    /// The way that is taken, where there are several between the two.
+    way: &'static str,
     pipeline: &'static str,
 }
 
 const SYSTEMS: &[System] = &[
-    System::new("csv", false, data::csv_source, data::nothing, content::of_files),
-    System::new("hubspot", true, data::hubspot_source, data::hubspot_destination, content::of_hubspot),
-    System::new("airtable", true, data::airtable_source, data::airtable_destination, content::of_airtable),
+    System::new("csv", false, data::csv_source, data::nothing, content::of_files, &[]),
+    System::new("hubspot", true, data::hubspot_source, data::hubspot_destination, content::of_hubspot, &[]),
+    System::new("airtable", true, data::airtable_source, data::airtable_destination, content::of_airtable, &[]),
+    System::new(
+        "salesforce",
+        true,
+        data::salesforce_source,
+        data::salesforce_destination,
+        content::of_salesforce,
+        &[Kind::RowLocks, Kind::FailingJobs, Kind::EndedSessions],
+    ),
 ];
 
 pub(crate) const PAIRS: &[Pair] = &[
-    Pair { source: "csv", destination: "hubspot", pipeline: include_str!("pipelines/csv-to-hubspot.yaml") },
-    Pair { source: "hubspot", destination: "airtable", pipeline: include_str!("pipelines/hubspot-to-airtable.yaml") },
-    Pair { source: "airtable", destination: "hubspot", pipeline: include_str!("pipelines/airtable-to-hubspot.yaml") },
-    Pair { source: "airtable", destination: "csv", pipeline: include_str!("pipelines/airtable-to-csv.yaml") },
+    Pair::new("csv", "hubspot", "", include_str!("pipelines/csv-to-hubspot.yaml")),
+    Pair::new("hubspot", "airtable", "", include_str!("pipelines/hubspot-to-airtable.yaml")),
+    Pair::new("airtable", "hubspot", "", include_str!("pipelines/airtable-to-hubspot.yaml")),
+    Pair::new("airtable", "csv", "", include_str!("pipelines/airtable-to-csv.yaml")),
+    Pair::new("csv", "salesforce", "", include_str!("pipelines/csv-to-salesforce.yaml")),
+    Pair::new("csv", "salesforce", "in bulk", include_str!("pipelines/csv-to-salesforce-bulk.yaml")),
+    Pair::new("hubspot", "salesforce", "", include_str!("pipelines/hubspot-to-salesforce.yaml")),
+    Pair::new("salesforce", "hubspot", "", include_str!("pipelines/salesforce-to-hubspot.yaml")),
 ];
 
 impl System {
@@ -42,8 +59,9 @@ impl System {
         fill_source: fn(&Path),
         fill_destination: fn(&Path),
         read_back: Reading,
+        own_kinds: &'static [Kind],
     ) -> Self {
-        Self { name, has_emulator, fill_source, fill_destination, read_back }
+        Self { name, has_emulator, fill_source, fill_destination, read_back, own_kinds }
     }
 
     pub(crate) fn of(name: &str) -> &'static Self {
@@ -52,9 +70,26 @@ impl System {
 }
 
 impl Pair {
+    const fn new(source: &'static str, destination: &'static str, way: &'static str, pipeline: &'static str) -> Self {
+        Self { source, destination, way, pipeline }
+    }
+
     /// Returns the pair of these systems.
     pub(crate) fn of(source: &str, destination: &str) -> Self {
-        *PAIRS.iter().find(|pair| pair.source == source && pair.destination == destination).unwrap()
+        Self::by_way(source, destination, "")
+    }
+
+    /// Returns the pair of these systems that takes this way.
+    pub(crate) fn by_way(source: &str, destination: &str, way: &str) -> Self {
+        let is_it = |pair: &&Self| (pair.source, pair.destination, pair.way) == (source, destination, way);
+        *PAIRS.iter().find(is_it).unwrap()
+    }
+
+    /// Returns the ways in which it is disturbed: those of all pairs, and those of its systems.
+    pub(crate) fn kinds(&self) -> Vec<Kind> {
+        let systems = [System::of(self.source), System::of(self.destination)];
+        let own = systems.into_iter().flat_map(|system| system.own_kinds.iter().copied());
+        KINDS.iter().copied().chain(own).collect()
     }
 
     /// Writes the pipeline and what its systems start with into a folder, and returns the two systems.
@@ -67,6 +102,6 @@ impl Pair {
     }
 
     pub(crate) fn name(&self) -> String {
-        format!("{} → {}", self.source, self.destination)
+        format!("{} → {} {}", self.source, self.destination, self.way).trim_end().to_owned()
     }
 }

@@ -147,7 +147,7 @@ impl World {
                 fixtures: Some(folder.path().join("fixtures").join(system.name)),
                 is_unlimited: true,
                 faults: faults.clone(),
-                exchanges: None,
+                exchanges: variable("FERRY_EXCHANGES").map(Into::into),
             };
             let service =
                 (registry().get(system.name).unwrap().emulator.unwrap().make)(options, clock.clone()).unwrap();
@@ -296,25 +296,57 @@ impl Gate {
         }
         let (mut parts, body) = answer.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        let Ok(mut json) = serde_json::from_slice::<Json>(&bytes) else {
-            return Response::from_parts(parts, Body::from(bytes));
-        };
-        for name in ["results", "records"] {
-            if let Some(list) = json[name].as_array_mut().filter(|list| !list.is_empty()) {
-                let place = random.lock().unwrap().random_range(0..list.len());
-                list.remove(place);
-            }
-        }
+        let is_csv =
+            parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/csv"));
+        let mut random = random.lock().unwrap();
+        let less = if is_csv { without_line(&bytes, &mut random) } else { without_result(&bytes, &mut random) };
         parts.headers.remove(header::CONTENT_LENGTH);
-        Response::from_parts(parts, Body::from(json.to_string()))
+        Response::from_parts(parts, Body::from(less.unwrap_or_else(|| bytes.to_vec())))
     }
+}
+
+/// Leaves one result out of a JSON answer.
+fn without_result(bytes: &[u8], random: &mut SmallRng) -> Option<Vec<u8>> {
+    let mut json: Json = serde_json::from_slice(bytes).ok()?;
+    let mut leave_out = |list: &mut Json| {
+        if let Some(list) = list.as_array_mut().filter(|list| !list.is_empty()) {
+            list.remove(random.random_range(0..list.len()));
+        }
+    };
+    if json.is_array() {
+        leave_out(&mut json);
+    } else {
+        ["results", "records"].iter().for_each(|name| leave_out(&mut json[*name]));
+    }
+    Some(json.to_string().into_bytes())
+}
+
+/// Leaves a line out of a file of results, or all behind some place.
+fn without_line(bytes: &[u8], random: &mut SmallRng) -> Option<Vec<u8>> {
+    if random.random_bool(0.5) {
+        return Some(bytes[..random.random_range(0..=bytes.len())].to_vec());
+    }
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bytes);
+    let mut lines: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().ok()?;
+    if lines.len() > 1 {
+        lines.remove(random.random_range(1..lines.len()));
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    lines.iter().try_for_each(|line| writer.write_record(line)).ok()?;
+    writer.into_inner().ok()
+}
+
+/// Tells whether a request changes nothing and belongs to no change: the questions after a job that writes do.
+fn is_read(method: &Method, path: &str) -> bool {
+    let is_of_writing_job = path.contains("/jobs/ingest/");
+    let is_query =
+        ["/search", "/batch/read", "/listRecords", "/token", "/jobs/query"].iter().any(|end| path.ends_with(end));
+    (*method == Method::GET && !is_of_writing_job) || is_query
 }
 
 /// Counts requests and springs the trap.
 async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let is_read = request.method() == Method::GET
-        || ["/search", "/batch/read", "/listRecords", "/token"].iter().any(|end| path.ends_with(end));
+    let is_read = is_read(request.method(), request.uri().path());
     let all = gate.requests.fetch_add(1, Ordering::SeqCst) + 1;
     let writes = if is_read { 0 } else { gate.writes.fetch_add(1, Ordering::SeqCst) + 1 };
     let number = if gate.counts_reads { all } else { writes };

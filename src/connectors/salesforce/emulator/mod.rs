@@ -158,6 +158,9 @@ fn answer(org: &mut Org, call: &Call) -> Reply {
 
 /// Lets a request in that has a session and is not too many, and tells how many were made.
 fn admitted(org: &mut Org, call: &Call, answer: impl FnOnce(&mut Org) -> Reply) -> Reply {
+    if org.draw(org.options.session_ends) {
+        org.tokens.end_all();
+    }
     if let Err(problem) = oauth::authenticate(org, call) {
         return problem.reply();
     }

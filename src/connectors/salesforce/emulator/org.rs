@@ -53,6 +53,8 @@ pub(super) struct OrgOptions {
     pub(super) row_locks: f64,
     /// The share of asynchronous jobs that fail half-way.
     pub(super) job_failures: f64,
+    /// The share of requests at which all sessions end.
+    pub(super) session_ends: f64,
     /// The key that signed logins have to be signed with, in PEM; without one, any signature will do.
     pub(super) jwt_public_key: Option<String>,
     /// Whether new cases and leads go to a queue, unless a request says that the assignment rules are left out.
@@ -74,6 +76,7 @@ impl Default for OrgOptions {
             result_page_rows: 50_000,
             row_locks: 0.0,
             job_failures: 0.0,
+            session_ends: 0.0,
             jwt_public_key: None,
             assignment_rules: false,
             duplicate_rules: false,
@@ -158,7 +161,12 @@ impl Org {
             usage: Usage::new(clock.clone(), is_unlimited),
             clock,
             catalog: Catalog::standard()?,
-            options: OrgOptions { row_locks: faults.lock, job_failures: faults.job, ..OrgOptions::default() },
+            options: OrgOptions {
+                row_locks: faults.lock,
+                job_failures: faults.job,
+                session_ends: faults.session,
+                ..OrgOptions::default()
+            },
             manners: Manners::default(),
             cursors: Cursors::default(),
             jobs: Jobs::default(),

@@ -161,6 +161,17 @@ async fn misbehaves_in_the_vendor_s_words() {
 }
 
 #[tokio::test]
+async fn ends_sessions_that_were_used_where_it_is_told_to() {
+    let faults: FaultPlan = "session=1".parse().unwrap();
+    let mut org = Org::with(EmulatorOptions { faults, ..EmulatorOptions::default() }).await;
+    assert_eq!(org.get("sobjects").await.0, 200, "nobody has used it yet");
+    let (status, refusal) = org.get("sobjects").await;
+    assert_eq!((status, code(&refusal)), (401, "INVALID_SESSION_ID"));
+    "00D!other".clone_into(&mut org.token);
+    assert_eq!(org.get("sobjects").await.0, 200);
+}
+
+#[tokio::test]
 async fn refuses_urls_that_are_too_long() {
     let org = Org::open().await;
     let long = "x".repeat(16_400);
