@@ -110,9 +110,14 @@ impl RowsByContent {
         let Some(places) = places else {
             return Err(errors::incomplete("a file of results lacks a column that was sent"));
         };
+        // The whole file before the first row of it: a line that cannot be read must not lose those before it.
+        let mut records: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().map_err(unreadable)?;
+        if !file.ends_with(b"\n") {
+            // Salesforce ends every line. One without an end may be half a line, and half a key is another record's.
+            records.pop();
+        }
         let mut lines = Vec::new();
-        for line in reader.records() {
-            let line = line.map_err(unreadable)?;
+        for line in records {
             let cell = |place: Option<usize>| place.and_then(|place| line.get(place)).unwrap_or_default();
             let is_id = self.columns.len() == 1 && self.columns.first().is_some_and(|name| name == ID_FIELD);
             let sent = places.iter().map(|place| cell(Some(*place)));

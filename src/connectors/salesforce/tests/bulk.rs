@@ -265,3 +265,44 @@ async fn an_object_that_the_bulk_api_does_not_have_is_written_200_at_a_time() {
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Created { .. })));
     assert_eq!(script.count("composite/sobjects"), 2);
 }
+
+/// A Salesforce that carries out every job and cuts a file of results the first time, as `cut` says.
+async fn cutting(cut: fn(&str) -> String) -> (Script, Arc<Mutex<Jobs>>) {
+    let jobs: Arc<Mutex<Jobs>> = Arc::default();
+    let shared = Arc::clone(&jobs);
+    let mut is_cut = false;
+    let script = Script::start(move |asked| {
+        let answer = shared.lock().unwrap().answer(asked, |_, _| Fate::Created);
+        let mut answer = answer.unwrap_or_else(|| collections(asked));
+        if asked.path.ends_with("successfulResults") && !std::mem::replace(&mut is_cut, true) {
+            answer.body = cut(&answer.body);
+        }
+        answer
+    });
+    (script.await, jobs)
+}
+
+#[tokio::test]
+async fn rows_of_a_file_of_results_that_breaks_off_are_not_sent_again() {
+    // In the middle of a line, so that it lacks a cell.
+    let (script, jobs) = cutting(|file| file[..file.len() / 2 - file.len() / 2 % 30 + 45].to_owned()).await;
+    let outcomes = destination(&script.url).load(&batch(Operation::Insert, people(300))).await.unwrap();
+    assert_eq!(outcomes[299], created("003000000000299AAA"));
+    assert_eq!((jobs.lock().unwrap().files.len(), script.count("composite/sobjects")), (1, 0), "sent twice");
+}
+
+#[tokio::test]
+async fn a_key_that_is_cut_off_is_not_taken_for_another_one() {
+    // The last line is that of `n12`, cut to `n1`.
+    let upsert = Operation::Upsert { key: vec!["LastName".into()] };
+    let last = |file: &str| {
+        let line = file.lines().find(|line| line.ends_with(",n12")).unwrap();
+        let rest: String =
+            file.lines().filter(|other| *other != line && !other.ends_with(",n1")).map(|l| format!("{l}\n")).collect();
+        format!("{rest}{}", line.trim_end_matches('2'))
+    };
+    let (script, _) = cutting(last).await;
+    let outcomes = destination(&script.url).load(&batch(upsert, people(300))).await.unwrap();
+    assert_eq!(outcomes[1], created("003000000000001AAA"));
+    assert_eq!(outcomes[12], created("003000000000012AAA"));
+}

@@ -52,7 +52,7 @@ impl Asked {
 /// An answer of the script.
 pub(super) struct Reply {
     status: u16,
-    body: String,
+    pub(super) body: String,
     headers: Vec<(&'static str, String)>,
 }
 
