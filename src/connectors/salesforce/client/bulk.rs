@@ -80,9 +80,9 @@ impl BulkOperation<'_> {
 }
 
 impl WireJob {
-    /// Tells whether nothing more happens to the job.
-    pub(in super::super) fn has_ended(&self) -> bool {
-        matches!(self.state.as_str(), "JobComplete" | "Failed" | "Aborted")
+    /// Tells whether the job waits for its file, or for the word to begin.
+    pub(in super::super) fn is_open(&self) -> bool {
+        self.state == "Open"
     }
 
     /// Tells whether Salesforce has the job's file and works on it, or is about to.
@@ -146,7 +146,7 @@ impl Api {
         Err(ApiError::of_answer(&answer).into_error(&answer, "the start of a Bulk API job"))
     }
 
-    /// `GET jobs/ingest/{id}` until the job has ended; none where it did not within the time that is waited.
+    /// `GET jobs/ingest/{id}` until the job is no longer at work; none where it did not within the time that is waited.
     pub(in super::super) async fn wait_for_job(&self, job_id: &str) -> Result<Option<WireJob>, ConnectorError> {
         let path = self.path(&format!("jobs/ingest/{}", segment(job_id))).await?;
         self.wait(ApiRequest::get(path, NO_RATE_LIMITS)).await
@@ -248,8 +248,10 @@ impl Api {
     }
 
     async fn wait(&self, request: ApiRequest) -> Result<Option<WireJob>, ConnectorError> {
-        let has_ended =
-            |answer: &Answer| !answer.status.is_success() || answer.json::<WireJob>().is_ok_and(|job| job.has_ended());
+        // A job that nobody let begin will never end.
+        let has_ended = |answer: &Answer| {
+            !answer.status.is_success() || answer.json::<WireJob>().is_ok_and(|job| !job.is_under_way())
+        };
         let answer = self.client.send_until(&request, JOB_PACE, has_ended).await.map_err(errors::of_http)?;
         answer.map(|answer| decode(&answer, "a Bulk API job", errors::unexpected)).transpose()
     }

@@ -25,6 +25,9 @@ const MAX_JOBS: usize = 2;
 /// How often the files of an ended job are asked for until they speak of every row.
 const MAX_DOWNLOADS: usize = 3;
 
+/// The reason of a job that was made and did nothing.
+const NOT_BEGUN: &str = "job_not_begun";
+
 /// What is known of a batch's rows on their way.
 #[derive(Debug)]
 pub(super) struct Progress {
@@ -53,6 +56,8 @@ impl SalesforceDestination {
             match self.run_job(info, operation, rows, &open, &mut progress).await {
                 Ok(()) => {}
                 Err(error) if !progress.has_written && is_unsupported(&error) => break,
+                // An earlier job has written some of the rows: the others are not sent with them again.
+                Err(error) if progress.has_written && error.kind == ErrorKind::Refused => break,
                 Err(error) if progress.has_written => return Err(partly_written(error)),
                 Err(error) => return Err(error),
             }
@@ -107,20 +112,19 @@ impl SalesforceDestination {
             return Ok(());
         }
         let job_id = self.start_job(info, operation, upload.text).await.map_err(without_effect)?;
-        let closed = self.catalog.api.set_job_state(&job_id, "UploadComplete").await;
-        if let Err(error) = closed
-            && error.kind != ErrorKind::Unanswered
-        {
-            return Err(error);
-        }
-        progress.has_written = true;
+        // Whatever became of this request, one before it may have been carried out: the job's own state tells.
+        let begun = self.catalog.api.set_job_state(&job_id, "UploadComplete").await;
+        let had_written = std::mem::replace(&mut progress.has_written, true);
         let settled = self.settle_job(operation, &job_id, upload.rows, progress).await;
-        if let Err(error) = &settled
-            && error.kind == ErrorKind::Unanswered
-        {
-            self.remember(info, operation, job_id).await;
+        match &settled {
+            Err(error) if error.kind == ErrorKind::Unanswered => self.remember(info, operation, job_id).await,
+            Err(_) => progress.has_written = had_written,
+            Ok(()) => {}
         }
-        settled
+        match (settled, begun) {
+            (Err(error), Err(cause)) if error.code == NOT_BEGUN => Err(without_effect(cause)),
+            (settled, _) => settled,
+        }
     }
 
     async fn start_job(&self, info: &ObjectInfo, operation: &Operation, csv: String) -> Result<String, ConnectorError> {
@@ -144,14 +148,16 @@ impl SalesforceDestination {
         mut sent: RowsByContent,
         progress: &mut Progress,
     ) -> Result<(), ConnectorError> {
-        let ended = self.catalog.api.wait_for_job(job_id).await.map_err(partly_written)?;
-        let Some(job) = ended else {
-            let message = "the Bulk API job was not done when the run stopped waiting for it";
-            return Err(ConnectorError::new(ErrorKind::Unanswered, "job_pending", message)
-                .with_hint("run again: the job is waited for and its results are taken up"));
-        };
+        let mut job = self.ended(job_id).await?;
+        if job.is_open() {
+            // It was never let begin. Once it is aborted, a request that is still on its way cannot do so either.
+            self.catalog.api.set_job_state(job_id, "Aborted").await.map_err(partly_written)?;
+            job = self.ended(job_id).await?;
+            if is_untouched(&job) {
+                return Err(ConnectorError::new(ErrorKind::Unavailable, NOT_BEGUN, "the Bulk API job was not begun"));
+            }
+        }
         if let Some(error) = refused_whole(&job) {
-            progress.has_written = false;
             return Err(error);
         }
         let mut last = errors::incomplete("the files of a job do not speak of every row");
@@ -163,6 +169,16 @@ impl SalesforceDestination {
             }
         }
         Err(last)
+    }
+
+    /// Waits until a job is no longer at work.
+    async fn ended(&self, job_id: &str) -> Result<WireJob, ConnectorError> {
+        let ended = self.catalog.api.wait_for_job(job_id).await.map_err(partly_written)?;
+        ended.ok_or_else(|| {
+            let message = "the Bulk API job was not done when the run stopped waiting for it";
+            ConnectorError::new(ErrorKind::Unanswered, "job_pending", message)
+                .with_hint("run again: the job is waited for and its results are taken up")
+        })
     }
 
     async fn read_files(
@@ -225,8 +241,7 @@ impl Progress {
 
 /// A job that failed before its first row was refused as a whole: mostly for its first line.
 fn refused_whole(job: &WireJob) -> Option<ConnectorError> {
-    let is_untouched = job.number_records_processed.unwrap_or(0) == 0 && job.number_records_failed.unwrap_or(0) == 0;
-    if job.state == "JobComplete" || !is_untouched {
+    if job.state == "JobComplete" || !is_untouched(job) {
         return None;
     }
     let said = job.error_message.clone().unwrap_or_default();
@@ -237,13 +252,17 @@ fn refused_whole(job: &WireJob) -> Option<ConnectorError> {
     Some(ConnectorError::new(kind, code, message).with_detail(said))
 }
 
+fn is_untouched(job: &WireJob) -> bool {
+    job.number_records_processed.unwrap_or(0) == 0 && job.number_records_failed.unwrap_or(0) == 0
+}
+
 /// Some objects are not there for the Bulk API: they are written 200 a request then.
 fn is_unsupported(error: &ConnectorError) -> bool {
     matches!(error.code.as_str(), "INVALIDENTITY" | "FEATURENOTENABLED" | "API_DISABLED_FOR_ORG" | "EXCEEDEDQUOTA")
 }
 
-/// A job that was not closed writes nothing, whatever became of the answer.
-fn without_effect(error: ConnectorError) -> ConnectorError {
+/// What does not begin a job or a request of writes writes nothing, whatever became of the answer.
+pub(super) fn without_effect(error: ConnectorError) -> ConnectorError {
     match error.kind {
         ErrorKind::Unanswered => ConnectorError { kind: ErrorKind::Unavailable, ..error },
         _ => error,

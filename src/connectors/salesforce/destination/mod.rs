@@ -25,6 +25,7 @@ use super::{
     source::{check, inspect},
 };
 
+use bulk::without_effect;
 use prepare::Row;
 use settle::Unsettled;
 
@@ -70,10 +71,10 @@ impl Destination for SalesforceDestination {
     }
 
     async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
-        let info = self.catalog.object(&batch.object).await?;
+        let info = self.catalog.object(&batch.object).await.map_err(without_effect)?;
         let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.records.len()];
         let mut rows = Vec::with_capacity(batch.records.len());
-        let owners = self.owners_of(&info, batch).await?;
+        let owners = self.owners_of(&info, batch).await.map_err(without_effect)?;
         for (place, record) in batch.records.iter().enumerate() {
             match self.prepare(&info, &batch.operation, record, &owners)? {
                 Ok(fields) => rows.push(Row { place, id: record.destination_id.as_deref(), fields }),

@@ -68,9 +68,15 @@ impl SalesforceDestination {
 
     /// Waits, once for an object, for jobs that an earlier run left at work.
     pub(super) async fn settle_earlier_jobs(&self, info: &ObjectInfo) -> Result<(), ConnectorError> {
-        if !self.unsettled.lock().await.looked_after.insert(info.name.clone()) {
+        if self.unsettled.lock().await.looked_after.contains(&info.name) {
             return Ok(());
         }
+        self.wait_for_earlier_jobs(info).await?;
+        self.unsettled.lock().await.looked_after.insert(info.name.clone());
+        Ok(())
+    }
+
+    async fn wait_for_earlier_jobs(&self, info: &ObjectInfo) -> Result<(), ConnectorError> {
         let jobs = match self.catalog.api.jobs().await {
             Ok(jobs) => jobs,
             // Who may not use the Bulk API has left no job.

@@ -9,7 +9,7 @@ use crate::model::{BatchRecord, Operation, Outcome, Value};
 
 use super::{
     batch, created, destination, entry,
-    script::{Asked, Reply, Script, csv, empty, error, ok},
+    script::{Asked, Reply, Script, csv, empty, error, ok, standing_answer},
     text,
 };
 
@@ -305,4 +305,69 @@ async fn a_key_that_is_cut_off_is_not_taken_for_another_one() {
     let outcomes = destination(&script.url).load(&batch(upsert, people(300))).await.unwrap();
     assert_eq!(outcomes[1], created("003000000000001AAA"));
     assert_eq!(outcomes[12], created("003000000000012AAA"));
+}
+
+#[tokio::test]
+async fn a_job_whose_begin_was_not_answered_and_whose_session_then_ended_is_not_taken_for_one_that_did_nothing() {
+    // The request to begin is carried out, its answer lost, and then nobody is logged in any more.
+    let mut has_begun = false;
+    let script = Script::start_raw(move |asked, url| match (asked.method.as_str(), asked.path.as_str()) {
+        ("POST", "/services/oauth2/token") if has_begun => error(400, "invalid_grant", "x"),
+        ("GET", "jobs/ingest") => ok(&json!({ "records": [] })),
+        _ if has_begun => error(401, "INVALID_SESSION_ID", "Session expired or invalid"),
+        ("PATCH", _) => {
+            has_begun = true;
+            error(503, "SERVER_UNAVAILABLE", "x")
+        }
+        ("PUT", _) => empty(201),
+        _ => standing_answer(asked, url).unwrap_or_else(|| ok(&json!({ "id": "750x", "state": "Open" }))),
+    })
+    .await;
+    let error = destination(&script.url).load(&batch(Operation::Insert, people(300))).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unanswered, "{error:?}");
+}
+
+#[tokio::test]
+async fn a_job_that_still_waits_for_its_begin_has_no_effect() {
+    // What is asked to begin it does not reach Salesforce.
+    let mut state = "Open";
+    let script = Script::start(move |asked| match (asked.method.as_str(), asked.path.as_str()) {
+        ("GET", "jobs/ingest") => ok(&json!({ "records": [] })),
+        ("PATCH", _) if asked.json()["state"] == "Aborted" => {
+            state = "Aborted";
+            ok(&json!({ "id": "750x", "state": state }))
+        }
+        ("PATCH", _) => error(503, "SERVER_UNAVAILABLE", "x"),
+        ("PUT", _) => empty(201),
+        _ => ok(&json!({ "id": "750x", "state": state })),
+    })
+    .await;
+    let error = destination(&script.url).load(&batch(Operation::Insert, people(300))).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unavailable, "{error:?}");
+    let ended = script.asked().into_iter().filter(|asked| asked.method == "PATCH").next_back().unwrap();
+    assert_eq!(ended.json()["state"], "Aborted", "a request that comes late cannot begin it");
+}
+
+#[tokio::test]
+async fn a_second_job_that_is_refused_does_not_make_the_first_one_undone() {
+    let (script, jobs) = jobs(|job, line| match (job, line) {
+        (0, 0..40) => Fate::Created,
+        _ => Fate::Unprocessed,
+    })
+    .await;
+    let outcomes = destination(&script.url).load(&batch(Operation::Insert, people(300))).await.unwrap();
+    assert_eq!(outcomes[39], created("003000000000039AAA"));
+    assert_eq!(outcomes[40], created("003900000000040AAA"), "what no job comes to goes 200 a request");
+    assert_eq!((jobs.lock().unwrap().files.len(), script.count("composite/sobjects")), (2, 2));
+}
+
+#[tokio::test]
+async fn what_fails_before_a_batch_is_sent_has_no_effect() {
+    let script = Script::start_raw(|asked, url| match asked.path.as_str() {
+        "sobjects/Contact/describe" => error(503, "SERVER_UNAVAILABLE", "x"),
+        _ => standing_answer(asked, url).unwrap(),
+    })
+    .await;
+    let error = destination(&script.url).load(&batch(Operation::Insert, people(3))).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unavailable);
 }
