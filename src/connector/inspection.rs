@@ -11,6 +11,17 @@ pub struct Inspection {
     pub missing: Vec<String>,
     /// The limits that it counts against.
     pub limits: Vec<LimitLeft>,
+    /// What of the account meddles with what is written, such as rules against duplicates.
+    pub rules: Vec<Remark>,
+}
+
+/// Something that a person should know before a run, and that does not keep it from working.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// What it is about: ``duplicate rules of `Contact` ``.
+    pub subject: String,
+    /// What there is and what it means.
+    pub text: String,
 }
 
 /// What is left of one limit.

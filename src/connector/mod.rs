@@ -19,15 +19,15 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::model::{
-    Batch, Capabilities, Cursor, Field, FieldName, ObjectName, Outcome, Page, Predicate, Record, Schema, SyncMode,
-    Value,
+    Batch, Capabilities, Cursor, Field, FieldName, ObjectName, Operation, Outcome, Page, Predicate, Record, Schema,
+    SyncMode, Value,
 };
 
 pub use authorization::{Authorization, ClientAuthentication};
 pub use context::{Context, check_base_url};
 pub use error::{ConfigError, ConnectorError, ErrorKind};
 pub use fixture::FixtureForm;
-pub use inspection::{Inspection, LimitLeft};
+pub use inspection::{Inspection, LimitLeft, Remark};
 pub use registry::{ConfigCheck, Emulator, Entry, Options, Registry, RegistryError};
 pub use secret::Secret;
 
@@ -137,6 +137,20 @@ pub trait Destination: Debug + Send + Sync {
     /// # Errors
     /// Fails when the object does not exist or cannot be asked about.
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError>;
+
+    /// Says what of the object and these fields the login may not write by an operation, each with what to do, as far as
+    /// [`describe`](Self::describe) tells; none where the vendor does not tell before it is written to.
+    ///
+    /// # Errors
+    /// Fails when the object does not exist or cannot be asked about.
+    async fn refusals(
+        &self,
+        _object: &ObjectName,
+        _operation: &Operation,
+        _fields: &[FieldName],
+    ) -> Result<Option<Vec<ConnectorError>>, ConnectorError> {
+        Ok(None)
+    }
 
     /// Prepares to write the object: called once per run and object, before the first `load`, also when no record comes.
     /// Called again, an object that is replaced whole starts anew (its stream is read from the beginning again).

@@ -1,6 +1,7 @@
 //! Asks everything that a run would ask before its first write: login, scopes, limits, objects, fields, mappings, one record. On
 //! request it also writes: one marked test record for each destination, which it removes again (`trial`).
 
+mod permissions;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Pipeline, Stream, StreamDestination};
 use crate::connector::{ConnectorError, Context, ErrorKind, Inspection, ReadRequest};
-use crate::model::{ConnectionName, ObjectName, Page, Schema, SyncMode};
+use crate::model::{ConnectionName, FieldName, ObjectName, Operation, Page, Schema, SyncMode};
 
-use self::trial::Trial;
+use self::{permissions::Permissions, trial::Trial};
 
 use super::{
     error::EngineError,
@@ -130,6 +131,9 @@ impl Check<'_> {
             .collect();
         let remark = if limits.is_empty() { "not told by the vendor".to_owned() } else { limits.join(", ") };
         self.note(connection, "limits left".to_owned(), Ok(remark));
+        for rule in inspected.rules {
+            self.note(connection, rule.subject, Ok(rule.text));
+        }
     }
 
     async fn inspect(
@@ -195,14 +199,53 @@ impl Check<'_> {
                 Some(schema) => self.destination(stream, target, schema).await,
             };
             match loader {
-                Ok((loader, remark)) => {
-                    self.note(&target.connection, subject, Ok(remark));
-                    if self.options.is_writing {
-                        self.trial(&loader).await;
+                Ok((loader, remark)) => self.permitted(&loader, subject, remark).await,
+                Err(error) => {
+                    let refusals = self.refused(target, &error).await;
+                    if refusals.is_empty() {
+                        self.note(&target.connection, subject.clone(), Err(error));
                     }
+                    self.note_refusals(&target.connection, &subject, refusals);
                 }
-                Err(error) => self.note(&target.connection, subject, Err(error)),
             }
+        }
+    }
+
+    fn note_refusals(&mut self, connection: &ConnectionName, subject: &str, refusals: Vec<ConnectorError>) {
+        for refusal in refusals {
+            self.note(connection, format!("{subject}: permissions"), Err(EngineError::connector(connection, refusal)));
+        }
+    }
+
+    /// Asks a destination which of the mapped fields the login may not write, where that is why they do not fit it.
+    async fn refused(&self, target: &StreamDestination, error: &EngineError) -> Vec<ConnectorError> {
+        if !matches!(error, EngineError::Transform { error, .. } if error.code == "transform.read_only") {
+            return Vec::new();
+        }
+        let Ok(connection) = super::setup::connection(self.pipeline, &target.connection) else { return Vec::new() };
+        let Ok(entry) = self.environment.registry.get(&connection.connector) else { return Vec::new() };
+        let context = self.environment.context_of(&target.connection);
+        let Ok(destination) = (entry.destination)(connection.options.clone(), &context) else { return Vec::new() };
+        let fields: Vec<FieldName> = target.mappings.keys().map(FieldName::new).collect();
+        destination.refusals(&target.object, &Operation::Update, &fields).await.ok().flatten().unwrap_or_default()
+    }
+
+    /// Says whether the login may write what is mapped; only then a test record is worth a try.
+    async fn permitted(&mut self, loader: &Loader, subject: String, remark: String) {
+        let connection = loader.connection();
+        let (remark, refusals) = match permissions::of(loader).await {
+            Ok(Permissions::NotTold) => (Ok(remark), Vec::new()),
+            Ok(Permissions::Told(refusals)) if refusals.is_empty() => {
+                (Ok(format!("{remark}, this login may write them")), refusals)
+            }
+            Ok(Permissions::Told(refusals)) => (Ok(remark), refusals),
+            Err(error) => (Err(EngineError::connector(connection, error)), Vec::new()),
+        };
+        let is_permitted = remark.is_ok() && refusals.is_empty();
+        self.note(connection, subject.clone(), remark);
+        self.note_refusals(connection, &subject, refusals);
+        if is_permitted && self.options.is_writing {
+            self.trial(loader).await;
         }
     }
 

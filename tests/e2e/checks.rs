@@ -33,6 +33,35 @@ streams:
     destinations: [{ connection: out, object: tickets, mappings: { subject: subject } }]
 ";
 
+const LEADS: &str = "\
+version: 1
+name: leads
+connections:
+  files: { type: csv, path: ., id: { people: id } }
+  org: { type: salesforce, client_id: \"${SALESFORCE_CLIENT_ID}\", client_secret: \"${SALESFORCE_CLIENT_SECRET}\", base_url: \"${SALESFORCE_URL}\" }
+streams:
+  - name: people
+    source: { connection: files, object: people }
+    destinations:
+      - connection: org
+        object: Lead
+        key: [Email]
+        mappings: { Email: email, LastName: last, FirstName: first, Company: { value: Ferry } }
+";
+
+/// What an admin of the org did: rules, a field that this user may not edit, and one that only a new record takes.
+const ORG: [(&str, &str); 3] = [
+    (
+        "DuplicateRule.csv",
+        "Id,MasterLabel,DeveloperName,SobjectType,IsActive\n0Bm000000000001,Same e-mail,Same,Lead,true\n",
+    ),
+    ("AssignmentRule.csv", "Id,Name,SobjectType,Active\n01Q000000000001,To the queue,Lead,true\n"),
+    (
+        "Lead.schema.yaml",
+        "fields:\n  - { name: Locked__c, type: string, createable: false }\n  - { name: Once__c, type: string, updateable: false }\n",
+    ),
+];
+
 /// Returns the findings of `--json` as `subject: ok` or `subject: not ok`.
 fn verdicts(ran: &Ran) -> Vec<String> {
     let findings = ran.json()["findings"].as_array().unwrap().clone();
@@ -78,6 +107,55 @@ fn a_test_record_is_written_and_goes_again_at_airtable() {
     assert_eq!(verdicts(&ran).last().unwrap(), "base write `Contacts`: delete it: ok");
     assert_eq!(crms.counts()["airtable"]["requests"]["write"], 3);
     assert_eq!(crms.held("airtable", "Contacts"), 0);
+}
+
+/// Starts an org with its rules, and a desk with the pipeline in which a text was put in the place of another.
+fn org_with_rules(folder: &std::path::Path, what: &str, instead: &str) -> (Crms, Desk) {
+    let fixtures = folder.join("salesforce");
+    std::fs::create_dir_all(&fixtures).unwrap();
+    for (name, text) in ORG {
+        std::fs::write(fixtures.join(name), text).unwrap();
+    }
+    let crms = Crms::start(&["salesforce"], Some(folder), &[]);
+    let desk = Desk::new(&crms);
+    desk.write("people.csv", PEOPLE);
+    desk.write("leads.yaml", &LEADS.replace(what, instead));
+    (crms, desk)
+}
+
+#[test]
+fn an_org_s_rules_are_told_and_a_test_record_goes_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (crms, desk) = org_with_rules(folder.path(), "", "");
+    let ran = desk.ferry(["check", "leads.yaml", "--write"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for line in [
+        "ok     org: duplicate rules of `Lead`: `Same e-mail` is active: a record like another is rejected",
+        "ok     org: assignment rules of `Lead`: `To the queue` is active: it does not run, unless the connection has `assignment_rule`",
+        "ok     org: write `Lead`: 4 mapped fields are there, the vendor upserts on the key, this login may write them",
+        "ok     org: write `Lead`: delete it: nothing is left of it",
+    ] {
+        assert!(ran.stdout.contains(line), "{line}\n{}", ran.stdout);
+    }
+    assert_eq!(crms.held("salesforce", "Lead"), 0);
+}
+
+#[test]
+fn a_field_that_the_login_may_not_write_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    for (field, hint) in [
+        ("Locked__c", "remove its mapping, or give the user `Edit` on it"),
+        ("Once__c", "write `when: on_create` in its mapping"),
+    ] {
+        let mapped = format!("FirstName: first, {field}: first");
+        let (crms, desk) = org_with_rules(folder.path(), "FirstName: first", &mapped);
+        let ran = desk.ferry(["check", "leads.yaml", "--write"]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        let line = format!("error  org: write `Lead`: permissions: field `{field}` of `Lead` ");
+        let told = ran.stdout.split_once(&line).unwrap_or_else(|| panic!("{}", ran.stdout)).1;
+        assert!(told.contains(&format!("hint: {hint}")), "{told}");
+        assert_eq!(crms.held("salesforce", "Lead"), 0, "nothing is tried that is known to fail");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod config;
 mod destination;
 pub mod emulator;
 mod errors;
+mod inspection;
 mod limits;
 mod schema;
 mod soql;
@@ -61,7 +62,7 @@ impl Connector for Salesforce {
     fn destination(config: Config, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
         let settings = config.settle()?;
         let catalog = catalog(&settings, context);
-        Ok(Box::new(destination::SalesforceDestination::new(catalog, settings.default_owner, settings.assignment_rule)))
+        Ok(Box::new(destination::SalesforceDestination::new(catalog, settings)))
     }
 }
 

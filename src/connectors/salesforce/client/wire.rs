@@ -20,6 +20,8 @@ pub(in super::super) struct WireObject {
     pub(in super::super) createable: bool,
     #[serde(default)]
     pub(in super::super) updateable: bool,
+    #[serde(default = "yes")]
+    pub(in super::super) deletable: bool,
     #[serde(default)]
     pub(in super::super) fields: Vec<WireField>,
     #[serde(default)]

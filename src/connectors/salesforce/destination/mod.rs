@@ -17,12 +17,15 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use crate::connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Inspection};
-use crate::model::{Batch, ObjectName, Operation, Outcome, Record, Schema};
+use crate::model::{Batch, FieldName, ObjectName, Operation, Outcome, Record, Schema};
 
 use super::{
-    errors, limits,
+    config::Settings,
+    errors,
+    inspection::{self, RuleOptions},
+    limits,
     schema::{Catalog, Kind},
-    source::{check, inspect},
+    source::check,
 };
 
 use bulk::without_effect;
@@ -34,13 +37,20 @@ pub(super) struct SalesforceDestination {
     catalog: Catalog,
     default_owner: Option<String>,
     assignment_rule: Option<String>,
+    allow_duplicates: bool,
     /// Bulk API jobs of which it is not known how they ended.
     unsettled: Mutex<Unsettled>,
 }
 
 impl SalesforceDestination {
-    pub(super) fn new(catalog: Catalog, default_owner: Option<String>, assignment_rule: Option<String>) -> Self {
-        Self { catalog, default_owner, assignment_rule, unsettled: Mutex::default() }
+    pub(super) fn new(catalog: Catalog, settings: Settings) -> Self {
+        Self {
+            catalog,
+            default_owner: settings.default_owner,
+            assignment_rule: settings.assignment_rule,
+            allow_duplicates: settings.allow_duplicates,
+            unsettled: Mutex::default(),
+        }
     }
 }
 
@@ -56,8 +66,11 @@ impl Destination for SalesforceDestination {
         check(&self.catalog).await
     }
 
-    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
-        inspect(&self.catalog).await
+    async fn inspect(&self, objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        let options =
+            RuleOptions { assignment_rule: self.assignment_rule.as_deref(), allow_duplicates: self.allow_duplicates };
+        let inspection = inspection::inspect(&self.catalog.api).await?;
+        Ok(Inspection { rules: inspection::rules(&self.catalog.api, objects, options).await?, ..inspection })
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
@@ -68,6 +81,16 @@ impl Destination for SalesforceDestination {
                 .with_hint("give the user's profile or permission set `Create` and `Edit` on the object"));
         }
         Ok(info.destination_schema())
+    }
+
+    async fn refusals(
+        &self,
+        object: &ObjectName,
+        operation: &Operation,
+        fields: &[FieldName],
+    ) -> Result<Option<Vec<ConnectorError>>, ConnectorError> {
+        let info = self.catalog.object(object).await?;
+        Ok(Some(prepare::refusals(&info, operation, fields)))
     }
 
     async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {

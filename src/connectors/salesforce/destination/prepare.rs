@@ -169,6 +169,28 @@ enum Usable {
     OnCreateOnly,
 }
 
+/// Says what of an object and its fields this user may not write by an operation, each with what to do.
+pub(super) fn refusals(info: &ObjectInfo, operation: &Operation, fields: &[FieldName]) -> Vec<ConnectorError> {
+    let (creates, edits, deletes) = match operation {
+        Operation::Insert => (true, false, false),
+        Operation::Update | Operation::Link => (false, true, false),
+        Operation::Upsert { .. } => (true, true, false),
+        Operation::Delete => (false, false, true),
+    };
+    let rights = [
+        (creates && !info.is_createable, "create", "Create"),
+        (edits && !info.is_updateable, "change", "Edit"),
+        (deletes && !info.is_deletable, "delete", "Delete"),
+    ];
+    let lacking = rights.into_iter().filter(|(is_lacking, ..)| *is_lacking).map(|(_, verb, right)| {
+        let message = format!("this user may not {verb} records of `{}`", info.name);
+        ConnectorError::new(ErrorKind::Unauthorized, "not_writable", message)
+            .with_hint(format!("give the user's profile or permission set `{right}` on the object"))
+    });
+    let named = fields.iter().filter(|_| !deletes).filter_map(|name| info.field(name));
+    lacking.chain(named.filter_map(|field| usable(field, operation, info).err())).collect()
+}
+
 /// Tells whether a field may be written by an operation. What only a new record takes (audit fields, the record that a
 /// junction belongs to) is left out of updates.
 fn usable(field: &SalesforceField, operation: &Operation, info: &ObjectInfo) -> Result<Usable, ConnectorError> {

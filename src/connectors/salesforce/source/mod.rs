@@ -16,10 +16,10 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream, stream::BoxStream};
 
 use crate::clock::Clock;
-use crate::connector::{ConnectorError, ErrorKind, Inspection, LimitLeft, ReadRequest, Source};
+use crate::connector::{ConnectorError, ErrorKind, Inspection, ReadRequest, Source};
 use crate::model::{ObjectName, Page, Schema};
 
-use super::schema::Catalog;
+use super::{inspection, schema::Catalog};
 
 pub(super) use frame::unknown_field;
 
@@ -51,7 +51,7 @@ impl Source for SalesforceSource {
     }
 
     async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
-        inspect(&self.catalog).await
+        inspection::inspect(&self.catalog.api).await
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
@@ -97,18 +97,4 @@ enum Start<'catalog> {
 /// Asks for the org's limits, which takes a login with API access and shows what is left of the quota.
 pub(super) async fn check(catalog: &Catalog) -> Result<(), ConnectorError> {
     catalog.api.limits().await.map(drop)
-}
-
-/// Tells who is logged in and how many calls are left; what this user may not ask for is left out.
-pub(super) async fn inspect(catalog: &Catalog) -> Result<Inspection, ConnectorError> {
-    let user = catalog.api.user_id().await.ok().flatten();
-    let limits = catalog.api.limits().await?.unwrap_or_default();
-    let daily = &limits["DailyApiRequests"];
-    let left = daily["Remaining"].as_u64().zip(daily["Max"].as_u64());
-    let left = left.map(|(remaining, max)| LimitLeft { name: "calls in 24 h".to_owned(), remaining, max });
-    Ok(Inspection {
-        login: user.map(|user| format!("user {user}")),
-        limits: left.into_iter().collect(),
-        ..Inspection::default()
-    })
 }

@@ -278,6 +278,25 @@ async fn warns_of_duplicates_until_they_are_wanted() {
 }
 
 #[tokio::test]
+async fn runs_the_rules_that_fixtures_bring_while_they_are_active() {
+    let duplicates = "Id,MasterLabel,DeveloperName,SobjectType,IsActive\n0Bm000000000001,Same e-mail,Same,Contact,true\n0Bm000000000002,Old,Old,Lead,false\n";
+    let assignments = "Id,Name,SobjectType,Active\n01Q000000000001,To the queue,Lead,true\n";
+    let org = Org::with_files(&[("DuplicateRule.csv", duplicates), ("AssignmentRule.csv", assignments)]).await;
+    assert_eq!(
+        org.column("SELECT MasterLabel FROM DuplicateRule WHERE IsActive = TRUE", "/MasterLabel").await,
+        "Same e-mail"
+    );
+    let contact = json!({"LastName": "l", "Email": "l@x.example"});
+    org.create("Contact", contact.clone()).await;
+    assert_eq!(code(&org.post("sobjects/Contact", contact).await.1), "DUPLICATES_DETECTED");
+    let lead = json!({"LastName": "l", "Company": "c", "Email": "l@x.example"});
+    for _ in 0..2 {
+        org.create("Lead", lead.clone()).await;
+    }
+    assert_eq!(org.column("SELECT Owner.Name FROM Lead", "/Owner/Name").await, "New records,New records");
+}
+
+#[tokio::test]
 async fn makes_person_accounts_with_their_twin() {
     let types = "recordTypes:\n  - {developerName: PersonAccount, name: Person Account, isPersonType: true}\n";
     let org = Org::with_files(&[("org.schema.yaml", "personAccounts: true\n"), ("Account.schema.yaml", types)]).await;

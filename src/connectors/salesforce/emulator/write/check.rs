@@ -155,9 +155,9 @@ pub(super) fn row_id(org: &Org, object: usize, id: Option<&str>, what: &str) -> 
 /// Fills in what the vendor fills in when an insert leaves it out.
 pub(super) fn fill_defaults(org: &Org, object: usize, changes: &mut Vec<Change>) {
     let kind = org.object(object);
-    let is_assigned = org.options.assignment_rules
-        && !org.manners.without_assignment
-        && matches!(kind.spec.name.as_str(), "Case" | "Lead");
+    let is_assigned = !org.manners.without_assignment
+        && matches!(kind.spec.name.as_str(), "Case" | "Lead")
+        && has_rule(org, "AssignmentRule", "Active", &kind.spec.name);
     for (place, field) in (0_u16..).zip(&kind.fields) {
         if changes.iter().any(|(written, value)| *written == place && !value.is_empty()) {
             continue;
@@ -229,14 +229,21 @@ pub(super) fn unique(org: &Org, object: usize, id: Option<Id>, changes: &[Change
     Ok(())
 }
 
+/// Whether the org has an active rule of a kind for an object, from its options or its fixtures.
+fn has_rule(org: &Org, kind: &str, flag: &str, object: &str) -> bool {
+    let Some(rules) = org.catalog.find(kind).map(|place| org.object(place)) else { return false };
+    let (Some(flag), Some(subject)) = (rules.place(flag), rules.place("SobjectType")) else { return false };
+    let mut all = rules.records.range(Id::LEAST, Id::GREATEST).map(|(_, rule)| &rule.values);
+    all.any(|rule| rule.get(flag) == Some("true") && rule.get(subject) == Some(object))
+}
+
 /// Checks that no rule warns of a new record. Source: duplicate rules header: alerts give way to `allowSave`.
 pub(super) fn duplicates(org: &Org, object: usize, changes: &[Change]) -> Result<(), Problem> {
     let kind = org.object(object);
-    let has_rule = org.options.duplicate_rules && matches!(kind.spec.name.as_str(), "Contact" | "Lead");
-    if !has_rule || org.manners.saves_duplicates {
+    let Some(place) = kind.place("Email") else { return Ok(()) };
+    if org.manners.saves_duplicates || !has_rule(org, "DuplicateRule", "IsActive", &kind.spec.name) {
         return Ok(());
     }
-    let Some(place) = kind.place("Email") else { return Ok(()) };
     let email = changes.iter().find(|(written, value)| *written == place && !value.is_empty());
     let is_known = email.is_some_and(|(_, email)| !kind.records.with_value(place, email).is_empty());
     if is_known { Err(Problem::new("DUPLICATES_DETECTED", "Use one of these records?")) } else { Ok(()) }

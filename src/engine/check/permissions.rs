@@ -1,0 +1,50 @@
+//! Whether the login may write what a pipeline maps, by every operation that a run may use.
+
+use crate::config::WriteMode;
+use crate::connector::ConnectorError;
+use crate::model::{FieldName, Operation};
+
+use super::super::setup::Loader;
+
+/// What the destination says of permissions.
+#[derive(Debug)]
+pub(super) enum Permissions {
+    /// It tells only when it is written to.
+    NotTold,
+    /// What is refused, once each.
+    Told(Vec<ConnectorError>),
+}
+
+/// Asks the destination about each operation with the fields that go along with it.
+pub(super) async fn of(loader: &Loader) -> Result<Permissions, ConnectorError> {
+    let mut refusals: Vec<ConnectorError> = Vec::new();
+    let all: Vec<FieldName> = loader.preparation.fields.iter().map(|field| field.name.clone()).collect();
+    for operation in operations(loader) {
+        let is_left_out = |name: &FieldName| operation == Operation::Update && loader.policy.on_create.contains(name);
+        let fields: Vec<FieldName> = all.iter().filter(|name| !is_left_out(name)).cloned().collect();
+        let Some(refused) = loader.destination.refusals(&loader.scope.object, &operation, &fields).await? else {
+            return Ok(Permissions::NotTold);
+        };
+        for refusal in refused {
+            if !refusals.iter().any(|known| known.message == refusal.message) {
+                refusals.push(refusal);
+            }
+        }
+    }
+    Ok(Permissions::Told(refusals))
+}
+
+fn operations(loader: &Loader) -> Vec<Operation> {
+    let key = loader.preparation.key.to_vec();
+    let upsert = if loader.policy.is_upsert_native {
+        vec![Operation::Upsert { key }]
+    } else {
+        vec![Operation::Insert, Operation::Update]
+    };
+    match loader.policy.write {
+        WriteMode::Insert => vec![Operation::Insert],
+        WriteMode::Update => vec![Operation::Update],
+        WriteMode::Upsert => upsert,
+        WriteMode::Mirror => [upsert, vec![Operation::Delete]].concat(),
+    }
+}
