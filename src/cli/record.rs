@@ -102,8 +102,7 @@ impl Place {
             let fixtures = read_fixtures(&place.folder)
                 .map_err(|error| Failure::new(Exit::Usage, "fixtures", error.to_string()))?;
             for (object, fixture) in fixtures {
-                let ids = fixture.records.iter().filter_map(|record| record.get(ID).or_else(|| record.get("id")));
-                place.known.insert(object, ids.map(super::rejects::cell_text).collect());
+                place.known.insert(object, fixture.records.iter().filter_map(id_of).collect());
             }
         }
         Ok(place)
@@ -164,8 +163,8 @@ impl Place {
 struct Sheet {
     request: ReadRequest,
     fields: Vec<Field>,
-    /// The columns with links, and where they lead.
-    links: Vec<(FieldName, ObjectName)>,
+    /// The columns with links, and where each may lead.
+    links: Vec<(FieldName, Vec<ObjectName>)>,
     updated_at: Option<FieldName>,
     known: BTreeMap<String, BTreeSet<String>>,
     masks: Option<Masks>,
@@ -187,16 +186,22 @@ impl Sheet {
             );
         }
         let fields: Vec<Field> = form.fields.iter().filter_map(|name| schema.field(name)).cloned().collect();
-        let mut links: Vec<(FieldName, ObjectName)> =
+        let mut links: Vec<(FieldName, Vec<ObjectName>)> =
             form.links.iter().map(|(field, target)| (field.clone(), target.clone())).collect();
         if links.is_empty() {
             let columns = schema.fields.iter().filter_map(|field| {
-                field.name.strip_prefix(LINK_PREFIX).map(|target| (field.name.clone(), ObjectName::new(target)))
+                field.name.strip_prefix(LINK_PREFIX).map(|target| (field.name.clone(), vec![ObjectName::new(target)]))
             });
             links.extend(columns);
         }
         // Links to what is no fixture would lead nowhere, and each kind of them may cost calls.
-        links.retain(|(_, target)| *target == place.object || place.known.contains_key(target.as_str()));
+        let mut known = place.known.clone();
+        for (name, records) in form.records_beside.iter().filter(|(name, _)| !place.known.contains_key(*name)) {
+            known.insert(name.clone(), records.iter().filter_map(id_of).collect());
+        }
+        links.retain(|(_, targets)| {
+            targets.iter().any(|target| *target == place.object || known.contains_key(target.as_str()))
+        });
         let (asked, named): (Vec<_>, Vec<_>) = links.iter().partition(|(field, _)| field.starts_with(LINK_PREFIX));
         let request = ReadRequest {
             object: place.object.clone(),
@@ -206,12 +211,12 @@ impl Sheet {
                 .chain(named.into_iter().map(|(field, _)| field))
                 .cloned()
                 .collect(),
-            links: asked.into_iter().map(|(_, target)| target.clone()).collect(),
+            links: asked.into_iter().flat_map(|(_, targets)| targets.clone()).collect(),
             filter: None,
             sync_mode: SyncMode::FullRefresh,
             cursor: None,
         };
-        let (known, updated_at) = (place.known.clone(), form.updated_at.clone());
+        let updated_at = form.updated_at.clone();
         Ok(Self { request, fields, links, updated_at, known, masks, kept: kept.to_vec() })
     }
 
@@ -257,8 +262,14 @@ impl Sheet {
                 }
             }
             for (field, _) in &self.links {
-                if let Value::List(ids) = cell(field, row)? {
-                    record.insert(field.to_string(), ids.iter().map(|id| Json::from(self.id(id))).collect());
+                match cell(field, row)? {
+                    Value::List(ids) => {
+                        record.insert(field.to_string(), ids.iter().map(|id| Json::from(self.id(id))).collect());
+                    }
+                    Value::Text(id) => {
+                        record.insert(field.to_string(), Json::from(self.id(&id)));
+                    }
+                    _ => {}
                 }
             }
             if let Some(name) = &self.updated_at {
@@ -282,13 +293,24 @@ impl Sheet {
             taken.records.iter().filter_map(|record| record.get(ID)?.as_str().map(str::to_owned)).collect();
         let none = BTreeSet::new();
         for record in &mut taken.records {
-            for (field, target) in &self.links {
-                let ids =
-                    if *target == self.request.object { &own } else { self.known.get(&**target).unwrap_or(&none) };
-                let Some(list) = record.get_mut(field.as_str()).and_then(Json::as_array_mut) else { continue };
-                let before = list.len();
-                list.retain(|id| id.as_str().is_some_and(|id| ids.contains(id)));
-                taken.links_left_out += before - list.len();
+            for (field, targets) in &self.links {
+                let ids_of = |target: &ObjectName| {
+                    if *target == self.request.object { &own } else { self.known.get(&**target).unwrap_or(&none) }
+                };
+                let is_there =
+                    |id: &Json| id.as_str().is_some_and(|id| targets.iter().any(|target| ids_of(target).contains(id)));
+                match record.get_mut(field.as_str()) {
+                    Some(Json::Array(list)) => {
+                        let before = list.len();
+                        list.retain(is_there);
+                        taken.links_left_out += before - list.len();
+                    }
+                    Some(id) if !is_there(id) => {
+                        record.remove(field.as_str());
+                        taken.links_left_out += 1;
+                    }
+                    Some(_) | None => {}
+                }
             }
         }
     }
@@ -319,6 +341,11 @@ fn tell(world: &World, place: &Place, taken: &Taken, args: &RecordArgs) -> Resul
     let folder = place.folder.parent().unwrap_or(Path::new(""));
     world.output.say(&format!("next: `ferry run {} --dry-run --fixtures {}`", args.file.display(), folder.display()));
     Ok(Exit::Done)
+}
+
+/// Returns a fixture's id, under whichever name it has it.
+fn id_of(record: &Map<String, Json>) -> Option<String> {
+    [ID, "id", "Id"].iter().find_map(|name| record.get(*name)).map(super::rejects::cell_text)
 }
 
 /// Returns a value as a fixture has it: whole numbers are written without a fraction, as ids and counts are.

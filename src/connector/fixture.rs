@@ -11,9 +11,9 @@ use crate::model::{FieldName, ObjectName};
 pub struct FixtureForm {
     /// The fields that a fixture can hold, in the system's order; links are not among them.
     pub fields: Vec<FieldName>,
-    /// The link fields that go by names of their own, and the objects that they lead to. Where there are none, links are the
-    /// fields `_links.<object>`.
-    pub links: BTreeMap<FieldName, ObjectName>,
+    /// The link fields that go by names of their own, and the objects that each may lead to. Where there are none, links are
+    /// the fields `_links.<object>`.
+    pub links: BTreeMap<FieldName, Vec<ObjectName>>,
     /// The name under which the fixture keeps the moment of the last change, where that is no field of its own.
     pub updated_at: Option<FieldName>,
     /// What `<object>.schema.yaml` says.

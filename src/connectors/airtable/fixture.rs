@@ -56,12 +56,12 @@ fn fields(table: &Json) -> Vec<FieldName> {
 }
 
 /// Returns the link fields and the tables that they lead to.
-fn links(table: &Json, tables: &[Json]) -> BTreeMap<FieldName, ObjectName> {
+fn links(table: &Json, tables: &[Json]) -> BTreeMap<FieldName, Vec<ObjectName>> {
     let names = names(tables);
     let link = |field: &Json| {
         let target = names.get(field["options"]["linkedTableId"].as_str()?)?;
         let is_link = field["type"] == "multipleRecordLinks" && !is_reserved(field["name"].as_str()?);
-        is_link.then(|| Some((FieldName::new(field["name"].as_str()?), ObjectName::new(target))))?
+        is_link.then(|| Some((FieldName::new(field["name"].as_str()?), vec![ObjectName::new(target)])))?
     };
     list(&table["fields"]).iter().filter_map(link).collect()
 }

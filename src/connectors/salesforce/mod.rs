@@ -10,6 +10,7 @@ mod config;
 mod destination;
 pub mod emulator;
 mod errors;
+mod fixture;
 mod inspection;
 mod limits;
 mod schema;

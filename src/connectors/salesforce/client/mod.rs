@@ -91,6 +91,12 @@ impl Api {
         self.read(&ApiRequest::get(path, NO_RATE_LIMITS), &format!("the description of `{object}`")).await
     }
 
+    /// `GET sobjects/{object}/describe`, as it stands.
+    pub(super) async fn description(&self, object: &str) -> Result<Json, ConnectorError> {
+        let path = self.path(&format!("sobjects/{}/describe", segment(object))).await?;
+        self.read(&ApiRequest::get(path, NO_RATE_LIMITS), &format!("the description of `{object}`")).await
+    }
+
     /// `GET query?q=…`, or `queryAll`, which tells of deleted records too.
     pub(super) async fn query(&self, soql: &str, is_with_deleted: bool) -> Result<Timed<WirePage>, ConnectorError> {
         let resource = if is_with_deleted { "queryAll" } else { "query" };

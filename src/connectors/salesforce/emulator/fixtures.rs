@@ -148,6 +148,7 @@ fn load_record(
         let text = match cell {
             Json::String(text) => text.clone(),
             Json::Null => continue,
+            Json::Array(items) => items.iter().map(joined).collect::<Vec<_>>().join(";"),
             other => other.to_string(),
         };
         if text.is_empty() {
@@ -178,6 +179,10 @@ fn load_record(
         }
     }
     let id = id.unwrap_or_else(|| org.next_id(object));
+    if id.to_string() == super::org::USER {
+        // Who is logged in is there from the beginning; a fixture may say more of them.
+        org.catalog.objects[object].records.take(id);
+    }
     let kind = org.object(object);
     if id.prefix() != kind.prefix || kind.records.get(id).is_some() {
         return Err(format!("the id {id} is another object's or used twice"));
@@ -213,6 +218,11 @@ fn load_record(
         place: place.clone(),
     }));
     Ok(())
+}
+
+/// Returns one of several values as it stands among them.
+fn joined(item: &Json) -> String {
+    item.as_str().map_or_else(|| item.to_string(), str::to_owned)
 }
 
 fn connect(org: &mut Org, link: Link) -> Result<(), String> {

@@ -16,10 +16,10 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream, stream::BoxStream};
 
 use crate::clock::Clock;
-use crate::connector::{ConnectorError, ErrorKind, Inspection, ReadRequest, Source};
+use crate::connector::{ConnectorError, ErrorKind, FixtureForm, Inspection, ReadRequest, Source};
 use crate::model::{ObjectName, Page, Schema};
 
-use super::{inspection, schema::Catalog};
+use super::{fixture, inspection, schema::Catalog};
 
 pub(super) use frame::unknown_field;
 
@@ -64,6 +64,10 @@ impl Source for SalesforceSource {
         let mut schema = info.source_schema();
         schema.fields.extend(junctions::fields(&info.name));
         Ok(schema)
+    }
+
+    async fn fixture(&self, object: &ObjectName) -> Result<Option<FixtureForm>, ConnectorError> {
+        fixture::form(&self.catalog, object).await.map(Some)
     }
 
     fn read(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>> {
