@@ -34,10 +34,11 @@ pub(super) fn sign(
     Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// Reads a key as `openssl genrsa` and `openssl genpkey` write it (PKCS #1 or #8, PEM).
+/// Reads a key as `openssl genrsa` and `openssl genpkey` write it (PKCS #1 or #8, PEM). What stands before it explains it (RFC 7468,
+/// section 2).
 fn read_key(pem: &str) -> Result<RsaKeyPair, String> {
     let refused = |what: &str| format!("`private_key` cannot be used: {what}");
-    let lines: Vec<&str> = pem.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = pem.lines().map(str::trim).skip_while(|line| !line.starts_with("-----BEGIN ")).collect();
     let label = lines.first().and_then(|line| line.strip_prefix("-----BEGIN ")?.strip_suffix("-----"));
     let body = lines.iter().skip(1).take_while(|line| !line.starts_with("-----")).copied().collect::<String>();
     let bytes = STANDARD.decode(body).map_err(|_| refused("its text is no PEM"))?;
@@ -57,7 +58,7 @@ mod tests {
 
     use super::*;
 
-    /// Made for this test by `openssl genrsa 2048`; it opens nothing.
+    /// Made for tests; it opens nothing.
     const KEY: &str = include_str!("../tests/key_of_no_use.pem");
 
     #[test]

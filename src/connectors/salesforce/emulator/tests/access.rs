@@ -1,5 +1,12 @@
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use reqwest::Method;
+use ring::{
+    rand::SystemRandom,
+    signature::{RSA_PKCS1_SHA256, RsaKeyPair},
+};
 use serde_json::{Value as Json, json};
 
 use super::{Org, code, read, text};
@@ -110,6 +117,81 @@ async fn takes_assertions_that_are_well_formed_and_not_expired() {
     let (status, refusal) = ask(&assertion(claims(now - 3_600))).await;
     assert_eq!((status, text(&refusal["error_description"])), (400, "expired authorization code"));
     assert_eq!(ask("x.y").await.1["error"], "invalid_grant");
+}
+
+/// A key, as an admin would upload its certificate.
+struct Signer(RsaKeyPair);
+
+impl Signer {
+    fn new() -> Self {
+        let pem = include_str!("../../tests/key_of_no_use.pem");
+        let lines = pem.lines().skip_while(|line| !line.starts_with("-----BEGIN")).skip(1);
+        let body: String = lines.take_while(|line| !line.starts_with("-----")).collect();
+        Self(RsaKeyPair::from_der(&STANDARD.decode(body).unwrap()).unwrap())
+    }
+
+    fn sign(&self, claims: &Json) -> String {
+        let part = |json: &Json| URL_SAFE_NO_PAD.encode(json.to_string());
+        let message = format!("{}.{}", part(&json!({"alg": "RS256"})), part(claims));
+        let mut signature = vec![0; self.0.public().modulus_len()];
+        self.0.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature).unwrap();
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// The public half as `openssl rsa -RSAPublicKey_out` writes it.
+    fn public_key(&self) -> Vec<u8> {
+        self.0.public().as_ref().to_vec()
+    }
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+}
+
+/// The same key as `openssl rsa -pubout` writes it: a sequence of the algorithm (rsaEncryption) and the key as bits.
+fn with_algorithm(key: &[u8]) -> Vec<u8> {
+    let long = |tag: u8, content: Vec<u8>| {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [vec![tag, 0x82, length[0], length[1]], content].concat()
+    };
+    let algorithm = [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
+    let bits = long(0x03, [vec![0], key.to_vec()].concat());
+    long(0x30, [algorithm.to_vec(), bits].concat())
+}
+
+#[tokio::test]
+async fn takes_assertions_that_the_app_s_key_signed_and_no_others() {
+    let org = Org::open().await;
+    let signer = Signer::new();
+    let claims = |user: &str| {
+        let expires = org.clock.now().timestamp() + 180;
+        json!({"iss": "key", "sub": user, "aud": "https://login.salesforce.com", "exp": expires})
+    };
+    let ask = async |assertion: &str| {
+        token(&org, &[("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", assertion)]).await
+    };
+    let key = signer.public_key();
+    for pem in [pem("RSA PUBLIC KEY", &key), pem("PUBLIC KEY", &with_algorithm(&key))] {
+        org.set(json!({"jwtPublicKey": pem})).await;
+        let signed = signer.sign(&claims("u@x.example"));
+        assert_eq!(ask(&signed).await.0, 200, "{pem}");
+        let (message, signature) = signed.rsplit_once('.').unwrap();
+        // Signed, but not this: other claims, other bits, no signature.
+        let other = signer.sign(&claims("other@x.example"));
+        let other_claims = format!("{}.{signature}", other.rsplit_once('.').unwrap().0);
+        let mut bits = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        bits[17] ^= 1;
+        let other_bits = format!("{message}.{}", URL_SAFE_NO_PAD.encode(bits));
+        for forged in [other_claims, other_bits, format!("{message}.")] {
+            let (status, refusal) = ask(&forged).await;
+            assert_eq!((status, text(&refusal["error"])), (400, "invalid_grant"), "{forged}");
+        }
+    }
+    let mut other_key = key;
+    let middle = other_key.len() / 2;
+    other_key[middle] ^= 1;
+    org.set(json!({"jwtPublicKey": pem("RSA PUBLIC KEY", &other_key)})).await;
+    assert_eq!(ask(&signer.sign(&claims("u@x.example"))).await.0, 400, "another app's key");
 }
 
 #[tokio::test]
