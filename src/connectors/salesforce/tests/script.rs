@@ -9,8 +9,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value as Json, json};
+use tokio::sync::Notify;
 
-use crate::emulator::{Running, serve};
+use crate::emulator::{Running, serve, with_exchanges};
 
 use super::description;
 
@@ -54,9 +55,16 @@ pub(super) struct Reply {
     status: u16,
     pub(super) body: String,
     headers: Vec<(&'static str, String)>,
+    wait_for: Option<Arc<Notify>>,
 }
 
 impl Reply {
+    /// Holds the answer back until somebody says so.
+    pub(super) fn after(mut self, word: &Arc<Notify>) -> Self {
+        self.wait_for = Some(Arc::clone(word));
+        self
+    }
+
     pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
@@ -69,15 +77,16 @@ pub(super) fn ok(json: &Json) -> Reply {
 
 pub(super) fn status(status: u16, json: &Json) -> Reply {
     let headers = vec![("content-type", "application/json;charset=UTF-8".to_owned())];
-    Reply { status, body: json.to_string(), headers }
+    Reply { status, body: json.to_string(), headers, wait_for: None }
 }
 
 pub(super) fn csv(text: &str) -> Reply {
-    Reply { status: 200, body: text.to_owned(), headers: vec![("content-type", "text/csv".to_owned())] }
+    let headers = vec![("content-type", "text/csv".to_owned())];
+    Reply { status: 200, body: text.to_owned(), headers, wait_for: None }
 }
 
 pub(super) fn empty(status: u16) -> Reply {
-    Reply { status, body: String::new(), headers: Vec::new() }
+    Reply { status, body: String::new(), headers: Vec::new(), wait_for: None }
 }
 
 pub(super) fn error(code: u16, word: &str, message: &str) -> Reply {
@@ -109,6 +118,9 @@ impl Script {
                 log.lock().unwrap().push(asked.clone());
                 let address = address.lock().unwrap().clone();
                 let reply = (answer.lock().unwrap())(&asked, &address);
+                if let Some(word) = reply.wait_for {
+                    word.notified().await;
+                }
                 let mut response: Response = (StatusCode::from_u16(reply.status).unwrap(), reply.body).into_response();
                 for (name, value) in reply.headers {
                     let value = HeaderValue::from_str(&value).unwrap();
@@ -117,6 +129,7 @@ impl Script {
                 response
             }
         });
+        let service = with_exchanges(service, "salesforce.script", None).unwrap();
         let server = serve(service, 0).await.unwrap();
         url.lock().unwrap().clone_from(&server.url());
         Self { url: server.url(), asked, _server: server }
@@ -176,5 +189,6 @@ async fn read(request: Request) -> Asked {
 }
 
 pub(super) fn text(text: &str) -> Reply {
-    Reply { status: 200, body: text.to_owned(), headers: vec![("content-type", "application/octet-stream".to_owned())] }
+    let headers = vec![("content-type", "application/octet-stream".to_owned())];
+    Reply { status: 200, body: text.to_owned(), headers, wait_for: None }
 }
