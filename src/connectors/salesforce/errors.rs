@@ -161,6 +161,9 @@ pub(super) fn of_record(errors: &Json) -> ApiError {
         first.message = format!("{}; {}", first.message, other.message);
         first.fields.extend(other.fields);
     }
+    if first.code.is_empty() {
+        "UNKNOWN".clone_into(&mut first.code);
+    }
     first
 }
 

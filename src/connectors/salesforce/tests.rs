@@ -6,6 +6,7 @@ mod bulk;
 mod injection;
 mod login;
 mod reading;
+mod recorded;
 mod result_pages;
 mod rules;
 mod samples;

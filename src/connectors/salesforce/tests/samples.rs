@@ -1,4 +1,4 @@
-//! Descriptions and exchanges of real orgs, where the samples are there.
+//! Descriptions of real orgs, where the samples are there.
 
 use std::{fs, path::Path};
 
@@ -7,8 +7,7 @@ use serde_json::Value as Json;
 use crate::model::FieldType;
 
 use super::super::{
-    client::{WireObject, WirePage, WireResult},
-    errors::{ApiError, Class, of_record},
+    client::WireObject,
     schema::{ObjectInfo, RecordTypeMatch},
 };
 
@@ -76,44 +75,4 @@ fn record_types_are_found_by_developer_name_and_told_apart_by_label() {
     // Two have this developer name; one of them this label.
     assert_eq!(account.record_type("PersonAccount"), RecordTypeMatch::One("0125j000000bo53AAA".to_owned()));
     assert_eq!(account.record_type("Elsewhere"), RecordTypeMatch::None);
-}
-
-#[test]
-fn recorded_answers_are_decoded() {
-    let Some(Json::Array(exchanges)) = sample("recorded/collections-upsert-by-field.json") else { return };
-    let mut seen = 0;
-    for exchange in exchanges {
-        let (request, body) = (&exchange["request"], &exchange["response"]["body"]);
-        let uri = request["uri"].as_str().unwrap_or_default();
-        if uri.contains("/composite/sobjects") {
-            let results: Vec<WireResult> = serde_json::from_value(body.clone()).unwrap();
-            let sent = request["body"]["records"].as_array().map_or(results.len(), Vec::len);
-            assert_eq!(results.len(), sent, "{uri}");
-            seen += results.len();
-        } else if uri.contains("/query") && body["records"].is_array() {
-            let page: WirePage = serde_json::from_value(body.clone()).unwrap();
-            assert!(page.done);
-            seen += page.records.len();
-        }
-    }
-    assert!(seen > 0);
-}
-
-#[test]
-fn the_fixtures_of_another_client_are_decoded() {
-    let page = |name: &str| sample(&format!("fixtures/restforce/{name}.json"));
-    let Some(first) = page("query_paginated_first_page_response") else { return };
-    let first: WirePage = serde_json::from_value(first).unwrap();
-    assert!(!first.done && first.next_records_url.is_some());
-    for name in
-        ["sobject_describe_error_response", "query_error_response", "expired_session_response", "write_error_response"]
-    {
-        let json = page(name).unwrap();
-        let error = ApiError::of_json(&json[0]);
-        assert!(!error.code.is_empty() && !error.message.is_empty(), "{name}");
-    }
-    let login = ApiError::of_json(&page("auth_error_response").unwrap());
-    assert!(!login.code.is_empty() && !login.message.is_empty());
-    let unnamed = of_record(&serde_json::json!([]));
-    assert_eq!((unnamed.code.as_str(), unnamed.class()), ("UNKNOWN", Class::Refused));
 }
