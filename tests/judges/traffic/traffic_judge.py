@@ -72,13 +72,13 @@ def test_traffic_is_as_described(vendor, file, rules):
 
 
 def exchanges(vendor):
-    """What was written down, with whether a test's script gave the answer instead of an emulator."""
+    """What was written down, with whether the request alone is to be judged: a test's script gave the answer, or nobody did."""
     for file in sorted(Path(os.environ["FERRY_EXCHANGES"]).glob("*.jsonl")):
         name, _, _ = file.name.rpartition("-")
         if name in (vendor, f"{vendor}.script"):
             with file.open() as lines:
-                for line in lines:
-                    yield json.loads(line), name.endswith(".script")
+                for exchange in map(json.loads, lines):
+                    yield exchange, name.endswith(".script") or "answer" not in exchange
 
 
 def problems(description, exchange, path, is_script):
@@ -105,4 +105,4 @@ def gap(vendor, problem):
 
 
 def short(exchange):
-    return json.dumps({name: exchange[name] for name in ("path", "query", "body", "status", "answer")}, ensure_ascii=False)[:600]
+    return json.dumps({name: exchange.get(name) for name in ("path", "query", "body", "status", "answer")}, ensure_ascii=False)[:600]
