@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::world::World;
 
-pub(crate) use salesforce::of_salesforce;
+pub(crate) use salesforce::{of_salesforce, records};
 
 /// How a system's records are read back.
 pub(crate) type Reading = for<'world> fn(&'world World) -> Pin<Box<dyn Future<Output = Content> + Send + 'world>>;

@@ -11,7 +11,7 @@ use crate::world::{Attack, Ended, Point, Trap, Weather, World, binary, is_comple
 
 const POINTS: [Point; 3] = [Point::BeforeEffect, Point::BeforeAnswer, Point::AfterAnswer];
 
-fn killed(at: u64, point: Point) -> Attack {
+pub(crate) fn killed(at: u64, point: Point) -> Attack {
     Attack { trap: Some(Trap { at, point }), ..Attack::default() }
 }
 
@@ -56,7 +56,7 @@ async fn a_mirror_that_is_killed_deletes_the_rest_and_nothing_else() {
     }
 }
 
-fn redrive(world: &World, arguments: &[&str]) -> Command {
+pub(crate) fn redrive(world: &World, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command.args(["redrive"]).args(arguments).args(["--state", ".ferry/state.db", "--json", "--clock-speed", "60"]);
     world.furnish(&mut command);

@@ -11,11 +11,13 @@ mod content;
 mod data;
 mod disturbance;
 mod gone;
+mod jobs;
 mod kills;
 mod machine;
 mod occasions;
 mod pairs;
 mod rules;
+mod traffic;
 mod verdict;
 mod world;
 

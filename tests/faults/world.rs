@@ -31,6 +31,7 @@ use tempfile::TempDir;
 use crate::content::Content;
 use crate::machine::{Machine, count_writes};
 use crate::pairs::{Pair, System};
+use crate::traffic::write_down;
 
 /// How many times as fast as the machine's clocks those of the emulators and of the runs go: waits are short then.
 pub(crate) const SPEED: f64 = 60.0;
@@ -50,6 +51,8 @@ pub(crate) enum Point {
     BeforeAnswer,
     /// The answer is sent.
     AfterAnswer,
+    /// The request is carried out, and the connection breaks before its answer. The process is not killed.
+    Lost,
     /// The request is carried out, and its answer comes when nobody waits for it any more. The process is not killed.
     Stalled,
 }
@@ -139,6 +142,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let systems = pair.lay_out(folder.path());
         let clock = Clock::accelerated(*speed);
+        let is_calm = *omissions == 0.0 && *faults == FaultPlan::default();
         let omissions = (*omissions > 0.0).then(|| (*omissions, Mutex::new(SmallRng::seed_from_u64(faults.seed))));
         let gate = Arc::new(Gate { omissions, counts_reads: !systems[1].has_emulator, ..Gate::default() });
         let (mut emulators, mut urls) = (Vec::new(), Vec::new());
@@ -147,11 +151,14 @@ impl World {
                 fixtures: Some(folder.path().join("fixtures").join(system.name)),
                 is_unlimited: true,
                 faults: faults.clone(),
-                exchanges: variable("FERRY_EXCHANGES").map(Into::into),
+                // What is asked is written down by `traffic`; answers where nothing disturbs them.
+                exchanges: variable("FERRY_EXCHANGES").filter(|_| is_calm).map(Into::into),
             };
             let service =
                 (registry().get(system.name).unwrap().emulator.unwrap().make)(options, clock.clone()).unwrap();
-            let service = service.layer(middleware::from_fn_with_state(Arc::clone(&gate), pass));
+            let service = service
+                .layer(middleware::from_fn_with_state(Arc::clone(&gate), pass))
+                .layer(middleware::from_fn_with_state(system.name, write_down));
             let running = serve(service, 0).await.unwrap();
             urls.push((system.name, running.url()));
             emulators.push(running);
@@ -316,7 +323,9 @@ fn without_result(bytes: &[u8], random: &mut SmallRng) -> Option<Vec<u8>> {
     if json.is_array() {
         leave_out(&mut json);
     } else {
-        ["results", "records"].iter().for_each(|name| leave_out(&mut json[*name]));
+        for name in ["results", "records"] {
+            leave_out(&mut json[name]);
+        }
     }
     Some(json.to_string().into_bytes())
 }
@@ -362,6 +371,11 @@ async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Re
             let answer = next.run(request).await;
             gate.kill();
             answer
+        }
+        Some(Point::Lost) => {
+            next.run(request).await;
+            let broken = Err::<Vec<u8>, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+            Response::new(Body::from_stream(futures::stream::iter([broken])))
         }
         Some(Point::Stalled) => {
             let answer = next.run(request).await;

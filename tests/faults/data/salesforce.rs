@@ -20,8 +20,6 @@ fn org(folder: &Path) {
     for (object, fields) in objects {
         write(folder, &format!("{object}.schema.yaml"), &format!("fields:\n{fields}"));
     }
-    // Pages of so few rows that a query by a job has several, side by side.
-    write(folder, "org.schema.yaml", "resultPageRows: 20\n");
     let mut users = "Id,Username,Email,LastName,Alias,IsActive\n".to_owned();
     for (id, name, is_active) in [(1, "ada", true), (2, "bob", true), (3, "gone", false)] {
         writeln!(users, "005{id:012},{name}@ferry.example,{name}@ferry.example,{name},{name},{is_active}").unwrap();

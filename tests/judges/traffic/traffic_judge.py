@@ -72,13 +72,13 @@ def test_traffic_is_as_described(vendor, file, rules):
 
 
 def exchanges(vendor):
-    """What was written down, with whether the request alone is to be judged: a test's script gave the answer, or nobody did."""
+    """What was written down, with whether the request alone is to be judged: a script answered, nobody did, or a disturbance came between."""
     for file in sorted(Path(os.environ["FERRY_EXCHANGES"]).glob("*.jsonl")):
         name, _, _ = file.name.rpartition("-")
-        if name in (vendor, f"{vendor}.script"):
+        if name in (vendor, f"{vendor}.script", f"{vendor}.faults"):
             with file.open() as lines:
                 for exchange in map(json.loads, lines):
-                    yield exchange, name.endswith(".script") or "answer" not in exchange
+                    yield exchange, name != vendor or "answer" not in exchange
 
 
 def problems(description, exchange, path, is_script):

@@ -297,8 +297,8 @@ async fn a_key_that_is_cut_off_is_not_taken_for_another_one() {
     let upsert = Operation::Upsert { key: vec!["LastName".into()] };
     let last = |file: &str| {
         let line = file.lines().find(|line| line.ends_with(",n12")).unwrap();
-        let rest: String =
-            file.lines().filter(|other| *other != line && !other.ends_with(",n1")).map(|l| format!("{l}\n")).collect();
+        let others = file.lines().filter(|other| *other != line && !other.ends_with(",n1"));
+        let rest = others.fold(String::new(), |rest, other| rest + other + "\n");
         format!("{rest}{}", line.trim_end_matches('2'))
     };
     let (script, _) = cutting(last).await;
@@ -344,7 +344,7 @@ async fn a_job_that_still_waits_for_its_begin_has_no_effect() {
     .await;
     let error = destination(&script.url).load(&batch(Operation::Insert, people(300))).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unavailable, "{error:?}");
-    let ended = script.asked().into_iter().filter(|asked| asked.method == "PATCH").next_back().unwrap();
+    let ended = script.asked().into_iter().rfind(|asked| asked.method == "PATCH").unwrap();
     assert_eq!(ended.json()["state"], "Aborted", "a request that comes late cannot begin it");
 }
 
