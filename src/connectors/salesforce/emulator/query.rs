@@ -10,7 +10,7 @@ use super::{
     org::Org,
     reply::Reply,
     request::{Call, Version},
-    soql::{Query, aggregate, find, json as shown, plan, too_many_groups},
+    soql::{Query, aggregate, describe, find, json as shown, plan, too_many_groups},
 };
 
 /// Most and least records of a page. Source: query options header.
@@ -66,6 +66,9 @@ fn first_page(org: &mut Org, call: &Call, version: &Version, with_deleted: bool)
         return Err(Problem::new("QUERY_TOO_COMPLICATED", "SOQL statements cannot be longer than 100,000 characters."));
     }
     let query = plan(org, text, with_deleted)?;
+    if call.parameter("columns").is_some_and(|columns| columns.eq_ignore_ascii_case("true")) {
+        return Ok(describe(org, &query));
+    }
     if query.is_count {
         return Ok(json!({"totalSize": find(org, &query).len(), "done": true, "records": []}));
     }

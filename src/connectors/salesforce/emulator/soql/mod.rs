@@ -1,6 +1,8 @@
-//! SOQL: what is written (`syntax`), what it means in this org (`plan`), what it finds (`find`), how that is shown (`show`).
+//! SOQL: what is written (`syntax`), what it means in this org (`plan`), what it finds (`find`), how that is shown (`show`), and
+//! of what its columns are (`columns`).
 
 mod aggregate;
+mod columns;
 mod dates;
 mod find;
 mod lexer;
@@ -9,6 +11,7 @@ mod show;
 mod syntax;
 
 pub(super) use aggregate::aggregate;
+pub(super) use columns::describe;
 pub(super) use find::find;
 pub(super) use plan::{Query, plan, too_many_groups};
 pub(super) use show::{compound, csv_cells, csv_header, json};

@@ -236,3 +236,26 @@ async fn reads_the_bin_with_query_all_only() {
     let (_, all) = org.get("queryAll?q=SELECT+Id,IsDeleted+FROM+Account").await;
     assert_eq!((&all["totalSize"], &all["records"][0]["IsDeleted"]), (&json!(1), &json!(true)));
 }
+
+#[tokio::test]
+async fn tells_what_a_query_s_columns_are_instead_of_its_records() {
+    let org = Org::open().await;
+    let soql =
+        "SELECT Id, Name, Owner.Name, Owner.Email, NumberOfEmployees, (SELECT LastName FROM Contacts) FROM Account";
+    let asked = org.request(reqwest::Method::GET, "query").query(&[("q", soql), ("columns", "true")]);
+    let (status, told) = super::read(asked.send().await.unwrap()).await;
+    assert_eq!((status, &told["entityName"], &told["idSelected"]), (200, &"Account".into(), &true.into()));
+    let columns = told["columnMetadata"].as_array().unwrap();
+    let names: Vec<&str> = columns.iter().map(|column| text(&column["columnName"])).collect();
+    assert_eq!(names, ["Id", "Name", "Owner", "NumberOfEmployees", "Contacts"]);
+    assert_eq!(columns[2]["joinColumns"].as_array().unwrap().len(), 2);
+    assert_eq!((&columns[2]["aggregate"], &columns[4]["aggregate"]), (&false.into(), &true.into()));
+    assert_eq!(columns[4]["joinColumns"][0]["columnName"], "LastName");
+    assert_eq!((&columns[3]["apexType"], &columns[3]["numberType"]), (&"Integer".into(), &true.into()));
+    let soql = "SELECT Industry, COUNT(Id) FROM Account GROUP BY Industry";
+    let asked = org.request(reqwest::Method::GET, "query").query(&[("q", soql), ("columns", "true")]);
+    let (_, told) = super::read(asked.send().await.unwrap()).await;
+    let count = &told["columnMetadata"][1];
+    assert_eq!((&count["columnName"], &count["aggregate"]), (&"expr0".into(), &true.into()));
+    assert!(text(&count["displayName"]).eq_ignore_ascii_case("count(Id)"), "{count}");
+}
