@@ -17,6 +17,11 @@ use super::output::{Output, counted};
 /// How often a plain line is printed for a stream, in real time.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
+/// What is drawn of a stream of which nothing has been read yet.
+const READING: &str = "{prefix:<14!} {spinner} reading";
+/// What is drawn of a stream whose records are on their way.
+const MOVING: &str = "{prefix:<14!} {wide_bar} {human_pos:>9}/{human_len:<9} {per_sec:>12} {msg} {eta}";
+
 /// Draws bars: one for each stream.
 #[derive(Debug)]
 pub(super) struct Bars {
@@ -54,6 +59,9 @@ impl Stream {
         for (_, destination_calls) in self.settled.values() {
             calls += *destination_calls;
         }
+        if self.bar.length() == Some(0) {
+            self.bar.set_style(style(MOVING));
+        }
         self.bar.set_length(self.read.max(settled));
         self.bar.set_position(settled);
         let waited = match calls.waited_millis / 1_000 {
@@ -66,9 +74,8 @@ impl Stream {
 
 impl Observer for Bars {
     fn stream_started(&self, stream: &StreamName) {
-        let template = "{prefix:<14!} {wide_bar} {human_pos:>9}/{human_len:<9} {per_sec:>12} {msg} {eta}";
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = self.bars.add(ProgressBar::new(0).with_style(style).with_prefix(stream.to_string()));
+        // A bar of nothing would look like one that is full.
+        let bar = self.bars.add(ProgressBar::new(0).with_style(style(READING)).with_prefix(stream.to_string()));
         bar.enable_steady_tick(Duration::from_millis(200));
         let begun = Stream { bar, read: 0, settled: HashMap::new() };
         self.streams.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone(), begun);
@@ -176,4 +183,8 @@ impl Observer for Lines {
             self.output.say(&tally.line(stream));
         }
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

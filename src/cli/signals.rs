@@ -29,7 +29,7 @@ pub(super) struct Signals {
 impl Signals {
     /// Listens; the token is cancelled by the first signal.
     pub(super) fn listen(shutdown: CancellationToken, output: Output) -> Self {
-        let text = "stopping: the batches in flight are finished and committed; once more to stop at once";
+        let text = "stopping: the batches in flight are committed; once more to stop at once";
         Self::listen_saying(shutdown, output, text)
     }
 
