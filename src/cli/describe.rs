@@ -76,12 +76,7 @@ async fn ask(
             (Err(_), Ok(destination)) => destination.describe(object).await,
             (Err(error), Err(_)) => return Err(unusable(error.to_string())),
         };
-        schemas.push(described.map_err(|error| Failure {
-            exit: Exit::Environment,
-            code: "connection.failed",
-            message: format!("{name}: {error}"),
-            hint: error.hint.clone(),
-        })?);
+        schemas.push(described.map_err(|error| Failure::of_connector(name, error))?);
     }
     audit.finish()?;
     Ok(schemas)

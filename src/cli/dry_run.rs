@@ -27,7 +27,7 @@ use super::{
     exit::{Exit, Failure},
     load::load_with_placeholder,
     local, output,
-    run::{observer, options},
+    run::{observer, options, show_hints},
     signals::Signals,
     summary::{new_table, summary},
     world::{World, context},
@@ -72,11 +72,7 @@ pub(super) async fn run(world: &World, args: &RunArgs) -> Result<Exit, Failure> 
     } else {
         output::data(&format!("{}\n\n{}\n", requests.table(), summary(&finished.report)))?;
     }
-    for failure in &finished.failures {
-        if let Some(hint) = failure.hint() {
-            output::insist(&format!("hint: {hint}"));
-        }
-    }
+    show_hints(&finished);
     world.output.say(&format!(
         "this was a dry run on the fixtures in `{}`: nothing left this machine and nothing is kept",
         fixtures.display()

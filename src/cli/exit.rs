@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use crate::connector::ConnectorError;
 use crate::engine::{EngineError, Finished};
+use crate::model::ConnectionName;
 use crate::state::{LockError, RunStatus, StateError};
 
 /// How a command ended.
@@ -84,6 +86,13 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// Says what a source or destination could not do.
+    pub(super) fn of_connector(connection: &ConnectionName, error: ConnectorError) -> Self {
+        Self::from(EngineError::Connector { connection: connection.clone(), error: Box::new(error) })
+    }
+}
+
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         let code = match &error {
@@ -105,18 +114,18 @@ impl From<EngineError> for Failure {
 
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Self {
-        Self::new(Exit::Environment, "state", error.to_string())
+        let hint = error.hint().map(str::to_owned);
+        Self { hint, ..Self::new(Exit::Environment, "state", error.to_string()) }
     }
 }
 
 impl From<LockError> for Failure {
     fn from(error: LockError) -> Self {
-        let is_held = matches!(error, LockError::Held { .. });
-        let failure = Self::new(Exit::Environment, "state.locked", error.to_string());
-        if is_held {
-            failure.with_hint("wait for it to end, or stop that process; its lock goes with it")
-        } else {
-            failure
+        match error {
+            LockError::Held { .. } => Self::new(Exit::Environment, "state.locked", error.to_string())
+                .with_hint("wait for it to end, or stop that process; its lock goes with it"),
+            LockError::Io { .. } => Self::new(Exit::Environment, "state", error.to_string())
+                .with_hint("name another place for the state file with `--state FILE`"),
         }
     }
 }

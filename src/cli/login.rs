@@ -74,7 +74,9 @@ pub(super) async fn login(world: &World, args: &LoginArgs) -> Result<Exit, Failu
     let code = match returned {
         Returned::Code(code) => code,
         Returned::Refused(reason) => {
-            return Err(Failure::new(Exit::Environment, "login.refused", format!("the vendor says `{reason}`")));
+            let message = format!("the vendor let nobody in: it says `{reason}`");
+            return Err(Failure::new(Exit::Environment, "login.refused", message)
+                .with_hint("log in again and agree, as a user who may do what the connection's `scopes` ask for"));
         }
     };
     let granted = exchange(&authorization, &context, &callback.url(), &code, &secrets).await?;

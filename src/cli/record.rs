@@ -18,8 +18,8 @@ use crate::clock::Clock;
 use crate::connector::{ConnectorError, Entry, FixtureForm, ReadRequest, Source};
 use crate::emulator::read_fixtures;
 use crate::model::{
-    EmulatorOptions, Field, FieldName, ID, LINK_PREFIX, ObjectName, Page, Schema, SyncMode, UPDATED_AT, Value,
-    ValueError,
+    ConnectionName, EmulatorOptions, Field, FieldName, ID, LINK_PREFIX, ObjectName, Page, Schema, SyncMode, UPDATED_AT,
+    Value, ValueError,
 };
 
 use super::{
@@ -46,18 +46,13 @@ pub(super) async fn record(world: &World, args: &RecordArgs) -> Result<Exit, Fai
     let audit = audit::attach(world, &pipeline, &mut context)?;
     let context = context.for_connection(name.clone());
     let source = (entry.source)(connection.options.clone(), &context).map_err(|error| config(error.to_string()))?;
-    let failed = |error: ConnectorError| Failure {
-        exit: Exit::Environment,
-        code: "connection.failed",
-        message: format!("{name}: {error}"),
-        hint: error.hint,
-    };
+    let failed = |error: ConnectorError| Failure::of_connector(name, error);
     let schema = source.describe(&place.object).await.map_err(failed)?;
     let Some(form) = source.fixture(&place.object).await.map_err(failed)? else {
         return Err(not_recordable(entry));
     };
     let sheet = Sheet::new(&schema, &form, &place, masks, &args.keep)?;
-    let taken = sheet.take(source.as_ref(), args.limit).await?;
+    let taken = sheet.take(name, source.as_ref(), args.limit).await?;
     audit.finish()?;
     place.write(&form, &taken, sheet.masks.as_ref(), args)?;
     place.check_loads(entry)?;
@@ -220,19 +215,14 @@ impl Sheet {
         Ok(Self { request, fields, links, updated_at, known, masks, kept: kept.to_vec() })
     }
 
-    async fn take(&self, source: &dyn Source, limit: u64) -> Result<Taken, Failure> {
+    async fn take(&self, connection: &ConnectionName, source: &dyn Source, limit: u64) -> Result<Taken, Failure> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut taken = Taken::default();
         let mut pages = source.read(self.request.clone());
         while taken.records.len() < limit
             && let Some(page) = pages.next().await
         {
-            let page = page.map_err(|error| Failure {
-                exit: Exit::Environment,
-                code: "connection.failed",
-                message: error.to_string(),
-                hint: error.hint,
-            })?;
+            let page = page.map_err(|error| Failure::of_connector(connection, error))?;
             taken.rejected += page.rejects.len();
             let room = limit - taken.records.len();
             self.add(&page, room, &mut taken)
@@ -397,7 +387,7 @@ fn write_lines(path: &Path, records: &[Map<String, Json>]) -> Result<(), Failure
 
 fn write_yaml(path: &Path, schema: &Json) -> Result<(), Failure> {
     let text =
-        serde_yaml::to_string(schema).map_err(|error| Failure::new(Exit::Failed, "record", error.to_string()))?;
+        serde_yaml::to_string(schema).map_err(|error| Failure::new(Exit::Failed, "records", error.to_string()))?;
     Ok(fs::write(path, text)?)
 }
 

@@ -1,12 +1,12 @@
 //! `ferry run`: the main job.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Pipeline;
-use crate::engine::{self, Environment, Finished, Observer, RunOptions, Silent};
+use crate::engine::{self, EngineError, Environment, Finished, Observer, RunOptions, Silent};
 use crate::model::StreamName;
 use crate::state::RunLock;
 
@@ -79,12 +79,16 @@ pub(super) fn show(world: &World, finished: &Finished, file: &Path) -> Result<()
     } else {
         output::data(&format!("{}\n", summary(&finished.report)))?;
     }
-    for failure in &finished.failures {
-        if let Some(hint) = failure.hint() {
-            output::insist(&format!("hint: {hint}"));
-        }
-    }
+    show_hints(finished);
     let state = world.global.state.as_ref().map_or_else(String::new, |path| format!(" --state {}", path.display()));
     world.output.say(&closing(&finished.report, &file.display().to_string(), &state));
     Ok(())
+}
+
+/// Says what can be done about the failures of a run: each thing once, however many destinations it would help.
+pub(super) fn show_hints(finished: &Finished) {
+    let hints: BTreeSet<&str> = finished.failures.iter().filter_map(EngineError::hint).collect();
+    for hint in hints {
+        output::insist(&format!("hint: {hint}"));
+    }
 }

@@ -90,10 +90,13 @@ fn remarks(report: &RunReport) -> Vec<String> {
             if !account.ledger.closes() {
                 remarks.push(format!("! {place}: the ledger does not close; please report this"));
             }
-            if let Some(error) = &account.error {
-                remarks.push(format!("! {place}: {error}"));
-            } else if account.status == ScopeStatus::Running && report.status != RunStatus::Running {
-                remarks.push(format!("! {place}: not at its end"));
+            let is_left = account.status == ScopeStatus::Running && report.status != RunStatus::Running;
+            match &account.error {
+                // The source's failure is told above.
+                Some(error) if stream.error.as_ref() == Some(error) => {}
+                Some(error) => remarks.push(format!("! {place}: {error}")),
+                None if is_left => remarks.push(format!("! {place}: not at its end")),
+                None => {}
             }
             if account.links_pending > 0 {
                 let links = agreeing(account.links_pending, ["link field points", "link fields point"]);

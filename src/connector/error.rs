@@ -78,7 +78,12 @@ impl From<HttpError> for ConnectorError {
             HttpErrorKind::QuotaSpent => (ErrorKind::QuotaSpent, "quota_spent"),
             HttpErrorKind::Cancelled => (ErrorKind::Cancelled, "cancelled"),
         };
-        Self::new(kind, code, format!("{error} (attempts: {})", error.attempts))
+        let message = match error.attempts {
+            0 => error.message,
+            1 => format!("{} (1 attempt)", error.message),
+            attempts => format!("{} ({attempts} attempts)", error.message),
+        };
+        Self { hint: error.hint, ..Self::new(kind, code, message) }
     }
 }
 

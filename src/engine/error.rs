@@ -1,5 +1,7 @@
 //! Why a run, a stream or a destination could not go on.
 
+use std::fmt;
+
 use crate::connector::{ConfigError, ConnectorError, ErrorKind, RegistryError};
 use crate::model::{ConnectionName, StreamName, ValueError};
 use crate::state::StateError;
@@ -65,19 +67,42 @@ pub enum EngineError {
     },
     /// The run was asked to stop, or the quota's share is used; all that was sent is accounted for.
     #[error("the run was stopped: {0}")]
-    Interrupted(String),
+    Interrupted(Interruption),
     /// The process is ending.
     #[error("the work was stopped")]
     Stopped,
 }
 
+/// Why a run stopped before its end.
+#[derive(Debug)]
+pub struct Interruption {
+    /// What made it stop.
+    pub reason: String,
+    /// What the user can do, where that is likely right.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Interruption {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.reason)
+    }
+}
+
 impl EngineError {
     pub(super) fn connector(connection: &ConnectionName, error: ConnectorError) -> Self {
         match error.kind {
-            ErrorKind::Cancelled => Self::Interrupted("it was asked to".to_owned()),
-            ErrorKind::QuotaSpent => Self::Interrupted(format!("{connection}: {error}")),
+            ErrorKind::Cancelled => Self::asked_to_stop(),
+            ErrorKind::QuotaSpent => {
+                let reason = format!("{connection}: {error}");
+                Self::Interrupted(Interruption { reason, hint: error.hint })
+            }
             _ => Self::Connector { connection: connection.clone(), error: Box::new(error) },
         }
+    }
+
+    /// Says that somebody wants the run to stop.
+    pub(super) fn asked_to_stop() -> Self {
+        Self::Interrupted(Interruption { reason: "it was asked to".to_owned(), hint: None })
     }
 
     /// Tells whether the environment is to blame (credentials, network, state file), not the pipeline or its records.
@@ -110,6 +135,8 @@ impl EngineError {
             Self::Connector { error, .. } => error.hint.as_deref(),
             Self::Config { error, .. } => error.hint.as_deref(),
             Self::Transform { error, .. } => error.hint.as_deref(),
+            Self::Interrupted(interruption) => interruption.hint.as_deref(),
+            Self::State(error) => error.hint(),
             _ => None,
         }
     }

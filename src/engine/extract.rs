@@ -206,7 +206,7 @@ impl ReadPlan {
 
     fn check_may_read(&self) -> Result<(), EngineError> {
         if self.shutdown.is_cancelled() {
-            return Err(EngineError::Interrupted("it was asked to".to_owned()));
+            return Err(EngineError::asked_to_stop());
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ mod sides;
 mod stream;
 
 pub use check::{CheckOptions, Finding, check};
-pub use error::EngineError;
+pub use error::{EngineError, Interruption};
 pub use observer::{Observer, Silent};
 pub use order::{OrderError, order_streams};
 pub use redrive::{Correction, LetterPlace, letter_place, redrive};

@@ -13,7 +13,12 @@ use crate::model::{
 use crate::state::{Scope, ScopeId, State};
 use crate::transform::{Mapper, TransformError, spec::When};
 
-use super::{error::EngineError, load::UNKNOWN_EFFECT, observer::Observer, prepare::Preparation};
+use super::{
+    error::{EngineError, Interruption},
+    load::UNKNOWN_EFFECT,
+    observer::Observer,
+    prepare::Preparation,
+};
 
 /// What a run works with.
 #[derive(Debug, Clone)]
@@ -211,14 +216,14 @@ impl Loader {
     pub(super) async fn wait(&self, duration: Duration) -> Result<(), EngineError> {
         tokio::select! {
             () = self.context.clock().sleep(duration) => Ok(()),
-            () = self.context.transport.shutdown.cancelled() => Err(EngineError::Interrupted("it was asked to".to_owned())),
+            () = self.context.transport.shutdown.cancelled() => Err(EngineError::asked_to_stop()),
         }
     }
 
     /// Fails when the run was asked to stop.
     pub(super) fn check_goes_on(&self) -> Result<(), EngineError> {
         if self.context.transport.shutdown.is_cancelled() {
-            return Err(EngineError::Interrupted("it was asked to".to_owned()));
+            return Err(EngineError::asked_to_stop());
         }
         Ok(())
     }
@@ -230,9 +235,10 @@ impl Loader {
         if quota.used_share() >= share {
             let (percent, limit) = (quota.used_share() * 100.0, share * 100.0);
             let connection = self.connection();
-            return Err(EngineError::Interrupted(format!(
+            let reason = format!(
                 "{percent:.1} % of the quota of `{connection}` is used and `limits.quota_share` allows {limit:.1} %"
-            )));
+            );
+            return Err(EngineError::Interrupted(Interruption { reason, hint: None }));
         }
         Ok(())
     }

@@ -123,6 +123,8 @@ pub struct HttpError {
     pub attempts: u32,
     /// The last answer, where there was one.
     pub answer: Option<Box<Answer>>,
+    /// What the user can do, where that is likely right.
+    pub hint: Option<String>,
 }
 
 /// Classes of failure.
@@ -145,7 +147,14 @@ pub enum HttpErrorKind {
 impl HttpError {
     /// Makes an error for a request that was never sent.
     pub fn unsent(kind: HttpErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), attempts: 0, answer: None }
+        Self { kind, message: message.into(), attempts: 0, answer: None, hint: None }
+    }
+
+    /// Adds what the user can do.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
     }
 }
 
@@ -411,7 +420,7 @@ async fn transmit(request: RequestBuilder, attempts: u32) -> Result<Answer, Http
         } else {
             HttpErrorKind::Unanswered
         };
-        HttpError { kind, message: describe(error), attempts, answer: None }
+        HttpError { attempts, ..HttpError::unsent(kind, describe(error)) }
     };
     let response = request.send().await.map_err(|error| failure(&error))?;
     let (status, headers) = (response.status(), response.headers().clone());
@@ -436,11 +445,12 @@ fn describe(error: &reqwest::Error) -> String {
 }
 
 fn failed(kind: HttpErrorKind, message: &str, answer: Answer) -> HttpError {
-    HttpError { kind, message: message.to_owned(), attempts: answer.attempts, answer: Some(Box::new(answer)) }
+    let attempts = answer.attempts;
+    HttpError { attempts, answer: Some(Box::new(answer)), ..HttpError::unsent(kind, message) }
 }
 
 fn cancelled(attempts: u32) -> HttpError {
-    HttpError { kind: HttpErrorKind::Cancelled, message: "the run is stopping".to_owned(), attempts, answer: None }
+    HttpError { attempts, ..HttpError::unsent(HttpErrorKind::Cancelled, "the run is stopping") }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub enum StateError {
     },
     /// The file was written by a newer version.
     #[error(
-        "the state file `{}` has form {found} and this version of ferry knows up to {known}; use the newer ferry that wrote it, or move the file away to start anew", path.display()
+        "the state file `{}` has form {found} and this version of ferry knows up to {known}", path.display()
     )]
     Newer {
         /// The file.
@@ -27,7 +27,7 @@ pub enum StateError {
     },
     /// The file is no state file or is damaged.
     #[error(
-        "the state file `{}` is damaged or no state file ({error}); put back a backup (`{}.backup-*`), or move the file away: without it the next run matches by key again", path.display(), path.display()
+        "the state file `{}` is damaged or no state file: {error}", path.display()
     )]
     Damaged {
         /// The file.
@@ -36,12 +36,10 @@ pub enum StateError {
         error: rusqlite::Error,
     },
     /// The disk has no room for it.
-    #[error("the disk is full: the state file cannot be written; free some room and run again, nothing is lost")]
+    #[error("the disk is full: the state file cannot be written")]
     DiskFull,
     /// The disk, or what it is reached by, refuses.
-    #[error(
-        "the state file cannot be read or written ({0}): is the disk full or failing? Run again once it works; nothing is lost"
-    )]
+    #[error("the state file cannot be read or written: {0}")]
     Disk(rusqlite::Error),
     /// A backup before a change of form could not be made.
     #[error("the backup `{}` could not be made: {error}", path.display())]
@@ -58,9 +56,7 @@ pub enum StateError {
     #[error("the state file holds something that cannot be decoded: {0}")]
     Decode(#[from] serde_json::Error),
     /// The key does not open what is sealed.
-    #[error(
-        "the key does not open what is sealed in the state file; set FERRY_STATE_KEY or put back the key file that was used when it was written. Where the key is lost, move the state file away: the next run matches by key again"
-    )]
+    #[error("the key does not open what is sealed in the state file")]
     WrongKey,
     /// The key file cannot be used.
     #[error("the key file `{}` cannot be used: {reason}", path.display())]
@@ -76,6 +72,28 @@ pub enum StateError {
 }
 
 impl StateError {
+    /// Returns what the user can do, where that is likely right.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Newer { .. } => "use the newer ferry that wrote it, or move the file away to start anew",
+            Self::Damaged { .. } => {
+                "put back a backup (it is called as the file, with `.backup-…` behind), or move the file away: without it \
+                 the next run matches by key again"
+            }
+            Self::DiskFull => "free some room and run again; nothing is lost",
+            Self::Disk(_) => "is the disk full or failing? run again once it works; nothing is lost",
+            Self::WrongKey => {
+                "set `FERRY_STATE_KEY`, or put back the key file, to what it was when the file was written; where the key is \
+                 lost, move the state file away: the next run matches by key again"
+            }
+            Self::Folder { .. } => "name another place with `--state FILE`",
+            Self::KeyFile { .. } => {
+                "put the key file back as it was, or set `FERRY_STATE_KEY` to its 64 hexadecimal digits"
+            }
+            Self::Backup { .. } | Self::Sql(_) | Self::Decode(_) | Self::Stopped => return None,
+        })
+    }
+
     /// Tells a damaged file from other errors of opening one.
     pub(super) fn at(path: &std::path::Path, error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {

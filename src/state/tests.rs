@@ -305,13 +305,13 @@ fn a_file_of_a_newer_version_and_a_damaged_file_are_refused_with_advice() {
     let newer = folder.path().join("newer.db");
     drop(State::open(&newer, Seal::ephemeral()).unwrap());
     rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    let refusal = State::open(&newer, Seal::ephemeral()).unwrap_err().to_string();
-    assert!(refusal.contains("use the newer ferry"), "{refusal}");
+    let refusal = State::open(&newer, Seal::ephemeral()).unwrap_err();
+    assert!(refusal.hint().unwrap().contains("use the newer ferry"), "{refusal}");
 
     let damaged = folder.path().join("damaged.db");
     std::fs::write(&damaged, "this is no database, but it is long enough to be taken for one".repeat(99)).unwrap();
-    let refusal = State::open(&damaged, Seal::ephemeral()).unwrap_err().to_string();
-    assert!(refusal.contains("move the file away"), "{refusal}");
+    let refusal = State::open(&damaged, Seal::ephemeral()).unwrap_err();
+    assert!(refusal.hint().unwrap().contains("move the file away"), "{refusal}");
 }
 
 #[test]

@@ -19,13 +19,14 @@ pub(super) fn type_of(schema: &Schema, column: &str) -> Option<FieldType> {
 
 /// Returns the type of a column, or says that there is none and which name is nearest.
 pub(super) fn require(schema: &Schema, column: &str) -> Result<FieldType, TransformError> {
-    type_of(schema, column).ok_or_else(|| unknown_field(schema, column))
+    type_of(schema, column).ok_or_else(|| unknown_field(schema, column, "`ferry describe` lists its fields"))
 }
 
-/// Says that a frame of the schema has no such column.
-pub(super) fn unknown_field(schema: &Schema, column: &str) -> TransformError {
+/// Says that a frame of the schema has no such column, with the nearest name, or this hint where no name is near.
+pub(super) fn unknown_field(schema: &Schema, column: &str, hint: impl Into<String>) -> TransformError {
     let known = schema.fields.iter().map(|field| field.name.as_str()).chain([ID, UPDATED_AT, DELETED]);
     TransformError::new("transform.unknown_field", format!("`{}` has no field `{column}`", schema.object))
+        .hint(hint)
         .nearest(column, known)
 }
 

@@ -40,9 +40,8 @@ pub(super) fn compile(sql: &str, schema: &Schema) -> Result<Sql, TransformError>
     let roots = root_names(&parsed);
     for root in &roots {
         if type_of(schema, root).is_none() {
-            let missing = unknown_field(schema, root);
-            let quoting = format!("text stands in single quotes: '{root}'");
-            return Err(if missing.hint.is_some() { missing } else { missing.hint(quoting) });
+            let hint = format!("text stands in single quotes: '{root}'");
+            return Err(unknown_field(schema, root, hint));
         }
     }
     refuse_many_records(&parsed)?;
@@ -53,7 +52,7 @@ pub(super) fn compile(sql: &str, schema: &Schema) -> Result<Sql, TransformError>
     let Some(field_type) = field_type_of(&dtype) else {
         return Err(TransformError::new(
             "transform.sql",
-            format!("gives values of type {dtype}, which no field can hold"),
+            format!("the SQL gives values of type {dtype}, which no field can hold"),
         )
         .hint("turn them into text with CAST(… AS VARCHAR)"));
     };

@@ -277,7 +277,7 @@ fn a_wrong_token_is_the_environments_fault() {
     ────────────────────────────────────────────────
      people → crm.contacts      0         0       1
     ────────────────────────────────────────────────
-    ! people → crm.contacts: crm: the token was refused (401) (attempts: 1)
+    ! people → crm.contacts: crm: the token was refused (401) (1 attempt)
     ----- stderr -----
     people: started
     people: 0 records read, 0 settled, 0 calls

@@ -151,7 +151,8 @@ impl<'a> Builder<'a> {
         let mut merged: Vec<Entry> = Vec::new();
         while !self.ends() {
             let Some((key, key_span)) = self.key() else { break };
-            let Some(value) = self.node(Some(&key)) else { break };
+            let Some(value) = self.node(key.as_deref()) else { break };
+            let Some(key) = key else { continue };
             if key == "<<" {
                 merged.extend(self.merge(value, key_span));
                 continue;
@@ -172,20 +173,20 @@ impl<'a> Builder<'a> {
         entries
     }
 
-    /// Reads a key; one that is not a word is reported and stands as an empty one.
-    fn key(&mut self) -> Option<(String, Span)> {
+    /// Reads a key; one that is not a word is reported here, and there is no word for it.
+    fn key(&mut self) -> Option<(Option<String>, Span)> {
         let is_scalar = matches!(self.events.get(self.next), Some((Event::Scalar(..), _)));
         if is_scalar {
             let (event, span) = self.take()?;
             let Event::Scalar(text, ..) = event else { return None };
-            return Some((text.to_string(), self.place(*span)));
+            return Some((Some(text.to_string()), self.place(*span)));
         }
         let node = self.node(None)?;
         let spot = Spot::span(self.file, node.span);
         let finding = Diagnostic::error("config.yaml_key", spot, "a key is a list, a mapping or an alias")
             .with_hint("a key is a word; put quotes around one that begins with `[`, `{` or `*`");
         self.findings.push(finding);
-        Some((String::new(), node.span))
+        Some((None, node.span))
     }
 
     /// Returns the entries that `<<` takes over from a mapping, or from several of which the first win.
@@ -204,7 +205,9 @@ impl<'a> Builder<'a> {
             Content::Scalar(_) | Content::List(_) => {}
         }
         let spot = Spot::span(self.file, key_span);
-        self.findings.push(Diagnostic::error("config.yaml_merge", spot, "`<<` takes over no mapping"));
+        let hint = "give it the anchor of a mapping that stands above: `<<: *name`";
+        let message = "`<<` takes over what is no mapping";
+        self.findings.push(Diagnostic::error("config.yaml_merge", spot, message).with_hint(hint));
         Vec::new()
     }
 

@@ -74,12 +74,15 @@ fn explain(info: &str, line: &str) -> (String, Option<&'static str>) {
     if info.contains("escape") {
         return said("a `\\` in double quotes begins no known character", "write `\\\\`, or use single quotes");
     }
+    if info.contains("trailing content after") {
+        return said("something stands behind a text in quotes", "put a `,` between the two, or both into the quotes");
+    }
     if info.contains("quoted scalar") {
         return said("a quote is opened and never closed", "close it; inside single quotes, write `''` for one");
     }
     if let Some(character) = info.strip_prefix("unexpected character: `").and_then(|rest| rest.chars().next()) {
         let message = format!("a text cannot begin with `{character}`");
-        return (message, Some("put it in quotes"));
+        return said(&message, "put it in quotes");
     }
     if info.contains("unknown anchor") {
         return said("the alias names no anchor above it", "put a text that begins with `*` in quotes");

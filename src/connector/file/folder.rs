@@ -34,7 +34,7 @@ pub struct Stamp {
 impl Folder {
     /// Names a folder, relative to `base_dir`, and the endings its files may have; new files get the first.
     pub fn new(base_dir: &Path, path: &Path, extensions: &'static [&'static str]) -> Self {
-        Self { path: base_dir.join(path), extensions }
+        Self { path: tidy(&base_dir.join(path)), extensions }
     }
 
     /// Returns the folder's path.
@@ -50,7 +50,12 @@ impl Folder {
         if self.path.is_file() {
             return Err(not_a_folder(&self.path));
         }
-        fs::read_dir(&self.path).map(|_| ()).map_err(|error| file_error("read", &self.path, &error))
+        let unreadable = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => file_error("read", &self.path, &error)
+                .with_hint("the connection's `path` is relative to the pipeline's folder"),
+            _ => file_error("read", &self.path, &error),
+        };
+        fs::read_dir(&self.path).map(|_| ()).map_err(unreadable)
     }
 
     /// Checks that files could be made in the folder, or that the folder itself could be made. Writes nothing.
@@ -128,6 +133,7 @@ impl Folder {
             known.filter_map(|path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned())).collect();
         names.retain(|name| !name.starts_with('.'));
         names.sort();
+        names.dedup();
         names
     }
 }
@@ -154,6 +160,12 @@ pub fn file_error(action: &str, path: &Path, error: &io::Error) -> ConnectorErro
         _ => (ErrorKind::Io, "file_error", error.to_string()),
     };
     ConnectorError::new(kind, code, format!("cannot {action} `{}`: {reason}", path.display()))
+}
+
+/// Leaves the steps out of a path that lead nowhere: `./export/.` is `export`.
+fn tidy(path: &Path) -> PathBuf {
+    let steps: PathBuf = path.components().filter(|step| *step != Component::CurDir).collect();
+    if steps.as_os_str().is_empty() { PathBuf::from(".") } else { steps }
 }
 
 fn check_name(object: &ObjectName) -> Result<(), ConnectorError> {

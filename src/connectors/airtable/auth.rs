@@ -180,8 +180,9 @@ impl OAuth {
     }
 
     fn nobody_logged_in(&self) -> HttpError {
-        let message = format!("nobody has logged in yet: `ferry login {} --file PIPELINE`", self.transport.connection);
-        HttpError::unsent(HttpErrorKind::Unauthorized, message)
+        let connection = &self.transport.connection;
+        HttpError::unsent(HttpErrorKind::Unauthorized, "nobody has logged in yet")
+            .with_hint(format!("log in with `ferry login {connection} --file PIPELINE`"))
     }
 
     fn current(&self) -> Option<SecretString> {

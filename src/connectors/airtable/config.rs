@@ -102,7 +102,7 @@ impl Config {
             return Ok(self.base_id.clone());
         }
         let within = self.base_id.split(['/', '?']).find(|part| is_id("app", part));
-        let error = ConfigError::new("base_id", "is not `app` followed by 14 letters or digits");
+        let error = ConfigError::new("base_id", "it is not `app` followed by 14 letters or digits");
         Err(match within {
             Some(id) => error.with_hint(format!("write `{id}`")),
             None => error.with_hint("it is in the address of the base: https://airtable.com/appXXXXXXXXXXXXXX/…"),
@@ -115,7 +115,7 @@ impl Config {
         }
         match (&self.token, &self.client_id, &self.refresh_token) {
             (Some(token), None, None) if self.client_secret.is_none() => checked_token(token),
-            (Some(_), _, _) => Err(ConfigError::new("token", "stands beside the options of an OAuth login")
+            (Some(_), _, _) => Err(ConfigError::new("token", "it stands beside the options of an OAuth login")
                 .with_hint("keep either `token` or `client_id` with `refresh_token`")),
             (None, Some(client_id), refresh_token) => {
                 not_empty("client_id", client_id)?;
@@ -128,8 +128,8 @@ impl Config {
                     refresh_token: refresh_token.clone(),
                 })
             }
-            (None, None, Some(_)) => Err(ConfigError::new("client_id", "is missing beside `refresh_token`")),
-            (None, None, None) => Err(ConfigError::new("token", "is missing").with_hint(
+            (None, None, Some(_)) => Err(ConfigError::new("client_id", "it is missing beside `refresh_token`")),
+            (None, None, None) => Err(ConfigError::new("token", "there is no token").with_hint(
                 "make a personal access token at https://airtable.com/create/tokens, or give the `client_id` of an OAuth \
                  integration and log in with `ferry login`",
             )),
@@ -146,11 +146,11 @@ fn checked_token(token: &Secret) -> Result<Login, ConfigError> {
 }
 
 fn not_empty(option: &str, text: &str) -> Result<(), ConfigError> {
-    if text.trim().is_empty() { Err(ConfigError::new(option, "is empty")) } else { Ok(()) }
+    if text.trim().is_empty() { Err(ConfigError::new(option, "it is empty")) } else { Ok(()) }
 }
 
 fn retired(option: &str) -> ConfigError {
-    ConfigError::new(option, "is an API key; Airtable's API keys stopped working on 2024-02-01").with_hint(
+    ConfigError::new(option, "it is an API key; Airtable's API keys stopped working on 2024-02-01").with_hint(
         "personal access tokens replaced them: make one at https://airtable.com/create/tokens with the scopes \
          data.records:read, data.records:write and schema.bases:read, and give it as `token`",
     )

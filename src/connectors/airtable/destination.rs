@@ -126,8 +126,7 @@ impl AirtableDestination {
             let field = table.field(name)?;
             if field.kind.is_read_only() {
                 let message = format!("field `{name}` of `{}` is filled by Airtable and cannot be written", table.name);
-                return Err(ConnectorError::new(ErrorKind::NotFound, "read_only_field", message)
-                    .with_hint("remove its mapping"));
+                return Err(ConnectorError::new(ErrorKind::NotFound, "read_only_field", message));
             }
             match encode(field, value, self.client.is_typecast()) {
                 Ok(cell) => drop(cells.insert(field.id.clone(), cell)),

@@ -125,8 +125,9 @@ fn from_http(error: HttpError) -> ConnectorError {
         converted.detail = api_error.message;
     }
     let hint = match kind {
+        _ if converted.hint.is_some() => return converted,
         HttpErrorKind::Unauthorized => {
-            "check that the token is complete and not revoked; an OAuth login that ended needs a new `refresh_token`"
+            "check that the token is complete and not revoked; where an OAuth login ended, log in again with `ferry login`"
         }
         HttpErrorKind::QuotaSpent => {
             "the workspace's API calls of this month are used up: run again next month, or raise the workspace's plan"

@@ -214,9 +214,10 @@ impl TableField {
 fn not_found<'a>(code: &str, message: String, name: &str, known: impl Iterator<Item = &'a str>) -> ConnectorError {
     let error = ConnectorError::new(ErrorKind::NotFound, code, message);
     let similarity = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
-    let nearest = known.map(|other| (similarity(other), other)).max_by(|one, two| one.0.total_cmp(&two.0));
+    let known: Vec<&str> = known.collect();
+    let nearest = known.iter().map(|other| (similarity(other), other)).max_by(|one, two| one.0.total_cmp(&two.0));
     match nearest {
         Some((similarity, other)) if similarity > 0.8 => error.with_hint(format!("did you mean `{other}`?")),
-        _ => error.with_hint("`ferry describe` lists what there is"),
+        _ => error.with_hint(format!("there are `{}`", known.join("`, `"))),
     }
 }

@@ -217,7 +217,7 @@ pub(super) fn read_header(path: &Path, form: Form) -> Result<(Vec<String>, Place
         }
         Some(Item::Broken { code: "invalid_encoding", .. }) => {
             let message = format!("the first line of `{shown}` is not {}", form.encoding.as_str());
-            return Err(refused("invalid_encoding", message).with_hint(other_encodings(form.encoding)));
+            return Err(refused("invalid_encoding", message).with_hint(encoding_hint(form.encoding)));
         }
         Some(Item::Broken { code, reason, .. }) => {
             return Err(refused(code, format!("the first line of `{shown}` cannot be read: {reason}")));
@@ -251,7 +251,7 @@ fn check_header(names: &[String], path: &Path, form: Form) -> Result<(), Connect
 }
 
 /// Says what else the encoding might be.
-pub(super) fn other_encodings(encoding: Encoding) -> &'static str {
+pub(super) fn encoding_hint(encoding: Encoding) -> &'static str {
     match encoding {
         Encoding::Utf8 | Encoding::Utf8Bom => "set `encoding: windows-1252`, or the encoding the file was saved in",
         Encoding::Windows1252 | Encoding::Utf16Le | Encoding::Utf16Be => {

@@ -16,7 +16,7 @@ use crate::connector::{
 use crate::model::{Cursor, Field, FieldType, ObjectName, Page, ReadReject, Schema, is_reserved};
 
 use super::{
-    client::{Item, Place, RecordReader, other_encodings, read_header},
+    client::{Item, Place, RecordReader, encoding_hint, read_header},
     config::{CsvConfig, Form},
     limits,
 };
@@ -123,7 +123,7 @@ impl Reading {
                     reader.recycle(record);
                 }
                 Item::Broken { cells, code, reason } => {
-                    let hint = if code == "invalid_encoding" { other_encodings(self.form.encoding) } else { "" };
+                    let hint = if code == "invalid_encoding" { encoding_hint(self.form.encoding) } else { "" };
                     let separator = if hint.is_empty() { "" } else { "; " };
                     page.byte_count += cells.as_slice().len();
                     page.rejects.push(self.reject(&reader, &cells, code, format!("{reason}{separator}{hint}")));

@@ -86,8 +86,8 @@ impl Login {
         let refresh_token = stored.and_then(|token| token.refresh_token).or_else(given);
         let Some(refresh_token) = refresh_token else {
             let connection = &self.transport.connection;
-            let message = format!("nobody has logged in yet: `ferry login {connection} --file PIPELINE`");
-            return Err(HttpError::unsent(HttpErrorKind::Unauthorized, message));
+            let error = HttpError::unsent(HttpErrorKind::Unauthorized, "nobody has logged in yet");
+            return Err(error.with_hint(format!("log in with `ferry login {connection} --file PIPELINE`")));
         };
         let form = [
             ("grant_type", "refresh_token"),

@@ -145,8 +145,8 @@ impl Config {
                 .with_hint("write `token: \"${HUBSPOT_TOKEN}\"`, or `client_id` and `client_secret`, and log in with `ferry login`")),
             (None, (id, ..)) => {
                 let missing = if id.is_none() { "client_id" } else { "client_secret" };
-                let hint = "OAuth needs `client_id` and `client_secret`, and a log-in: `ferry login`, or `refresh_token`";
-                Err(ConfigError::new(missing, format!("`{missing}` is missing")).with_hint(hint))
+                let hint = "an OAuth login needs `client_id` and `client_secret`, then `ferry login` or a `refresh_token`";
+                Err(ConfigError::new(missing, format!("there is no `{missing}`")).with_hint(hint))
             }
         }
     }

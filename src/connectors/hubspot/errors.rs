@@ -198,7 +198,9 @@ pub(super) fn of_http(error: HttpError) -> ConnectorError {
         failure.detail = Some(api_error.message.clone());
     }
     match kind {
-        HttpErrorKind::Unauthorized if has_answer => failure.with_hint(login_hint(&api_error)),
+        HttpErrorKind::Unauthorized if has_answer && failure.hint.is_none() => {
+            failure.with_hint(login_hint(&api_error))
+        }
         HttpErrorKind::QuotaSpent => {
             failure.with_hint("the daily limit is reset at midnight of the account's time zone; run again then")
         }
@@ -258,7 +260,9 @@ pub(super) fn refused_renewal(answer: &Answer) -> HttpError {
     let word = [&json["status"], &json["error"]].into_iter().map(text).find(|word| !word.is_empty() && is_word(word));
     let code = word.unwrap_or_else(|| answer.status.as_u16().to_string());
     let message = format!("HubSpot refuses to renew the token ({code})");
-    HttpError { answer: Some(Box::new(answer.clone())), ..HttpError::unsent(HttpErrorKind::Unauthorized, message) }
+    let error = HttpError::unsent(HttpErrorKind::Unauthorized, message)
+        .with_hint("check `client_id` and `client_secret`; if they are right, log in again with `ferry login`");
+    HttpError { answer: Some(Box::new(answer.clone())), ..error }
 }
 
 fn scope_hint(error: &ApiError) -> String {

@@ -207,14 +207,15 @@ fn not_json(location: &Location, error: serde_json::Error) -> ConnectorError {
         serde_json::error::Category::Io => file_error("read", &location.path, &error.into()),
         serde_json::error::Category::Eof => refused("invalid_json", format!("`{path}` ends at line {line} unfinished")),
         serde_json::error::Category::Syntax => {
-            let hint = "for a file with one record per line, set `format: lines`";
             refused("invalid_json", format!("`{path}` is not valid JSON at line {line}, column {column}"))
-                .with_hint(hint)
         }
         serde_json::error::Category::Data => {
             let place = shown(&location.pointer);
             refused("records_not_found", format!("`{path}` holds no list at {place} (line {line}, column {column})"))
-                .with_hint("`records` names the list of records in a document, e.g. `/data/items`")
+                .with_hint(
+                    "`records` names the list of records in a document, e.g. `/data/items`; a file with one record per line \
+                     has `format: lines`",
+                )
         }
     }
 }

@@ -155,8 +155,8 @@ impl Login {
                 let given = refresh_token.as_ref().map(Secret::expose);
                 let Some(refresh_token) = stored_refresh.map(ExposeSecret::expose_secret).or(given) else {
                     let connection = &self.transport.connection;
-                    let message = format!("nobody has logged in yet: `ferry login {connection} --file PIPELINE`");
-                    return Err(HttpError::unsent(HttpErrorKind::Unauthorized, message));
+                    let error = HttpError::unsent(HttpErrorKind::Unauthorized, "nobody has logged in yet");
+                    return Err(error.with_hint(format!("log in with `ferry login {connection} --file PIPELINE`")));
                 };
                 let mut form = vec![
                     ("grant_type", "refresh_token".to_owned()),

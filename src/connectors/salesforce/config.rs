@@ -165,7 +165,8 @@ impl Config {
         }
         let Some(client_id) = self.client_id.filter(|id| !id.trim().is_empty()) else {
             return Err(ConfigError::new("client_id", "there is no login").with_hint(
-                "write `client_id` and `client_secret` of an external client app that has the client credentials flow",
+                "write `client_id` and `client_secret` of an app that has the client credentials flow, or `client_id` alone \
+                 and log in with `ferry login`",
             ));
         };
         if let Some(private_key) = self.private_key {

@@ -218,11 +218,12 @@ pub(super) fn of_http(error: HttpError) -> ConnectorError {
         if !api_error.code.starts_with("HTTP_") {
             converted.code.clone_from(&api_error.code);
         }
-        converted.hint = match kind {
-            HttpErrorKind::Unauthorized => login_hint(&api_error).map(str::to_owned),
-            HttpErrorKind::QuotaSpent => api_error.hint(403).map(str::to_owned),
+        let hint = match kind {
+            HttpErrorKind::Unauthorized => login_hint(&api_error),
+            HttpErrorKind::QuotaSpent => api_error.hint(403),
             _ => None,
         };
+        converted.hint = converted.hint.or(hint.map(str::to_owned));
         converted.detail = Some(api_error.message).filter(|message| !message.is_empty());
     }
     converted
@@ -237,10 +238,8 @@ pub(super) fn refused_login(answer: &Answer, is_signed: bool) -> HttpError {
         message = format!("{message} ({said})");
     }
     let hint = login_hint(&error).or(is_signed.then_some("check that the app knows the certificate of `private_key`"));
-    if let Some(hint) = hint {
-        message = format!("{message}; {hint}");
-    }
-    HttpError { answer: Some(Box::new(answer.clone())), ..HttpError::unsent(HttpErrorKind::Unauthorized, message) }
+    let refused = HttpError::unsent(HttpErrorKind::Unauthorized, message);
+    HttpError { answer: Some(Box::new(answer.clone())), hint: hint.map(str::to_owned), ..refused }
 }
 
 fn login_hint(error: &ApiError) -> Option<&'static str> {
@@ -253,10 +252,12 @@ fn login_hint(error: &ApiError) -> Option<&'static str> {
         _ if said("hasn't approved this consumer") => {
             "let the app in for the user's profile or permission set beforehand"
         }
-        _ if said("expired authorization code") => "the refresh token was revoked, or this machine's clock is wrong",
+        _ if said("expired authorization code") => {
+            "log in again; if that is refused too, this machine's clock is wrong"
+        }
         _ if said("audience") => "check `audience`: sandboxes have https://test.salesforce.com",
         "invalid_client_id" | "invalid_client" => "check `client_id` and `client_secret`",
-        "inactive_user" | "inactive_org" => "the user or the org is not active",
+        "inactive_user" | "inactive_org" => "activate the user or the org, or log in as another one",
         "INVALID_SESSION_ID" => error.hint(401)?,
         _ => return None,
     })

@@ -153,8 +153,8 @@ pub(super) fn compile(spec: &CleanerSpec) -> Result<Cleaner, TransformError> {
     };
     let Some(entry) = CLEANERS.iter().find(|entry| entry.name == name) else {
         let message = format!("there is no cleaner `{name}`");
-        let known = format!("the cleaners are {}", NAMES.join(", "));
-        return Err(TransformError::new("transform.unknown_cleaner", message).hint(known).nearest(name, NAMES));
+        let hint = format!("the cleaners are: `{}`", NAMES.join("`, `"));
+        return Err(TransformError::new("transform.unknown_cleaner", message).hint(hint).nearest(name, NAMES));
     };
     let options = Options::of(entry.name, written, entry.main, entry.options)?;
     (entry.compile)(&options)

@@ -30,8 +30,10 @@ impl Options {
         };
         if let Some(unknown) = written.keys().find(|name| !known.contains(&name.as_str())) {
             let message = format!("`{cleaner}` has no option `{unknown}`");
-            let hint =
-                if known.is_empty() { "it takes none".to_owned() } else { format!("it takes {}", known.join(", ")) };
+            let hint = match known {
+                [] => "it takes none".to_owned(),
+                _ => format!("it takes `{}`", known.join("`, `")),
+            };
             let error = TransformError::new("transform.unknown_option", message).hint(hint);
             return Err(error.nearest(unknown, known.iter().copied()).under([cleaner, unknown]));
         }

@@ -303,7 +303,7 @@ pub(in crate::transform) fn to_type(
         let (from, to) = (cell.field_type.as_str(), wanted.as_str());
         let error = TransformError::new(
             "transform.type",
-            format!("`{field}` is {to}, and a value of type {from} cannot become one"),
+            format!("`{field}` is of type {to}, and a value of type {from} cannot become one"),
         );
         return Err(error.hint("compute it with `expr`"));
     };

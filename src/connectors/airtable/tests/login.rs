@@ -136,7 +136,7 @@ async fn a_spent_login_asks_for_a_new_one_and_is_not_tried_again() {
     let error = source(&script, &context_at(1.0), None).check().await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unauthorized);
     assert!(error.message.contains("invalid_grant"));
-    assert!(error.hint.unwrap().contains("refresh_token"));
+    assert!(error.hint.unwrap().contains("`ferry login`"));
     assert_eq!(script.asked_all().len(), 1);
 }
 

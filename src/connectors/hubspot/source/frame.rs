@@ -209,7 +209,6 @@ impl Names {
 /// Says that an object has no such property.
 pub(in super::super) fn unknown_field(name: &str, object: &str) -> ConnectorError {
     ConnectorError::new(ErrorKind::NotFound, "unknown_field", format!("HubSpot's `{object}` have no property `{name}`"))
-        .with_hint("`ferry describe` lists the properties that the token may see")
 }
 
 /// Returns the links of each record of a page, in the order of `objects`.

@@ -1,6 +1,10 @@
 //! A join with a file.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use polars::prelude::{Column, DataFrame, Expr, IntoLazy, ParquetReader, SerReader, UniqueKeepStrategy, by_name, col};
 
@@ -92,7 +96,13 @@ fn typed(table: &DataFrame, column: &str, name: &str) -> Result<(Expr, FieldType
 fn read(path: &Path, written: &str) -> Result<DataFrame, TransformError> {
     let unreadable =
         |cause: String| TransformError::new("transform.file", format!("`{written}` cannot be read: {cause}"));
-    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let unopened = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            unreadable("there is no such file".to_owned()).hint("relative paths start from the pipeline's folder")
+        }
+        _ => unreadable(error.to_string()),
+    };
+    let file = File::open(path).map_err(unopened)?;
     let is_parquet = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"));
     if is_parquet {
         return ParquetReader::new(file).finish().map_err(|error| unreadable(error.to_string()));
