@@ -105,7 +105,8 @@ fn contacts_table() -> Vec<Field> {
     let status = Field { options: vec![choice("Lead"), choice("Customer")], ..Field::new("Status", FieldType::Choice) };
     let count = Field { is_read_only: true, ..Field::new("Count", FieldType::Integer) };
     let name = Field { is_required: true, ..Field::new("Name", FieldType::Text) };
-    vec![Field::new("Email", FieldType::Text), name, status, count, Field::new("Age", FieldType::Integer)]
+    let (age, company) = (Field::new("Age", FieldType::Integer), Field::new("Company", FieldType::Link));
+    vec![Field::new("Email", FieldType::Text), name, status, count, age, company]
 }
 
 fn environment(name: &str) -> Option<String> {

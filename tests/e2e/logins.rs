@@ -1,6 +1,11 @@
 //! `ferry login`: the way through the browser, against the vendors' local pages.
 
-use super::support::{Background, Crms, Desk, wait_until};
+use std::net::TcpListener;
+
+use super::{
+    pages::{check, check_all},
+    support::{Background, Crms, Desk, Gateway, wait_until},
+};
 
 const HUBSPOT: &str = "\
 version: 1
@@ -48,7 +53,7 @@ fn a_login_at_hubspot_is_kept_and_used() {
     let desk = desk(&crms, HUBSPOT);
     let before = desk.ferry(["check", "back.yaml"]);
     assert_eq!(before.code, 3, "{before:?}");
-    assert!(before.stdout.contains("nobody has logged in yet: `ferry login crm --file"), "{}", before.stdout);
+    check(&desk, "login_is_missing_at_hubspot", &before);
     let (login, address) = begin(&desk, "crm");
     assert!(address.contains("code_challenge_method=S256"), "{address}");
     assert_eq!(crms.visit(&address), 200);
@@ -68,6 +73,7 @@ fn a_login_at_hubspot_is_kept_and_used() {
 fn a_login_at_airtable_without_a_secret_is_kept_and_used() {
     let crms = Crms::start(&["airtable"], Some(&super::support::repository("fixtures")), &[]);
     let desk = desk(&crms, AIRTABLE);
+    check(&desk, "login_is_missing_at_airtable", &desk.ferry(["check", "back.yaml"]));
     let (login, address) = begin(&desk, "base");
     assert_eq!(crms.visit(&address), 200);
     let ran = login.finish();
@@ -96,7 +102,7 @@ fn a_login_at_salesforce_is_kept_and_used() {
     let crms = Crms::start(&["salesforce"], None, &[]);
     let desk = desk(&crms, SALESFORCE);
     let before = desk.ferry(["check", "back.yaml"]);
-    assert_eq!(before.code, 3, "{before:?}");
+    check(&desk, "login_is_missing_at_salesforce", &before);
     let (login, address) = begin(&desk, "org");
     assert_eq!(crms.visit(&address), 200);
     let ran = login.finish();
@@ -104,6 +110,18 @@ fn a_login_at_salesforce_is_kept_and_used() {
     let after = desk.ferry(["check", "back.yaml"]);
     assert_eq!(after.code, 0, "{after:?}");
     assert!(after.stdout.contains("calls in 24 h"), "{}", after.stdout);
+}
+
+#[test]
+fn a_login_whose_app_is_not_known_brings_no_token() {
+    let crms = Crms::start(&["hubspot"], None, &[]);
+    let gateway = Gateway::before(&crms, "hubspot");
+    let mut desk = desk(&crms, HUBSPOT);
+    desk.set("HUBSPOT_URL", gateway.url());
+    gateway.says(&[("/token", 400, serde_json::json!({ "error": "invalid_client" }))]);
+    let (login, address) = begin(&desk, "crm");
+    assert_eq!(crms.visit(&address), 200);
+    check(&desk, "login_of_an_unknown_app", &login.finish());
 }
 
 #[test]
@@ -118,7 +136,7 @@ fn a_refusal_and_an_answer_that_is_not_ours_bring_no_token() {
     assert_eq!(crms.visit(&address), 200);
     let ran = login.finish();
     assert_eq!(ran.code, 3, "{ran:?}");
-    assert!(ran.stderr.contains("the vendor says `access_denied` [login.refused]"), "{}", ran.stderr);
+    check(&desk, "login_is_refused", &ran);
     assert_eq!(desk.ferry(["check", "back.yaml"]).code, 3);
 }
 
@@ -126,12 +144,19 @@ fn a_refusal_and_an_answer_that_is_not_ours_bring_no_token() {
 fn a_login_that_cannot_work_is_said_before_anybody_tries() {
     let crms = Crms::start(&["hubspot"], None, &[]);
     let mut desk = desk(&crms, HUBSPOT);
-    let late = desk.ferry(["login", "crm", "--file", "back.yaml", "--port", "0", "--timeout", "1", "--json"]);
+    let login =
+        |connection: &str, rest: &[&str]| desk.ferry([&["login", connection, "--file", "back.yaml"], rest].concat());
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let pages = [
+        ("nobody comes", login("crm", &["--port", "0", "--timeout", "1"])),
+        ("the connection is misspelt", login("crn", &[])),
+        ("a file needs no login", login("files", &[])),
+        ("the port is taken", login("crm", &["--port", &port])),
+    ];
+    check_all(&desk, "logins_that_cannot_work", &pages);
+    let late = login("crm", &["--port", "0", "--timeout", "1", "--json"]);
     assert_eq!((late.code, &late.json()["error"]["code"]), (3, &"login.late".into()), "{late:?}");
-    let unknown = desk.ferry(["login", "crn", "--file", "back.yaml", "--json"]);
-    assert_eq!((unknown.code, &unknown.json()["error"]["code"]), (2, &"connection.unknown".into()), "{unknown:?}");
-    let file = desk.ferry(["login", "files", "--file", "back.yaml", "--json"]);
-    assert_eq!((file.code, &file.json()["error"]["code"]), (2, &"login.unsupported".into()), "{file:?}");
     desk.set("FERRY_STATE_KEY", "no key at all");
     let no_key = desk.ferry(["login", "crm", "--file", "back.yaml", "--port", "0", "--json"]);
     assert_eq!((no_key.code, &no_key.json()["error"]["code"]), (3, &"state.key".into()), "{no_key:?}");

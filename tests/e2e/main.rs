@@ -3,6 +3,8 @@
 //! One crate, so that it is linked once. What every test stands on is in `support`; start there.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod audit_log;
@@ -16,6 +18,8 @@ mod commands;
 mod dead_letters;
 #[cfg(test)]
 mod dry_runs;
+#[cfg(test)]
+mod file_pages;
 #[cfg(test)]
 mod guides;
 #[cfg(test)]

@@ -9,8 +9,19 @@ use super::{
     support::{Crms, Desk, Ran, wait_until},
 };
 
-/// Compares a page with its snapshot; blanks what differs from run to run.
-fn check(desk: &Desk, name: &str, ran: &Ran) {
+/// Compares a page with its snapshot.
+pub(crate) fn check(desk: &Desk, name: &str, ran: &Ran) {
+    check_text(desk, name, &ran.page());
+}
+
+/// Compares pages, each below its title, with their snapshot.
+pub(crate) fn check_all(desk: &Desk, name: &str, pages: &[(&str, Ran)]) {
+    let text: Vec<String> = pages.iter().map(|(title, ran)| format!("===== {title}\n{}", ran.page())).collect();
+    check_text(desk, name, &text.join("\n"));
+}
+
+/// Compares a text with its snapshot; blanks what differs from run to run.
+fn check_text(desk: &Desk, name: &str, text: &str) {
     let folder = regex::escape(desk.path("").to_str().unwrap());
     let folder = format!("(/private)?{}/?", folder.trim_end_matches('/'));
     with_settings!({ filters => vec![
@@ -18,12 +29,17 @@ fn check(desk: &Desk, name: &str, ran: &Ran) {
         (r"run_\d{8}_\d{6}_[0-9a-f]{4}", "[RUN]"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]"),
         (r"port \d{4,5}", "port [PORT]"),
+        (r"localhost:\d+", "localhost:[PORT]"),
+        (r"(?m)^https?://\S+code_challenge\S+$", "[ADDRESS]"),
         (r"there are emulators of: .*", "there are emulators of: [VENDORS]"),
         (r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+Z?)?", "[TIME]"),
         (r"process \d+", "process [ID]"),
+        (r"record \d+", "record [ID]"),
+        (r"with `[0-9a-f]{12}` in it", "with `[MARK]` in it"),
+        (r"(people → crm\.Lead ).*", "$1[COUNTS]"),
         (r"\d+ records? read, \d+ settled, \d+ calls?", "[COUNTS]"),
         (r"(?m) +$", ""),
-    ], omit_expression => true }, { assert_snapshot!(name, ran.page()) });
+    ], omit_expression => true }, { assert_snapshot!(name, text) });
 }
 
 /// A desk with a pipeline and a local HubSpot.
@@ -48,6 +64,15 @@ fn state_files_that_cannot_be_used_say_what_to_do() {
     check(&desk, "state_is_newer", &desk.ferry(["run", "people.yaml"]));
     fs::write(desk.path("state.db"), "this is no database, whatever its name says. ".repeat(200)).unwrap();
     check(&desk, "state_is_damaged", &desk.ferry(["run", "people.yaml"]));
+    fs::remove_file(desk.path("state.db")).unwrap();
+    check(&desk, "state_is_below_a_file", &desk.ferry(["run", "people.yaml", "--state", "people.csv/state.db"]));
+    let login = ["login", "crm", "--file", "people.yaml", "--state", "people.csv/state.db"];
+    check(&desk, "state_of_a_login_is_below_a_file", &desk.ferry(login));
+    check(&desk, "state_cannot_grow", &desk.ferry_with_files_of(16, ["run", "people.yaml", "--quiet"]));
+    desk.unset("FERRY_STATE_KEY");
+    fs::create_dir_all(desk.path("home/.config/ferry")).unwrap();
+    desk.write("home/.config/ferry/state.key", "not a key");
+    check(&desk, "state_key_file_holds_none", &desk.ferry(["run", "people.yaml"]));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod audit;
 mod crms;
 mod desk;
+mod gateway;
 
 use std::{
     path::{Path, PathBuf},
@@ -12,6 +13,7 @@ use std::{
 pub(crate) use audit::{LEDGER, audit_calls, audit_ledgers, audit_stopped, audit_whole};
 pub(crate) use crms::Crms;
 pub(crate) use desk::{Background, Desk, Ran};
+pub(crate) use gateway::Gateway;
 
 /// Longest time for one command, in real time: the longest run takes a tenth of it on two busy cores.
 pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_mins(10);
