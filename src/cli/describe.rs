@@ -11,6 +11,7 @@ use crate::model::{ConnectionName, ObjectName, Schema};
 
 use super::{
     audit,
+    description::Sides,
     exit::{Exit, Failure},
     load::load,
     output,
@@ -68,14 +69,12 @@ async fn ask(
     let context = context.for_connection(name.clone());
     let mut schemas = Vec::new();
     // A system that is no source can still say what may be written to it.
-    let source = (entry.source)(connection.options.clone(), &context);
-    let destination = (entry.destination)(connection.options.clone(), &context);
+    let sides = Sides {
+        source: (entry.source)(connection.options.clone(), &context),
+        destination: (entry.destination)(connection.options.clone(), &context),
+    };
     for object in objects {
-        let described = match (&source, &destination) {
-            (Ok(source), _) => source.describe(object).await,
-            (Err(_), Ok(destination)) => destination.describe(object).await,
-            (Err(error), Err(_)) => return Err(unusable(error.to_string())),
-        };
+        let described = sides.describe(object).await.map_err(|error| unusable(error.to_string()))?;
         schemas.push(described.map_err(|error| Failure::of_connector(name, error))?);
     }
     audit.finish()?;
@@ -102,7 +101,12 @@ fn text(schema: &Schema) -> String {
     let mut table = new_table();
     table.set_header(["field", "type", "", "label or options"]);
     for field in &schema.fields {
-        let marks = [(field.is_required, "required"), (field.is_unique, "unique"), (field.is_read_only, "read-only")];
+        let marks = [
+            (field.is_required, "required"),
+            (field.is_unique, "unique"),
+            (field.is_read_only, "read-only"),
+            (field.is_write_only, "write-only"),
+        ];
         let marks: Vec<&str> = marks.into_iter().filter_map(|(is_set, word)| is_set.then_some(word)).collect();
         let mut options: Vec<&str> =
             field.options.iter().take(SHOWN_OPTIONS).map(|choice| choice.value.as_str()).collect();

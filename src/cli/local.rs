@@ -17,6 +17,7 @@ use crate::http::MemoryTokens;
 use crate::model::{ConnectionName, EmulatorOptions, ObjectName, RateLimit, Schema};
 
 use super::{
+    description::Sides,
     exit::{Exit, Failure},
     world::{World, context, exchanges, variable},
 };
@@ -127,10 +128,13 @@ impl FixtureSchemas {
                 continue;
             }
             let context = context.for_connection(name.clone());
-            let Ok(source) = (entry.source)(connection.options.clone(), &context) else { continue };
+            let sides = Sides {
+                source: (entry.source)(connection.options.clone(), &context),
+                destination: (entry.destination)(connection.options.clone(), &context),
+            };
             let mut objects = fixture_objects(&fixtures.join(entry.name));
             for object in pipeline.objects_of(name) {
-                if let Ok(schema) = source.describe(&object).await {
+                if let Ok(Ok(schema)) = sides.describe(&object).await {
                     objects.push(object.clone());
                     known.schemas.insert((name.clone(), object), schema);
                 }

@@ -7,6 +7,7 @@ mod args;
 mod audit;
 mod check;
 mod describe;
+mod description;
 pub mod diagnostics;
 mod dry_run;
 mod emulate;

@@ -45,9 +45,24 @@ pub struct Field {
     /// [`KeyRule::NativeUpTo`](super::KeyRule::NativeUpTo); fields without it are matched with `fetch`.
     #[serde(default)]
     pub is_upsert_key: bool,
+    /// Whether it can be written and not read.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_write_only: bool,
+    /// The parent that its values name, where it stands for another field that holds the parent's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentKey>,
     /// The values that a choice accepts; empty when the field is no choice or the system does not list them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<Choice>,
+}
+
+/// A parent that is named by a field of its own instead of by its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentKey {
+    /// The field that holds the parent's id: the two are not written together.
+    pub sets: FieldName,
+    /// The parent's object.
+    pub object: ObjectName,
 }
 
 /// One option of a choice field.
@@ -81,6 +96,11 @@ pub enum FieldType {
     MultiChoice,
     /// Other records, by their ids.
     Link,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl FieldType {
@@ -132,6 +152,8 @@ impl Field {
             is_unique: false,
             is_case_blind: false,
             is_upsert_key: false,
+            is_write_only: false,
+            parent: None,
             options: Vec::new(),
         }
     }

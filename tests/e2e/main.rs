@@ -31,6 +31,8 @@ mod logins;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod parents;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod recording;

@@ -60,6 +60,7 @@ impl Resolver<'_> {
         }
         self.check_key(&raw.key, &merged, at);
         self.warn_of_required(write, &merged, schema.as_ref(), at);
+        self.warn_of_own_parents(&merged, schema.as_ref());
         Some(StreamDestination {
             connection: connection?,
             object: object?,
@@ -176,7 +177,9 @@ impl Resolver<'_> {
         let is_empty = merged.mappings.is_empty();
         let Some(schema) = schema.filter(|_| write != WriteMode::Update && !is_empty) else { return };
         for field in schema.fields.iter().filter(|field| field.is_required && !field.is_read_only) {
+            let sets = |name: &String| schema.field(name).and_then(|field| field.parent.as_ref()).map(|key| &key.sets);
             let is_mapped = merged.mappings.contains_key(field.name.as_str())
+                || merged.mappings.keys().any(|name| sets(name) == Some(&field.name))
                 || merged.unreadable.iter().any(|name| name == field.name.as_str());
             if !is_mapped {
                 let message =
@@ -184,6 +187,22 @@ impl Resolver<'_> {
                 let spot = at.key("mappings").key_spot();
                 self.findings.push(Diagnostic::warning("config.required_not_mapped", spot, message));
             }
+        }
+    }
+
+    /// Warns of parents of the records' own object that are named by a key: those that are written along cannot be found by it.
+    fn warn_of_own_parents(&mut self, merged: &Merged<'_>, schema: Option<&Schema>) {
+        let Some(schema) = schema else { return };
+        for (name, place) in &merged.places {
+            let parent = schema.field(name).and_then(|field| field.parent.as_ref());
+            let Some(parent) = parent.filter(|parent| parent.object == schema.object) else { continue };
+            let message =
+                format!("`{name}` finds only parents that are at `{}` before their records are written", schema.object);
+            let hint = format!(
+                "where this stream writes the parents too, link it to itself: `{}: {{ link: …, from: … }}`",
+                parent.sets
+            );
+            self.findings.push(Diagnostic::warning("config.own_parent", place.key_spot(), message).with_hint(hint));
         }
     }
 }

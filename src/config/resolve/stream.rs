@@ -81,6 +81,11 @@ impl Resolver<'_> {
             }
             _ => None,
         };
+        // A description is of both sides; what can only be written is nothing to a source.
+        let schema = schema.map(|schema| Schema {
+            fields: schema.fields.into_iter().filter(|field| !field.is_write_only).collect(),
+            ..schema
+        });
         let is_sound = !self.broken.touches_stream(at);
         let known = schema.as_ref().filter(|_| is_sound);
         if let Some(sql) = &source.filter {

@@ -63,7 +63,8 @@ pub struct Config {
     /// Whether records are saved although a duplicate rule that alerts finds others like them. Rules that block still block. Default: false.
     #[serde(default)]
     pub allow_duplicates: bool,
-    /// Fields of parents that can be read beside their names, e.g. `[Account.Industry, Owner.Department]`.
+    /// Fields of parents that can be read beside their names, e.g. `[Account.Industry, Owner.Department]`, and keys by which users,
+    /// record types and parents of many kinds can be named, e.g. `[Owner.FederationIdentifier, "Account:What.External_Id__c"]`.
     #[serde(default)]
     pub parent_fields: Vec<String>,
 }
@@ -130,7 +131,12 @@ impl Config {
                 .with_hint("write `default` for the active rule, or an id that begins with `01Q`"));
         }
         for name in &self.parent_fields {
-            if !name.contains('.') || !name.split('.').all(super::soql::is_name) {
+            // `Account:What.External_Id__c` says which of the objects that a task may be about is meant.
+            let path = name
+                .split_once(':')
+                .filter(|(object, _)| super::soql::is_name(object))
+                .map_or(&**name, |(_, path)| path);
+            if !path.contains('.') || !path.split('.').all(super::soql::is_name) {
                 return Err(ConfigError::new("parent_fields", format!("`{name}` is no field of a parent"))
                     .with_hint("write e.g. `Account.Industry`"));
             }

@@ -27,6 +27,9 @@ pub(super) const MAX_URL_QUERY_BYTES: usize = 12_000;
 /// Most keys or ids looked up by one call, so that the query mostly fits its URL.
 pub(super) const MAX_FETCH_KEYS: u32 = 200;
 
+/// Most objects that a reference may lead to if each is described for the keys by which it can be named: `WhatId` leads to 80.
+pub(super) const MAX_KEYED_PARENTS: usize = 3;
+
 /// From how many records on the Bulk API is used for writing. Source: `api_asynch`, `asynch_api_intro`.
 pub(super) const BULK_MIN_RECORDS: NonZeroU32 = count(2_000);
 /// From how many records on the Bulk API is used for reading: below, pages of 2,000 take as many calls and less time.

@@ -5,6 +5,7 @@
 mod bulk;
 mod injection;
 mod login;
+mod parents;
 mod reading;
 mod recorded;
 mod result_pages;
@@ -70,6 +71,8 @@ fn description(object: &str) -> Json {
         described("CreatedDate", "datetime", &json!({ "updateable": false })),
         reference("AccountId", "Account", &["Account"]),
         reference("ReportsToId", "ReportsTo", &["Contact"]),
+        reference("WhoId", "Who", &["Contact", "Lead"]),
+        reference("WhatId", "What", &["Account", "Asset", "Campaign", "Case"]),
         reference("OwnerId", "Owner", &["User"]),
         reference("RecordTypeId", "RecordType", &["RecordType"]),
         described("Evil' OR Id != '", "string", &json!({})),

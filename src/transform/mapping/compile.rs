@@ -2,7 +2,7 @@
 
 use polars::prelude::{Expr, lit, when};
 
-use crate::model::{FieldType, LINK_PREFIX, Schema, StreamName};
+use crate::model::{FieldType, LINK_PREFIX, ParentKey, Schema, StreamName};
 
 use super::{MappedField, is_ours, options, picklist};
 use crate::transform::{
@@ -12,7 +12,7 @@ use crate::transform::{
     convert::{Formats, convert, no_empty_list, to_text},
     draft::{Cell, Draft, Failure},
     error::TransformError,
-    spec::FullMapping,
+    spec::{FullMapping, MappingSpecs},
     sql,
 };
 
@@ -69,6 +69,24 @@ pub(super) fn check_alone(name: &str, spec: &FullMapping, destination: &Schema) 
     }
     if mistakes.is_empty() {
         mistakes.extend(check_constants(name, spec, destination));
+    }
+    mistakes
+}
+
+/// Finds the mappings that name a parent which another one names too, by its id or by a key of the same object.
+pub(super) fn check_parents(specs: &MappingSpecs, destination: &Schema) -> Vec<TransformError> {
+    let keyed = specs.keys().filter_map(|name| Some((name, destination.field(name)?.parent.as_ref()?)));
+    let mut seen: Vec<(&str, &ParentKey)> = Vec::new();
+    let mut mistakes = Vec::new();
+    for (name, parent) in keyed {
+        let by_key = seen.iter().find(|(_, known)| *known == parent).map(|(other, _)| *other);
+        let other = by_key.or_else(|| specs.contains_key(parent.sets.as_str()).then_some(parent.sets.as_str()));
+        if let Some(other) = other {
+            let message = format!("`{name}` names the same parent as `{other}`, which is mapped too");
+            let error = TransformError::new("transform.parent_twice", message);
+            mistakes.push(error.hint("remove one of the two mappings").under(["mappings", name.as_str()]));
+        }
+        seen.push((name, parent));
     }
     mistakes
 }

@@ -96,6 +96,7 @@ impl Mapper {
                 Err(found) => mistakes.extend(found.into_iter().map(|error| error.under(["mappings", name.as_str()]))),
             }
         }
+        mistakes.extend(compile::check_parents(specs, destination));
         let reserved = [ID, UPDATED_AT, DELETED].into_iter().map(col);
         let mapped = fields.iter().zip(&cells).map(|(field, cell)| cell.expr().alias(field.name.as_str()));
         let output = reserved.chain(mapped).collect();
@@ -119,6 +120,7 @@ pub fn check_mappings(
         let found = compile::check_alone(name, &spec.to_full(), destination);
         mistakes.extend(found.into_iter().map(|error| error.under(["mappings", name.as_str()])));
     }
+    mistakes.extend(compile::check_parents(specs, destination));
     mistakes
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Mapped, Mapper, check_mappings};
-use crate::model::{Choice, DELETED, Field, FieldType, Schema};
+use crate::model::{Choice, DELETED, Field, FieldName, FieldType, ParentKey, Schema};
 use crate::transform::{
     TransformError,
     spec::{MappingSpecs, NullPolicy, When},
@@ -420,6 +420,27 @@ fn mistakes_of_one_mapping_are_told_apart() {
     assert_eq!(wrong("{ from: count }", &date).code, "transform.type");
     assert_eq!(wrong("{ value: soon }", &date).place(), "mappings.out.value");
     assert_eq!(wrong("_links.companies", &destination(FieldType::Link, &[])).code, "transform.mapping");
+}
+
+#[test]
+fn a_parent_is_named_by_one_mapping() {
+    let parent = |object: &str| ParentKey { sets: FieldName::new("WhoId"), object: object.into() };
+    let field = |name: &str, object: &str| Field { parent: Some(parent(object)), ..Field::new(name, FieldType::Text) };
+    let fields = vec![
+        Field::new("WhoId", FieldType::Text),
+        field("Lead:Who.Email", "Lead"),
+        field("Lead:Who.No", "Lead"),
+        field("Contact:Who.Email", "Contact"),
+    ];
+    let to = Schema { object: "Task".into(), fields, is_open: false };
+    let places = |mappings: &str| -> Vec<(&'static str, String)> {
+        let found = check_mappings(&yaml(mappings), Some(&source()), Some(&to));
+        found.iter().map(|mistake| (mistake.code, mistake.place())).collect()
+    };
+    assert_eq!(places("{ 'Lead:Who.Email': text, 'Contact:Who.Email': text }"), []);
+    let twice = |name: &str| vec![("transform.parent_twice", format!("mappings.{name}"))];
+    assert_eq!(places("{ 'Lead:Who.Email': text, WhoId: text }"), twice("Lead:Who.Email"));
+    assert_eq!(places("{ 'Lead:Who.Email': text, 'Lead:Who.No': text }"), twice("Lead:Who.No"));
 }
 
 proptest! {

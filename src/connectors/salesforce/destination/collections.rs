@@ -12,7 +12,7 @@ use super::{
         limits::{LOCK_RETRY_RECORDS, MAX_COLLECTION_RECORDS},
         schema::{ObjectInfo, encode, normal_id},
     },
-    SalesforceDestination,
+    SalesforceDestination, parents,
     prepare::Row,
 };
 
@@ -143,7 +143,8 @@ fn json_of(info: &ObjectInfo, row: &Row<'_>) -> Result<Json, Rejection> {
         json.insert("id".to_owned(), Json::from(id));
     }
     for (field, value) in &row.fields {
-        json.insert(field.field.name.to_string(), encode(field, value)?);
+        let (name, value) = parents::named(field, encode(field, value)?);
+        json.insert(name, value);
     }
     Ok(Json::Object(json))
 }

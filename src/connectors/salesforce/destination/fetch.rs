@@ -9,7 +9,7 @@ use crate::model::{FieldName, Fields, Record, Value};
 use super::{
     super::{
         errors, limits,
-        schema::{ID_FIELD, ObjectInfo, SalesforceField, decode, normal_id},
+        schema::{ID_FIELD, Kind, ObjectInfo, SalesforceField, decode, normal_id},
         soql::{Query, is_in, literal, text_literal},
         source::unknown_field,
     },
@@ -83,9 +83,14 @@ fn keys<'info>(
 
 fn select(info: &ObjectInfo, fields: &[&SalesforceField], condition: String) -> String {
     let mut names = vec![ID_FIELD];
-    names.extend(fields.iter().map(|field| field.field.name.as_str()).filter(|name| *name != ID_FIELD));
+    names.extend(fields.iter().map(|field| read_name(field)).filter(|name| *name != ID_FIELD));
     let conditions = Some(condition).filter(|condition| !condition.is_empty()).into_iter().collect();
     Query { fields: names, object: &info.name, conditions, order_by: None }.text()
+}
+
+/// Returns the field that is read: where a parent is named by a key, the field with its id tells whether there is one.
+fn read_name(field: &SalesforceField) -> &str {
+    field.parent.as_ref().map_or(field.field.name.as_str(), |path| path.reference.as_str())
 }
 
 /// Cuts the parts of a condition so that each query fits its URL.
@@ -117,11 +122,11 @@ fn typed(fields: &[&SalesforceField], record: &Json) -> Result<Record, Connector
     let mut values = Fields::new();
     for field in fields {
         // What does not fit its own type cannot have been written by anybody.
-        let name = &field.field.name;
-        if let Ok(value) = decode(field.kind, record.get(name.as_str()).unwrap_or(&Json::Null))
+        let kind = if field.parent.is_some() { Kind::Reference } else { field.kind };
+        if let Ok(value) = decode(kind, record.get(read_name(field)).unwrap_or(&Json::Null))
             && !value.is_null()
         {
-            values.insert(name.clone(), value);
+            values.insert(field.field.name.clone(), value);
         }
     }
     Ok(Record { id, fields: values, merged_into: None })

@@ -8,10 +8,11 @@ mod bulk;
 mod collections;
 mod fetch;
 mod file;
+mod parents;
 mod prepare;
 mod settle;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -24,7 +25,7 @@ use super::{
     errors,
     inspection::{self, RuleOptions},
     limits,
-    schema::{Catalog, Kind},
+    schema::{Catalog, Kind, ObjectInfo},
     source::check,
 };
 
@@ -52,6 +53,19 @@ impl SalesforceDestination {
             unsettled: Mutex::default(),
         }
     }
+
+    /// Describes the object, with the keys of its parents only where these fields name one: they cost a call a parent.
+    async fn described<'name>(
+        &self,
+        object: &ObjectName,
+        mut fields: impl Iterator<Item = &'name FieldName> + Send,
+    ) -> Result<Arc<ObjectInfo>, ConnectorError> {
+        if fields.any(|name| name.contains('.')) {
+            self.catalog.written_object(object).await
+        } else {
+            self.catalog.object(object).await
+        }
+    }
 }
 
 impl fmt::Debug for SalesforceDestination {
@@ -74,7 +88,7 @@ impl Destination for SalesforceDestination {
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
-        let info = self.catalog.object(object).await?;
+        let info = self.catalog.written_object(object).await?;
         if !info.is_createable && !info.is_updateable {
             let message = format!("this user may not write `{object}`, or the API cannot");
             return Err(ConnectorError::new(ErrorKind::Unauthorized, "not_writable", message)
@@ -89,12 +103,13 @@ impl Destination for SalesforceDestination {
         operation: &Operation,
         fields: &[FieldName],
     ) -> Result<Option<Vec<ConnectorError>>, ConnectorError> {
-        let info = self.catalog.object(object).await?;
+        let info = self.described(object, fields.iter()).await?;
         Ok(Some(prepare::refusals(&info, operation, fields)))
     }
 
     async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
-        let info = self.catalog.object(&batch.object).await.map_err(without_effect)?;
+        let names = batch.records.iter().flat_map(|record| record.fields.keys());
+        let info = self.described(&batch.object, names).await.map_err(without_effect)?;
         let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.records.len()];
         let mut rows = Vec::with_capacity(batch.records.len());
         let owners = self.owners_of(&info, batch).await.map_err(without_effect)?;
@@ -112,7 +127,7 @@ impl Destination for SalesforceDestination {
             self.load_collections(&info, &batch.operation, &rows).await?
         };
         for (row, outcome) in rows.iter().zip(written) {
-            outcomes[row.place] = Some(outcome);
+            outcomes[row.place] = Some(parents::explain(&info, row, outcome));
         }
         let outcomes: Option<Vec<Outcome>> = outcomes.into_iter().collect();
         outcomes.ok_or_else(|| errors::incomplete("an outcome is missing"))

@@ -10,7 +10,7 @@ use super::{
         schema::{Kind, ObjectInfo, Owner, RECORD_TYPE_FIELD, RecordTypeMatch, SalesforceField, is_id, normal_id},
         source::unknown_field,
     },
-    SalesforceDestination,
+    SalesforceDestination, parents,
 };
 
 /// One record as it is sent.
@@ -83,10 +83,13 @@ impl SalesforceDestination {
                 }
             }
             match self.value(info, field, value, operation, owners) {
-                Ok(Some(value)) => fields.push((field, value)),
+                Ok(Some(value)) => fields.push(parents::sent_as(info, field, value)),
                 Ok(None) => {}
                 Err(rejection) => return Ok(Err(rejection)),
             }
+        }
+        if let Err(rejection) = parents::name_once(&mut fields) {
+            return Ok(Err(rejection));
         }
         if let Some(key) = key
             && !fields.iter().any(|(field, value)| field.field.name.as_str() == key && !is_blank(value))
@@ -245,7 +248,7 @@ fn is_address(text: &str) -> bool {
     text.contains('@')
 }
 
-fn is_blank(value: &Value) -> bool {
+pub(super) fn is_blank(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Text(text) => text.is_empty(),

@@ -21,7 +21,10 @@ use super::{
 #[derive(Debug)]
 pub(in super::super) struct Catalog {
     pub(in super::super) api: Api,
-    parent_fields: Vec<String>,
+    pub(super) parent_fields: Vec<String>,
+    /// What Salesforce says of objects.
+    described: Mutex<HashMap<String, Arc<ObjectInfo>>>,
+    /// The same with the fields of parents.
     objects: Mutex<HashMap<ObjectName, Arc<ObjectInfo>>>,
     owners: Mutex<HashMap<String, Owner>>,
 }
@@ -39,7 +42,7 @@ pub(in super::super) enum Owner {
 
 impl Catalog {
     pub(in super::super) fn new(api: Api, parent_fields: Vec<String>) -> Self {
-        Self { api, parent_fields, objects: Mutex::default(), owners: Mutex::default() }
+        Self { api, parent_fields, described: Mutex::default(), objects: Mutex::default(), owners: Mutex::default() }
     }
 
     /// Returns what an object looks like.
@@ -47,7 +50,7 @@ impl Catalog {
         if let Some(known) = self.known(object) {
             return Ok(known);
         }
-        let mut info = self.read(object).await?;
+        let mut info = ObjectInfo::clone(&*self.read(object).await?);
         for path in &self.parent_fields {
             if let Some(field) = self.parent_field(&info, path).await? {
                 info.add(field);
@@ -62,19 +65,27 @@ impl Catalog {
         self.lock_objects().get(object).cloned()
     }
 
-    fn lock_objects(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectName, Arc<ObjectInfo>>> {
+    pub(super) fn lock_objects(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectName, Arc<ObjectInfo>>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn read(&self, object: &str) -> Result<ObjectInfo, ConnectorError> {
+    /// Describes an object, once a run.
+    pub(super) async fn read(&self, object: &str) -> Result<Arc<ObjectInfo>, ConnectorError> {
         if !soql::is_name(object) {
             return Err(unknown_object(object));
+        }
+        let known = self.described.lock().unwrap_or_else(PoisonError::into_inner).get(object).cloned();
+        if let Some(known) = known {
+            return Ok(known);
         }
         let wire: WireObject = match self.api.describe(object).await {
             Err(error) if error.kind == ErrorKind::NotFound => return Err(unknown_object(object)),
             other => other?,
         };
-        ObjectInfo::new(&wire).ok_or_else(|| unknown_object(object))
+        let info = Arc::new(ObjectInfo::new(&wire).ok_or_else(|| unknown_object(object))?);
+        let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        described.insert(object.to_owned(), Arc::clone(&info));
+        Ok(info)
     }
 
     /// Finds a field that `parent_fields` names (`Account.Owner.Department`) by way of the descriptions; none where this object
@@ -82,9 +93,9 @@ impl Catalog {
     async fn parent_field(&self, info: &ObjectInfo, path: &str) -> Result<Option<SalesforceField>, ConnectorError> {
         let mut steps: Vec<&str> = path.split('.').collect();
         let Some(last) = steps.pop() else { return Ok(None) };
-        let mut parent: Option<ObjectInfo> = None;
+        let mut parent: Option<Arc<ObjectInfo>> = None;
         for step in steps {
-            let Some(reference) = parent.as_ref().unwrap_or(info).relationship(step) else { return Ok(None) };
+            let Some(reference) = parent.as_deref().unwrap_or(info).relationship(step) else { return Ok(None) };
             let Some(target) = reference.targets.first().cloned() else { return Ok(None) };
             parent = Some(self.read(&target).await?);
         }

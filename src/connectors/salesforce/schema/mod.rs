@@ -6,6 +6,7 @@
 mod catalog;
 mod id;
 mod kind;
+mod parents;
 mod value;
 
 use std::collections::HashMap;
@@ -20,10 +21,12 @@ use super::{
 pub(super) use catalog::{Catalog, Owner};
 pub(super) use id::{is_id, normal_id};
 pub(super) use kind::Kind;
+pub(super) use parents::ParentPath;
 pub(super) use value::{Misfit, cell_text, decode, decode_text, encode};
 
 /// An object and its fields.
-#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact about the object")]
+#[derive(Debug, Clone)]
 pub(super) struct ObjectInfo {
     /// The name as Salesforce spells it: that of a pipeline may differ in upper and lower case.
     pub(super) name: String,
@@ -34,6 +37,8 @@ pub(super) struct ObjectInfo {
     fields: Vec<SalesforceField>,
     places: HashMap<FieldName, usize>,
     record_types: Vec<RecordType>,
+    /// Whether the fields by which parents are named are among the fields.
+    has_parent_keys: bool,
 }
 
 /// A field, as a field of ours and what else the connector needs to know of it.
@@ -54,6 +59,10 @@ pub(super) struct SalesforceField {
     pub(super) targets: Vec<String>,
     /// What the way to the parent is called in a query.
     pub(super) relationship: Option<String>,
+    /// The parent that it names by a key, instead of the field with the parent's id.
+    pub(super) parent: Option<ParentPath>,
+    /// Whether Salesforce finds records by it: an external id, or what it calls `idLookup`.
+    is_key: bool,
     /// The description lists values that are not enforced.
     is_open_choice: bool,
 }
@@ -117,6 +126,7 @@ impl ObjectInfo {
             fields: Vec::new(),
             places: HashMap::new(),
             record_types: wire.record_type_infos.iter().map(RecordType::new).collect(),
+            has_parent_keys: false,
         };
         for field in fields {
             info.add(field);
@@ -133,6 +143,14 @@ impl ObjectInfo {
         }
     }
 
+    /// Adds a field in the place of one of that name.
+    fn replace(&mut self, field: SalesforceField) {
+        match self.places.get(&field.field.name).and_then(|place| self.fields.get_mut(*place)) {
+            Some(known) => *known = field,
+            None => self.add(field),
+        }
+    }
+
     pub(super) fn field(&self, name: &str) -> Option<&SalesforceField> {
         self.places.get(name).and_then(|place| self.fields.get(*place))
     }
@@ -146,12 +164,10 @@ impl ObjectInfo {
         self.field(DELETED_FIELD).is_some()
     }
 
-    /// Returns the fields that refer to records, `Owner` and record type left out: what rows are put in order by.
+    /// Returns the fields that refer to records, by id or by key, `Owner` and record type left out: what rows are put in order by.
     pub(super) fn parents(&self) -> impl Iterator<Item = &SalesforceField> {
-        self.fields.iter().filter(|field| {
-            field.kind == Kind::Reference
-                && !field.targets.iter().any(|target| target == "User" || target == "RecordType")
-        })
+        let is_parent = |field: &SalesforceField| field.kind == Kind::Reference && !field.is_user_or_record_type();
+        self.fields.iter().filter(move |field| field.parent.is_some() || is_parent(field))
     }
 
     /// Finds the field that is the way to a parent of this relationship name.
@@ -168,7 +184,7 @@ impl ObjectInfo {
     /// Returns what a destination takes. Values of a picklist that are not enforced are no limit; record types may be given by
     /// name, so ids are not all that is taken.
     pub(super) fn destination_schema(&self) -> Schema {
-        let own = self.fields.iter().filter(|field| !field.is_of_parent);
+        let own = self.fields.iter().filter(|field| !field.is_of_parent || field.parent.is_some());
         let fields = own.map(|field| Field {
             options: if field.is_open_choice { Vec::new() } else { field.field.options.clone() },
             ..field.field.clone()
@@ -211,7 +227,7 @@ impl SalesforceField {
             value: option.value.clone(),
             label: option.label.clone().unwrap_or_else(|| option.value.clone()),
         });
-        let is_key = (wire.external_id || wire.id_lookup) && wire.createable && kind != Kind::Id;
+        let is_key = wire.external_id || wire.id_lookup;
         let field = Field {
             label: wire.label.clone().filter(|label| *label != wire.name),
             is_required: wire.createable && !wire.nillable && !wire.defaulted_on_create,
@@ -219,7 +235,7 @@ impl SalesforceField {
             is_unique: wire.unique || kind == Kind::Id,
             // Mail addresses are kept in small letters whatever was written.
             is_case_blind: kind == Kind::Email || (wire.unique && !wire.case_sensitive && kind.is_text()),
-            is_upsert_key: is_key,
+            is_upsert_key: is_key && wire.createable && kind != Kind::Id,
             options: options.collect(),
             ..Field::new(&wire.name, kind.field_type())
         };
@@ -233,6 +249,8 @@ impl SalesforceField {
             max_chars: Some(wire.length).filter(|length| *length > 0 && kind.has_length()),
             targets: wire.reference_to.clone(),
             relationship: wire.relationship_name.clone().filter(|name| soql::is_name(name)),
+            parent: None,
+            is_key,
             is_open_choice: !wire.restricted_picklist,
         })
     }
@@ -263,8 +281,19 @@ impl SalesforceField {
             max_chars: None,
             targets: Vec::new(),
             relationship: None,
+            parent: None,
+            is_key: false,
             is_open_choice: true,
         }
+    }
+
+    /// Tells whether it refers to records and may be written.
+    fn is_written_reference(&self) -> bool {
+        self.kind == Kind::Reference && (self.is_createable || self.is_updateable)
+    }
+
+    fn is_user_or_record_type(&self) -> bool {
+        self.targets.iter().any(|target| target == "User" || target == "RecordType")
     }
 
     /// Tells whether it holds the id of a user.
