@@ -1,7 +1,8 @@
 //! Writes down what a disturbed Ferry asks for, for the judge of the traffic (`tests/judges/traffic`).
 //!
 //! Every request is one that the vendor must know, whatever came of it, so they are taken before anything disturbs them and
-//! without their answers. The rounds ask for the same again and again: a request that was written down is left out.
+//! without their answers. The rounds ask for the same again and again: a request that was written down is left out. The emulator
+//! writes its answers down itself, in the first world of each pair.
 
 use std::{
     collections::HashSet,
@@ -23,6 +24,12 @@ use serde_json::{Value as Json, json};
 use crate::world::variable;
 
 static SEEN: LazyLock<Mutex<HashSet<u64>>> = LazyLock::new(Mutex::default);
+
+/// Tells whether this is the first undisturbed world of a pair.
+pub(crate) fn is_first_of(pair: &str) -> bool {
+    static PAIRS: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+    PAIRS.lock().unwrap().insert(pair.to_owned())
+}
 
 /// Writes down a request to a system, where `FERRY_EXCHANGES` names a folder, and passes it on.
 pub(crate) async fn write_down(State(system): State<&'static str>, request: Request, next: Next) -> Response {

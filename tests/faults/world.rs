@@ -31,7 +31,7 @@ use tempfile::TempDir;
 use crate::content::Content;
 use crate::machine::{Machine, count_writes};
 use crate::pairs::{Pair, System};
-use crate::traffic::write_down;
+use crate::traffic::{is_first_of, write_down};
 
 /// How many times as fast as the machine's clocks those of the emulators and of the runs go: waits are short then.
 pub(crate) const SPEED: f64 = 60.0;
@@ -143,6 +143,7 @@ impl World {
         let systems = pair.lay_out(folder.path());
         let clock = Clock::accelerated(*speed);
         let is_calm = *omissions == 0.0 && *faults == FaultPlan::default();
+        let has_answers_told = is_calm && is_first_of(&pair.name());
         let omissions = (*omissions > 0.0).then(|| (*omissions, Mutex::new(SmallRng::seed_from_u64(faults.seed))));
         let gate = Arc::new(Gate { omissions, counts_reads: !systems[1].has_emulator, ..Gate::default() });
         let (mut emulators, mut urls) = (Vec::new(), Vec::new());
@@ -151,8 +152,8 @@ impl World {
                 fixtures: Some(folder.path().join("fixtures").join(system.name)),
                 is_unlimited: true,
                 faults: faults.clone(),
-                // What is asked is written down by `traffic`; answers where nothing disturbs them.
-                exchanges: variable("FERRY_EXCHANGES").filter(|_| is_calm).map(Into::into),
+                // What is asked is written down by `traffic` in any case.
+                exchanges: variable("FERRY_EXCHANGES").filter(|_| has_answers_told).map(Into::into),
             };
             let service =
                 (registry().get(system.name).unwrap().emulator.unwrap().make)(options, clock.clone()).unwrap();
