@@ -95,7 +95,7 @@ pub(super) enum Command {
         #[arg(default_value = "last")]
         run: String,
     },
-    /// Print the records of a run that were not written, with the reason and all their values
+    /// Print the records of a run that were not written, with the reason and all their values, and those that wait for others
     Rejects {
         /// The run's id, or `last`
         #[arg(default_value = "last")]

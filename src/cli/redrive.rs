@@ -17,7 +17,7 @@ use super::{
     audit,
     exit::{Exit, Failure},
     load::load,
-    rejects::{MAPPED_PREFIX, SOURCE_PREFIX, cell_text},
+    rejects::{MAPPED_PREFIX, SOURCE_PREFIX, WAITING, cell_text},
     run::{observer, show},
     runs::find_run,
     signals::Signals,
@@ -99,6 +99,7 @@ fn json_rows(text: &str) -> Result<Vec<Row>, String> {
     };
     letters
         .iter()
+        .filter(|letter| letter["kind"] != WAITING)
         .map(|letter| {
             let place = (
                 word(letter, "stream")?,
@@ -122,6 +123,9 @@ fn csv_rows(text: &str) -> Result<Vec<Row>, String> {
     for record in reader.records() {
         let record = record.map_err(|error| error.to_string())?;
         let cell = |index: usize| record.get(index).unwrap_or_default().to_owned();
+        if position("kind").is_ok_and(|kind| cell(kind) == WAITING) {
+            continue;
+        }
         let part = |prefix: &str| -> Json {
             let cells = header.iter().zip(record.iter()).filter_map(|(column, cell)| {
                 let name = column.strip_prefix(prefix)?;

@@ -1,4 +1,4 @@
-//! `ferry rejects`: the records of a run that were not written, to be mended in a spreadsheet.
+//! `ferry rejects`: the records of a run that were not written, to be mended in a spreadsheet, and those whose links wait for others.
 //!
 //! This is the one command that prints personal values: that is what it is for.
 
@@ -6,7 +6,8 @@ use std::{collections::BTreeSet, fs::File, io::Write, path::Path};
 
 use serde_json::{Value as Json, json};
 
-use crate::state::DeadLetter;
+use crate::engine::{WaitingLink, waiting_links};
+use crate::state::{DeadLetter, Run};
 
 use super::{
     args::RejectsFormat,
@@ -24,6 +25,24 @@ pub(super) const SOURCE_PREFIX: &str = "source.";
 /// Begins the columns of the record as it was to be written.
 pub(super) const MAPPED_PREFIX: &str = "mapped.";
 
+/// The kind of a line that is no dead letter: its record is written, and a link of it waits for another record.
+pub(super) const WAITING: &str = "waiting";
+
+/// Why it waits.
+const WAITING_CODE: &str = "target_not_there";
+
+/// What is printed.
+struct Lines {
+    letters: Vec<DeadLetter>,
+    waiting: Vec<WaitingLine>,
+}
+
+/// A link that waits, and why.
+struct WaitingLine {
+    link: WaitingLink,
+    reason: String,
+}
+
 pub(super) fn rejects(
     world: &World,
     run_id: &str,
@@ -32,23 +51,59 @@ pub(super) fn rejects(
 ) -> Result<Exit, Failure> {
     let state = world.find_state()?;
     let run = find_run(&state, run_id)?;
-    let letters = state.work_now(|work| work.dead_letters(&run.run_id))?;
+    let (letters, waiting) =
+        state.work_now(|work| Ok((work.dead_letters(&run.run_id)?, waiting_links(work, &run)?)))?;
+    let waiting = waiting.into_iter().map(|link| WaitingLine::new(&run, link, &letters)).collect();
+    let lines = Lines { letters, waiting };
     let is_json = world.output.is_json || format == RejectsFormat::Json;
-    let text = if is_json { as_json(&letters) } else { as_csv(&letters)? };
+    let text = if is_json { as_json(&run, &lines) } else { as_csv(&run, &lines)? };
     match output {
         None => output::data(&text)?,
         Some(path) => {
             let mut file = File::create(path)?;
             file.write_all(text.as_bytes())?;
-            let count = u64::try_from(letters.len()).unwrap_or(u64::MAX);
+            let count = u64::try_from(lines.letters.len() + lines.waiting.len()).unwrap_or(u64::MAX);
             world.output.say(&format!("{} written to `{}`", output::counted(count, "record"), path.display()));
         }
     }
     Ok(Exit::Done)
 }
 
-fn as_json(letters: &[DeadLetter]) -> String {
-    let letters: Vec<Json> = letters
+impl WaitingLine {
+    fn new(run: &Run, link: WaitingLink, letters: &[DeadLetter]) -> Self {
+        let (stream, connection) = (&link.stream, &link.scope.connection);
+        if link.missing.is_empty() {
+            let reason =
+                format!("what it leads to is at `{connection}` by now: `ferry run {}` sets it", run.file.display());
+            return Self { link, reason };
+        }
+        let named = link.missing.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+        let is_refused = |id: &String| {
+            letters.iter().any(|letter| {
+                letter.scope.stream.as_str() == stream
+                    && letter.scope.connection == *connection
+                    && letter.source_id == *id
+            })
+        };
+        let mut reason = format!("waits for {named} of stream `{stream}`, not at `{connection}`");
+        if link.missing.iter().all(is_refused) {
+            reason.push_str(": it was not written, as its own line says");
+        }
+        Self { link, reason }
+    }
+}
+
+fn as_json(run: &Run, lines: &Lines) -> String {
+    let waiting = lines.waiting.iter().map(|WaitingLine { link, reason }| {
+        json!({
+            "run_id": run.run_id, "stream": link.scope.stream, "connection": link.scope.connection,
+            "object": link.scope.object, "source_id": link.source_id, "kind": WAITING, "code": WAITING_CODE,
+            "field": link.field, "value": link.missing.join(";"), "reason": reason,
+            "waits_for": { "stream": link.stream, "source_ids": link.missing },
+        })
+    });
+    let letters: Vec<Json> = lines
+        .letters
         .iter()
         .map(|letter| {
             json!({
@@ -59,11 +114,13 @@ fn as_json(letters: &[DeadLetter]) -> String {
                 "source": letter.body.source, "mapped": letter.body.mapped,
             })
         })
+        .chain(waiting)
         .collect();
     format!("{}\n", json!({ "rejects": letters }))
 }
 
-fn as_csv(letters: &[DeadLetter]) -> Result<String, Failure> {
+fn as_csv(run: &Run, lines: &Lines) -> Result<String, Failure> {
+    let letters = &lines.letters;
     let names = |record: fn(&DeadLetter) -> &Json| -> BTreeSet<&String> {
         letters.iter().filter_map(|letter| record(letter).as_object()).flat_map(serde_json::Map::keys).collect()
     };
@@ -91,6 +148,22 @@ fn as_csv(letters: &[DeadLetter]) -> Result<String, Failure> {
         let mapped_cells = mapped.iter().map(|name| cell(&letter.body.mapped, name));
         let source_cells = sources.iter().map(|name| cell(&letter.body.source, name));
         writer.write_record(fixed.into_iter().chain(mapped_cells).chain(source_cells)).map_err(failed)?;
+    }
+    let blanks = 1 + mapped.len() + sources.len();
+    for WaitingLine { link, reason } in &lines.waiting {
+        let fixed = [
+            run.run_id.as_str(),
+            link.scope.stream.as_str(),
+            link.scope.connection.as_str(),
+            link.scope.object.as_str(),
+            link.source_id.as_str(),
+            WAITING,
+            WAITING_CODE,
+            link.field.as_str(),
+            &link.missing.join(";"),
+            reason,
+        ];
+        writer.write_record(fixed.into_iter().chain(std::iter::repeat_n("", blanks))).map_err(failed)?;
     }
     let bytes = writer.into_inner().map_err(|error| Failure::new(Exit::Failed, "csv", error.to_string()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -98,9 +98,10 @@ fn remarks(report: &RunReport) -> Vec<String> {
                 None if is_left => remarks.push(format!("! {place}: not at its end")),
                 None => {}
             }
-            if account.links_pending > 0 {
-                let links = agreeing(account.links_pending, ["link field points", "link fields point"]);
-                remarks.push(format!("! {place}: {links} to records that are not at the destination"));
+            for waiting in &account.waiting {
+                let links = agreeing(waiting.links, ["record waits", "records wait"]);
+                let (field, stream) = (&waiting.field, &waiting.stream);
+                remarks.push(format!("! {place}: with `{field}` {links} for others of `{stream}` that are not there"));
             }
             if account.missing > 0 {
                 let records = agreeing(account.missing, ["record is", "records are"]);
@@ -169,6 +170,9 @@ pub(super) fn closing(report: &RunReport, file: &str, state: &str) -> String {
         RunStatus::Done if report.has_dead_letters() => format!(
             "{run} is done; {} not written\nnext: `ferry rejects {run}{state} -o rejects.csv`, mend them there, `ferry redrive {run}{state} --from rejects.csv`",
             agreeing(letters, ["record was", "records were"])
+        ),
+        RunStatus::Done if destinations().any(|account| account.links_pending > 0) => format!(
+            "{run} is done; every record is accounted for\nnext: `ferry rejects {run}{state}` names the records that wait for others"
         ),
         RunStatus::Done => format!("{run} is done; every record is accounted for"),
         RunStatus::Interrupted => format!("{run} was stopped\nnext: `ferry run {file}` goes on where it stands"),

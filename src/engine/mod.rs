@@ -24,15 +24,17 @@ mod run;
 mod setup;
 mod sides;
 mod stream;
+mod waiting;
 
 pub use check::{CheckOptions, Finding, check};
 pub use error::{EngineError, Interruption};
 pub use observer::{Observer, Silent};
 pub use order::{OrderError, order_streams};
 pub use redrive::{Correction, LetterPlace, letter_place, redrive};
-pub use report::{DestinationReport, ReasonReport, RunReport, StreamReport};
+pub use report::{DestinationReport, ReasonReport, RunReport, StreamReport, WaitingReport};
 pub use run::{Finished, RunOptions, run};
 pub use setup::Environment;
+pub use waiting::{WaitingLink, waiting_links};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::model::{Calls, ConnectionName, Ledger, ObjectName, Quota, StreamName};
-use crate::state::{ReasonCount, Run, RunStatus, ScopeLedger, ScopeStatus, State, StateError};
+use crate::state::{ReasonCount, Run, RunStatus, ScopeLedger, ScopeStatus, State, StateError, WaitingCount};
 
 /// Reasons that a report names.
 const MAX_REASONS: usize = 20;
@@ -65,6 +65,8 @@ pub struct DestinationReport {
     pub calls_halving: u64,
     /// Link fields that still wait for a record they point to.
     pub links_pending: u64,
+    /// The same by field, and by the stream whose records they wait for.
+    pub waiting: Vec<WaitingReport>,
     /// Records that were found to be gone from the destination: the next run creates them again.
     pub missing: u64,
     /// Whether each run writes the whole object anew.
@@ -76,6 +78,17 @@ pub struct DestinationReport {
     /// Why the destination was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// How many links of a field wait for records of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WaitingReport {
+    /// The link field.
+    pub field: String,
+    /// The stream whose records are not at the destination.
+    pub stream: String,
+    /// How many records have such a link.
+    pub links: u64,
 }
 
 /// How often one reason stopped a record.
@@ -110,6 +123,7 @@ impl DestinationReport {
             rate_limited: 0,
             calls_halving: 0,
             links_pending: 0,
+            waiting: Vec::new(),
             missing: 0,
             is_replaced: false,
             quota_used: None,
@@ -126,6 +140,13 @@ impl DestinationReport {
         report
     }
 
+    pub(super) fn set_waiting(&mut self, counts: Vec<WaitingCount>) {
+        self.links_pending = counts.iter().map(|count| count.links).sum();
+        let named = counts.into_iter();
+        self.waiting =
+            named.map(|WaitingCount { field, stream, links }| WaitingReport { field, stream, links }).collect();
+    }
+
     pub(super) fn set_calls(&mut self, calls: Calls, quota: Option<Quota>) {
         self.calls = calls.total();
         self.calls_read = calls.read;
@@ -136,15 +157,21 @@ impl DestinationReport {
 }
 
 impl RunReport {
-    /// Reads the report of a run from the state file. Calls to the source are not kept.
+    /// Reads the report of a run from the state file. Calls to the source are not kept, and what waits is what waits now.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
     pub fn stored(state: &State, run: &Run) -> Result<Self, StateError> {
-        let (ledgers, reasons) = state.work_now(|work| Ok((work.ledgers(&run.run_id)?, work.reasons(&run.run_id)?)))?;
+        let (ledgers, waiting, reasons) = state.work_now(|work| {
+            let ledgers = work.ledgers(&run.run_id)?;
+            let count = |account: &ScopeLedger| work.count_waiting(work.scope_id(&account.scope)?);
+            let waiting = ledgers.iter().map(count).collect::<Result<Vec<_>, StateError>>()?;
+            Ok((ledgers, waiting, work.reasons(&run.run_id)?))
+        })?;
         let mut streams: Vec<StreamReport> = Vec::new();
-        for account in ledgers {
-            let report = DestinationReport::stored(&account);
+        for (account, waiting) in ledgers.into_iter().zip(waiting) {
+            let mut report = DestinationReport::stored(&account);
+            report.set_waiting(waiting);
             let name = account.scope.stream;
             match streams.iter_mut().find(|stream| stream.name == name) {
                 Some(stream) => stream.destinations.push(report),

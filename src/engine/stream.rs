@@ -491,10 +491,10 @@ impl Lane {
 
     pub(super) async fn report(&self) -> Result<DestinationReport, EngineError> {
         let scope_id = self.loader.scope_id;
-        let (links_pending, missing) = self
+        let (waiting, missing) = self
             .loader
             .state
-            .work(move |work| Ok((work.count_pending_links(scope_id)?, work.count_missing(scope_id)?)))
+            .work(move |work| Ok((work.count_waiting(scope_id)?, work.count_missing(scope_id)?)))
             .await?;
         let mut report =
             DestinationReport::empty(self.loader.scope.connection.clone(), self.loader.scope.object.clone());
@@ -502,7 +502,7 @@ impl Lane {
         report.ledger = self.account.ledger;
         report.error.clone_from(&self.account.message);
         report.calls_halving = self.halving_calls;
-        report.links_pending = links_pending;
+        report.set_waiting(waiting);
         report.missing = if self.loader.policy.on_missing == OnMissing::Recreate { missing } else { 0 };
         report.is_replaced = self.loader.capabilities.replaces_object;
         report.set_calls(self.account.calls, self.loader.context.meter.quota());

@@ -33,6 +33,17 @@ pub struct PendingLink {
     pub link: Link,
 }
 
+/// How many links of one field wait for records of one stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingCount {
+    /// The link field.
+    pub field: String,
+    /// The stream whose records are linked.
+    pub stream: String,
+    /// How many records have such a link.
+    pub links: u64,
+}
+
 /// What is sealed of a link.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SealedLink {
@@ -49,6 +60,8 @@ pub(super) const PENDING: &str = "SELECT link_id, field, stream, linked, sealed 
      WHERE scope_id = ?1 AND linked < total AND link_id > ?2 ORDER BY link_id LIMIT ?3";
 pub(super) const COUNT_PENDING: &str =
     "SELECT COUNT(*) FROM links INDEXED BY links_pending WHERE scope_id = ?1 AND linked < total";
+const COUNT_WAITING: &str = "SELECT field, stream, COUNT(*) AS links FROM links INDEXED BY links_pending
+     WHERE scope_id = ?1 AND linked < total GROUP BY field, stream ORDER BY links DESC, field, stream";
 pub(super) const SET_LINKED: &str = "UPDATE links SET linked = ?2 WHERE link_id = ?1";
 pub(super) const DROP_LINK: &str = "DELETE FROM links WHERE link_id = ?1";
 const RENEWED: &str = "SELECT scopes.stream, id_map.source_key
@@ -139,6 +152,19 @@ impl Work<'_> {
     pub fn count_pending_links(&self, scope: ScopeId) -> Result<u64, StateError> {
         let count: i64 = self.transaction.prepare_cached(COUNT_PENDING)?.query_row([scope.0], |row| row.get(0))?;
         Ok(count.unsigned_abs())
+    }
+
+    /// Counts the links of a scope that are not fully set, by field and by the stream that they lead to; the most first.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn count_waiting(&self, scope: ScopeId) -> Result<Vec<WaitingCount>, StateError> {
+        let mut statement = self.transaction.prepare_cached(COUNT_WAITING)?;
+        let counts = statement.query_map([scope.0], |row| {
+            let links = row.get::<_, i64>("links")?.unsigned_abs();
+            Ok(WaitingCount { field: row.get("field")?, stream: row.get("stream")?, links })
+        })?;
+        Ok(counts.collect::<Result<_, _>>()?)
     }
 
     /// Makes links pending again that lead to records which have another id at this connection than when the links were set.

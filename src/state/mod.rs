@@ -31,7 +31,7 @@ pub use error::StateError;
 pub use id_map::{Mapping, SeenMark, Written, WrittenAs};
 pub use intents::Intent;
 pub use ledgers::{ScopeLedger, ScopeStatus};
-pub use links::{Link, PendingLink};
+pub use links::{Link, PendingLink, WaitingCount};
 pub use lock::{LockError, RunLock};
 pub use runs::{Run, RunKind, RunStatus};
 pub use scopes::{Scope, ScopeId};

@@ -47,7 +47,7 @@ fn help_names_every_command_and_the_exit_codes() {
       runs         List the runs in the state file
       show         Show the ledger of a run
       rejects      Print the records of a run that were not written, with the reason and all their
-                   values
+                   values, and those that wait for others
       redrive      Load the dead letters of a run again
       emulate      Start local CRMs for other programs' tests; prints `VENDOR URL` per line once they
                    answer

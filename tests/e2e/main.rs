@@ -42,3 +42,5 @@ mod sales;
 mod signals;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod waiting;
