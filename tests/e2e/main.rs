@@ -43,4 +43,6 @@ mod signals;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod trees;
+#[cfg(test)]
 mod waiting;
