@@ -77,11 +77,19 @@ pub(super) fn mappings(kind: Standard, sides: &Sides<'_>) -> MappingSpecs {
             None => schema.is_open,
         });
         let spec = match field.at(source, is_source_listed) {
-            Some(SystemField::Name(name)) if has(source_schema, name) => {
-                FullMapping { from: Some(name.clone()), apply: field.apply.clone(), ..FullMapping::default() }
-            }
+            Some(SystemField::Name(name)) if has(source_schema, name) => FullMapping {
+                from: Some(name.clone()),
+                apply: field.apply.clone(),
+                is_standard: true,
+                ..FullMapping::default()
+            },
             Some(SystemField::Expression { expr, fields }) if fields.iter().all(|name| has(source_schema, name)) => {
-                FullMapping { expr: Some(expr.clone()), apply: field.apply.clone(), ..FullMapping::default() }
+                FullMapping {
+                    expr: Some(expr.clone()),
+                    apply: field.apply.clone(),
+                    is_standard: true,
+                    ..FullMapping::default()
+                }
             }
             _ => continue,
         };

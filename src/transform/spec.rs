@@ -26,6 +26,9 @@ pub enum MappingSpec {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FullMapping {
+    /// Whether it comes from `standard`: a side that has no such field does without.
+    #[serde(skip)]
+    pub is_standard: bool,
     /// The source field whose value is taken. Names with spaces need no quotes of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,

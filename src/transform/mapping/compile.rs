@@ -51,6 +51,14 @@ pub(super) fn field(
     Ok((mapped, cell))
 }
 
+/// Tells whether both sides have the fields of a mapping, and the destination lets its one be written.
+pub(super) fn is_possible(name: &str, spec: &FullMapping, source: &Schema, destination: &Schema) -> bool {
+    let is_writable = destination.field(name).map_or(destination.is_open, |field| !field.is_read_only);
+    let mut read: Vec<String> = spec.from.iter().cloned().collect();
+    read.extend(spec.expr.as_deref().and_then(|sql| sql::names(sql).ok()).into_iter().flatten());
+    is_writable && read.iter().all(|name| source.field(name).is_some())
+}
+
 /// Finds what can be found without knowing the source.
 pub(super) fn check_alone(name: &str, spec: &FullMapping, destination: &Schema) -> Vec<TransformError> {
     let mut mistakes = Vec::new();

@@ -88,7 +88,12 @@ impl Mapper {
         let mut cells: Vec<Cell> = Vec::new();
         let mut mistakes = Vec::new();
         for (name, spec) in specs {
-            match compile::field(&mut draft, name, &spec.to_full(), source, destination) {
+            let full = spec.to_full();
+            // Offline it may not be known what an org or account lacks of the standard fields.
+            if full.is_standard && !compile::is_possible(name, &full, source, destination) {
+                continue;
+            }
+            match compile::field(&mut draft, name, &full, source, destination) {
                 Ok((field, cell)) => {
                     fields.push(field);
                     cells.push(cell);

@@ -7,7 +7,7 @@ use super::{Mapped, Mapper, check_mappings};
 use crate::model::{Choice, DELETED, Field, FieldName, FieldType, ParentKey, Schema};
 use crate::transform::{
     TransformError,
-    spec::{MappingSpecs, NullPolicy, When},
+    spec::{FullMapping, MappingSpec, MappingSpecs, NullPolicy, When},
     tests::{frame, records, schema, yaml},
 };
 
@@ -420,6 +420,20 @@ fn mistakes_of_one_mapping_are_told_apart() {
     assert_eq!(wrong("{ from: count }", &date).code, "transform.type");
     assert_eq!(wrong("{ value: soon }", &date).place(), "mappings.out.value");
     assert_eq!(wrong("_links.companies", &destination(FieldType::Link, &[])).code, "transform.mapping");
+}
+
+#[test]
+fn standard_fields_that_a_side_lacks_are_left_out_and_others_are_mistakes() {
+    let to = destination(FieldType::Text, &[]);
+    for (name, mapping) in [("absent", "text"), ("out", "nothing"), ("out", "{ expr: nothing }")] {
+        let specs = yaml(&format!("{name}: {mapping}"));
+        assert!(Mapper::compile(&specs, &source(), &to).is_err(), "{name}: {mapping}");
+        let standard = specs.into_iter().map(|(name, spec)| {
+            let full = FullMapping { is_standard: true, ..spec.to_full() };
+            (name, MappingSpec::Full(Box::new(full)))
+        });
+        assert_eq!(Mapper::compile(&standard.collect(), &source(), &to).unwrap().fields(), []);
+    }
 }
 
 #[test]
