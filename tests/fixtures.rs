@@ -52,7 +52,7 @@ fn every_pipeline_is_valid() {
         is_secret.then(|| "a-token".to_owned())
     };
     let mut pipeline_count = 0;
-    for folder in ["pipelines", "tests/pipelines/sales", "tests/pipelines/chinook"] {
+    for folder in ["pipelines", "tests/pipelines/sales", "tests/pipelines/chinook", "tests/pipelines/round-trip"] {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_none_or(|ending| ending != "yaml") {
@@ -63,5 +63,5 @@ fn every_pipeline_is_valid() {
             pipeline_count += 1;
         }
     }
-    assert_eq!(pipeline_count, 13);
+    assert_eq!(pipeline_count, 15);
 }

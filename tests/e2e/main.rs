@@ -37,6 +37,8 @@ mod people;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]
+mod round_trip;
+#[cfg(test)]
 mod sales;
 #[cfg(test)]
 mod signals;
