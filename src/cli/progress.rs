@@ -19,8 +19,8 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What is drawn of a stream of which nothing has been read yet.
 const READING: &str = "{prefix:<14!} {spinner} reading";
-/// What is drawn of a stream whose records are on their way.
-const MOVING: &str = "{prefix:<14!} {wide_bar} {human_pos:>9}/{human_len:<9} {per_sec:>12} {msg} {eta}";
+/// What is drawn of a stream whose records are on their way: in 60 columns still one line, which is drawn over in place.
+const MOVING: &str = "{prefix:<14!} {wide_bar} {human_pos:>7}/{human_len:<7} {msg} {eta}";
 
 /// Draws bars: one for each stream.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Stream {
         self.bar.set_position(settled);
         let waited = match calls.waited_millis / 1_000 {
             0 => String::new(),
-            seconds => format!(", waited {} s for quota", HumanCount(seconds)),
+            seconds => format!(", {} s waited", HumanCount(seconds)),
         };
         self.bar.set_message(format!("{}{waited}", counted(calls.total(), "call")));
     }
