@@ -259,7 +259,12 @@ impl Sheet {
                     Value::Text(id) => {
                         record.insert(field.to_string(), Json::from(self.id(&id)));
                     }
-                    _ => {}
+                    Value::Null
+                    | Value::Integer(_)
+                    | Value::Number(_)
+                    | Value::Boolean(_)
+                    | Value::Date(_)
+                    | Value::DateTime(_) => {}
                 }
             }
             if let Some(name) = &self.updated_at {

@@ -81,9 +81,8 @@ pub(super) async fn form(catalog: &Catalog, object: &ObjectName) -> Result<Fixtu
         } else {
             form.fields.push(name.clone());
         }
-        // References of Salesforce's own are known with the way back from their parents, which a description does not tell.
-        let is_known = MOMENTS.contains(&name.as_str()) || name.as_str() == RECORD_TYPE_FIELD;
-        if !is_known && (!is_reference || name.ends_with("__c")) {
+        // The local Salesforce has these without being told: the moments always, the other where there are record types.
+        if !MOMENTS.contains(&name.as_str()) && name.as_str() != RECORD_TYPE_FIELD {
             written.push(field_form(field));
         }
     }
@@ -96,6 +95,9 @@ pub(super) async fn form(catalog: &Catalog, object: &ObjectName) -> Result<Fixtu
     });
     let is_with_people = form.fields.iter().any(|name| name.as_str() == PERSON_FIELD) && info.name == "Account";
     form.schema["recordTypes"] = record_types(catalog, &described, is_with_people).await?;
+    if list(&form.schema["recordTypes"]).is_empty() {
+        form.fields.retain(|name| name.as_str() != RECORD_TYPE_FIELD);
+    }
     if is_with_people {
         form.beside.insert("org".to_owned(), json!({ "personAccounts": true }));
     }
@@ -108,12 +110,11 @@ pub(super) async fn form(catalog: &Catalog, object: &ObjectName) -> Result<Fixtu
 
 fn field_form(field: &Json) -> Json {
     let is_said = |name: &str, value: &Json| match value {
-        Json::Null => false,
         Json::Bool(is_so) => *is_so || TRUE_UNSAID.contains(&name),
         Json::Number(number) => number.as_u64() != Some(0),
         Json::String(text) => !text.is_empty(),
         Json::Array(items) => !items.is_empty(),
-        Json::Object(_) => false,
+        Json::Null | Json::Object(_) => false,
     };
     let kept = KEPT.iter().filter(|name| is_said(name, &field[**name]));
     let mut written: Map<String, Json> = kept.map(|name| ((*name).to_owned(), field[*name].clone())).collect();

@@ -8,10 +8,10 @@ use super::{
     soql::{Query, is_in, text_literal},
 };
 
-/// The objects that assignment rules are for. Source: AssignmentRule in the object reference (SobjectType).
+/// The objects that assignment rules are for. Source: `AssignmentRule` in the object reference, `SobjectType`.
 const ASSIGNED: [&str; 2] = ["Case", "Lead"];
 /// What is said of rules that this user may not see. Since Summer '20 duplicate rules take the permission *View Setup and
-/// Configuration*. Source: DuplicateRule in the object reference, special access rules.
+/// Configuration*. Source: `DuplicateRule` in the object reference, special access rules.
 const UNREADABLE: &str =
     "could not be read; a user with the permission `View Setup and Configuration` is told whether any is active";
 

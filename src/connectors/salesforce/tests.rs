@@ -3,6 +3,7 @@
 //! The answers come from a scripted server on loopback here, so that it can answer what a well-behaved Salesforce never would.
 
 mod bulk;
+mod fixture_form;
 mod injection;
 mod login;
 mod parents;

@@ -10,6 +10,7 @@ pub(in super::super) struct WireVersion {
 }
 
 /// The description of an object.
+#[expect(clippy::struct_excessive_bools, reason = "each is a right that the vendor states")]
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct WireObject {

@@ -121,12 +121,16 @@ impl Object {
         object
     }
 
-    /// Adds a field, or replaces what is declared about it.
+    /// Adds a field, or replaces what is declared about it; how its parents call and keep its records stays where nothing is
+    /// said, as a description of the field does not tell.
     pub(super) fn define(&mut self, mut spec: FieldSpec) {
         match self.place(&spec.name) {
             Some(place) => {
                 spec.complete();
-                self.fields[usize::from(place)].spec = spec;
+                let known = &mut self.fields[usize::from(place)].spec;
+                spec.child_relationship_name = spec.child_relationship_name.or(known.child_relationship_name.take());
+                spec.cascade_delete |= known.cascade_delete;
+                *known = spec;
             }
             None => self.add(spec, Role::Value),
         }

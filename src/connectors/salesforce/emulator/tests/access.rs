@@ -173,9 +173,9 @@ async fn takes_assertions_that_the_app_s_key_signed_and_no_others() {
     let key = signer.public_key();
     for pem in [pem("RSA PUBLIC KEY", &key), pem("PUBLIC KEY", &with_algorithm(&key))] {
         org.set(json!({"jwtPublicKey": pem})).await;
-        let signed = signer.sign(&claims("u@x.example"));
-        assert_eq!(ask(&signed).await.0, 200, "{pem}");
-        let (message, signature) = signed.rsplit_once('.').unwrap();
+        let assertion = signer.sign(&claims("u@x.example"));
+        assert_eq!(ask(&assertion).await.0, 200, "{pem}");
+        let (message, signature) = assertion.rsplit_once('.').unwrap();
         // Signed, but not this: other claims, other bits, no signature.
         let other = signer.sign(&claims("other@x.example"));
         let other_claims = format!("{}.{signature}", other.rsplit_once('.').unwrap().0);
