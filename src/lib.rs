@@ -13,5 +13,6 @@ pub mod emulator;
 pub mod engine;
 pub mod http;
 pub mod model;
+pub mod spool;
 pub mod state;
 pub mod transform;

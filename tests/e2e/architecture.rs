@@ -10,9 +10,10 @@ use regex::Regex;
 
 use super::support::repository;
 
-/// What each module may name. The leaf files `clock` and `error` are free to all.
-const MAY_USE: [(&str, &[&str]); 11] = [
+/// What each module may name. The leaf files `clock`, `error` and `spool` are free to all.
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("clock", &[]),
+    ("spool", &[]),
     ("model", &[]),
     ("http", &["model"]),
     ("state", &["model"]),
@@ -25,7 +26,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("cli", &["model", "http", "state", "transform", "emulator", "connector", "connectors", "config", "engine"]),
 ];
 /// Modules that everybody may name.
-const FREE: [&str; 2] = ["clock", "error"];
+const FREE: [&str; 3] = ["clock", "error", "spool"];
 /// Files without layering: the crate's root and the binary.
 const ROOTS: [&str; 2] = ["lib", "main"];
 
