@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::File,
+    io,
     io::{BufWriter, Write},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
@@ -202,7 +203,7 @@ impl Recorder for Requests {
         let body = match &request.body {
             Body::Empty => Json::Null,
             Body::Json(body) => body.clone(),
-            Body::Csv(text) => Json::from(text.as_str()),
+            Body::Csv(file) => Json::from(io::read_to_string(file.reader(0, u64::MAX)).unwrap_or_default()),
             Body::Form(pairs) => json!({ "form_fields": pairs.iter().map(|(name, _)| name).collect::<Vec<_>>() }),
         };
         let line =

@@ -3,6 +3,7 @@
 //! A connector asks, decodes and classifies; it never sleeps, retries, counts or prints. Start at [`Connector`].
 
 mod authorization;
+mod bulk;
 mod context;
 mod error;
 pub mod file;
@@ -24,6 +25,7 @@ use crate::model::{
 };
 
 pub use authorization::{Authorization, ClientAuthentication};
+pub use bulk::{BulkBatch, Outcomes, PIECE_RECORDS, Pieces};
 pub use context::{Context, check_base_url};
 pub use error::{ConfigError, ConnectorError, ErrorKind};
 pub use fixture::FixtureForm;
@@ -169,6 +171,26 @@ pub trait Destination: Debug + Send + Sync {
     /// An error speaks of the whole batch: [`ErrorKind::Refused`] when it was refused whole without a culprit (the engine
     /// halves it), [`ErrorKind::Unanswered`] when it may have been written (the engine settles it).
     async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError>;
+
+    /// Writes a batch that may be too large for memory on the system's way for volumes: called only where
+    /// [`Capabilities::bulk`] gives its limits, with batches within them. Returns exactly one outcome per record, in the batch's
+    /// order.
+    ///
+    /// # Errors
+    /// As those of [`load`](Self::load).
+    async fn load_bulk(&self, batch: &BulkBatch<'_>) -> Result<Outcomes, ConnectorError> {
+        let message = format!("there is no way for volumes to `{}`", batch.object);
+        Err(ConnectorError::new(ErrorKind::Unexpected, "no_bulk", message))
+    }
+
+    /// Waits for what a killed run has left under way at the object, so that nothing is written or looked up beside it. Called
+    /// before anything else is written, where there are batches that were sent and of which no outcome is known.
+    ///
+    /// # Errors
+    /// Says why nothing may be written yet.
+    async fn settle(&self, _object: &ObjectName) -> Result<(), ConnectorError> {
+        Ok(())
+    }
 
     /// Returns the records with the given ids or keys, in any order; those that do not exist are absent. Several records may
     /// share a key: all are returned.

@@ -38,6 +38,23 @@ fn record_bytes(record: &BatchRecord) -> usize {
     ENVELOPE_BYTES + ids + fields.sum::<usize>()
 }
 
+/// Estimates the bytes of a record as a line of comma-separated values, from above.
+pub(super) fn line_bytes(record: &BatchRecord) -> usize {
+    let cell_bytes = |value: &Value| match value {
+        Value::Text(text) => text_bytes(text),
+        Value::List(items) => items.iter().map(|item| text_bytes(item)).sum(),
+        Value::Null | Value::Boolean(_) => 5,
+        Value::Integer(_) | Value::Number(_) | Value::Date(_) | Value::DateTime(_) => 32,
+    };
+    let cells = record.fields.values().map(|value| cell_bytes(value) + 1);
+    record.destination_id.as_ref().map_or(0, String::len) + cells.sum::<usize>() + 2
+}
+
+/// Bytes of a text in quotes, those within doubled.
+fn text_bytes(text: &str) -> usize {
+    text.len() + text.bytes().filter(|byte| *byte == b'"').count() + 2
+}
+
 fn field_bytes(name: &FieldName, value: &Value) -> usize {
     let value_bytes = match value {
         Value::Text(text) => json_bytes(text),

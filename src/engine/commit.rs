@@ -5,24 +5,25 @@ use std::{
     sync::Arc,
 };
 
-use async_trait::async_trait;
 use polars::frame::DataFrame;
 use serde_json::Value as Json;
 use tokio::task::spawn_blocking;
 
 use crate::config::WriteMode;
-use crate::model::{BatchLimit, BatchRecord, Fields, ID, Ledger, Operation, Outcome, Rejection, Value};
-use crate::state::{DeadLetter, DeadLetterKind, LetterBody, SeenMark, StateError, Work, Written, WrittenAs};
+use crate::model::{BatchLimit, ID, Ledger, Operation, Outcome, Rejection, Value};
+use crate::state::{DeadLetter, DeadLetterKind, SeenMark, Work};
 use crate::transform::Rejected;
 
 use super::{
     error::EngineError,
     extract::{Chunk, unmapped_letter},
     gone::find_gone_targets,
-    load::{CommitContext, Dispatch, Item, Lookup, Settled},
-    matching::{Column, Decision, Draft, MISSING, decide, look_up_written},
-    prepare::{Key, LinkValue, Prepared},
+    item::{RecordItem, fields_json, letter},
+    load::{CommitContext, Dispatch, Settled},
+    matching::{Column, Decision, Draft, MISSING, decide},
+    prepare::{LinkValue, Prepared},
     setup::Loader,
+    stage::Stage,
 };
 
 /// What a chunk added to a destination's account.
@@ -32,26 +33,22 @@ pub(super) struct ChunkAccount {
     pub halving_calls: u64,
 }
 
-/// One record that is written.
-#[derive(Debug)]
-struct RecordItem {
-    record: BatchRecord,
-    draft: Draft,
-    prepared: Arc<Prepared>,
-    /// The key by which later records are known to be the same; none where records are only inserted, each for itself.
-    key_hash: Option<u128>,
-    source: Json,
-}
-
 /// The records of a chunk as the source gave them, for dead letters.
-pub(super) struct Originals<'chunk> {
-    frame: &'chunk DataFrame,
-    rows: HashMap<String, usize>,
+pub(super) enum Originals<'chunk> {
+    /// In a frame, by their rows.
+    Frame { frame: &'chunk DataFrame, rows: HashMap<String, usize> },
+    /// By their source ids.
+    Kept(HashMap<String, Json>),
 }
 
 /// Loads a chunk: maps, matches, writes, and commits batch by batch. The ledger is returned and becomes durable together with
-/// the checkpoint.
-pub(super) async fn load_chunk(loader: &Loader, chunk: &Chunk, number: u64) -> Result<ChunkAccount, EngineError> {
+/// the checkpoint. What is put on the stage is counted as read only.
+pub(super) async fn load_chunk(
+    loader: &Loader,
+    chunk: &Chunk,
+    number: u64,
+    stage: &mut Stage,
+) -> Result<ChunkAccount, EngineError> {
     let mut account = ChunkAccount::default();
     account.ledger.read = chunk.read;
     account.ledger.filtered = chunk.filtered;
@@ -72,7 +69,18 @@ pub(super) async fn load_chunk(loader: &Loader, chunk: &Chunk, number: u64) -> R
     let settled = account.ledger.filtered + account.ledger.duplicate + account.ledger.rejected;
     let calls = loader.context.meter.calls();
     loader.observer.records_settled(&loader.scope.stream, loader.connection(), settled, calls);
-    load_prepared(loader, &dispatch, records, &originals, &mut account).await?;
+    let mut now = Vec::with_capacity(records.len());
+    // Where records are only inserted, several may have one key, unless some are looked for by it.
+    let do_keys_tell = loader.policy.write != WriteMode::Insert || !loader.unsettled.is_empty();
+    for record in records.into_iter().map(Arc::new) {
+        if stage.may_hold(&record, do_keys_tell) {
+            let source = originals.json(&record.source_id);
+            stage.defer(record, source);
+        } else {
+            now.push(record);
+        }
+    }
+    load_prepared(loader, &dispatch, now, &originals, &mut account, Some(stage)).await?;
     account.halving_calls = dispatch.halving_calls();
     Ok(account)
 }
@@ -80,18 +88,19 @@ pub(super) async fn load_chunk(loader: &Loader, chunk: &Chunk, number: u64) -> R
 /// How often a record is matched anew, when it or what it links to is gone from the destination: once for each of both.
 const MAX_MATCHED_ANEW: u32 = 2;
 
-/// Loads records that are mapped already; those that are gone from the destination, or link to such, are matched anew.
+/// Loads records that are mapped already; those that are gone from the destination, or link to such, are matched anew. They are
+/// that already where there is no stage: then all is written at once.
 pub(super) async fn load_prepared(
     loader: &Loader,
     dispatch: &Dispatch<'_>,
-    records: Vec<Prepared>,
+    mut records: Vec<Arc<Prepared>>,
     originals: &Originals<'_>,
     account: &mut ChunkAccount,
+    mut stage: Option<&mut Stage>,
 ) -> Result<(), EngineError> {
-    let mut records: Vec<Arc<Prepared>> = records.into_iter().map(Arc::new).collect();
-    for round in 0..=MAX_MATCHED_ANEW {
+    for round in u32::from(stage.is_none())..=MAX_MATCHED_ANEW {
         let is_last = round == MAX_MATCHED_ANEW;
-        let missing = load_records(loader, dispatch, &records, originals, account, is_last).await?;
+        let missing = load_records(loader, dispatch, &records, originals, account, is_last, stage.take()).await?;
         if missing.is_empty() {
             break;
         }
@@ -169,7 +178,11 @@ async fn load_records(
     originals: &Originals<'_>,
     account: &mut ChunkAccount,
     is_last: bool,
+    mut stage: Option<&mut Stage>,
 ) -> Result<Vec<Arc<Prepared>>, EngineError> {
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
     let decisions = decide(loader, dispatch.context().chunk, records).await?;
     let (mut inserts, mut updates, mut upserts) = (Vec::new(), Vec::new(), Vec::new());
     let mut seen: Vec<String> = Vec::new();
@@ -179,7 +192,8 @@ async fn load_records(
         let context = dispatch.context();
         let has_key = loader.policy.write != WriteMode::Insert;
         let key_hash = prepared.key.as_ref().filter(|_| has_key).map(|key| key.hash);
-        let item = |draft: Draft| RecordItem::new(index, Arc::clone(prepared), draft, key_hash, original());
+        let place = (context.chunk, index);
+        let item = |draft: Draft| RecordItem::new(place, Arc::clone(prepared), draft, key_hash, original());
         match decision {
             Decision::Insert(draft) => inserts.push(item(draft)),
             Decision::Update(draft) => updates.push(item(draft)),
@@ -224,15 +238,33 @@ async fn load_records(
             let word = super::load::operation_word(&operation);
             return Err(EngineError::Unsupported(format!("`{}` cannot {word} records", loader.connection())));
         };
+        if let Some(stage) = stage.as_deref_mut()
+            && loader.gathers(limit, stage.waiting(&operation), items.len())
+        {
+            tokio::task::block_in_place(|| stage.put(&operation, limit, items))?;
+            continue;
+        }
         let results = dispatch.send(&operation, limit, items).await?;
-        let gone = if is_last { HashSet::new() } else { gone_targets(loader, &results).await? };
-        for (item, settled) in results {
-            let has_gone_target = !gone.is_empty() && is_refused_link(&item, &settled) && item.leads_to(&gone);
-            if has_gone_target {
-                missing.push(item.prepared);
-            } else {
-                account.settle(item, &settled, &mut missing);
-            }
+        missing.extend(absorb(loader, results, account, is_last).await?);
+    }
+    Ok(missing)
+}
+
+/// Counts what became of records; returns those that are to be matched anew.
+pub(super) async fn absorb(
+    loader: &Loader,
+    results: Vec<(RecordItem, Settled)>,
+    account: &mut ChunkAccount,
+    is_last: bool,
+) -> Result<Vec<Arc<Prepared>>, EngineError> {
+    let gone = if is_last { HashSet::new() } else { gone_targets(loader, &results).await? };
+    let mut missing = Vec::new();
+    for (item, settled) in results {
+        let has_gone_target = !gone.is_empty() && is_refused_link(&item, &settled) && item.leads_to(&gone);
+        if has_gone_target || matches!(settled, Settled::Outcome(Outcome::Missing)) {
+            missing.push(item.prepared);
+        } else {
+            account.settle(&settled);
         }
     }
     Ok(missing)
@@ -249,7 +281,7 @@ async fn gone_targets(
 }
 
 /// Tells whether a record may have been refused because of a link: it carries one, and no other field is to blame.
-fn is_refused_link(item: &RecordItem, settled: &Settled) -> bool {
+pub(super) fn is_refused_link(item: &RecordItem, settled: &Settled) -> bool {
     let Settled::Outcome(Outcome::Rejected(reason)) = settled else { return false };
     let is_to_blame = |link: &LinkValue| reason.field.as_deref().is_none_or(|field| *link.field == *field);
     item.carried_links().any(is_to_blame)
@@ -267,100 +299,17 @@ impl ChunkAccount {
         }
     }
 
-    fn settle(&mut self, item: RecordItem, settled: &Settled, missing: &mut Vec<Arc<Prepared>>) {
+    /// Counts a record by what became of it; one that is missing is counted when it was matched anew.
+    pub(super) fn settle(&mut self, settled: &Settled) {
         let ledger = &mut self.ledger;
         match settled {
             Settled::Outcome(Outcome::Created { .. }) => ledger.created += 1,
             Settled::Outcome(Outcome::Updated { .. }) => ledger.updated += 1,
             Settled::Outcome(Outcome::Deleted) => ledger.deleted += 1,
             Settled::Outcome(Outcome::Rejected(_)) => ledger.rejected += 1,
-            Settled::Outcome(Outcome::Missing) => missing.push(item.prepared),
+            Settled::Outcome(Outcome::Missing) => {}
             Settled::Outcome(Outcome::Held(_)) | Settled::Held => ledger.held += 1,
         }
-    }
-}
-
-impl RecordItem {
-    fn new(index: usize, prepared: Arc<Prepared>, draft: Draft, key_hash: Option<u128>, source: Json) -> Self {
-        let record = BatchRecord {
-            trace_id: index.to_string(),
-            destination_id: draft.destination_id.clone(),
-            fields: draft.fields.clone(),
-        };
-        Self { record, draft, prepared, key_hash, source }
-    }
-
-    fn carried_links(&self) -> impl Iterator<Item = &LinkValue> {
-        self.prepared.links.iter().filter(|link| self.draft.fields.contains_key(&link.field))
-    }
-
-    fn leads_to(&self, gone: &HashSet<(String, String)>) -> bool {
-        let has_gone = |link: &LinkValue| {
-            link.targets.iter().any(|target| gone.contains(&(link.stream.to_string(), target.clone())))
-        };
-        self.carried_links().any(has_gone)
-    }
-
-    fn save_mapping(
-        &self,
-        work: &Work<'_>,
-        context: &CommitContext,
-        destination_id: &str,
-        written_as: WrittenAs,
-    ) -> Result<(), StateError> {
-        let source_id = &self.prepared.source_id;
-        let written = Written {
-            source_id,
-            destination_id,
-            content_hash: self.prepared.content_hash,
-            key_hash: self.key_hash,
-            written_as,
-        };
-        let seen = SeenMark { run_id: context.run_id.clone(), chunk: context.chunk };
-        work.save_mapping(context.scope_id, &written, &seen)?;
-        work.resolve_dead_letters(context.scope_id, work.source_key(source_id), None, context.now)?;
-        if context.has_links {
-            work.replace_links(context.scope_id, source_id, &self.draft.links)?;
-        }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Item for RecordItem {
-    fn record(&self) -> &BatchRecord {
-        &self.record
-    }
-
-    fn source_id(&self) -> &str {
-        &self.prepared.source_id
-    }
-
-    fn commit(&self, work: &Work<'_>, context: &CommitContext, outcome: &Outcome) -> Result<(), StateError> {
-        match outcome {
-            Outcome::Created { id } => self.save_mapping(work, context, id, WrittenAs::Created),
-            Outcome::Updated { id } => self.save_mapping(work, context, id, WrittenAs::Updated),
-            Outcome::Missing | Outcome::Deleted => {
-                // Not by the source's id: a record with the same key may be the one that is mapped to it.
-                let known = self.record.destination_id.as_deref();
-                known.map_or(Ok(()), |destination_id| work.mark_missing(context.scope_id, destination_id))
-            }
-            Outcome::Rejected(reason) => {
-                let letter = letter(context, &self.prepared, DeadLetterKind::Rejected, reason, self.source.clone());
-                work.save_dead_letter(context.scope_id, &letter)
-            }
-            Outcome::Held(reason) => self.commit_held(work, context, reason),
-        }
-    }
-
-    fn commit_held(&self, work: &Work<'_>, context: &CommitContext, reason: &Rejection) -> Result<(), StateError> {
-        let letter = letter(context, &self.prepared, DeadLetterKind::Held, reason, self.source.clone());
-        work.save_dead_letter(context.scope_id, &letter)
-    }
-
-    async fn find_written(loader: &Loader, items: &[Self]) -> Result<Vec<Option<Lookup>>, EngineError> {
-        let keys: Vec<Option<&Key>> = items.iter().map(|item| item.prepared.key.as_ref()).collect();
-        look_up_written(loader, &keys).await
     }
 }
 
@@ -372,51 +321,22 @@ impl<'chunk> Originals<'chunk> {
                 rows.insert(id.unwrap_or_default().to_owned(), row);
             }
         }
-        Ok(Self { frame, rows })
+        Ok(Self::Frame { frame, rows })
     }
 
     /// Returns a record as the source gave it (after the steps).
     fn json(&self, source_id: &str) -> Json {
-        let Some(row) = self.rows.get(source_id) else { return Json::Null };
-        let columns = self.frame.columns().iter();
+        let (frame, rows) = match self {
+            Self::Frame { frame, rows } => (frame, rows),
+            Self::Kept(sources) => return sources.get(source_id).cloned().unwrap_or_default(),
+        };
+        let Some(row) = rows.get(source_id) else { return Json::Null };
+        let columns = frame.columns().iter();
         let fields = columns.filter_map(|column| {
             let value = Value::from_any(&column.get(*row).ok()?).ok()?;
             Some((column.name().to_string(), value.to_json()))
         });
         Json::Object(fields.collect())
-    }
-}
-
-fn fields_json(record: &Prepared) -> Json {
-    let fields: &Fields = &record.fields;
-    let plain = fields.iter().map(|(name, value)| (name.to_string(), value.to_json()));
-    let links = record.links.iter().map(|link| (link.field.to_string(), Json::from(link.targets.clone())));
-    Json::Object(plain.chain(links).collect())
-}
-
-fn letter(
-    context: &CommitContext,
-    record: &Prepared,
-    kind: DeadLetterKind,
-    reason: &Rejection,
-    source: Json,
-) -> DeadLetter {
-    DeadLetter {
-        run_id: context.run_id.clone(),
-        scope: context.scope.clone(),
-        source_id: record.source_id.clone(),
-        kind,
-        code: reason.code.clone(),
-        field: reason.field.clone(),
-        created_at: context.now,
-        chunk: context.chunk,
-        body: LetterBody {
-            reason: reason.reason.clone(),
-            value: reason.value.clone(),
-            source,
-            mapped: fields_json(record),
-            request_id: reason.request_id.clone(),
-        },
     }
 }
 

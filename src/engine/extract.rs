@@ -27,7 +27,7 @@ use super::{
 
 /// Records of a chunk. A chunk is matched and committed as a whole; its batches are full but for the last one of each
 /// operation, so a large chunk wastes few calls: at 100 records a batch and 10,000 a chunk, at most one call in a hundred.
-const CHUNK_RECORDS: usize = if cfg!(test) { 20 } else { 10_000 };
+pub(super) const CHUNK_RECORDS: usize = if cfg!(test) { 20 } else { 10_000 };
 
 /// Records that are loaded together; the checkpoint moves when all destinations are done with them.
 #[derive(Debug)]

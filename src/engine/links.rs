@@ -15,9 +15,6 @@ use super::{
     setup::Loader,
 };
 
-/// Pending links that are worked on at once.
-const PAGE_LINKS: u32 = 2_000;
-
 /// Known ids of linked records, by stream and source id.
 #[derive(Debug, Default)]
 pub(super) struct Resolved {
@@ -162,7 +159,7 @@ fn link_value(link: &Link) -> LinkValue {
 }
 
 fn next_page(loader: &Loader, after: i64) -> Result<Vec<PendingLink>, EngineError> {
-    let read = || loader.state.work_now(|work| work.pending_links(loader.scope_id, after, PAGE_LINKS));
+    let read = || loader.state.work_now(|work| work.pending_links(loader.scope_id, after, loader.page_records()));
     Ok(tokio::task::block_in_place(read)?)
 }
 

@@ -19,7 +19,7 @@ use crate::state::{Intent, StateError, Work};
 use super::{batch::cut, error::EngineError, setup::Loader};
 
 /// How often a create without an answer is looked up and sent again before the destination is given up.
-const MAX_SETTLE_ROUNDS: u32 = 5;
+pub(super) const MAX_SETTLE_ROUNDS: u32 = 5;
 
 /// How long a request whose answer is lost may still be at work at the destination, before what it wrote is looked for: the
 /// vendors at hand answer a batch within a second or two.
@@ -74,7 +74,7 @@ pub(super) enum Settled {
 /// Sends items of one operation and counts what it cost.
 #[derive(Debug)]
 pub(super) struct Dispatch<'loader> {
-    loader: &'loader Loader,
+    pub(super) loader: &'loader Loader,
     context: CommitContext,
     has_failed: AtomicBool,
     halving_calls: AtomicU64,
@@ -155,7 +155,7 @@ impl<'loader> Dispatch<'loader> {
         let mut is_halved = false;
         while let Some(items) = waiting.pop() {
             if is_halved {
-                self.halving_calls.fetch_add(1, Ordering::Relaxed);
+                self.count_halving();
             }
             match self.send_settling(operation, limit, &items).await? {
                 Sent::Settled(outcomes) => results.extend(items.into_iter().zip(outcomes)),
@@ -230,11 +230,19 @@ impl<'loader> Dispatch<'loader> {
                 }
             }
         }
-        // Looked up each time and never there: the destination is not to be reached. The intent stays, and the next run looks
-        // for all of them again, those that were found included.
+        Err(self.unanswered())
+    }
+
+    pub(super) fn count_halving(&self) {
+        self.halving_calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Looked up each time and never there: the destination is not to be reached. The intent stays, and the next run looks for
+    /// all of them again, those that were found included.
+    pub(super) fn unanswered(&self) -> EngineError {
         let message = format!("the answer to a write was lost {MAX_SETTLE_ROUNDS} times in a row");
         let error = ConnectorError::new(ErrorKind::Unanswered, "unanswered", message);
-        Err(EngineError::connector(self.loader.connection(), error))
+        EngineError::connector(self.loader.connection(), error)
     }
 
     /// After a lost answer: finds out which of the open items were written. Those that cannot be looked up are held.
@@ -291,23 +299,23 @@ impl<'loader> Dispatch<'loader> {
         // The transaction is a handful of statements on a warm page cache; the items stay borrowed, so nothing is copied.
         tokio::task::block_in_place(|| {
             state.work_now(|work| {
-                for (item, outcome) in items.iter().zip(settled) {
-                    match outcome {
-                        Some(Settled::Outcome(outcome)) => item.commit(work, context, outcome)?,
-                        Some(Settled::Held) => item.commit_held(work, context, &unknown_effect())?,
-                        None => {}
-                    }
+                for (item, settled) in items.iter().zip(settled) {
+                    settled.as_ref().map_or(Ok(()), |settled| settle_item(item, work, context, settled))?;
                 }
                 work.settle_intent(intent_id)
             })
         })?;
-        let calls = self.loader.context.meter.calls();
-        let settled_count = u64::try_from(settled.iter().flatten().count()).unwrap_or(u64::MAX);
-        self.loader.observer.records_settled(&self.loader.scope.stream, self.loader.connection(), settled_count, calls);
+        self.tell_settled(settled.iter().flatten().count());
         Ok(())
     }
 
-    fn miscounted(&self, expected: usize, found: usize) -> EngineError {
+    pub(super) fn tell_settled(&self, count: usize) {
+        let (loader, calls) = (self.loader, self.loader.context.meter.calls());
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        loader.observer.records_settled(&loader.scope.stream, loader.connection(), count, calls);
+    }
+
+    pub(super) fn miscounted(&self, expected: usize, found: usize) -> EngineError {
         let message = format!("{found} outcomes for {expected} records: the connector breaks its contract");
         let error = ConnectorError::new(ErrorKind::Unexpected, "outcome_count", message);
         EngineError::connector(self.loader.connection(), error)
@@ -319,6 +327,19 @@ enum Sent {
     Settled(Vec<Settled>),
     /// The items without an outcome, two at least, were refused with no culprit named.
     Refused(Vec<Option<Settled>>),
+}
+
+/// Stores what became of an item.
+pub(super) fn settle_item<T: Item>(
+    item: &T,
+    work: &Work<'_>,
+    context: &CommitContext,
+    settled: &Settled,
+) -> Result<(), StateError> {
+    match settled {
+        Settled::Outcome(outcome) => item.commit(work, context, outcome),
+        Settled::Held => item.commit_held(work, context, &unknown_effect()),
+    }
 }
 
 /// Waits until what a lost request wrote can be found.
@@ -338,7 +359,7 @@ pub(super) fn operation_word(operation: &Operation) -> &'static str {
 }
 
 /// Turns the refusal of a single record into the reason of its rejection.
-fn rejection(error: &ConnectorError) -> Rejection {
+pub(super) fn rejection(error: &ConnectorError) -> Rejection {
     let reason = error.detail.clone().unwrap_or_else(|| error.message.clone());
     Rejection { request_id: error.request_id.clone(), ..Rejection::new(error.code.clone(), reason) }
 }

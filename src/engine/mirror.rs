@@ -17,8 +17,6 @@ use super::{
 const DEFAULT_MAX_DELETES: u64 = 100;
 const DEFAULT_MAX_SHARE: f64 = 0.05;
 const ALWAYS_ALLOWED: u64 = 5;
-/// Records that are worked on at once.
-const PAGE_RECORDS: u32 = 2_000;
 
 /// One record to delete.
 #[derive(Debug)]
@@ -41,7 +39,8 @@ pub(super) async fn delete_unseen(loader: &Loader, read: u64, chunk: u64) -> Res
     let mut after = 0;
     loop {
         let run_id = loader.run_id.clone();
-        let page = loader.state.work(move |work| work.unseen(scope_id, &run_id, after, PAGE_RECORDS)).await?;
+        let most = loader.page_records();
+        let page = loader.state.work(move |work| work.unseen(scope_id, &run_id, after, most)).await?;
         let Some(last) = page.last() else {
             // What a killed run was about to delete is deleted again by now, which changes nothing.
             let word = operation_word(&Operation::Delete);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use polars::frame::DataFrame;
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::model::{DELETED, FieldName, Fields, ID, StreamName, Value};
@@ -14,7 +15,7 @@ use crate::transform::{
 use super::error::EngineError;
 
 /// A mapped record, ready to be matched.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Prepared {
     /// The source's id.
     pub source_id: String,
@@ -31,14 +32,14 @@ pub(super) struct Prepared {
 }
 
 /// The values of a key and their hash.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Key {
     pub values: Vec<Value>,
     pub hash: u128,
 }
 
 /// One link field of a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LinkValue {
     pub field: FieldName,
     pub stream: StreamName,

@@ -1,6 +1,6 @@
 //! Loads dead letters again: as they are, or with what a person corrected.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use polars::frame::DataFrame;
 use serde_json::Value as Json;
@@ -14,13 +14,15 @@ use super::{
     commit::{ChunkAccount, Originals, load_chunk, load_prepared},
     error::EngineError,
     extract::Chunk,
+    flush::flush,
+    lane::Lane,
     load::Dispatch,
     prepare::Prepared,
     report::{RunReport, StreamReport, reason_reports},
     run::{Finished, new_run_id},
     setup::{Environment, Loader, frame_schema, transform_error},
     sides::{Depth, read_sides},
-    stream::Lane,
+    stage::Stage,
 };
 
 /// What a person changed in a dead letter.
@@ -192,6 +194,7 @@ async fn load_group(
     source_rows: Vec<(String, Json)>,
     mapped_rows: Vec<(String, Json)>,
 ) -> Result<Ledger, EngineError> {
+    loader.settle_earlier().await?;
     let mut account = ChunkAccount::default();
     account.ledger.read = u64::try_from(mapped_rows.len()).unwrap_or(u64::MAX);
     let empty = DataFrame::empty();
@@ -208,11 +211,13 @@ async fn load_group(
             }
         }
     }
-    load_prepared(loader, &dispatch, records, &originals, &mut account).await?;
+    let mut stage = Stage::default();
+    let records = records.into_iter().map(Arc::new).collect();
+    load_prepared(loader, &dispatch, records, &originals, &mut account, Some(&mut stage)).await?;
     let read = u64::try_from(source_rows.len() + rejects.len()).unwrap_or(u64::MAX);
     let chunk = Chunk { frame: frame(schema, &source_rows)?, read, rejects, ..Chunk::default() };
-    let mapped_again = load_chunk(loader, &chunk, 2).await?;
-    account.ledger += mapped_again.ledger;
+    account.ledger += load_chunk(loader, &chunk, 2, &mut stage).await?.ledger;
+    account.ledger += flush(loader, &mut stage, 2).await?.ledger;
     Ok(account.ledger)
 }
 

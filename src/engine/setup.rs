@@ -20,6 +20,10 @@ use super::{
     prepare::Preparation,
 };
 
+/// Records of a page of the state file. They are ids and little more, so that many fit into memory.
+const PAGE_RECORDS: u32 = 2_000;
+const BULK_PAGE_RECORDS: u32 = 50_000;
+
 /// What a run works with.
 #[derive(Debug, Clone)]
 pub struct Environment {
@@ -62,6 +66,8 @@ pub(super) struct Loader {
     pub is_verifying: bool,
     /// Records that an earlier run may or may not have created: it was killed or lost the answer.
     pub unsettled: HashSet<String>,
+    /// Whether there are batches of an earlier run of which no outcome is known.
+    pub has_intents: bool,
 }
 
 /// How records are written.
@@ -130,14 +136,14 @@ impl Environment {
             connection: target.connection.clone(),
             object: target.object.clone(),
         };
-        let (scope_id, unsettled) = {
+        let (scope_id, unsettled, has_intents) = {
             let scope = scope.clone();
             self.state
                 .work(move |work| {
                     let scope_id = work.scope_id(&scope)?;
                     let mut unsettled: HashSet<String> = work.unsettled(scope_id, "insert")?.into_iter().collect();
                     unsettled.extend(work.held(scope_id, UNKNOWN_EFFECT)?);
-                    Ok((scope_id, unsettled))
+                    Ok((scope_id, unsettled, work.has_intents(scope_id)?))
                 })
                 .await?
         };
@@ -171,6 +177,7 @@ impl Environment {
             observer: Arc::clone(&self.observer),
             is_verifying: false,
             unsettled,
+            has_intents,
         })
     }
 }
@@ -179,6 +186,15 @@ impl Loader {
     /// Returns the connection's name.
     pub(super) fn connection(&self) -> &ConnectionName {
         &self.scope.connection
+    }
+
+    /// Waits for what an earlier run left under way at the destination.
+    pub(super) async fn settle_earlier(&self) -> Result<(), EngineError> {
+        if !self.has_intents {
+            return Ok(());
+        }
+        let settled = self.destination.settle(&self.scope.object).await;
+        settled.map_err(|error| EngineError::connector(self.connection(), error))
     }
 
     /// Returns the fields that will be written, in the mappings' order.
@@ -195,15 +211,33 @@ impl Loader {
     /// Returns the limit of a batch where so many records of an operation wait: that of the way for volumes, where there is
     /// one and it is worth it.
     pub(super) fn limit_for(&self, operation: &Operation, limit: BatchLimit, waiting: usize) -> BatchLimit {
-        let bulk = self.capabilities.bulk.filter(|bulk| {
-            *operation != Operation::Link
-                && u32::try_from(waiting).is_ok_and(|waiting| waiting >= bulk.min_records.get())
-        });
-        let limit = match bulk {
-            Some(bulk) => BatchLimit { max_records: bulk.max_records, max_bytes: bulk.max_bytes, ..limit },
-            None => limit,
-        };
-        self.narrowed(limit)
+        let is_worth_it = *operation != Operation::Link
+            && self
+                .capabilities
+                .bulk
+                .is_some_and(|bulk| u32::try_from(waiting).is_ok_and(|waiting| waiting >= bulk.min_records.get()));
+        self.bulk_limit(limit).filter(|_| is_worth_it).unwrap_or_else(|| self.narrowed(limit))
+    }
+
+    /// Returns the limit of a batch on the way for volumes, where there is one.
+    pub(super) fn bulk_limit(&self, limit: BatchLimit) -> Option<BatchLimit> {
+        let bulk = self.capabilities.bulk?;
+        Some(self.narrowed(BatchLimit { max_records: bulk.max_records, max_bytes: bulk.max_bytes, ..limit }))
+    }
+
+    /// Returns how many records that the state file knows are worked on at once: a request's worth several times over, and more
+    /// where there is a way for volumes, each batch of which costs several calls.
+    pub(super) fn page_records(&self) -> u32 {
+        if self.capabilities.bulk.is_some() { BULK_PAGE_RECORDS } else { PAGE_RECORDS }
+    }
+
+    /// Tells whether so many records of an operation are to wait for those of later chunks, so that they are written
+    /// together. Once some wait, the others of their operation do too.
+    pub(super) fn gathers(&self, limit: BatchLimit, waiting: usize, count: usize) -> bool {
+        let (Some(bulk), Some(limit)) = (self.capabilities.bulk, self.bulk_limit(limit)) else { return false };
+        let is_many = waiting > 0 || u32::try_from(count).is_ok_and(|count| count >= bulk.min_records.get());
+        // Who wants to stop at so many rejects must learn of them chunk by chunk.
+        is_many && limit.max_records >= bulk.min_records && self.guards.max_rejects.is_none()
     }
 
     /// Narrows a limit to the pipeline's batch size.

@@ -7,16 +7,17 @@ use tokio::sync::mpsc;
 
 use crate::config::{OnMissing, Pipeline, Stream};
 use crate::model::{Calls, Cursor, Ledger, SyncMode};
-use crate::state::{Checkpoint, ScopeLedger, ScopeStatus};
+use crate::state::{Checkpoint, ScopeStatus};
 
 use super::{
-    commit::{ChunkAccount, load_chunk},
     error::EngineError,
     extract::{Chunk, ReadPlan, extract, is_expired},
+    lane::Lane,
     report::{DestinationReport, StreamReport},
     run::RunPlace,
-    setup::{Environment, Extraction, Loader},
+    setup::{Environment, Extraction},
     sides::{Depth, read_sides},
+    stage::Stage,
 };
 
 /// A stream in a run.
@@ -43,22 +44,6 @@ struct Unconnected {
     index: usize,
     reason: String,
     calls: Calls,
-}
-
-/// One destination of a stream in a run.
-#[derive(Debug)]
-pub(super) struct Lane {
-    pub loader: Loader,
-    pub account: ScopeLedger,
-    pub halving_calls: u64,
-    /// Chunks of this run that are loaded.
-    pub chunk: u64,
-    /// Which of the stream's destinations it is.
-    index: usize,
-    /// Counts that wait for a cursor to become durable with.
-    pub(super) open: Ledger,
-    earlier_calls: Calls,
-    pub(super) failure: Option<EngineError>,
 }
 
 /// Where a stream's read begins.
@@ -118,10 +103,8 @@ impl StreamRun {
         }
         let start = self.start(place, &mut plan).await?;
         for lane in &mut self.lanes {
-            let fields = lane.loader.written_fields();
-            let begun = lane.loader.destination.begin(&lane.loader.scope.object, &fields).await;
-            if let Err(error) = begun {
-                lane.fail(EngineError::connector(&lane.loader.scope.connection, error));
+            if let Err(error) = lane.begin().await {
+                lane.fail(error);
             }
         }
         let result = self.read_and_load(&extraction, plan, start, place).await;
@@ -182,7 +165,10 @@ impl StreamRun {
         });
         let own = first.as_ref().filter(|point| point.run_id == place.run_id && place.is_resumed && are_equal);
         let start = match own {
-            Some(point) if !is_anew => Start { cursor: Some(point.cursor.clone()), chunk: point.chunk },
+            Some(point) if !is_anew => {
+                self.rewind_seen(&place.run_id, point.chunk).await?;
+                Start { cursor: Some(point.cursor.clone()), chunk: point.chunk }
+            }
             _ => {
                 let cursor = if place.is_resumed {
                     self.lanes.first().and_then(|lane| lane.account.start_cursor.clone())
@@ -194,9 +180,8 @@ impl StreamRun {
                 };
                 for lane in &mut self.lanes {
                     (lane.account.ledger, lane.account.chunk) = (Ledger::default(), 0);
-                    let (scope_id, run_id) = (lane.loader.scope_id, place.run_id.clone());
-                    lane.loader.state.work(move |work| work.rewind_seen(scope_id, &run_id)).await?;
                 }
+                self.rewind_seen(&place.run_id, 0).await?;
                 Start { cursor: cursor.filter(|_| !is_anew), chunk: 0 }
             }
         };
@@ -210,6 +195,15 @@ impl StreamRun {
         }
         plan.request.cursor.clone_from(&start.cursor);
         Ok(start)
+    }
+
+    /// Lets what this run wrote behind a chunk count as what it was when it is read again, whatever chunk it comes in.
+    async fn rewind_seen(&self, run_id: &str, chunk: u64) -> Result<(), EngineError> {
+        for lane in &self.lanes {
+            let (scope_id, run_id) = (lane.loader.scope_id, run_id.to_owned());
+            lane.loader.state.work(move |work| work.rewind_seen(scope_id, &run_id, chunk)).await?;
+        }
+        Ok(())
     }
 
     /// Tells whether records are known to be gone from a destination and are to be created again.
@@ -239,7 +233,7 @@ impl StreamRun {
                 again.request.cursor = None;
                 for lane in &mut self.lanes {
                     (lane.account.ledger, lane.open, lane.chunk) = (Ledger::default(), Ledger::default(), 0);
-                    lane.account.chunk = 0;
+                    (lane.account.chunk, lane.stage) = (0, Stage::default());
                 }
                 self.pass(extraction, again, Start::default(), place).await
             }
@@ -345,6 +339,7 @@ async fn load_chunks(
     place: &RunPlace,
 ) -> Result<(), EngineError> {
     let mut number = start.chunk;
+    let mut cursor = None;
     while let Some(chunk) = chunks.recv().await {
         number += 1;
         let alive: Vec<&mut Lane> = lanes.iter_mut().filter(|lane| lane.failure.is_none()).collect();
@@ -356,11 +351,34 @@ async fn load_chunks(
         for lane in lanes.iter_mut().filter(|lane| lane.failure.is_none()) {
             lane.chunk = number;
         }
-        let Some(cursor) = chunk.cursor.filter(|_| place.limit.is_none()) else { continue };
-        for lane in lanes.iter_mut().filter(|lane| lane.failure.is_none()) {
-            lane.count_open(number);
-            lane.save(&place.run_id, Some(cursor.clone())).await?;
+        cursor = chunk.cursor.filter(|_| place.limit.is_none());
+        // The destinations' checkpoints stay equal, so that a run that was cut short reads on from there for all of them.
+        if !has_waiting(lanes) {
+            save_checkpoints(lanes, number, cursor.take(), place).await?;
         }
+    }
+    if has_waiting(lanes) {
+        join_all(lanes.iter_mut().map(|lane| lane.flush(number))).await;
+        save_checkpoints(lanes, number, cursor, place).await?;
+    }
+    Ok(())
+}
+
+fn has_waiting(lanes: &[Lane]) -> bool {
+    lanes.iter().any(|lane| lane.failure.is_none() && !lane.stage.is_empty())
+}
+
+/// Stores the accounts up to a chunk with the cursor behind it; without one they wait for the next.
+async fn save_checkpoints(
+    lanes: &mut [Lane],
+    number: u64,
+    cursor: Option<Cursor>,
+    place: &RunPlace,
+) -> Result<(), EngineError> {
+    let Some(cursor) = cursor else { return Ok(()) };
+    for lane in lanes.iter_mut().filter(|lane| lane.failure.is_none()) {
+        lane.count_open(number);
+        lane.save(&place.run_id, Some(cursor.clone())).await?;
     }
     Ok(())
 }
@@ -369,143 +387,4 @@ async fn load_chunks(
 fn oldest(checkpoints: Vec<Option<Checkpoint>>) -> Option<Cursor> {
     let all: Option<Vec<Checkpoint>> = checkpoints.into_iter().collect();
     all?.into_iter().min_by_key(|checkpoint| checkpoint.number).map(|checkpoint| checkpoint.cursor)
-}
-
-impl Lane {
-    pub(super) async fn new(loader: Loader, index: usize, position: u32, run_id: &str) -> Result<Self, EngineError> {
-        let (scope_id, id) = (loader.scope_id, run_id.to_owned());
-        let saved = loader.state.work(move |work| work.ledger(&id, scope_id)).await?;
-        let account = saved.unwrap_or_else(|| ScopeLedger {
-            scope: loader.scope.clone(),
-            position,
-            start_cursor: None,
-            status: ScopeStatus::Running,
-            ledger: Ledger::default(),
-            calls: Calls::default(),
-            message: None,
-            chunk: 0,
-        });
-        let earlier_calls = account.calls;
-        let lane = Self {
-            loader,
-            account,
-            halving_calls: 0,
-            chunk: 0,
-            index,
-            open: Ledger::default(),
-            earlier_calls,
-            failure: None,
-        };
-        Ok(lane)
-    }
-
-    /// Counts what waited for a cursor: the ledger goes up to this chunk then.
-    pub(super) fn count_open(&mut self, chunk: u64) {
-        self.account.ledger += std::mem::take(&mut self.open);
-        self.account.chunk = chunk;
-    }
-
-    pub(super) fn is_done(&self) -> bool {
-        self.account.status == ScopeStatus::Done && self.failure.is_none()
-    }
-
-    fn is_interrupted(&self) -> bool {
-        matches!(self.failure, Some(EngineError::Interrupted(_)))
-    }
-
-    /// Gives the destination up; what was committed stays.
-    pub(super) fn fail(&mut self, error: EngineError) {
-        if !matches!(error, EngineError::Interrupted(_)) {
-            self.account.status = ScopeStatus::Failed;
-        } else if self.account.status == ScopeStatus::Done {
-            self.account.status = ScopeStatus::Running;
-        }
-        self.account.message = Some(error.to_string());
-        self.failure = Some(error);
-    }
-
-    async fn load(&mut self, chunk: &Chunk, number: u64) {
-        match load_chunk(&self.loader, chunk, number).await {
-            Ok(ChunkAccount { ledger, halving_calls }) => {
-                self.open += ledger;
-                self.halving_calls += halving_calls;
-                let mut total = self.account.ledger;
-                total += self.open;
-                let limit = self.loader.guards.max_rejects;
-                if limit.is_some_and(|limit| limit.is_exceeded_by(total.rejected, total.read)) {
-                    let (rejected, read) = (total.rejected, total.read);
-                    self.count_open(number);
-                    self.fail(EngineError::Guard(format!(
-                        "{rejected} of {read} records were rejected, more than the pipeline allows (`on_error`, `limits.max_rejects`)"
-                    )));
-                }
-            }
-            Err(error) => self.fail(error),
-        }
-    }
-
-    /// Stores the account, and the checkpoint where there is a cursor, in one transaction.
-    pub(super) async fn save(&mut self, run_id: &str, cursor: Option<Cursor>) -> Result<(), EngineError> {
-        self.account.calls = self.earlier_calls;
-        self.account.calls += self.loader.context.meter.calls();
-        let (scope_id, run_id, account) = (self.loader.scope_id, run_id.to_owned(), self.account.clone());
-        let (chunk, saved_at) = (self.chunk, self.loader.context.clock().now());
-        let save = move |work: &crate::state::Work<'_>| {
-            work.save_ledger(&run_id, scope_id, &account)?;
-            match cursor {
-                Some(cursor) => {
-                    work.save_checkpoint(scope_id, &Checkpoint { run_id, cursor, chunk, saved_at, number: 0 })
-                }
-                None => Ok(()),
-            }
-        };
-        Ok(self.loader.state.work(save).await?)
-    }
-
-    /// The stream is at its end: the account is complete, and the next run begins where it has to.
-    async fn close_account(
-        &mut self,
-        place: &RunPlace,
-        is_to_end: bool,
-        sync_mode: SyncMode,
-    ) -> Result<(), EngineError> {
-        self.count_open(u64::MAX);
-        self.account.status = ScopeStatus::Done;
-        self.save(&place.run_id, None).await?;
-        let scope_id = self.loader.scope_id;
-        let begins_anew = is_to_end && sync_mode == SyncMode::FullRefresh;
-        let is_whole = is_to_end && self.account.start_cursor.is_none();
-        let forgets_missing = is_whole && self.loader.policy.on_missing == OnMissing::Recreate;
-        let run_id = place.run_id.clone();
-        let close = move |work: &crate::state::Work<'_>| {
-            if forgets_missing {
-                work.forget_missing(scope_id, &run_id)?;
-            }
-            if begins_anew {
-                work.clear_checkpoint(scope_id)?;
-            }
-            if is_to_end { work.clear_intents(scope_id) } else { Ok(()) }
-        };
-        Ok(self.loader.state.work(close).await?)
-    }
-
-    pub(super) async fn report(&self) -> Result<DestinationReport, EngineError> {
-        let scope_id = self.loader.scope_id;
-        let (waiting, missing) = self
-            .loader
-            .state
-            .work(move |work| Ok((work.count_waiting(scope_id)?, work.count_missing(scope_id)?)))
-            .await?;
-        let mut report =
-            DestinationReport::empty(self.loader.scope.connection.clone(), self.loader.scope.object.clone());
-        report.status = self.account.status;
-        report.ledger = self.account.ledger;
-        report.error.clone_from(&self.account.message);
-        report.calls_halving = self.halving_calls;
-        report.set_waiting(waiting);
-        report.missing = if self.loader.policy.on_missing == OnMissing::Recreate { missing } else { 0 };
-        report.is_replaced = self.loader.capabilities.replaces_object;
-        report.set_calls(self.account.calls, self.loader.context.meter.quota());
-        Ok(report)
-    }
 }

@@ -1,15 +1,27 @@
 //! Sends requests: waits for the rate limit, repeats what may be repeated, counts every attempt.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::{self, Write},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
-use reqwest::{RequestBuilder, header::CONTENT_TYPE};
+use futures::stream;
+use reqwest::{
+    RequestBuilder, Response,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::clock::Clock;
 use crate::model::{ConnectionName, Quota};
+use crate::spool::{Spool, SpoolWriter};
 
 use super::{
     meter::Meter,
@@ -26,6 +38,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(110);
 /// The same at least, in real time: a local system that is short of a processor is not taken for one that does not answer.
 const LEAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time that a file may be on its way, up or down, in the clock's time: 100 MB in an hour is 30 KB a second.
+const FILE_TIMEOUT: Duration = Duration::from_hours(1);
+/// The same at least, in real time.
+const LEAST_FILE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Most waits for a rate limit in a row before a request is given up: a vendor that still refuses then is not passing.
 const MAX_RATE_LIMIT_WAITS: u32 = 10;
 
@@ -103,6 +119,8 @@ pub struct Client {
 /// How often the end of a vendor's work is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct PollPace {
+    /// The wait before the first question: how long the work is thought to take.
+    pub delay: Duration,
     /// The wait after the first question.
     pub first_wait: Duration,
     /// The longest wait between two questions.
@@ -198,7 +216,7 @@ impl Transport {
         let request = request.map_err(|error| HttpError::unsent(HttpErrorKind::Unreachable, describe(&error)))?;
         let (method, url) = (request.method().clone(), request.url().clone());
         let sent_at = self.clock.elapsed();
-        let answer = transmit(RequestBuilder::from_parts(http, request), 1).await;
+        let answer = transmit(RequestBuilder::from_parts(http, request), 1, false).await;
         if let Some(recorder) = &self.recorder {
             let mut base_url = url.clone();
             base_url.set_path("/");
@@ -315,6 +333,9 @@ impl Client {
     ) -> Result<Option<Answer>, HttpError> {
         let clock = &self.transport.clock;
         let (begun, mut wait) = (clock.elapsed(), pace.first_wait);
+        if !pace.delay.is_zero() && self.wait(pace.delay, 0).await.is_err() {
+            return Ok(None);
+        }
         loop {
             match self.send(request).await {
                 Ok(answer) if has_ended(&answer) => return Ok(Some(answer)),
@@ -351,15 +372,21 @@ impl Client {
             Body::Empty => builder,
             Body::Json(json) => builder.json(json),
             Body::Form(pairs) => builder.form(pairs),
-            Body::Csv(text) => builder.header(CONTENT_TYPE, "text/csv").body(text.clone()),
+            Body::Csv(file) => builder
+                .header(CONTENT_TYPE, "text/csv")
+                .header(CONTENT_LENGTH, file.len())
+                .body(reqwest::Body::wrap_stream(parts(file.clone()))),
         };
+        if request.is_file_wanted || matches!(request.body, Body::Csv(_)) {
+            builder = builder.timeout(FILE_TIMEOUT.div_f64(self.transport.clock.speed()).max(LEAST_FILE_TIMEOUT));
+        }
         let authorized = self.dialect.authorize(builder).await?;
         let asked_at = self.transport.clock.elapsed();
         let permits = self.permits(request.rate_limits).await?;
         let sent_at = self.transport.clock.elapsed();
         self.meter.count(request.access);
         self.meter.count_wait(sent_at.saturating_sub(asked_at));
-        let answer = transmit(authorized, attempt).await;
+        let answer = transmit(authorized, attempt, request.is_file_wanted).await;
         drop(permits);
         if let Some(quota) = answer.as_ref().ok().and_then(|answer| self.dialect.quota(answer)) {
             self.meter.note_quota(quota);
@@ -413,7 +440,7 @@ fn backoff() -> ExponentialBuilder {
         .with_jitter()
 }
 
-async fn transmit(request: RequestBuilder, attempts: u32) -> Result<Answer, HttpError> {
+async fn transmit(request: RequestBuilder, attempts: u32, is_file_wanted: bool) -> Result<Answer, HttpError> {
     let failure = |error: &reqwest::Error| {
         let kind = if error.is_connect() || error.is_builder() {
             HttpErrorKind::Unreachable
@@ -424,8 +451,51 @@ async fn transmit(request: RequestBuilder, attempts: u32) -> Result<Answer, Http
     };
     let response = request.send().await.map_err(|error| failure(&error))?;
     let (status, headers) = (response.status(), response.headers().clone());
+    let is_csv = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/csv"));
+    if is_file_wanted && is_csv && status.is_success() {
+        let file = download(response, attempts, failure).await?;
+        return Ok(Answer { status, headers, body: Vec::new(), file: Some(file), attempts });
+    }
     let body = response.bytes().await.map_err(|error| failure(&error))?;
-    Ok(Answer { status, headers, body: body.to_vec(), attempts })
+    Ok(Answer { status, headers, body: body.to_vec(), file: None, attempts })
+}
+
+/// Brings a body to disk.
+async fn download(
+    mut response: Response,
+    attempts: u32,
+    failure: impl Fn(&reqwest::Error) -> HttpError,
+) -> Result<Spool, HttpError> {
+    let unwritten = |error: io::Error| HttpError {
+        kind: HttpErrorKind::Unanswered,
+        message: format!("the answer does not go to disk: {error}"),
+        attempts,
+        answer: None,
+        hint: None,
+    };
+    let mut writer = SpoolWriter::new().map_err(unwritten)?;
+    while let Some(part) = response.chunk().await.map_err(|error| failure(&error))? {
+        // A few kilobytes into the system's cache: not worth another thread.
+        writer.write_all(&part).map_err(unwritten)?;
+    }
+    writer.finish().map_err(unwritten)
+}
+
+/// Yields a file from its beginning. Each attempt has its own place in it.
+fn parts(file: Spool) -> impl futures::Stream<Item = io::Result<Vec<u8>>> + Send + 'static {
+    stream::unfold(Some((file, 0)), |state| async move {
+        let (file, position) = state?;
+        let reader = file.clone();
+        let read = spawn_blocking(move || reader.part(position)).await;
+        match read.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(part) if part.is_empty() => None,
+            Ok(part) => {
+                let next = position + u64::try_from(part.len()).unwrap_or(u64::MAX);
+                Some((Ok(part), Some((file, next))))
+            }
+            Err(error) => Some((Err(error), None)),
+        }
+    })
 }
 
 /// Puts an error of the transport into words without its URL, whose query may hold values.

@@ -1,6 +1,10 @@
 //! Tells a recorder of every attempt: for the audit log and for what a dry run shows.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    io::{BufReader, Read},
+    time::Duration,
+};
 
 use serde::{Deserialize, de::IgnoredAny};
 use url::Url;
@@ -62,7 +66,7 @@ impl ApiRequest {
         }
         match &self.body {
             Body::Json(body) => body.get("inputs").or_else(|| body.get("records"))?.as_array().map(Vec::len),
-            Body::Csv(text) => Some(count_lines(text.as_bytes())),
+            Body::Csv(file) => Some(count_lines(BufReader::new(file.reader(0, u64::MAX)))),
             Body::Empty | Body::Form(_) => None,
         }
     }
@@ -71,14 +75,17 @@ impl ApiRequest {
 impl Answer {
     fn brought_records(&self) -> Option<usize> {
         if self.header("content-type").is_some_and(|kind| kind.starts_with("text/csv")) {
-            return Some(count_lines(&self.body));
+            return Some(match &self.file {
+                Some(file) => count_lines(BufReader::new(file.reader(0, u64::MAX))),
+                None => count_lines(self.body.as_slice()),
+            });
         }
         Some(self.json::<Lists>().ok()?.records.len())
     }
 }
 
 /// Counts the lines of a CSV text below its header; a line break inside quotes begins none.
-fn count_lines(text: &[u8]) -> usize {
+fn count_lines(text: impl Read) -> usize {
     csv::Reader::from_reader(text).into_byte_records().count()
 }
 
@@ -90,7 +97,13 @@ mod tests {
     use super::*;
 
     fn answer(body: &Json) -> Answer {
-        Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_string().into_bytes(), attempts: 1 }
+        Answer {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: body.to_string().into_bytes(),
+            file: None,
+            attempts: 1,
+        }
     }
 
     #[test]

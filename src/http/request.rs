@@ -1,10 +1,16 @@
 //! A request to a vendor and its answer, before anything is sent.
 
-use std::{borrow::Cow, time::Duration};
+use std::{
+    borrow::Cow,
+    io::{BufReader, Cursor, Read},
+    time::Duration,
+};
 
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
+
+use crate::spool::Spool;
 
 /// Says what to send. The token is added by the [`Dialect`](super::Dialect), never by the caller.
 #[derive(Debug, Clone)]
@@ -24,6 +30,8 @@ pub struct ApiRequest {
     /// Whether sending it twice leaves what sending it once leaves. If not, a request whose answer was lost is not repeated
     /// and ends as [`HttpErrorKind::Unanswered`](super::HttpErrorKind::Unanswered).
     pub is_idempotent: bool,
+    /// Whether the answer may be too large for memory: a file of CSV goes to disk then, see [`Answer::file`].
+    pub is_file_wanted: bool,
     /// The rate limits it counts against, by the names in the connector's capabilities.
     pub rate_limits: &'static [&'static str],
 }
@@ -37,8 +45,8 @@ pub enum Body {
     Json(Json),
     /// `application/x-www-form-urlencoded`.
     Form(Vec<(String, String)>),
-    /// `text/csv`, UTF-8 without a byte order mark.
-    Csv(String),
+    /// `text/csv`, UTF-8 without a byte order mark, from disk.
+    Csv(Spool),
 }
 
 /// Whether a call reads or writes records.
@@ -61,6 +69,7 @@ impl ApiRequest {
             body: Body::Empty,
             access: Access::Read,
             is_idempotent: true,
+            is_file_wanted: false,
             rate_limits,
         }
     }
@@ -85,6 +94,13 @@ impl ApiRequest {
     #[must_use]
     pub fn idempotent(mut self) -> Self {
         self.is_idempotent = true;
+        self
+    }
+
+    /// Lets the answer go to disk where it is a file of CSV.
+    #[must_use]
+    pub fn to_file(mut self) -> Self {
+        self.is_file_wanted = true;
         self
     }
 
@@ -134,8 +150,10 @@ pub struct Answer {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body's bytes.
+    /// The body's bytes; none where they went to disk.
     pub body: Vec<u8>,
+    /// The body on disk, where the request wanted a file and one came.
+    pub file: Option<Spool>,
     /// How many times the request was sent.
     pub attempts: u32,
 }
@@ -147,6 +165,14 @@ impl Answer {
     /// Fails when the body is not the JSON that `T` expects (a gateway's HTML page, half an answer).
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.body)
+    }
+
+    /// Returns a reader of the body, wherever it is.
+    pub fn reader(self) -> Box<dyn Read + Send + Sync> {
+        match self.file {
+            Some(file) => Box::new(BufReader::new(file.reader(0, u64::MAX))),
+            None => Box::new(Cursor::new(self.body)),
+        }
     }
 
     /// Returns a header's text, if it has one.

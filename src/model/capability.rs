@@ -93,15 +93,16 @@ pub struct BatchLimit {
 
 /// The size of a batch on a system's way for volumes (a job with a file, not a request with records).
 ///
-/// The engine cuts a chunk's inserts, updates, upserts or deletes by this instead of by the operation's own limit where at
-/// least `min_records` of one operation are to be written; the connector sees by a batch's size which way it is meant to go.
+/// Where a chunk has at least `min_records` of one operation, they are gathered on disk with those of the chunks behind, and
+/// written as one batch by `Destination::load_bulk`. Deletes and links are cut by this instead of by the operation's own limit;
+/// the connector sees by a batch's size which way it is meant to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BulkLimit {
     /// From how many records of one operation on this way is taken.
     pub min_records: NonZeroU32,
     /// Most records.
     pub max_records: NonZeroU32,
-    /// Most bytes of a batch.
+    /// Most bytes of a batch as a file of comma-separated values.
     pub max_bytes: usize,
 }
 

@@ -289,14 +289,17 @@ impl Work<'_> {
         Ok(false)
     }
 
-    /// Moves the marks of a run behind all of its chunks: it reads its records once more from the beginning.
+    /// Moves the marks of a run that are behind one of its chunks behind all of them: it reads the records behind that one once
+    /// more.
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn rewind_seen(&self, scope: ScopeId, run_id: &str) -> Result<(), StateError> {
+    pub fn rewind_seen(&self, scope: ScopeId, run_id: &str, chunk: u64) -> Result<(), StateError> {
         self.transaction
-            .prepare_cached("UPDATE id_map SET seen_chunk = ?3 WHERE scope_id = ?1 AND seen_run = ?2")?
-            .execute(params![scope.0, run_id, i64::MAX])?;
+            .prepare_cached(
+                "UPDATE id_map SET seen_chunk = ?3 WHERE scope_id = ?1 AND seen_run = ?2 AND seen_chunk > ?4",
+            )?
+            .execute(params![scope.0, run_id, i64::MAX, chunk_number(chunk)])?;
         Ok(())
     }
 

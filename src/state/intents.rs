@@ -49,6 +49,14 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Tells whether a scope has intents: batches of which it is unknown whether they took effect.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read.
+    pub fn has_intents(&self, scope: ScopeId) -> Result<bool, StateError> {
+        Ok(self.transaction.prepare_cached("SELECT 1 FROM intents WHERE scope_id = ?1")?.exists([scope.0])?)
+    }
+
     /// Returns the source ids of the intents of a scope with this operation: whether they took effect is unknown.
     ///
     /// # Errors

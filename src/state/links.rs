@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{SourceKey, Work, error::StateError, scopes::ScopeId};
 
 /// A link field of a record that is at the destination, with what it has to lead to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// The record's source id.
     pub source_id: String,

@@ -300,6 +300,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),
             body: body.to_string().into_bytes(),
+            file: None,
             attempts: 1,
         }
     }

@@ -34,23 +34,51 @@ pub(super) const MAX_KEYED_PARENTS: usize = 3;
 pub(super) const BULK_MIN_RECORDS: NonZeroU32 = count(2_000);
 /// From how many records on the Bulk API is used for reading: below, pages of 2,000 take as many calls and less time.
 pub(super) const BULK_QUERY_MIN_RECORDS: NonZeroU32 = count(20_000);
-/// Most records of one Bulk API job of Ferry, in records. Salesforce takes 150,000,000 a day and any number in one file; a
-/// chunk of the engine is all that is in memory.
-const MAX_JOB_RECORDS: NonZeroU32 = count(100_000);
+/// Most records of one Bulk API job of Ferry, in records. Salesforce takes 150,000,000 a day and any number in one file; some
+/// 100 bytes of each are in memory until the results are here.
+const MAX_JOB_RECORDS: NonZeroU32 = count(500_000);
 /// Most bytes of a job's file, in bytes. Source: `api_asynch` `upload_job_data`: 150 MB after base64, that is 100 MB of text.
-const MAX_JOB_BYTES: usize = 90 * 1024 * 1024;
-/// Most records of a page of a Bulk query's results, in records: it is held in memory.
-pub(super) const BULK_PAGE_RECORDS: usize = 25_000;
-/// Most pages of results that are downloaded at once. Source: `api_asynch` `query_get_parallel_job_results`: five addresses an answer.
-pub(super) const PARALLEL_PAGES: usize = 2;
+pub(super) const MAX_UPLOAD_BYTES: u64 = 100_000_000;
+/// The same as the engine cuts batches: it does not know how many cells of a line are empty, which are a comma each.
+const MAX_JOB_BYTES: usize = 90_000_000;
+/// Most records of a page of a Bulk query's results, in records: it goes to disk and is decoded bit by bit, so only what is
+/// lost when a connection breaks speaks against more.
+pub(super) const BULK_PAGE_RECORDS: usize = 250_000;
+/// Records of such a page that are decoded at once, in records.
+pub(super) const BULK_FRAME_RECORDS: usize = if cfg!(test) { 100 } else { 10_000 };
 /// Most characters of a field in a Bulk file. Source: `bulk_api_2_limits`, 228.0.
 pub(super) const MAX_BULK_FIELD_CHARS: usize = 131_072;
+/// Records per second that a job is thought to write. Salesforce says no number: it is some hundred where triggers and flows
+/// run, and many thousand where none do. Each question is a call of the quota, so the first comes when a job that is not slowed
+/// down has mostly ended; what a job takes longer is asked for at growing intervals.
+const JOB_RECORDS_PER_SEC: u64 = 2_500;
+/// The same of a Bulk query, which no triggers slow down.
+const QUERY_RECORDS_PER_SEC: u64 = 20_000;
+/// What a job takes beside, and the longest wait before the first question.
+const JOB_OVERHEAD: Duration = Duration::from_secs(2);
+const LONGEST_DELAY: Duration = Duration::from_mins(2);
+
+/// How long to wait for a job that writes so many records before it is asked for the first time.
+pub(super) fn job_delay(records: usize) -> Duration {
+    let secs = u64::try_from(records).unwrap_or(u64::MAX) / JOB_RECORDS_PER_SEC;
+    JOB_OVERHEAD.saturating_add(Duration::from_secs(secs)).min(LONGEST_DELAY)
+}
+
+/// How long to wait for a Bulk query of so many records before it is asked for the first time.
+pub(super) fn query_delay(records: u64) -> Duration {
+    let secs = records / QUERY_RECORDS_PER_SEC;
+    JOB_OVERHEAD.saturating_add(Duration::from_secs(secs)).min(LONGEST_DELAY)
+}
+
 /// How often a job is asked whether it has ended. A job waits up to 24 h; one that does not end within this time is left.
-pub(super) const JOB_PACE: PollPace = PollPace {
-    first_wait: Duration::from_secs(2),
-    longest_wait: Duration::from_secs(30),
-    patience: Duration::from_hours(4),
-};
+pub(super) fn job_pace(delay: Duration) -> PollPace {
+    PollPace {
+        delay,
+        first_wait: (delay / 4).max(Duration::from_secs(2)),
+        longest_wait: Duration::from_mins(1),
+        patience: Duration::from_hours(4),
+    }
+}
 
 /// How far an incremental read reaches back behind the start of the last one: a record that was being saved then has an older
 /// `SystemModstamp`, and the two machines' clocks differ.

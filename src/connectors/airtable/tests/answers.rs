@@ -16,7 +16,7 @@ use super::super::errors::{ApiError, judge};
 
 fn answer(status: u16, body: impl Into<Vec<u8>>) -> Answer {
     let status = StatusCode::from_u16(status).unwrap();
-    Answer { status, headers: HeaderMap::new(), body: body.into(), attempts: 1 }
+    Answer { status, headers: HeaderMap::new(), body: body.into(), file: None, attempts: 1 }
 }
 
 #[test]

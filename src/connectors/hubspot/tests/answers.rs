@@ -25,7 +25,13 @@ fn answer(status: u16, body: &str, retry_after: Option<u64>) -> Answer {
     if let Some(seconds) = retry_after {
         headers.insert("retry-after", seconds.into());
     }
-    Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: body.as_bytes().to_vec(), attempts: 1 }
+    Answer {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers,
+        body: body.as_bytes().to_vec(),
+        file: None,
+        attempts: 1,
+    }
 }
 
 fn json_answer(status: u16, body: &Json) -> Answer {

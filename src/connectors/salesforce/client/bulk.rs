@@ -1,16 +1,18 @@
 //! The requests of Bulk API 2.0: jobs that take or give a file of records.
 
+use std::{io::Read, time::Duration};
+
 use reqwest::Method;
-use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::connector::{ConnectorError, ErrorKind};
-use crate::http::{Access, Answer, ApiRequest, Body};
+use crate::http::{Access, Answer, ApiRequest, Body, PollPace};
+use crate::spool::Spool;
 
 use super::{
     super::{
         errors::{self, ApiError},
-        limits::{BULK_PAGE_RECORDS, JOB_PACE, NO_RATE_LIMITS},
+        limits::{BULK_PAGE_RECORDS, NO_RATE_LIMITS, job_pace},
     },
     Api, WireJob, decode, own_path, segment,
     wire::WireJobs,
@@ -37,35 +39,11 @@ pub(in super::super) enum JobFile {
 /// A page of a query's results.
 #[derive(Debug)]
 pub(in super::super) struct CsvPage {
-    pub(in super::super) body: Vec<u8>,
+    pub(in super::super) file: Answer,
     /// Where the next page begins; none on the last.
     pub(in super::super) next: Option<String>,
     /// How many records Salesforce says it has.
     pub(in super::super) count: Option<u64>,
-}
-
-/// Addresses of result pages that may be downloaded at once.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(in super::super) struct ResultPages {
-    #[serde(default, rename = "resultPages")]
-    pages: Vec<ResultPage>,
-    #[serde(default, alias = "nextRecordUrl")]
-    pub(in super::super) next_records_url: Option<String>,
-    #[serde(default)]
-    pub(in super::super) done: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ResultPage {
-    result_url: String,
-}
-
-impl ResultPages {
-    pub(in super::super) fn urls(&self) -> Vec<String> {
-        self.pages.iter().map(|page| page.result_url.clone()).collect()
-    }
 }
 
 impl BulkOperation<'_> {
@@ -118,11 +96,11 @@ impl Api {
     }
 
     /// `PUT jobs/ingest/{id}/batches`: one file per job. Nothing is written before the job is closed, so it may be repeated.
-    pub(in super::super) async fn upload(&self, job_id: &str, csv: String) -> Result<(), ConnectorError> {
+    pub(in super::super) async fn upload(&self, job_id: &str, file: Spool) -> Result<(), ConnectorError> {
         let path = self.path(&format!("jobs/ingest/{}/batches", segment(job_id))).await?;
         let request = ApiRequest {
             method: Method::PUT,
-            body: Body::Csv(csv),
+            body: Body::Csv(file),
             access: Access::Write,
             ..ApiRequest::get(path, NO_RATE_LIMITS)
         };
@@ -147,9 +125,14 @@ impl Api {
     }
 
     /// `GET jobs/ingest/{id}` until the job is no longer at work; none where it did not within the time that is waited.
-    pub(in super::super) async fn wait_for_job(&self, job_id: &str) -> Result<Option<WireJob>, ConnectorError> {
+    /// The first question is asked after `delay`.
+    pub(in super::super) async fn wait_for_job(
+        &self,
+        job_id: &str,
+        delay: Duration,
+    ) -> Result<Option<WireJob>, ConnectorError> {
         let path = self.path(&format!("jobs/ingest/{}", segment(job_id))).await?;
-        self.wait(ApiRequest::get(path, NO_RATE_LIMITS)).await
+        self.wait(ApiRequest::get(path, NO_RATE_LIMITS), job_pace(delay)).await
     }
 
     /// `GET jobs/ingest`: the jobs of the last days, whosever they are.
@@ -165,15 +148,19 @@ impl Api {
     }
 
     /// `GET jobs/ingest/{id}/successfulResults`, `failedResults` or `unprocessedrecords`.
-    pub(in super::super) async fn job_file(&self, job_id: &str, file: JobFile) -> Result<Vec<u8>, ConnectorError> {
+    pub(in super::super) async fn job_file(
+        &self,
+        job_id: &str,
+        file: JobFile,
+    ) -> Result<Box<dyn Read + Send + Sync>, ConnectorError> {
         let name = match file {
             JobFile::Successful => "successfulResults",
             JobFile::Failed => "failedResults",
             JobFile::Unprocessed => "unprocessedrecords",
         };
         let path = self.path(&format!("jobs/ingest/{}/{name}", segment(job_id))).await?;
-        let answer = self.send(&ApiRequest::get(path, NO_RATE_LIMITS)).await?;
-        csv_of(answer, "the results of a Bulk API job").map(|answer| answer.body)
+        let answer = self.send(&ApiRequest::get(path, NO_RATE_LIMITS).to_file()).await?;
+        csv_of(answer, "the results of a Bulk API job").map(Answer::reader)
     }
 
     /// `POST jobs/query`
@@ -195,9 +182,14 @@ impl Api {
     }
 
     /// `GET jobs/query/{id}` until the query has ended; none where it did not within the time that is waited.
-    pub(in super::super) async fn wait_for_query(&self, job_id: &str) -> Result<Option<WireJob>, ConnectorError> {
+    /// The first question is asked after `delay`.
+    pub(in super::super) async fn wait_for_query(
+        &self,
+        job_id: &str,
+        delay: Duration,
+    ) -> Result<Option<WireJob>, ConnectorError> {
         let path = self.path(&format!("jobs/query/{}", segment(job_id))).await?;
-        self.wait(ApiRequest::get(path, NO_RATE_LIMITS)).await
+        self.wait(ApiRequest::get(path, NO_RATE_LIMITS), job_pace(delay)).await
     }
 
     /// `GET jobs/query/{id}/results?locator=…&maxRecords=…`
@@ -207,29 +199,12 @@ impl Api {
         locator: Option<&str>,
     ) -> Result<CsvPage, ConnectorError> {
         let path = self.path(&format!("jobs/query/{}/results", segment(job_id))).await?;
-        let mut request = ApiRequest::get(path, NO_RATE_LIMITS).with("maxRecords", BULK_PAGE_RECORDS.to_string());
+        let mut request =
+            ApiRequest::get(path, NO_RATE_LIMITS).with("maxRecords", BULK_PAGE_RECORDS.to_string()).to_file();
         if let Some(locator) = locator {
             request = request.with("locator", locator);
         }
         self.results_page(&request).await
-    }
-
-    /// Downloads a page by the address that [`Api::result_pages`] gave.
-    pub(in super::super) async fn results_at(&self, url: &str) -> Result<CsvPage, ConnectorError> {
-        self.results_page(&ApiRequest::get(own_path(url)?, NO_RATE_LIMITS)).await
-    }
-
-    /// `GET jobs/query/{id}/resultPages`, or where its list goes on.
-    pub(in super::super) async fn result_pages(
-        &self,
-        job_id: &str,
-        next: Option<&str>,
-    ) -> Result<ResultPages, ConnectorError> {
-        let path = match next {
-            Some(next) => own_path(next)?,
-            None => self.path(&format!("jobs/query/{}/resultPages", segment(job_id))).await?,
-        };
-        self.read(&ApiRequest::get(path, NO_RATE_LIMITS), "the list of result pages").await
     }
 
     async fn results_page(&self, request: &ApiRequest) -> Result<CsvPage, ConnectorError> {
@@ -244,15 +219,15 @@ impl Api {
         // The last page says so with the word `null`.
         let next = answer.header("sforce-locator").filter(|locator| !locator.is_empty() && *locator != "null");
         let count = answer.header("sforce-numberofrecords").and_then(|count| count.trim().parse().ok());
-        Ok(CsvPage { next: next.map(str::to_owned), count, body: answer.body })
+        Ok(CsvPage { next: next.map(str::to_owned), count, file: answer })
     }
 
-    async fn wait(&self, request: ApiRequest) -> Result<Option<WireJob>, ConnectorError> {
+    async fn wait(&self, request: ApiRequest, pace: PollPace) -> Result<Option<WireJob>, ConnectorError> {
         // A job that nobody let begin will never end.
         let has_ended = |answer: &Answer| {
             !answer.status.is_success() || answer.json::<WireJob>().is_ok_and(|job| !job.is_under_way())
         };
-        let answer = self.client.send_until(&request, JOB_PACE, has_ended).await.map_err(errors::of_http)?;
+        let answer = self.client.send_until(&request, pace, has_ended).await.map_err(errors::of_http)?;
         answer.map(|answer| decode(&answer, "a Bulk API job", errors::unexpected)).transpose()
     }
 }

@@ -1,22 +1,31 @@
 //! Bulk API 2.0 ingest: a job takes a file, works on its own time and leaves files of results.
 //!
 //! Nothing is written before a job is closed: until then every failure is one without effect. From then on no failure is:
-//! the job goes on without us, and it is remembered until its results are here (`settle`).
+//! the job goes on without us, and it is remembered until its results are here (`settle`). Of a batch, a piece of records is in
+//! memory at a time: the file is written and sent from disk, and so are the results read.
 
-use crate::connector::{ConnectorError, ErrorKind};
-use crate::model::{Operation, Outcome, Rejection};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use crate::connector::{BulkBatch, ConnectorError, ErrorKind, Outcomes, PIECE_RECORDS};
+use crate::model::{Operation, Outcome};
+use crate::spool::{Spool, SpoolWriter};
 
 use super::{
     super::{
         client::{BulkOperation, JobFile, WireJob},
         errors::{self, ApiError, Class},
-        limits::{LOCK_RETRY_RECORDS, MAX_COLLECTION_RECORDS},
+        limits::{LOCK_RETRY_RECORDS, MAX_COLLECTION_RECORDS, MAX_UPLOAD_BYTES, job_delay},
         schema::ObjectInfo,
     },
     SalesforceDestination,
     collections::{outcome_of_error, partly_written},
-    file::{RowsByContent, Upload},
-    prepare::Row,
+    file::{FileWriter, SentLines},
+    parents,
+    prepare::columns,
+    progress::Progress,
     upsert_key,
 };
 
@@ -28,33 +37,22 @@ const MAX_DOWNLOADS: usize = 3;
 /// The reason of a job that was made and did nothing.
 const NOT_BEGUN: &str = "job_not_begun";
 
-/// What is known of a batch's rows on their way.
-#[derive(Debug)]
-pub(super) struct Progress {
-    outcomes: Vec<Option<Outcome>>,
-    /// Whether rows failed on a lock, by number, with the reason.
-    locked: Vec<(usize, Rejection)>,
-    has_written: bool,
-}
-
 impl SalesforceDestination {
-    /// Writes rows by a job. Returns their outcomes in order.
+    /// Writes a batch by a job. Returns the outcomes in order.
     pub(super) async fn load_in_bulk(
         &self,
         info: &ObjectInfo,
-        operation: &Operation,
-        rows: &[Row<'_>],
-    ) -> Result<Vec<Outcome>, ConnectorError> {
-        let mut progress = Progress::new(rows.len());
-        self.settle_earlier_jobs(info).await?;
-        self.take_unsettled(info, operation, rows, &mut progress).await?;
+        batch: &BulkBatch<'_>,
+    ) -> Result<Outcomes, ConnectorError> {
+        let mut progress = Progress::new(batch.records.len());
+        self.take_unsettled(info, batch, &mut progress).await?;
         for _ in 0..MAX_JOBS {
-            let open = progress.open();
-            if open.len() <= MAX_COLLECTION_RECORDS {
+            if progress.open_count() <= MAX_COLLECTION_RECORDS {
                 break;
             }
-            match self.run_job(info, operation, rows, &open, &mut progress).await {
-                Ok(()) => {}
+            match self.run_job(info, batch, &mut progress).await {
+                Ok(true) => {}
+                Ok(false) => break,
                 Err(error) if !progress.has_written && is_unsupported(&error) => break,
                 // An earlier job has written some of the rows: the others are not sent with them again.
                 Err(error) if progress.has_written && error.kind == ErrorKind::Refused => break,
@@ -62,72 +60,110 @@ impl SalesforceDestination {
                 Err(error) => return Err(error),
             }
         }
-        self.finish_by_collections(info, operation, rows, progress).await
+        self.finish_by_collections(info, batch, &mut progress).await?;
+        progress.into_outcomes()
     }
 
     /// Writes what is left: rows that no job came to, and those that failed on a lock, these in small requests.
-    async fn finish_by_collections(
+    pub(super) async fn finish_by_collections(
         &self,
         info: &ObjectInfo,
-        operation: &Operation,
-        rows: &[Row<'_>],
-        mut progress: Progress,
-    ) -> Result<Vec<Outcome>, ConnectorError> {
-        let (open, has_written) = (progress.open(), progress.has_written);
-        let locked = std::mem::take(&mut progress.locked);
-        let locked_places: Vec<usize> = locked.iter().map(|(place, _)| *place).collect();
-        let pieces = open.chunks(MAX_COLLECTION_RECORDS).chain(locked_places.chunks(LOCK_RETRY_RECORDS[0]));
-        let mut has_sent = has_written;
-        for places in pieces {
-            let piece: Vec<Row<'_>> = places.iter().map(|place| rows[*place].copy()).collect();
-            let written = match self.load_collections(info, operation, &piece).await {
-                Ok(written) => written,
-                Err(error) if has_sent => return Err(partly_written(error)),
-                Err(error) => return Err(error),
-            };
-            has_sent = true;
-            for (place, outcome) in places.iter().zip(written) {
-                progress.outcomes[*place] = Some(outcome);
+        batch: &BulkBatch<'_>,
+        progress: &mut Progress,
+    ) -> Result<(), ConnectorError> {
+        let mut has_sent = progress.has_written;
+        let is_left = |progress: &Progress, place| progress.is_open(place) || progress.is_locked(place);
+        for first in (0..batch.records.len()).step_by(PIECE_RECORDS) {
+            if !(first..first + PIECE_RECORDS).any(|place| is_left(progress, place)) {
+                continue;
+            }
+            let records = batch.records.piece(first)?;
+            for (is_locked, most) in [(false, MAX_COLLECTION_RECORDS), (true, LOCK_RETRY_RECORDS[0])] {
+                let is_wanted = |place| if is_locked { progress.is_locked(place) } else { progress.is_open(place) };
+                let prepared = self.prepare_rows(info, batch.operation, &records, first, is_wanted).await;
+                let prepared = prepared.map_err(if has_sent { partly_written } else { without_effect })?;
+                prepared.rejected.into_iter().for_each(|(place, reason)| {
+                    progress.settle(place, Outcome::Rejected(reason));
+                });
+                for rows in prepared.rows.chunks(most) {
+                    let written = match self.load_collections(info, batch.operation, rows).await {
+                        Ok(written) => written,
+                        Err(error) if has_sent => return Err(partly_written(error)),
+                        Err(error) => return Err(error),
+                    };
+                    has_sent = true;
+                    for (row, outcome) in rows.iter().zip(written) {
+                        progress.settle(row.place, parents::explain(info, parents::named_by(row), outcome));
+                    }
+                }
             }
         }
-        let outcomes: Option<Vec<Outcome>> = progress.outcomes.into_iter().collect();
-        outcomes.ok_or_else(|| errors::incomplete("an outcome is missing"))
+        Ok(())
     }
 
-    /// Makes a job for the open rows and waits for what comes of them.
+    /// Makes a job for the open rows and waits for what comes of them. Returns false where there was nothing to make one for.
     async fn run_job(
         &self,
         info: &ObjectInfo,
-        operation: &Operation,
-        rows: &[Row<'_>],
-        open: &[usize],
+        batch: &BulkBatch<'_>,
         progress: &mut Progress,
-    ) -> Result<(), ConnectorError> {
-        let Some(upload) = Upload::new(operation, rows, open) else { return Ok(()) };
-        let has_rows = upload.has_rows();
-        for (place, rejection) in upload.rejected {
-            progress.outcomes[place] = Some(Outcome::Rejected(rejection));
+    ) -> Result<bool, ConnectorError> {
+        let out = SpoolWriter::new().map_err(|error| unwritten(&error))?;
+        let Some((out, lines)) = self.write_file(info, batch, progress, out).await? else { return Ok(false) };
+        if lines.len() <= MAX_COLLECTION_RECORDS {
+            return Ok(false);
         }
-        if !has_rows {
-            return Ok(());
+        let file = out.finish().map_err(|error| unwritten(&error))?;
+        if file.len() > MAX_UPLOAD_BYTES {
+            let message = "the file of a Bulk API job is larger than Salesforce takes";
+            return Err(ConnectorError::new(ErrorKind::Refused, "file_too_large", message));
         }
-        let job_id = self.start_job(info, operation, upload.text).await.map_err(without_effect)?;
+        let job_id = self.start_job(info, batch.operation, file).await.map_err(without_effect)?;
         // Whatever became of this request, one before it may have been carried out: the job's own state tells.
         let begun = self.catalog.api.set_job_state(&job_id, "UploadComplete").await;
         let had_written = std::mem::replace(&mut progress.has_written, true);
-        let settled = self.settle_job(operation, &job_id, upload.rows, progress).await;
+        let settled = self.settle_job(info, batch.operation, &job_id, lines, progress).await;
         match &settled {
-            Err(error) if error.kind == ErrorKind::Unanswered => self.remember(info, operation, job_id).await,
+            Err(error) if error.kind == ErrorKind::Unanswered => self.remember(info, batch.operation, job_id).await,
             Err(_) => progress.has_written = had_written,
             Ok(()) => {}
         }
         match (settled, begun) {
             (Err(error), Err(cause)) if error.code == NOT_BEGUN => Err(without_effect(cause)),
-            (settled, _) => settled,
+            (settled, _) => settled.map(|()| true),
         }
     }
 
-    async fn start_job(&self, info: &ObjectInfo, operation: &Operation, csv: String) -> Result<String, ConnectorError> {
+    /// Writes the file of the open rows. Those that cannot go into a file are rejected. None where it would have no column.
+    pub(super) async fn write_file<W: Write + Send>(
+        &self,
+        info: &ObjectInfo,
+        batch: &BulkBatch<'_>,
+        progress: &mut Progress,
+        out: W,
+    ) -> Result<Option<(W, SentLines)>, ConnectorError> {
+        let failed = |error: csv::Error| unwritten(&io::Error::from(error));
+        let fields = columns(info, batch.operation, batch.fields)?;
+        let Some(mut writer) = FileWriter::new(batch.operation, fields, out).map_err(failed)? else { return Ok(None) };
+        for first in (0..batch.records.len()).step_by(PIECE_RECORDS) {
+            let records = batch.records.piece(first)?;
+            let is_open = |place| progress.is_open(place);
+            let prepared = self.prepare_rows(info, batch.operation, &records, first, is_open).await;
+            let mut prepared = prepared.map_err(without_effect)?;
+            for row in &prepared.rows {
+                if let Err(rejection) = writer.write(row).map_err(failed)? {
+                    prepared.rejected.push((row.place, rejection));
+                }
+            }
+            for (place, rejection) in prepared.rejected {
+                progress.settle(place, Outcome::Rejected(rejection));
+            }
+            tokio::task::yield_now().await;
+        }
+        writer.finish().map(Some).map_err(failed)
+    }
+
+    async fn start_job(&self, info: &ObjectInfo, operation: &Operation, file: Spool) -> Result<String, ConnectorError> {
         let bulk_operation = match operation {
             Operation::Insert | Operation::Link => BulkOperation::Insert,
             Operation::Update => BulkOperation::Update,
@@ -136,23 +172,24 @@ impl SalesforceDestination {
         };
         let rule = self.assignment_rule.as_deref().filter(|rule| *rule != "default");
         let job = self.catalog.api.create_job(&info.name, bulk_operation, rule).await?;
-        self.catalog.api.upload(&job.id, csv).await?;
+        self.catalog.api.upload(&job.id, file).await?;
         Ok(job.id)
     }
 
     /// Waits for the end of a job and reads what came of its rows. Rows that it did not come to stay open.
     pub(super) async fn settle_job(
         &self,
+        info: &ObjectInfo,
         operation: &Operation,
         job_id: &str,
-        mut sent: RowsByContent,
+        mut lines: SentLines,
         progress: &mut Progress,
     ) -> Result<(), ConnectorError> {
-        let mut job = self.ended(job_id).await?;
+        let mut job = self.ended(job_id, job_delay(lines.len())).await?;
         if job.is_open() {
             // It was never let begin. Once it is aborted, a request that is still on its way cannot do so either.
             self.catalog.api.set_job_state(job_id, "Aborted").await.map_err(partly_written)?;
-            job = self.ended(job_id).await?;
+            job = self.ended(job_id, Duration::ZERO).await?;
             if is_untouched(&job) {
                 return Err(ConnectorError::new(ErrorKind::Unavailable, NOT_BEGUN, "the Bulk API job was not begun"));
             }
@@ -162,8 +199,8 @@ impl SalesforceDestination {
         }
         let mut last = errors::incomplete("the files of a job do not speak of every row");
         for _ in 0..MAX_DOWNLOADS {
-            match self.read_files(operation, &job, &mut sent, progress).await {
-                Ok(()) if sent.left() == 0 => return Ok(()),
+            match self.read_files(info, operation, &job, &mut lines, progress).await {
+                Ok(()) if lines.left() == 0 => return Ok(()),
                 Ok(()) => {}
                 Err(error) => last = partly_written(error),
             }
@@ -171,9 +208,9 @@ impl SalesforceDestination {
         Err(last)
     }
 
-    /// Waits until a job is no longer at work.
-    async fn ended(&self, job_id: &str) -> Result<WireJob, ConnectorError> {
-        let ended = self.catalog.api.wait_for_job(job_id).await.map_err(partly_written)?;
+    /// Waits until a job is no longer at work, and asks for the first time after `delay`.
+    async fn ended(&self, job_id: &str, delay: Duration) -> Result<WireJob, ConnectorError> {
+        let ended = self.catalog.api.wait_for_job(job_id, delay).await.map_err(partly_written)?;
         ended.ok_or_else(|| {
             let message = "the Bulk API job was not done when the run stopped waiting for it";
             ConnectorError::new(ErrorKind::Unanswered, "job_pending", message)
@@ -183,59 +220,44 @@ impl SalesforceDestination {
 
     async fn read_files(
         &self,
+        info: &ObjectInfo,
         operation: &Operation,
         job: &WireJob,
-        sent: &mut RowsByContent,
+        lines: &mut SentLines,
         progress: &mut Progress,
     ) -> Result<(), ConnectorError> {
         let api = &self.catalog.api;
         let (processed, failed) = (job.number_records_processed, job.number_records_failed);
         if processed.is_none() || failed.is_none() || processed > failed {
-            for line in sent.take(&api.job_file(&job.id, JobFile::Successful).await?)? {
+            let file = api.job_file(&job.id, JobFile::Successful).await?;
+            lines.take(file, |line| {
                 let outcome = match operation {
                     Operation::Insert | Operation::Link => Outcome::Created { id: line.id },
                     Operation::Upsert { .. } if line.is_created => Outcome::Created { id: line.id },
                     Operation::Upsert { .. } | Operation::Update => Outcome::Updated { id: line.id },
                     Operation::Delete => Outcome::Deleted,
                 };
-                progress.outcomes[line.place] = Some(outcome);
-            }
+                progress.settle(line.place, outcome);
+            })?;
         }
-        if failed != Some(0) && sent.left() > 0 {
-            for line in sent.take(&api.job_file(&job.id, JobFile::Failed).await?)? {
+        if failed != Some(0) && lines.left() > 0 {
+            let file = api.job_file(&job.id, JobFile::Failed).await?;
+            lines.take(file, |line| {
                 let error = ApiError::of_bulk_text(&line.error);
                 match error.class() {
                     Class::Locked => progress.lock(line.place, error.into_rejection()),
-                    class => progress.outcomes[line.place] = Some(outcome_of_error(class, operation, error)),
+                    class => {
+                        let outcome = outcome_of_error(class, operation, error);
+                        progress.settle(line.place, parents::explain(info, line.parents, outcome));
+                    }
                 }
-            }
+            })?;
         }
-        if sent.left() > 0 && job.state != "JobComplete" {
+        if lines.left() > 0 && job.state != "JobComplete" {
             // These were not come to: taking them away here leaves them open, to be sent again.
-            sent.take(&api.job_file(&job.id, JobFile::Unprocessed).await?)?;
+            lines.take(api.job_file(&job.id, JobFile::Unprocessed).await?, drop)?;
         }
         Ok(())
-    }
-}
-
-impl Progress {
-    fn new(row_count: usize) -> Self {
-        Self { outcomes: vec![None; row_count], locked: Vec::new(), has_written: false }
-    }
-
-    /// Returns the numbers of the rows of which nothing is known.
-    pub(super) fn open(&self) -> Vec<usize> {
-        let is_locked = |place: &usize| self.locked.iter().any(|(locked, _)| locked == place);
-        (0..self.outcomes.len()).filter(|place| self.outcomes[*place].is_none() && !is_locked(place)).collect()
-    }
-
-    /// Says that a job before has written some of the rows.
-    pub(super) fn note_written(&mut self) {
-        self.has_written = true;
-    }
-
-    fn lock(&mut self, place: usize, reason: Rejection) {
-        self.locked.push((place, reason));
     }
 }
 
@@ -267,4 +289,9 @@ pub(super) fn without_effect(error: ConnectorError) -> ConnectorError {
         ErrorKind::Unanswered => ConnectorError { kind: ErrorKind::Unavailable, ..error },
         _ => error,
     }
+}
+
+fn unwritten(error: &io::Error) -> ConnectorError {
+    let message = format!("the file of a Bulk API job cannot be written to disk: {error}");
+    ConnectorError::new(ErrorKind::Unavailable, "no_disk", message)
 }

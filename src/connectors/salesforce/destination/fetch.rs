@@ -25,10 +25,7 @@ impl SalesforceDestination {
         let fields = named(info, &request.fields)?;
         let (conditions, join): (Vec<String>, Join) = match &request.selection {
             Selection::Ids(ids) => (ids.iter().map(|id| text_literal(&normal_id(id))).collect(), Join::In(ID_FIELD)),
-            Selection::Keys { fields: key, values } => {
-                self.settle_earlier_jobs(info).await?;
-                keys(&named(info, key)?, values)?
-            }
+            Selection::Keys { fields: key, values } => keys(&named(info, key)?, values)?,
         };
         let mut found = Vec::new();
         for conditions in cut(&conditions, &select(info, &fields, String::new())) {

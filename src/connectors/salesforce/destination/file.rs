@@ -3,47 +3,60 @@
 //! Salesforce gives results in an order of its own and refuses columns that are no fields, so a line is known again by what was
 //! sent in it: its id, its key, or, of a new record, all of it. Lines that are the same in all of that are interchangeable.
 
-use std::collections::{HashMap, VecDeque};
+use std::io::{self, Read, Write};
 
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::connector::ConnectorError;
-use crate::model::{Operation, Rejection, Value};
+use crate::model::{FieldName, Operation, Rejection, Value};
 
 use super::{
     super::{
         errors,
         limits::MAX_BULK_FIELD_CHARS,
-        schema::{ID_FIELD, SalesforceField, cell_text, normal_id},
+        schema::{ID_FIELD, ParentPath, SalesforceField, cell_text, normal_id},
     },
+    parents::NamedParent,
     prepare::Row,
 };
 
 /// What a cell says that clears its field; an empty one leaves the field as it is.
 const CLEARED: &str = "#N/A";
 
-/// A file that is ready to be uploaded.
-#[derive(Debug)]
-pub(super) struct Upload {
-    /// Its text: UTF-8, no byte order mark, lines that end with a line feed.
-    pub(super) text: String,
-    /// By what was sent, the rows that sent it.
-    pub(super) rows: RowsByContent,
-    /// The rows that cannot go into a file.
-    pub(super) rejected: Vec<(usize, Rejection)>,
+/// Writes a job's file: UTF-8, no byte order mark, lines that end with a line feed.
+pub(super) struct FileWriter<'info, W: Write> {
+    writer: csv::Writer<W>,
+    fields: Vec<&'info SalesforceField>,
+    has_id: bool,
+    /// The columns by which a line is known again.
+    identity: Vec<usize>,
+    lines: SentLines,
 }
 
-/// Rows by what is sent of them.
+/// The lines of a file, each known again by a hash of what was sent: of a line that is all that is in memory.
 #[derive(Debug, Default)]
-pub(super) struct RowsByContent {
+pub(super) struct SentLines {
     columns: Vec<String>,
-    places: HashMap<u128, VecDeque<usize>>,
+    /// The columns that name a parent by a key.
+    parents: Vec<(FieldName, ParentPath)>,
+    lines: Vec<SentLine>,
+    left: usize,
+    buffer: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct SentLine {
+    mark: [u64; 2],
+    /// The row, by its number in the batch.
+    place: u32,
+    /// Of the first of several lines that are the same: how many of them a result has spoken of.
+    taken: u32,
 }
 
 /// One line of a file of results.
 #[derive(Debug)]
 pub(super) struct ResultLine {
-    /// The row, by its number in what was sent.
+    /// The row, by its number in the batch.
     pub(super) place: usize,
     /// The record's id; empty where there is none.
     pub(super) id: String,
@@ -51,114 +64,172 @@ pub(super) struct ResultLine {
     pub(super) is_created: bool,
     /// Why it failed; empty where it did not.
     pub(super) error: String,
+    /// The keys by which a row that failed names its parents.
+    pub(super) parents: Vec<NamedParent>,
 }
 
-impl Upload {
-    /// Writes the rows of these numbers. None where there is nothing to write: no row, or none with a field.
-    pub(super) fn new(operation: &Operation, rows: &[Row<'_>], places: &[usize]) -> Option<Self> {
-        let fields = columns(rows, places);
+impl<'info, W: Write> FileWriter<'info, W> {
+    /// Begins a file with these columns. None where it would have none.
+    pub(super) fn new(
+        operation: &Operation,
+        fields: Vec<&'info SalesforceField>,
+        out: W,
+    ) -> Result<Option<Self>, csv::Error> {
         let has_id = matches!(operation, Operation::Update | Operation::Delete);
         let mut header: Vec<&str> = has_id.then_some(ID_FIELD).into_iter().collect();
         header.extend(fields.iter().map(|field| field.field.name.as_str()));
         if header.is_empty() {
-            return None;
+            return Ok(None);
         }
-        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
-        writer.write_record(&header).ok()?;
         let identity = identity_columns(operation, &header);
-        let mut content =
-            RowsByContent { columns: identity.iter().map(ToString::to_string).collect(), ..Default::default() };
-        let (mut rejected, mut count) = (Vec::new(), 0);
-        for place in places {
-            let row = &rows[*place];
-            let cells = match cells(row, &fields, has_id) {
-                Ok(cells) => cells,
-                Err(rejection) => {
-                    rejected.push((*place, rejection));
-                    continue;
-                }
-            };
-            writer.write_record(&cells).ok()?;
-            let of_identity = header.iter().zip(&cells).filter(|(name, _)| identity.contains(*name));
-            let mark = mark(of_identity.map(|(_, cell)| cell.as_str()));
-            content.places.entry(mark).or_default().push_back(*place);
-            count += 1;
-        }
-        let text = String::from_utf8(writer.into_inner().ok()?).ok()?;
-        let is_empty = count == 0 && rejected.is_empty();
-        (!is_empty).then_some(Self { text, rows: content, rejected })
+        let columns = identity.iter().filter_map(|place| header.get(*place)).map(ToString::to_string).collect();
+        let named = fields.iter().filter_map(|field| Some((field.field.name.clone(), field.parent.clone()?)));
+        let lines = SentLines { columns, parents: named.collect(), ..SentLines::default() };
+        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(out);
+        writer.write_record(&header)?;
+        Ok(Some(Self { writer, fields, has_id, identity, lines }))
     }
 
-    /// Tells whether any row is in the file.
-    pub(super) fn has_rows(&self) -> bool {
-        !self.rows.places.is_empty()
+    /// Writes a row, unless a cell of it cannot go into a file.
+    pub(super) fn write(&mut self, row: &Row<'_>) -> Result<Result<(), Rejection>, csv::Error> {
+        let cells = match cells(row, &self.fields, self.has_id) {
+            Ok(cells) => cells,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        self.writer.write_record(&cells)?;
+        let of_identity = self.identity.iter().filter_map(|place| cells.get(*place));
+        let mark = mark(of_identity, &mut self.lines.buffer);
+        self.lines.lines.push(SentLine { mark, place: u32::try_from(row.place).unwrap_or(u32::MAX), taken: 0 });
+        Ok(Ok(()))
+    }
+
+    /// Ends the file. Returns where it was written to, and what is in it.
+    pub(super) fn finish(mut self) -> Result<(W, SentLines), csv::Error> {
+        self.lines.lines.sort_unstable();
+        self.lines.left = self.lines.lines.len();
+        let out = self.writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+        Ok((out, self.lines))
     }
 }
 
-impl RowsByContent {
-    /// Reads a file of results, each line of which takes its row away. A line that nobody sent is left out: another's row.
-    pub(super) fn take(&mut self, file: &[u8]) -> Result<Vec<ResultLine>, ConnectorError> {
+impl SentLines {
+    /// Reads a file of results, each line of which takes its row away. A line that nobody sent is left out: another's row. What
+    /// was read before a file ends too early is handed on, but for the line that it ends in.
+    pub(super) fn take(&mut self, file: impl Read, mut found: impl FnMut(ResultLine)) -> Result<(), ConnectorError> {
         let unreadable = |_| errors::incomplete("a file of results is no CSV or was cut off");
-        if file.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut reader = csv::Reader::from_reader(file);
+        let mut reader = csv::Reader::from_reader(LastByte { inner: file, byte: None });
         let header = reader.headers().map_err(unreadable)?.clone();
-        let find = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
-        let (id, created, error) = (find("sf__Id"), find("sf__Created"), find("sf__Error"));
-        let places: Option<Vec<usize>> = self.columns.iter().map(|name| find(name)).collect();
-        let Some(places) = places else {
-            return Err(errors::incomplete("a file of results lacks a column that was sent"));
-        };
-        // The whole file before the first row of it: a line that cannot be read must not lose those before it.
-        let mut records: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().map_err(unreadable)?;
-        if !file.ends_with(b"\n") {
-            // Salesforce ends every line. One without an end may be half a line, and half a key is another record's.
-            records.pop();
+        if header.is_empty() {
+            return Ok(());
         }
-        let mut lines = Vec::new();
-        for line in records {
-            let cell = |place: Option<usize>| place.and_then(|place| line.get(place)).unwrap_or_default();
-            let is_id = self.columns.len() == 1 && self.columns.first().is_some_and(|name| name == ID_FIELD);
-            let sent = places.iter().map(|place| cell(Some(*place)));
-            let mark = if is_id { mark(sent.map(normal_id).collect::<Vec<_>>().iter()) } else { mark(sent) };
-            let Some(place) = self.places.get_mut(&mark).and_then(VecDeque::pop_front) else { continue };
-            lines.push(ResultLine {
-                place,
-                id: normal_id(cell(id)),
-                is_created: cell(created).eq_ignore_ascii_case("true"),
-                error: cell(error).to_owned(),
-            });
+        let columns = ResultColumns::new(self, &header)?;
+        let (mut line, mut next) = (csv::StringRecord::new(), csv::StringRecord::new());
+        let mut has_line = reader.read_record(&mut line).map_err(unreadable)?;
+        while has_line {
+            let read = reader.read_record(&mut next).map_err(unreadable);
+            if let Ok(false) = read
+                && reader.get_ref().byte != Some(b'\n')
+            {
+                // Salesforce ends every line. One without an end may be half a line, and half a key is another record's.
+                return Ok(());
+            }
+            let mark = columns.mark(&line, &mut self.buffer);
+            if let Some(place) = self.take_line(mark) {
+                found(columns.result(place, &line, &self.parents));
+            }
+            has_line = read?;
+            std::mem::swap(&mut line, &mut next);
         }
-        Ok(lines)
+        Ok(())
+    }
+
+    /// Returns how many rows were sent.
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
     }
 
     /// Returns how many rows no result has spoken of yet.
     pub(super) fn left(&self) -> usize {
-        self.places.values().map(VecDeque::len).sum()
+        self.left
+    }
+
+    fn take_line(&mut self, mark: [u64; 2]) -> Option<usize> {
+        let first = self.lines.partition_point(|line| line.mark < mark);
+        let taken = usize::try_from(self.lines.get(first)?.taken).ok()?;
+        let next = self.lines.get(first + taken).filter(|line| line.mark == mark)?.place;
+        self.lines.get_mut(first)?.taken += 1;
+        self.left -= 1;
+        usize::try_from(next).ok()
     }
 }
 
-/// Returns the fields of any of the rows, each once, in the order they come.
-fn columns<'batch>(rows: &[Row<'batch>], places: &[usize]) -> Vec<&'batch SalesforceField> {
-    let mut fields: Vec<&SalesforceField> = Vec::new();
-    for place in places {
-        for (field, _) in &rows[*place].fields {
-            if !fields.iter().any(|known| std::ptr::eq(*known, *field)) {
-                fields.push(field);
-            }
+/// Where a file of results has what is read of it.
+struct ResultColumns {
+    id: Option<usize>,
+    created: Option<usize>,
+    error: Option<usize>,
+    identity: Vec<usize>,
+    parents: Vec<Option<usize>>,
+    /// Whether lines are known again by their ids, which Salesforce may spell in two lengths.
+    is_by_id: bool,
+}
+
+impl ResultColumns {
+    fn new(sent: &SentLines, header: &csv::StringRecord) -> Result<Self, ConnectorError> {
+        let find = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
+        let identity: Option<Vec<usize>> = sent.columns.iter().map(|name| find(name)).collect();
+        Ok(Self {
+            id: find("sf__Id"),
+            created: find("sf__Created"),
+            error: find("sf__Error"),
+            identity: identity.ok_or_else(|| errors::incomplete("a file of results lacks a column that was sent"))?,
+            parents: sent.parents.iter().map(|(name, _)| find(name)).collect(),
+            is_by_id: sent.columns.len() == 1 && sent.columns.first().is_some_and(|name| name == ID_FIELD),
+        })
+    }
+
+    fn mark(&self, line: &csv::StringRecord, buffer: &mut Vec<u8>) -> [u64; 2] {
+        let sent = self.identity.iter().map(|place| line.get(*place).unwrap_or_default());
+        if self.is_by_id { mark(sent.map(normal_id), buffer) } else { mark(sent, buffer) }
+    }
+
+    fn result(&self, place: usize, line: &csv::StringRecord, parents: &[(FieldName, ParentPath)]) -> ResultLine {
+        let cell = |place: Option<usize>| place.and_then(|place| line.get(place)).unwrap_or_default();
+        let error = cell(self.error).to_owned();
+        let named = self.parents.iter().zip(parents).filter(|_| !error.is_empty()).map(|(place, (field, path))| {
+            NamedParent { field: field.clone(), path: path.clone(), key: cell(*place).to_owned() }
+        });
+        ResultLine {
+            place,
+            id: normal_id(cell(self.id)),
+            is_created: cell(self.created).eq_ignore_ascii_case("true"),
+            parents: named.filter(|parent| !parent.key.is_empty()).collect(),
+            error,
         }
     }
-    fields
+}
+
+/// Reads on, and knows the last byte that it read.
+struct LastByte<R> {
+    inner: R,
+    byte: Option<u8>,
+}
+
+impl<R: Read> Read for LastByte<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.byte = buffer.get(..count).and_then(<[u8]>::last).copied().or(self.byte);
+        Ok(count)
+    }
 }
 
 /// Returns the columns by which a line is known again.
-fn identity_columns<'header>(operation: &Operation, header: &[&'header str]) -> Vec<&'header str> {
-    let named = |name: &str| header.iter().copied().filter(|column| *column == name).collect();
+fn identity_columns(operation: &Operation, header: &[&str]) -> Vec<usize> {
+    let named = |name: &str| header.iter().position(|column| *column == name).into_iter().collect();
     match operation {
         Operation::Update | Operation::Delete => named(ID_FIELD),
         Operation::Upsert { key } => key.first().map(|key| named(key)).unwrap_or_default(),
-        Operation::Insert | Operation::Link => header.to_vec(),
+        Operation::Insert | Operation::Link => (0..header.len()).collect(),
     }
 }
 
@@ -186,11 +257,59 @@ fn cell(field: &SalesforceField, value: &Value) -> Result<String, Rejection> {
     Ok(if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text })
 }
 
-fn mark(cells: impl Iterator<Item = impl AsRef<str>>) -> u128 {
-    let mut bytes = Vec::new();
+fn mark(cells: impl Iterator<Item = impl AsRef<str>>, buffer: &mut Vec<u8>) -> [u64; 2] {
+    buffer.clear();
     for cell in cells {
-        bytes.extend_from_slice(&cell.as_ref().len().to_le_bytes());
-        bytes.extend_from_slice(cell.as_ref().as_bytes());
+        buffer.extend_from_slice(&cell.as_ref().len().to_le_bytes());
+        buffer.extend_from_slice(cell.as_ref().as_bytes());
     }
-    xxh3_128(&bytes)
+    let hash = xxh3_128(buffer);
+    let half = |hash: u128| u64::try_from(hash & u128::from(u64::MAX)).unwrap_or(u64::MAX);
+    [half(hash >> 64), half(hash)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(lines: &[(&str, u32)]) -> SentLines {
+        let mut sent = SentLines { columns: vec!["Name".to_owned()], ..SentLines::default() };
+        for (cell, place) in lines {
+            let mark = mark([cell].into_iter(), &mut sent.buffer);
+            sent.lines.push(SentLine { mark, place: *place, taken: 0 });
+        }
+        sent.lines.sort_unstable();
+        sent.left = sent.lines.len();
+        sent
+    }
+
+    fn places(sent: &mut SentLines, file: &str) -> (Vec<usize>, bool) {
+        let mut places = Vec::new();
+        let is_whole = sent.take(file.as_bytes(), |line| places.push(line.place)).is_ok();
+        (places, is_whole)
+    }
+
+    #[test]
+    fn lines_that_are_the_same_take_one_row_each() {
+        let mut sent = sent(&[("a", 0), ("b", 1), ("a", 2), ("a", 3)]);
+        let (found, _) = places(&mut sent, "sf__Id,sf__Created,Name\nx,true,a\nx,true,b\nx,true,a\nx,true,c\n");
+        assert_eq!((found, sent.left()), (vec![0, 1, 2], 1));
+        assert_eq!(places(&mut sent, "Name,sf__Id\na,x\na,x\n").0, vec![3], "no fourth row was sent");
+        assert_eq!(sent.left(), 0);
+    }
+
+    #[test]
+    fn what_comes_before_a_file_is_cut_off_is_not_lost() {
+        let mut sent = sent(&[("a", 0), ("b", 1)]);
+        assert_eq!(places(&mut sent, "sf__Id,sf__Created,Name\nx,true,a\nx,tr"), (vec![0], false));
+        assert_eq!(places(&mut sent, "sf__Id,sf__Created,Name\nx,true,a\nx,true,b\n"), (vec![1], true));
+        assert_eq!(sent.left(), 0);
+    }
+
+    #[test]
+    fn a_key_that_is_cut_off_is_not_taken_for_another_one() {
+        let mut sent = sent(&[("n1", 0), ("n12", 1)]);
+        assert_eq!(places(&mut sent, "sf__Id,sf__Created,Name\nx,true,n1"), (vec![], true));
+        assert_eq!(sent.left(), 2);
+    }
 }

@@ -10,19 +10,19 @@ mod fetch;
 mod file;
 mod parents;
 mod prepare;
+mod progress;
 mod settle;
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-use crate::connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Inspection};
+use crate::connector::{BulkBatch, ConnectorError, Destination, ErrorKind, FetchRequest, Inspection, Outcomes};
 use crate::model::{Batch, FieldName, ObjectName, Operation, Outcome, Record, Schema};
 
 use super::{
     config::Settings,
-    errors,
     inspection::{self, RuleOptions},
     limits,
     schema::{Catalog, Kind, ObjectInfo},
@@ -30,7 +30,7 @@ use super::{
 };
 
 use bulk::without_effect;
-use prepare::Row;
+use progress::Progress;
 use settle::Unsettled;
 
 /// Writes records of one org.
@@ -108,29 +108,28 @@ impl Destination for SalesforceDestination {
     }
 
     async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
-        let names = batch.records.iter().flat_map(|record| record.fields.keys());
-        let info = self.described(&batch.object, names).await.map_err(without_effect)?;
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.records.len()];
-        let mut rows = Vec::with_capacity(batch.records.len());
-        let owners = self.owners_of(&info, batch).await.map_err(without_effect)?;
-        for (place, record) in batch.records.iter().enumerate() {
-            match self.prepare(&info, &batch.operation, record, &owners)? {
-                Ok(fields) => rows.push(Row { place, id: record.destination_id.as_deref(), fields }),
-                Err(rejection) => outcomes[place] = Some(Outcome::Rejected(rejection)),
-            }
+        let records = batch.records.as_slice();
+        let fields: BTreeSet<&FieldName> = records.iter().flat_map(|record| record.fields.keys()).collect();
+        let fields: Vec<FieldName> = fields.into_iter().cloned().collect();
+        let batch =
+            BulkBatch { object: &batch.object, operation: &batch.operation, fields: &fields, records: &records };
+        Ok(self.load_bulk(&batch).await?.collect())
+    }
+
+    async fn load_bulk(&self, batch: &BulkBatch<'_>) -> Result<Outcomes, ConnectorError> {
+        let info = self.described(batch.object, batch.fields.iter()).await.map_err(without_effect)?;
+        let is_body = |name: &FieldName| info.field(name).is_some_and(|field| field.kind == Kind::Body);
+        if batch.records.len() > limits::MAX_COLLECTION_RECORDS && !batch.fields.iter().any(is_body) {
+            return self.load_in_bulk(&info, batch).await;
         }
-        prepare::order_by_parent(&info, &mut rows);
-        let has_bodies = rows.iter().any(|row| row.fields.iter().any(|(field, _)| field.kind == Kind::Body));
-        let written = if rows.len() > limits::MAX_COLLECTION_RECORDS && !has_bodies {
-            self.load_in_bulk(&info, &batch.operation, &rows).await?
-        } else {
-            self.load_collections(&info, &batch.operation, &rows).await?
-        };
-        for (row, outcome) in rows.iter().zip(written) {
-            outcomes[row.place] = Some(parents::explain(&info, row, outcome));
-        }
-        let outcomes: Option<Vec<Outcome>> = outcomes.into_iter().collect();
-        outcomes.ok_or_else(|| errors::incomplete("an outcome is missing"))
+        let mut progress = Progress::new(batch.records.len());
+        self.finish_by_collections(&info, batch, &mut progress).await?;
+        progress.into_outcomes()
+    }
+
+    async fn settle(&self, object: &ObjectName) -> Result<(), ConnectorError> {
+        let info = self.catalog.object(object).await?;
+        self.settle_earlier_jobs(&info).await
     }
 
     async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {

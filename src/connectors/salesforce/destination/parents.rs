@@ -56,24 +56,43 @@ pub(super) fn named(field: &SalesforceField, value: Json) -> (String, Json) {
     }
 }
 
-/// Says of a record that was refused for a parent which parent it is.
-pub(super) fn explain(info: &ObjectInfo, row: &Row<'_>, outcome: Outcome) -> Outcome {
+/// A parent that a record names by a key.
+#[derive(Debug)]
+pub(super) struct NamedParent {
+    /// The field that says so.
+    pub(super) field: FieldName,
+    pub(super) path: ParentPath,
+    pub(super) key: String,
+}
+
+/// Returns the parents that a row names by a key.
+pub(super) fn named_by(row: &Row<'_>) -> Vec<NamedParent> {
+    let named = row.fields.iter().filter_map(|(field, value)| {
+        let path = field.parent.clone()?;
+        Some(NamedParent { field: field.field.name.clone(), path, key: value.to_text() })
+    });
+    named.collect()
+}
+
+/// Says of a record that was refused for a parent which parent it is, of those that it names.
+pub(super) fn explain(info: &ObjectInfo, named: Vec<NamedParent>, outcome: Outcome) -> Outcome {
     let Outcome::Rejected(rejection) = outcome else { return outcome };
-    if !rejection.reason.to_lowercase().contains(NOT_FOUND) {
+    let said = &rejection.reason;
+    if !said.to_lowercase().contains(NOT_FOUND) {
         return Outcome::Rejected(rejection);
     }
-    let named = row.fields.iter().filter_map(|(field, value)| Some((field, field.parent.as_ref()?, value.to_text())));
-    let blamed = |(_, path, text): &(&&SalesforceField, &ParentPath, String)| {
-        let said = &rejection.reason;
-        said.contains(text.as_str()) && said.contains(&path.key) && said.contains(&path.object)
+    let blamed = |NamedParent { path, key, .. }: &NamedParent| {
+        said.contains(key.as_str()) && said.contains(&path.key) && said.contains(&path.object)
     };
-    let Some((field, path, text)) = named.into_iter().find(blamed) else { return Outcome::Rejected(rejection) };
-    let mut reason = format!("no `{}` has `{text}` in `{}`", path.object, path.key);
+    let Some(NamedParent { field, path, key }) = named.into_iter().find(blamed) else {
+        return Outcome::Rejected(rejection);
+    };
+    let mut reason = format!("no `{}` has `{key}` in `{}`", path.object, path.key);
     if path.object == info.name {
         reason.push_str(
             "; records of one request cannot name each other: `ferry redrive` tries again, and a `link` needs no key",
         );
     }
-    let found = Rejection::new("parent_not_found", reason).at(field.field.name.as_str(), text);
+    let found = Rejection::new("parent_not_found", reason).at(field.as_str(), key);
     Outcome::Rejected(Rejection { request_id: rejection.request_id, ..found })
 }

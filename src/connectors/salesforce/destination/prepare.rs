@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::connector::{ConnectorError, ErrorKind};
-use crate::model::{Batch, BatchRecord, FieldName, Operation, Rejection, Value};
+use crate::model::{BatchRecord, FieldName, Operation, Rejection, Value};
 
 use super::{
     super::{
@@ -12,6 +12,15 @@ use super::{
     },
     SalesforceDestination, parents,
 };
+
+/// Records of a piece, as they are sent.
+#[derive(Debug)]
+pub(super) struct Rows<'batch> {
+    /// Those of one parent next to each other.
+    pub(super) rows: Vec<Row<'batch>>,
+    /// Those that cannot be sent, by their places.
+    pub(super) rejected: Vec<(usize, Rejection)>,
+}
 
 /// One record as it is sent.
 #[derive(Debug)]
@@ -24,21 +33,38 @@ pub(super) struct Row<'batch> {
     pub(super) fields: Vec<(&'batch SalesforceField, Value)>,
 }
 
-impl Row<'_> {
-    /// Returns the row as one of another request.
-    pub(super) fn copy(&self) -> Self {
-        Self { place: self.place, id: self.id, fields: self.fields.clone() }
-    }
-}
-
 type Owners = HashMap<String, Owner>;
 type Prepared<T> = Result<Result<T, Rejection>, ConnectorError>;
 
 impl SalesforceDestination {
-    /// Finds the users that the batch names by e-mail address or user name, the default owner among them.
-    pub(super) async fn owners_of(&self, info: &ObjectInfo, batch: &Batch) -> Result<Owners, ConnectorError> {
+    /// Prepares those of these records that are wanted; the first one has the place `first`.
+    pub(super) async fn prepare_rows<'batch>(
+        &self,
+        info: &'batch ObjectInfo,
+        operation: &Operation,
+        records: &'batch [BatchRecord],
+        first: usize,
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> Result<Rows<'batch>, ConnectorError> {
+        let owners = self.owners_of(info, records).await?;
+        let (mut rows, mut rejected) = (Vec::new(), Vec::new());
+        for (place, record) in (first..).zip(records) {
+            if !is_wanted(place) {
+                continue;
+            }
+            match self.prepare(info, operation, record, &owners)? {
+                Ok(fields) => rows.push(Row { place, id: record.destination_id.as_deref(), fields }),
+                Err(rejection) => rejected.push((place, rejection)),
+            }
+        }
+        order_by_parent(info, &mut rows);
+        Ok(Rows { rows, rejected })
+    }
+
+    /// Finds the users that the records name by e-mail address or user name, the default owner among them.
+    async fn owners_of(&self, info: &ObjectInfo, records: &[BatchRecord]) -> Result<Owners, ConnectorError> {
         let mut words = BTreeSet::new();
-        for record in &batch.records {
+        for record in records {
             for (name, value) in &record.fields {
                 let is_user = info.field(name).is_some_and(SalesforceField::is_user);
                 if let Value::Text(text) = value
@@ -57,7 +83,7 @@ impl SalesforceDestination {
     }
 
     /// Prepares a record. An error of ours about the pipeline ends the stream; one about a value rejects the record.
-    pub(super) fn prepare<'batch>(
+    fn prepare<'batch>(
         &self,
         info: &'batch ObjectInfo,
         operation: &Operation,
@@ -167,6 +193,31 @@ fn record_type(info: &ObjectInfo, field: &SalesforceField, value: &Value) -> Res
     }
 }
 
+/// Returns the fields of these names that an operation takes, in their order; behind them those by which a parent is taken away
+/// that these name by a key.
+pub(super) fn columns<'info>(
+    info: &'info ObjectInfo,
+    operation: &Operation,
+    names: &[FieldName],
+) -> Result<Vec<&'info SalesforceField>, ConnectorError> {
+    let mut fields = Vec::with_capacity(names.len());
+    for name in names.iter().filter(|_| *operation != Operation::Delete) {
+        let field = info.field(name).ok_or_else(|| unknown_field(name, &info.name))?;
+        if let Usable::Yes = usable(field, operation, info)? {
+            fields.push(field);
+        }
+    }
+    if *operation != Operation::Insert {
+        let references = names.iter().filter_map(|name| info.field(&info.field(name)?.parent.as_ref()?.reference));
+        for reference in references.collect::<Vec<_>>() {
+            if !fields.iter().any(|known| std::ptr::eq(*known, reference)) {
+                fields.push(reference);
+            }
+        }
+    }
+    Ok(fields)
+}
+
 enum Usable {
     Yes,
     OnCreateOnly,
@@ -225,7 +276,7 @@ fn usable(field: &SalesforceField, operation: &Operation, info: &ObjectInfo) -> 
 
 /// Puts rows that belong to one parent next to each other: two requests, or two parts of a job, then do not wait for each
 /// other's lock on it. Objects with several parents go by the one that is set most often.
-pub(super) fn order_by_parent(info: &ObjectInfo, rows: &mut [Row<'_>]) {
+fn order_by_parent(info: &ObjectInfo, rows: &mut [Row<'_>]) {
     let count_of = |field: &SalesforceField| {
         rows.iter()
             .filter(|row| row.fields.iter().any(|(own, value)| std::ptr::eq(*own, field) && !is_blank(value)))

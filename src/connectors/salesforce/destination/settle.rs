@@ -2,20 +2,18 @@
 //! that was killed while one was at work.
 //!
 //! Writing on beside such a job could create its records a second time. So the jobs of this run are asked for their results
-//! before anything else is written, and those of an earlier run are waited for before the first look-up: what they created is
-//! found by its key then.
+//! before anything else is written, and those of an earlier run are waited for before the first look-up, where the engine says
+//! that there may be some: what they created is found by its key then.
 
-use std::collections::HashSet;
+use std::{io, time::Duration};
 
-use crate::connector::{ConnectorError, ErrorKind};
+use crate::connector::{BulkBatch, ConnectorError, ErrorKind};
 use crate::model::Operation;
 
 use super::{
     super::schema::{ObjectInfo, is_id, normal_id},
     SalesforceDestination,
-    bulk::Progress,
-    file::Upload,
-    prepare::Row,
+    progress::Progress,
 };
 
 /// Jobs that are not settled.
@@ -23,8 +21,6 @@ use super::{
 pub(super) struct Unsettled {
     /// Jobs of this run.
     jobs: Vec<Job>,
-    /// Objects whose earlier jobs were waited for.
-    looked_after: HashSet<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -45,17 +41,17 @@ impl SalesforceDestination {
     pub(super) async fn take_unsettled(
         &self,
         info: &ObjectInfo,
-        operation: &Operation,
-        rows: &[Row<'_>],
+        batch: &BulkBatch<'_>,
         progress: &mut Progress,
     ) -> Result<(), ConnectorError> {
-        let is_of_these = |job: &&Job| job.object == info.name && job.operation == *operation;
+        let is_of_these = |job: &&Job| job.object == info.name && job.operation == *batch.operation;
         let jobs: Vec<Job> = self.unsettled.lock().await.jobs.iter().filter(is_of_these).cloned().collect();
         for job in jobs {
             // The earlier batch may have had other rows beside: a result of a row that is not among these is passed over.
-            let Some(upload) = Upload::new(operation, rows, &progress.open()) else { continue };
-            progress.note_written();
-            match self.settle_job(operation, &job.id, upload.rows, progress).await {
+            let written = self.write_file(info, batch, progress, io::sink()).await?;
+            let Some((_, lines)) = written else { continue };
+            progress.has_written = true;
+            match self.settle_job(info, batch.operation, &job.id, lines, progress).await {
                 // Rows that the job did not have are not spoken of.
                 Ok(()) => {}
                 Err(error) if error.code == "incomplete_answer" || error.kind != ErrorKind::Unanswered => {}
@@ -66,17 +62,8 @@ impl SalesforceDestination {
         Ok(())
     }
 
-    /// Waits, once for an object, for jobs that an earlier run left at work.
+    /// Waits for jobs that an earlier run left at work.
     pub(super) async fn settle_earlier_jobs(&self, info: &ObjectInfo) -> Result<(), ConnectorError> {
-        if self.unsettled.lock().await.looked_after.contains(&info.name) {
-            return Ok(());
-        }
-        self.wait_for_earlier_jobs(info).await?;
-        self.unsettled.lock().await.looked_after.insert(info.name.clone());
-        Ok(())
-    }
-
-    async fn wait_for_earlier_jobs(&self, info: &ObjectInfo) -> Result<(), ConnectorError> {
         let jobs = match self.catalog.api.jobs().await {
             Ok(jobs) => jobs,
             // Who may not use the Bulk API has left no job.
@@ -97,7 +84,7 @@ impl SalesforceDestination {
         let is_own = |user: &str| own_id.as_deref().is_none_or(|own| !is_id(own) || normal_id(own) == normal_id(user));
         for job in candidates.into_iter().filter(|job| job.created_by_id.as_deref().is_none_or(is_own)) {
             tracing::info!(job = %job.id, "a Bulk API job of an earlier run is waited for");
-            if self.catalog.api.wait_for_job(&job.id).await?.is_none() {
+            if self.catalog.api.wait_for_job(&job.id, Duration::ZERO).await?.is_none() {
                 let message = "a Bulk API job of an earlier run is still at work";
                 return Err(ConnectorError::new(ErrorKind::Unavailable, "job_pending", message)
                     .with_hint("run again when it has ended; Setup > Bulk Data Load Jobs shows it"));

@@ -1,22 +1,37 @@
 //! Reads pages of a Bulk query's file.
 
+use std::{io::Read, iter::Peekable};
+
 use crate::connector::ConnectorError;
 
 use super::super::{client::CsvPage, errors};
 
-/// One page, parsed: each begins with the header again.
+/// One page, parsed line by line: each begins with the header again.
 pub(super) struct Lines {
     columns: Vec<String>,
-    lines: csv::ByteRecordsIntoIter<std::io::Cursor<Vec<u8>>>,
+    lines: Peekable<csv::ByteRecordsIntoIter<Box<dyn Read + Send + Sync>>>,
+}
+
+/// A page that is being read.
+pub(super) struct OpenPage {
+    pub(super) lines: Lines,
+    /// Where the page began; the first page begins nowhere.
+    pub(super) locator: Option<String>,
+    /// Where the next page begins; none on the last.
+    pub(super) next: Option<String>,
+    /// How many lines are read.
+    pub(super) read: u64,
+    /// How many records Salesforce says it has.
+    said: Option<u64>,
 }
 
 impl Lines {
     /// Begins to parse a page. A page without even a header has no records.
-    pub(super) fn new(body: Vec<u8>) -> Result<Self, ConnectorError> {
-        let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(std::io::Cursor::new(body));
+    fn new(file: Box<dyn Read + Send + Sync>) -> Result<Self, ConnectorError> {
+        let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(file);
         let headers = reader.headers().map_err(|_| errors::unexpected("a file of results has no header"))?;
         let columns = headers.iter().map(str::to_owned).collect();
-        Ok(Self { columns, lines: reader.into_byte_records() })
+        Ok(Self { columns, lines: reader.into_byte_records().peekable() })
     }
 
     /// Returns where a column is. Salesforce spells fields as the query did, but case is nothing to it.
@@ -34,18 +49,29 @@ impl Iterator for Lines {
     }
 }
 
-/// Checks that as many records came as Salesforce says there are: a file that was cut off is still a file.
-pub(super) fn check_count(said: Option<u64>, found: usize) -> Result<(), ConnectorError> {
-    match said {
-        Some(said) if u64::try_from(found).is_ok_and(|found| found != said) => {
-            Err(errors::unexpected(&format!("a page of results has {found} records instead of {said}")))
+impl OpenPage {
+    /// Begins to read a page, behind the lines that were read before.
+    pub(super) fn new(page: CsvPage, locator: Option<String>, read: u64) -> Result<Self, ConnectorError> {
+        let CsvPage { file, next, count } = page;
+        let mut lines = Lines::new(file.reader())?;
+        for _ in 0..read {
+            lines.next().transpose()?;
         }
-        _ => Ok(()),
+        Ok(Self { lines, locator, next, read, said: count })
     }
-}
 
-/// Takes a page apart into its lines, and what is said of it.
-pub(super) fn open(page: CsvPage) -> Result<(Lines, Option<u64>, Option<String>), ConnectorError> {
-    let CsvPage { body, next, count } = page;
-    Ok((Lines::new(body)?, count, next))
+    /// Tells whether all lines are read, and checks that as many came as Salesforce says there are: a file that was cut off is
+    /// still a file.
+    pub(super) fn is_at_end(&mut self) -> Result<bool, ConnectorError> {
+        if self.lines.lines.peek().is_some() {
+            return Ok(false);
+        }
+        match self.said {
+            Some(said) if self.read != said => {
+                let message = format!("a page of results has {} records instead of {said}", self.read);
+                Err(errors::unexpected(&message))
+            }
+            _ => Ok(true),
+        }
+    }
 }

@@ -11,7 +11,7 @@ use super::{
         errors,
         schema::{DELETED_FIELD, ID_FIELD, Kind, Misfit, ObjectInfo, decode, decode_text, normal_id},
     },
-    csv_page::{Lines, check_count},
+    csv_page::Lines,
 };
 
 /// Decodes the records of one read.
@@ -91,17 +91,17 @@ impl Decoder {
         Ok(rows)
     }
 
-    /// Decodes the lines of a Bulk query's page.
-    pub(super) fn decode_lines(&self, mut lines: Lines, said: Option<u64>) -> Result<Rows, ConnectorError> {
+    /// Decodes up to `most` lines of a Bulk query's page. Returns how many there were too.
+    pub(super) fn decode_lines(&self, lines: &mut Lines, most: usize) -> Result<(Rows, u64), ConnectorError> {
         let missing = |name: &str| errors::unexpected(&format!("the results have no column `{name}`"));
         let place = |lines: &Lines, name: &str| lines.place(name);
         let mut rows = Rows::default();
         let (id_place, change_place) =
-            (place(&lines, ID_FIELD), self.change.as_deref().and_then(|name| place(&lines, name)));
-        let deleted_place = place(&lines, DELETED_FIELD);
-        let places: Vec<Option<usize>> = self.fields.iter().map(|field| place(&lines, &field.name)).collect();
+            (place(lines, ID_FIELD), self.change.as_deref().and_then(|name| place(lines, name)));
+        let deleted_place = place(lines, DELETED_FIELD);
+        let places: Vec<Option<usize>> = self.fields.iter().map(|field| place(lines, &field.name)).collect();
         let mut count = 0;
-        for line in &mut lines {
+        for line in lines.take(most) {
             let line = line?;
             count += 1;
             let cell = |place: Option<usize>| place.and_then(|place| line.get(place)).map(String::from_utf8_lossy);
@@ -122,8 +122,7 @@ impl Decoder {
                 Json::Object(texts.collect())
             });
         }
-        check_count(said, count)?;
-        Ok(rows)
+        Ok((rows, count))
     }
 
     /// Makes the frame of a page. `links` gives, by object, the linked ids of each record in order.

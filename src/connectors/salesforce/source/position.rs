@@ -24,6 +24,9 @@ pub(super) enum Position {
         job: String,
         /// Where the next page begins; the first one where there is none.
         locator: Option<String>,
+        /// How many records of the page are read.
+        #[serde(default)]
+        read: u64,
         /// When the query was begun.
         started_at: i64,
     },
@@ -56,7 +59,7 @@ mod tests {
     fn a_position_survives_its_cursor() {
         let positions = [
             Position::Query { since: None, last_id: Some("001".to_owned()), started_at: Some(5) },
-            Position::Bulk { job: "750".to_owned(), locator: None, started_at: 7 },
+            Position::Bulk { job: "750".to_owned(), locator: None, read: 5, started_at: 7 },
             Position::Done { since: 3 },
         ];
         for position in positions {

@@ -1,9 +1,8 @@
 //! One read, page by page. Start at [`Reader::next`].
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use futures::{StreamExt, TryStreamExt, stream};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 
@@ -13,12 +12,12 @@ use crate::model::{Page, SyncMode};
 
 use super::{
     super::{
-        client::{CsvPage, WirePage},
+        client::WirePage,
         errors, limits,
         schema::{Catalog, ID_FIELD, ObjectInfo, normal_id},
         soql::{Query, condition, text_literal},
     },
-    csv_page::open,
+    csv_page::OpenPage,
     frame::{Decoder, Rows},
     junctions,
     position::Position,
@@ -40,25 +39,9 @@ pub(super) struct Reader<'catalog> {
     next_url: Option<String>,
     /// Whether a Bulk query was refused for this object.
     is_bulk_refused: bool,
-    /// Pages of a large result that are downloaded already.
-    ahead: VecDeque<CsvPage>,
-    /// Where the list of a large result's pages stands.
-    parallel: Parallel,
+    /// The page of a Bulk query that is being read.
+    page: Option<OpenPage>,
 }
-
-/// How the pages of a Bulk query's result are found.
-#[derive(Debug, Default)]
-enum Parallel {
-    /// One after the other, each by what the one before says.
-    #[default]
-    No,
-    /// By lists of addresses, several at once.
-    Yes { next: Option<String>, has_more: bool, is_begun: bool },
-}
-
-/// Results from so many records on are downloaded several pages at once: the list of addresses costs one call in five, which
-/// only pays where there is a lot to wait for.
-const PARALLEL_MIN_RECORDS: u64 = 1_000_000;
 
 impl<'catalog> Reader<'catalog> {
     pub(super) async fn new(
@@ -82,8 +65,7 @@ impl<'catalog> Reader<'catalog> {
             position,
             next_url: None,
             is_bulk_refused: false,
-            ahead: VecDeque::new(),
-            parallel: Parallel::No,
+            page: None,
         })
     }
 
@@ -92,7 +74,9 @@ impl<'catalog> Reader<'catalog> {
         let (rows, next) = match self.position.take() {
             None | Some(Position::Done { .. }) => return Ok(None),
             Some(Position::Query { since, last_id, started_at }) => self.query(since, last_id, started_at).await?,
-            Some(Position::Bulk { job, locator, started_at }) => self.bulk(job, locator, started_at).await?,
+            Some(Position::Bulk { job, locator, read, started_at }) => {
+                self.bulk(job, locator, read, started_at).await?
+            }
         };
         let ids = rows.ids();
         let mut links = Vec::with_capacity(self.request.links.len());
@@ -119,23 +103,23 @@ impl<'catalog> Reader<'catalog> {
         let may_be_bulk = is_first && !self.is_bulk_refused && self.decoder.bodies().next().is_none();
         if may_be_bulk && encoded_bytes(&soql) > limits::MAX_URL_QUERY_BYTES {
             let started_at = self.now(None);
-            let job = self.begin_bulk(since).await?;
-            return self.bulk(job, None, started_at).await;
+            let job = self.begin_bulk(since, None).await?;
+            return self.bulk(job, None, 0, started_at).await;
         }
         let answer = match self.catalog.api.query(&soql, since.is_some()).await {
             // It took longer than Salesforce waits; a job may take as long as it needs.
             Err(error) if error.code == "QUERY_TIMEOUT" && may_be_bulk => {
                 let started_at = self.now(None);
-                let job = self.begin_bulk(since).await?;
-                return self.bulk(job, None, started_at).await;
+                let job = self.begin_bulk(since, None).await?;
+                return self.bulk(job, None, 0, started_at).await;
             }
             other => other?,
         };
         let started_at = started_at.unwrap_or_else(|| self.now(answer.at));
         let page = answer.content;
         if may_be_bulk && page.total_size >= self.bulk_min_records && !page.done {
-            match self.begin_bulk(since).await {
-                Ok(job) => return self.bulk(job, None, started_at).await,
+            match self.begin_bulk(since, Some(page.total_size)).await {
+                Ok(job) => return self.bulk(job, None, 0, started_at).await,
                 // Some objects are not there for the Bulk API; the query has its first page already.
                 Err(error) if matches!(error.kind, ErrorKind::Refused | ErrorKind::NotFound) => {
                     tracing::debug!(object = %self.info.name, code = %error.code, "the Bulk API refuses the query");
@@ -191,19 +175,18 @@ impl<'catalog> Reader<'catalog> {
         Ok(())
     }
 
-    /// Starts a Bulk query and waits for its end. It has no order: that would keep Salesforce from splitting it.
-    async fn begin_bulk(&mut self, since: Option<i64>) -> Result<String, ConnectorError> {
+    /// Starts a Bulk query, of so many records where that is known, and waits for its end. It has no order: that would keep
+    /// Salesforce from splitting it.
+    async fn begin_bulk(&mut self, since: Option<i64>, records: Option<u64>) -> Result<String, ConnectorError> {
         let job = self.catalog.api.create_query(&self.soql(since, None, false), since.is_some()).await?;
-        let ended = self.catalog.api.wait_for_query(&job.id).await?.ok_or_else(|| {
-            ConnectorError::new(ErrorKind::Unavailable, "job_pending", "the Bulk API query did not end in time")
-        })?;
+        let ended =
+            self.catalog.api.wait_for_query(&job.id, limits::query_delay(records.unwrap_or(0))).await?.ok_or_else(
+                || ConnectorError::new(ErrorKind::Unavailable, "job_pending", "the Bulk API query did not end in time"),
+            )?;
         if ended.state != "JobComplete" {
             let said = ended.error_message.unwrap_or_default();
             let message = format!("the Bulk API query ended as `{}`", ended.state);
             return Err(ConnectorError::new(ErrorKind::Refused, "job_failed", message).with_detail(said));
-        }
-        if ended.number_records_processed.is_some_and(|count| count >= PARALLEL_MIN_RECORDS) {
-            self.parallel = Parallel::Yes { next: None, has_more: true, is_begun: false };
         }
         Ok(job.id)
     }
@@ -212,48 +195,31 @@ impl<'catalog> Reader<'catalog> {
         &mut self,
         job: String,
         locator: Option<String>,
+        read: u64,
         started_at: i64,
     ) -> Result<(Rows, Position), ConnectorError> {
-        self.download_ahead(&job).await?;
-        let page = match self.ahead.pop_front() {
-            Some(page) => page,
-            None => self.catalog.api.query_results(&job, locator.as_deref()).await?,
+        let mut page = if let Some(page) = self.page.take() {
+            page
+        } else {
+            let page = self.catalog.api.query_results(&job, locator.as_deref()).await?;
+            OpenPage::new(page, locator, read)?
         };
-        let (lines, said, next) = open(page)?;
-        let rows = self.decoder.decode_lines(lines, said)?;
-        let next = match next {
-            Some(next) if Some(&next) == locator.as_ref() => {
-                return Err(errors::unexpected("a page of results says that it follows itself"));
+        let (rows, count) = self.decoder.decode_lines(&mut page.lines, limits::BULK_FRAME_RECORDS)?;
+        page.read += count;
+        let next = if page.is_at_end()? {
+            match page.next {
+                Some(next) if Some(&next) == page.locator.as_ref() => {
+                    return Err(errors::unexpected("a page of results says that it follows itself"));
+                }
+                Some(next) => Position::Bulk { job, locator: Some(next), read: 0, started_at },
+                None => Position::Done { since: started_at },
             }
-            Some(next) => Position::Bulk { job, locator: Some(next), started_at },
-            None => Position::Done { since: started_at },
+        } else {
+            let position = Position::Bulk { job, locator: page.locator.clone(), read: page.read, started_at };
+            self.page = Some(page);
+            position
         };
         Ok((rows, next))
-    }
-
-    /// Downloads the next pages of a large result, some at once, in their order.
-    async fn download_ahead(&mut self, job: &str) -> Result<(), ConnectorError> {
-        let Parallel::Yes { next, has_more, is_begun } = &mut self.parallel else { return Ok(()) };
-        if !self.ahead.is_empty() || !*has_more {
-            return Ok(());
-        }
-        let api = &self.catalog.api;
-        let pages = match api.result_pages(job, next.as_deref()).await {
-            Ok(pages) => pages,
-            // Older versions have no such list: the pages are read one after the other.
-            Err(error) if !*is_begun && matches!(error.kind, ErrorKind::NotFound | ErrorKind::Refused) => {
-                self.parallel = Parallel::No;
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        *is_begun = true;
-        *has_more = !pages.done && pages.next_records_url.is_some();
-        next.clone_from(&pages.next_records_url);
-        let downloads = stream::iter(pages.urls()).map(|url| async move { api.results_at(&url).await });
-        let downloaded: Vec<CsvPage> = downloads.buffered(limits::PARALLEL_PAGES).try_collect().await?;
-        self.ahead.extend(downloaded);
-        Ok(())
     }
 
     fn soql(&self, since: Option<i64>, last_id: Option<&str>, is_ordered: bool) -> String {

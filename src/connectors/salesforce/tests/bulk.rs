@@ -132,12 +132,39 @@ async fn a_large_batch_is_one_job_and_results_in_any_order_find_their_records() 
     assert_eq!(upload.header("content-type"), "text/csv");
     assert!(upload.body.starts_with("LastName\nn0\n"), "no byte order mark, no other column: {}", &upload.body[..20]);
     assert_eq!(script.count("failedResults"), 0, "a file that is empty is not asked for");
+    assert_eq!(script.count("jobs/ingest"), 1, "nobody said that there may be jobs of an earlier run");
+}
+
+#[tokio::test]
+async fn a_file_whose_upload_failed_is_sent_again_from_its_beginning() {
+    let (jobs, uploads): (Arc<Mutex<Jobs>>, Arc<Mutex<Vec<String>>>) = (Arc::default(), Arc::default());
+    let (shared, seen) = (Arc::clone(&jobs), Arc::clone(&uploads));
+    let script = Script::start(move |asked| {
+        if asked.method == "PUT" {
+            seen.lock().unwrap().push(asked.body.clone());
+            if seen.lock().unwrap().len() == 1 {
+                return error(503, "SERVER_UNAVAILABLE", "later");
+            }
+        }
+        shared.lock().unwrap().answer(asked, |_, _| Fate::Created).unwrap_or_else(|| collections(asked))
+    })
+    .await;
+    // More than is read from disk at once.
+    let long = |at: usize| text(&format!("{at}{}", "x".repeat(1_000)));
+    let records = (0..500).map(|at| entry(None, &[("Description", long(at))])).collect();
+    let outcomes = destination(&script.url).load(&batch(Operation::Insert, records)).await.unwrap();
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Created { .. })));
+    let uploads = uploads.lock().unwrap();
+    assert_eq!((uploads.len(), uploads[0].lines().count()), (2, 501));
+    assert_eq!(uploads[0], uploads[1]);
+    let upload = script.asked().into_iter().find(|asked| asked.method == "PUT").unwrap();
+    assert_eq!(upload.header("content-length"), uploads[0].len().to_string());
 }
 
 #[tokio::test]
 async fn null_is_cleared_and_absent_left_alone() {
     let (script, jobs) = jobs(|_, _| Fate::Created).await;
-    let mut records: Vec<BatchRecord> = (0..201)
+    let mut records: Vec<BatchRecord> = (0..202)
         .map(|at| entry(Some(&format!("00300000000{at:04}AAA")), &[("LastName", text("x\r\ny, \"z\""))]))
         .collect();
     records[0].fields.insert("Email".into(), Value::Null);
@@ -227,7 +254,7 @@ async fn a_job_that_could_not_be_begun_has_no_effect() {
 }
 
 #[tokio::test]
-async fn a_job_of_a_killed_run_is_waited_for_before_keys_are_looked_up() {
+async fn a_job_of_a_killed_run_is_waited_for_where_the_engine_says_that_there_may_be_one() {
     let mut polls = 0;
     let script = Script::start(move |asked| {
         let job = |state: &str| json!({ "id": "750x", "state": state, "object": "Contact", "createdById": "005000000000001AAA" });
@@ -242,15 +269,9 @@ async fn a_job_of_a_killed_run_is_waited_for_before_keys_are_looked_up() {
         }
     })
     .await;
-    let selection =
-        crate::connector::Selection::Keys { fields: vec!["Email".into()], values: vec![vec![text("a@b.test")]] };
-    let request = crate::connector::FetchRequest { object: "Contact".into(), selection, fields: vec!["Email".into()] };
-    let destination = destination(&script.url);
-    for _ in 0..2 {
-        destination.fetch(&request).await.unwrap();
-    }
+    destination(&script.url).settle(&"Contact".into()).await.unwrap();
     assert_eq!(script.count("jobs/ingest/750x"), 3);
-    assert_eq!(script.count("jobs/ingest"), 1, "once for an object is enough");
+    assert_eq!(script.count("jobs/ingest"), 1);
 }
 
 #[tokio::test]

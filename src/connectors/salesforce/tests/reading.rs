@@ -224,6 +224,38 @@ async fn a_file_that_was_cut_off_is_not_taken_for_whole() {
     assert!(source.read(request(&["LastName"])).next().await.unwrap().is_err());
 }
 
+/// A Bulk query whose results are one file of 250 records, of which Salesforce says that there are `said`.
+fn long_file(asked: &Asked, said: &str) -> Reply {
+    if asked.path != "jobs/query/750x/results" {
+        return bulk(asked);
+    }
+    let line = |at: usize| format!("\"00300000000{at:04}AAA\",\"n{at}\"\n");
+    csv(&format!("\"Id\",\"LastName\"\n{}", (0..250).map(line).collect::<String>()))
+        .with("sforce-locator", "null")
+        .with("sforce-numberofrecords", said)
+}
+
+#[tokio::test]
+async fn a_long_file_of_results_is_one_call_and_several_pages_and_is_read_on_within() {
+    let script = Script::start(|asked| long_file(asked, "250")).await;
+    let source = source_with(&script.url, &json!({ "bulk_query_min_records": 4 }));
+    let pages: Vec<Page> = source.read(request(&["LastName"])).map(Result::unwrap).collect().await;
+    assert_eq!(pages.iter().map(|page| page.frame.height()).collect::<Vec<_>>(), [100, 100, 50]);
+    assert_eq!(script.count("results"), 1);
+    let on = ReadRequest { cursor: pages[1].cursor.clone(), ..request(&["LastName"]) };
+    let rest = read(&script.url, on).await;
+    assert_eq!(column(&rest, "LastName").len(), 50);
+    assert_eq!(column(&rest, "LastName")[0], super::text("n200"));
+}
+
+#[tokio::test]
+async fn of_a_long_file_that_was_cut_off_only_what_is_surely_whole_is_taken() {
+    let script = Script::start(|asked| long_file(asked, "300")).await;
+    let source = source_with(&script.url, &json!({ "bulk_query_min_records": 4 }));
+    let pages: Vec<Result<Page, _>> = source.read(request(&["LastName"])).collect().await;
+    assert_eq!(pages.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false]);
+}
+
 #[tokio::test]
 async fn an_object_that_the_bulk_api_does_not_have_is_read_by_pages() {
     let script = Script::start(|asked| match asked.path.as_str() {

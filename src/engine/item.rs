@@ -1,0 +1,163 @@
+//! One record that is written, and what is stored when its outcome is known.
+
+use std::{collections::HashSet, sync::Arc};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::model::{BatchRecord, Fields, Outcome, Rejection};
+use crate::state::{DeadLetter, DeadLetterKind, LetterBody, Link, SeenMark, StateError, Work, Written, WrittenAs};
+
+use super::{
+    error::EngineError,
+    load::{CommitContext, Item, Lookup},
+    matching::{Draft, look_up_written},
+    prepare::{Key, LinkValue, Prepared},
+    setup::Loader,
+};
+
+/// One record that is written. Records that wait on disk are written down as this.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct RecordItem {
+    /// Its place among those that wait on disk.
+    #[serde(skip)]
+    pub place: usize,
+    /// The chunk that it came with.
+    pub chunk: u64,
+    pub prepared: Arc<Prepared>,
+    /// The record as the source gave it, for its dead letter.
+    pub source: Json,
+    record: BatchRecord,
+    /// All links, each with how many of its targets go along.
+    links: Vec<Link>,
+    /// The key by which later records are known to be the same; none where records are only inserted, each for itself.
+    key_hash: Option<u128>,
+}
+
+impl RecordItem {
+    /// Makes the item of a record of a chunk, by its number in it.
+    pub(super) fn new(
+        (chunk, number): (u64, usize),
+        prepared: Arc<Prepared>,
+        draft: Draft,
+        key_hash: Option<u128>,
+        source: Json,
+    ) -> Self {
+        let Draft { destination_id, fields, links } = draft;
+        let record = BatchRecord { trace_id: number.to_string(), destination_id, fields };
+        Self { place: 0, chunk, record, links, prepared, key_hash, source }
+    }
+
+    /// Returns the links that go along with the record.
+    pub(super) fn carried_links(&self) -> impl Iterator<Item = &LinkValue> {
+        self.prepared.links.iter().filter(|link| self.record.fields.contains_key(&link.field))
+    }
+
+    pub(super) fn leads_to(&self, gone: &HashSet<(String, String)>) -> bool {
+        let has_gone = |link: &LinkValue| {
+            link.targets.iter().any(|target| gone.contains(&(link.stream.to_string(), target.clone())))
+        };
+        self.carried_links().any(has_gone)
+    }
+
+    fn letter(&self, context: &CommitContext, kind: DeadLetterKind, reason: &Rejection) -> DeadLetter {
+        let letter = letter(context, &self.prepared, kind, reason, self.source.clone());
+        DeadLetter { chunk: self.chunk, ..letter }
+    }
+
+    fn save_mapping(
+        &self,
+        work: &Work<'_>,
+        context: &CommitContext,
+        destination_id: &str,
+        written_as: WrittenAs,
+    ) -> Result<(), StateError> {
+        let source_id = &self.prepared.source_id;
+        let written = Written {
+            source_id,
+            destination_id,
+            content_hash: self.prepared.content_hash,
+            key_hash: self.key_hash,
+            written_as,
+        };
+        let seen = SeenMark { run_id: context.run_id.clone(), chunk: self.chunk };
+        work.save_mapping(context.scope_id, &written, &seen)?;
+        work.resolve_dead_letters(context.scope_id, work.source_key(source_id), None, context.now)?;
+        if context.has_links {
+            work.replace_links(context.scope_id, source_id, &self.links)?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Item for RecordItem {
+    fn record(&self) -> &BatchRecord {
+        &self.record
+    }
+
+    fn source_id(&self) -> &str {
+        &self.prepared.source_id
+    }
+
+    fn commit(&self, work: &Work<'_>, context: &CommitContext, outcome: &Outcome) -> Result<(), StateError> {
+        match outcome {
+            Outcome::Created { id } => self.save_mapping(work, context, id, WrittenAs::Created),
+            Outcome::Updated { id } => self.save_mapping(work, context, id, WrittenAs::Updated),
+            Outcome::Missing | Outcome::Deleted => {
+                // Not by the source's id: a record with the same key may be the one that is mapped to it.
+                let known = self.record.destination_id.as_deref();
+                known.map_or(Ok(()), |destination_id| work.mark_missing(context.scope_id, destination_id))
+            }
+            Outcome::Rejected(reason) => {
+                work.save_dead_letter(context.scope_id, &self.letter(context, DeadLetterKind::Rejected, reason))
+            }
+            Outcome::Held(reason) => self.commit_held(work, context, reason),
+        }
+    }
+
+    fn commit_held(&self, work: &Work<'_>, context: &CommitContext, reason: &Rejection) -> Result<(), StateError> {
+        work.save_dead_letter(context.scope_id, &self.letter(context, DeadLetterKind::Held, reason))
+    }
+
+    async fn find_written(loader: &Loader, items: &[Self]) -> Result<Vec<Option<Lookup>>, EngineError> {
+        let keys: Vec<Option<&Key>> = items.iter().map(|item| item.prepared.key.as_ref()).collect();
+        look_up_written(loader, &keys).await
+    }
+}
+
+/// Returns a mapped record as JSON, its links as lists of source ids.
+pub(super) fn fields_json(record: &Prepared) -> Json {
+    let fields: &Fields = &record.fields;
+    let plain = fields.iter().map(|(name, value)| (name.to_string(), value.to_json()));
+    let links = record.links.iter().map(|link| (link.field.to_string(), Json::from(link.targets.clone())));
+    Json::Object(plain.chain(links).collect())
+}
+
+/// Makes the dead letter of a mapped record.
+pub(super) fn letter(
+    context: &CommitContext,
+    record: &Prepared,
+    kind: DeadLetterKind,
+    reason: &Rejection,
+    source: Json,
+) -> DeadLetter {
+    DeadLetter {
+        run_id: context.run_id.clone(),
+        scope: context.scope.clone(),
+        source_id: record.source_id.clone(),
+        kind,
+        code: reason.code.clone(),
+        field: reason.field.clone(),
+        created_at: context.now,
+        chunk: context.chunk,
+        body: LetterBody {
+            reason: reason.reason.clone(),
+            value: reason.value.clone(),
+            source,
+            mapped: fields_json(record),
+            request_id: reason.request_id.clone(),
+        },
+    }
+}

@@ -1,0 +1,374 @@
+//! A source and a destination in memory whose way for volumes is small, and the surroundings of a run between them.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    num::NonZeroU32,
+    path::PathBuf,
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream::BoxStream};
+use polars::frame::DataFrame;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::{Connection, Limits, OnError, OnMissing, Pipeline, Stream, StreamDestination, WriteMode};
+use crate::connector::{
+    BulkBatch, ConfigError, Connector, ConnectorError, Context, Destination, Entry, ErrorKind, FetchRequest, Outcomes,
+    PIECE_RECORDS, ReadRequest, Registry, Selection, Source,
+};
+use crate::model::{
+    Batch, BatchLimit, BatchRecord, BulkLimit, Capabilities, ConnectionName, Cursor, DELETED, Field, FieldName,
+    FieldType, Fields, FilterSupport, ID, KeyRule, ObjectName, Operation, Outcome, Page, Record, Rejection, Schema,
+    StreamName, SyncMode, UPDATED_AT, Value, column,
+};
+use crate::state::{Scope, Seal, State};
+
+use super::super::super::{Environment, Finished, RunOptions, Silent, run};
+
+/// From how many records on the way for volumes is taken. A chunk has 20 in tests.
+const MIN_RECORDS: u32 = 10;
+
+/// What a source has and a destination holds.
+#[derive(Debug, Default)]
+pub(super) struct Depot {
+    /// The source's records: id and key.
+    pub(super) rows: Vec<(String, String)>,
+    pub(super) page: usize,
+    /// The destination's keys, by id.
+    pub(super) held: BTreeMap<u64, String>,
+    /// The keys of each batch that came by the way for volumes, and how many there were in each other.
+    pub(super) volumes: Vec<Vec<String>>,
+    pub(super) loads: Vec<usize>,
+    /// How often an earlier run's work was waited for.
+    pub(super) settles: usize,
+    /// What happens to the batch of this number, of either way.
+    pub(super) fault: Option<(usize, Fault)>,
+    /// Keys that are refused, once each.
+    pub(super) refused_once: HashSet<String>,
+    /// A key with which a whole batch is refused.
+    pub(super) poison: Option<String>,
+    /// Stops the run when so many records are read.
+    pub(super) stop: Option<(usize, CancellationToken)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fault {
+    /// As a kill at this moment; whether the batch was carried out.
+    Killed(bool),
+    /// So many records were written and the answer is lost.
+    Lost(usize),
+    /// All were written, and of so many the outcome comes: as a kill while outcomes are stored.
+    Short(usize),
+}
+
+/// Outcomes that end before they should.
+struct Short {
+    outcomes: std::vec::IntoIter<Outcome>,
+    len: usize,
+}
+
+impl Iterator for Short {
+    type Item = Outcome;
+
+    fn next(&mut self) -> Option<Outcome> {
+        self.outcomes.next()
+    }
+}
+
+impl ExactSizeIterator for Short {
+    fn len(&self) -> usize {
+        self.len
+    }
+}
+
+static DEPOTS: LazyLock<Mutex<HashMap<u64, Arc<Mutex<Depot>>>>> = LazyLock::new(Mutex::default);
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Options {
+    depot: u64,
+    /// Most records of a batch on the way for volumes; none where there is no such way.
+    volume: u32,
+    is_native: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct AtDepot(Arc<Mutex<Depot>>);
+
+pub(super) struct DepotConnector;
+
+pub(super) fn limit(is_idempotent: bool) -> BatchLimit {
+    BatchLimit { max_records: NonZeroU32::new(4).unwrap(), max_bytes: 100_000, is_idempotent }
+}
+
+impl Connector for DepotConnector {
+    const NAME: &'static str = "depot";
+    const CAPABILITIES: Capabilities = Capabilities {
+        sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
+        filter: FilterSupport::None,
+        key: KeyRule::None,
+        insert: None,
+        update: None,
+        upsert: None,
+        delete: None,
+        link: None,
+        bulk: None,
+        fetch: NonZeroU32::new(50),
+        lookup_lag: Duration::ZERO,
+        inserts_carry_links: false,
+        replaces_object: false,
+        concurrency: NonZeroU32::MIN,
+        rate_limits: &[],
+    };
+    type Config = Options;
+
+    fn capabilities(options: &Options) -> Capabilities {
+        let bulk = NonZeroU32::new(options.volume).map(|max_records| BulkLimit {
+            min_records: NonZeroU32::new(MIN_RECORDS).unwrap(),
+            max_records,
+            max_bytes: 100_000,
+        });
+        let key = if options.is_native { KeyRule::NativeUpTo(1) } else { KeyRule::None };
+        Capabilities {
+            key,
+            insert: Some(limit(false)),
+            update: Some(limit(true)),
+            upsert: Some(limit(true)),
+            bulk,
+            ..Self::CAPABILITIES
+        }
+    }
+
+    fn source(options: Options, _: &Context) -> Result<Box<dyn Source>, ConfigError> {
+        Ok(Box::new(AtDepot(depot(options.depot))))
+    }
+
+    fn destination(options: Options, _: &Context) -> Result<Box<dyn Destination>, ConfigError> {
+        Ok(Box::new(AtDepot(depot(options.depot))))
+    }
+}
+
+pub(super) fn depot(number: u64) -> Arc<Mutex<Depot>> {
+    Arc::clone(DEPOTS.lock().unwrap_or_else(PoisonError::into_inner).entry(number).or_default())
+}
+
+impl Depot {
+    fn read(&self, start: usize) -> Page {
+        let end = (start + self.page).min(self.rows.len());
+        if let Some((_, token)) = self.stop.as_ref().filter(|(after, _)| end >= *after) {
+            token.cancel();
+        }
+        let rows = &self.rows[start..end];
+        let texts = |text: fn(&(String, String)) -> &String| -> Vec<Value> {
+            rows.iter().map(|row| Value::Text(text(row).clone())).collect()
+        };
+        let same = |value: &Value| vec![value.clone(); rows.len()];
+        let columns = [
+            column(ID, FieldType::Text, &texts(|row| &row.0)),
+            column(UPDATED_AT, FieldType::Datetime, &same(&Value::Null)),
+            column(DELETED, FieldType::Boolean, &same(&Value::Boolean(false))),
+            column("key", FieldType::Text, &texts(|row| &row.1)),
+        ];
+        let columns = columns.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
+        let frame = DataFrame::new(rows.len(), columns).unwrap();
+        Page { frame, rejects: Vec::new(), cursor: Some(Cursor(json!(end))) }
+    }
+
+    fn write_one(&mut self, operation: &Operation, record: &BatchRecord) -> Outcome {
+        let key = key_of(record);
+        if self.refused_once.remove(&key) {
+            return Outcome::Rejected(Rejection::new("refused", "not today"));
+        }
+        let known = record.destination_id.as_ref().map(|id| id.parse().unwrap());
+        let known = known.or_else(|| match operation {
+            Operation::Upsert { .. } => self.held.iter().find(|(_, held)| **held == key).map(|(id, _)| *id),
+            _ => None,
+        });
+        let id: u64 = known.unwrap_or(u64::try_from(self.held.len()).unwrap() + 1);
+        self.held.insert(id, key);
+        let id = id.to_string();
+        if known.is_some() { Outcome::Updated { id } } else { Outcome::Created { id } }
+    }
+
+    fn write(&mut self, operation: &Operation, records: &[BatchRecord]) -> Result<Vec<Outcome>, ConnectorError> {
+        if records.iter().any(|record| self.poison.as_ref() == Some(&key_of(record))) {
+            return Err(ConnectorError::new(ErrorKind::Refused, "poison", "one of them is no good"));
+        }
+        let number = self.volumes.len() + self.loads.len();
+        let (written, kind) = match self.fault.filter(|(faulty, _)| *faulty == number) {
+            None | Some((_, Fault::Short(_))) => {
+                return Ok(records.iter().map(|record| self.write_one(operation, record)).collect());
+            }
+            Some((_, Fault::Killed(is_carried_out))) => {
+                (if is_carried_out { records.len() } else { 0 }, ErrorKind::Unexpected)
+            }
+            Some((_, Fault::Lost(count))) => (count, ErrorKind::Unanswered),
+        };
+        for record in records.iter().take(written) {
+            self.write_one(operation, record);
+        }
+        Err(ConnectorError::new(kind, "fault", "fault"))
+    }
+}
+
+pub(super) fn key_of(record: &BatchRecord) -> String {
+    record.fields["Key"].to_text()
+}
+
+#[async_trait]
+impl Source for AtDepot {
+    async fn check(&self) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+
+    async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
+        Ok(Schema { object: object.clone(), fields: vec![Field::new("key", FieldType::Text)], is_open: false })
+    }
+
+    fn read(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>> {
+        let start = request.cursor.and_then(|cursor| cursor.0.as_u64()).unwrap_or(0);
+        futures::stream::unfold(usize::try_from(start).unwrap(), move |start| async move {
+            let own = self.0.lock().unwrap();
+            (start < own.rows.len()).then(|| (Ok(own.read(start)), start + own.page))
+        })
+        .boxed()
+    }
+}
+
+#[async_trait]
+impl Destination for AtDepot {
+    async fn check(&self) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+
+    async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
+        let key = Field { is_upsert_key: true, ..Field::new("Key", FieldType::Text) };
+        Ok(Schema { object: object.clone(), fields: vec![key], is_open: false })
+    }
+
+    async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
+        let mut own = self.0.lock().unwrap();
+        own.loads.push(batch.records.len());
+        own.write(&batch.operation, &batch.records)
+    }
+
+    async fn load_bulk(&self, batch: &BulkBatch<'_>) -> Result<Outcomes, ConnectorError> {
+        let pieces = (0..batch.records.len()).step_by(PIECE_RECORDS).map(|first| batch.records.piece(first));
+        let records = pieces.collect::<Result<Vec<_>, _>>()?.concat();
+        assert_eq!(batch.fields, [FieldName::new("Key")]);
+        let mut own = self.0.lock().unwrap();
+        own.volumes.push(records.iter().map(key_of).collect());
+        let mut outcomes = own.write(batch.operation, &records)?;
+        if let Some((_, Fault::Short(count))) = own.fault {
+            outcomes.truncate(count);
+        }
+        Ok(Box::new(Short { outcomes: outcomes.into_iter(), len: records.len() }))
+    }
+
+    async fn settle(&self, _: &ObjectName) -> Result<(), ConnectorError> {
+        self.0.lock().unwrap().settles += 1;
+        Ok(())
+    }
+
+    async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
+        let Selection::Keys { values, .. } = &request.selection else { panic!("asked by id") };
+        let own = self.0.lock().unwrap();
+        let is_wanted = |key: &String| values.iter().any(|values| values[0].to_text() == *key);
+        let record = |(id, key): (&u64, &String)| Record {
+            id: id.to_string(),
+            fields: Fields::from_iter([(FieldName::new("Key"), Value::Text(key.clone()))]),
+            merged_into: None,
+        };
+        Ok(own.held.iter().filter(|(_, key)| is_wanted(key)).map(record).collect())
+    }
+}
+
+/// A run's surroundings: a depot of its own as source and destination, or as one destination of two.
+pub(super) struct Place {
+    pub(super) depot: Arc<Mutex<Depot>>,
+    pub(super) environment: Environment,
+    pub(super) pipeline: Pipeline,
+    runtime: Runtime,
+}
+
+impl Place {
+    pub(super) fn new(number: u64, volume: u32, rows: Vec<(String, String)>) -> Self {
+        let own = depot(number);
+        *own.lock().unwrap() = Depot { rows, page: 7, ..Depot::default() };
+        let context = Context::in_memory(Clock::accelerated(1e9));
+        let environment = Environment {
+            registry: Registry::new([Entry::of::<DepotConnector>()]),
+            context,
+            state: State::in_memory(Seal::ephemeral()).unwrap(),
+            observer: Arc::new(Silent),
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        Self { depot: own, environment, pipeline: pipeline(number, volume), runtime }
+    }
+
+    pub(super) fn own(&self) -> MutexGuard<'_, Depot> {
+        self.depot.lock().unwrap()
+    }
+
+    pub(super) fn run(&self) -> Finished {
+        self.runtime.block_on(run(&self.environment, &self.pipeline, &RunOptions::default())).unwrap()
+    }
+
+    pub(super) fn checkpoint(&self, connection: &str) -> Option<u64> {
+        let scope = Scope {
+            pipeline: "depot".to_owned(),
+            stream: StreamName::new("things"),
+            connection: ConnectionName::new(connection),
+            object: ObjectName::new("things"),
+        };
+        let checkpoint = self.environment.state.work_now(|work| work.checkpoint(work.scope_id(&scope)?)).unwrap();
+        checkpoint.and_then(|checkpoint| checkpoint.cursor.0.as_u64())
+    }
+}
+
+pub(super) fn pipeline(number: u64, volume: u32) -> Pipeline {
+    let options = json!({ "depot": number, "volume": volume, "is_native": true });
+    let connection = |name: &str| Connection {
+        name: name.into(),
+        connector: "depot".to_owned(),
+        options: options.as_object().unwrap().clone(),
+        audit: None,
+    };
+    let stream = Stream {
+        name: "things".into(),
+        connection: "from".into(),
+        object: "things".into(),
+        filter: None,
+        sync_mode: SyncMode::Incremental,
+        transforms: Vec::new(),
+        expect: None,
+        destinations: vec![destination("to", WriteMode::Upsert)],
+    };
+    Pipeline {
+        name: "depot".to_owned(),
+        description: None,
+        path: PathBuf::from("depot.yaml"),
+        base_dir: PathBuf::from("."),
+        connections: ["from", "to"].map(|name| (ConnectionName::new(name), connection(name))).into(),
+        streams: vec![stream],
+        on_error: OnError::Continue,
+        limits: Limits::default(),
+    }
+}
+
+pub(super) fn destination(connection: &str, write: WriteMode) -> StreamDestination {
+    StreamDestination {
+        connection: connection.into(),
+        object: "things".into(),
+        write,
+        key: vec!["Key".into()],
+        on_missing: OnMissing::Recreate,
+        mappings: serde_yaml::from_str("Key: key").unwrap(),
+    }
+}

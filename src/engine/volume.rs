@@ -1,0 +1,217 @@
+//! Sends records that wait on disk, by a destination's way for volumes: intents, load, outcomes and commit, piece by piece.
+//!
+//! What [`load`](super::load) promises of a batch holds here too. All intents are in the state file before anything is sent,
+//! one for each piece, and each goes in the transaction that has the outcomes of its piece.
+
+use std::collections::BTreeMap;
+
+use crate::connector::{BulkBatch, ErrorKind, Outcomes, PIECE_RECORDS};
+use crate::model::Outcome;
+use crate::state::{Intent, Work};
+
+use super::{
+    error::EngineError,
+    item::RecordItem,
+    load::{Dispatch, Item, Lookup, MAX_SETTLE_ROUNDS, Settled, operation_word, rejection, settle_item, wait_to_look},
+    stage::{Selected, Volume},
+};
+
+/// Is handed each record with what became of it, once that is stored.
+pub(super) type Settle<'call> = dyn FnMut(RecordItem, Settled) + Send + 'call;
+
+/// What look-ups found of a batch after a lost answer, by place.
+type Found = BTreeMap<usize, Settled>;
+
+/// The intents of a batch, one for each piece.
+struct Intents(Vec<i64>);
+
+enum Sent {
+    /// Every record has an outcome.
+    Settled,
+    /// These were refused with no culprit named.
+    Refused(Vec<usize>),
+}
+
+impl Dispatch<'_> {
+    /// Sends the records at these places as one batch; what is refused whole is halved. What is too few for the way for
+    /// volumes goes the ordinary way.
+    pub(super) async fn send_volume(
+        &self,
+        volume: &Volume,
+        places: Vec<usize>,
+        settle: &mut Settle<'_>,
+    ) -> Result<(), EngineError> {
+        let min_records = self
+            .loader
+            .capabilities
+            .bulk
+            .map_or(usize::MAX, |bulk| usize::try_from(bulk.min_records.get()).unwrap_or(usize::MAX));
+        let mut waiting = vec![places];
+        let mut is_halved = false;
+        while let Some(places) = waiting.pop() {
+            if places.len() < min_records.max(2) {
+                let items = volume.read(&places)?;
+                for (item, settled) in self.send(&volume.operation, volume.limit, items).await? {
+                    settle(item, settled);
+                }
+                continue;
+            }
+            if is_halved {
+                self.count_halving();
+            }
+            if let Sent::Refused(mut open) = self.send_settling_volume(volume, &places, settle).await? {
+                is_halved = true;
+                let second = open.split_off(open.len() / 2);
+                waiting.push(second);
+                waiting.push(open);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a batch once, or as often as lost answers make necessary.
+    async fn send_settling_volume(
+        &self,
+        volume: &Volume,
+        places: &[usize],
+        settle: &mut Settle<'_>,
+    ) -> Result<Sent, EngineError> {
+        self.loader.check_may_send()?;
+        let intents = self.save_intents(volume, places).await?;
+        let mut found = Found::new();
+        for round in 0..MAX_SETTLE_ROUNDS {
+            let open: Vec<usize> = places.iter().copied().filter(|place| !found.contains_key(place)).collect();
+            let records = Selected { volume, places: &open };
+            let batch = BulkBatch {
+                object: &self.loader.scope.object,
+                operation: &volume.operation,
+                fields: &volume.fields,
+                records: &records,
+            };
+            let error = match self.loader.destination.load_bulk(&batch).await {
+                Ok(outcomes) if outcomes.len() == open.len() => {
+                    self.commit_volume(volume, places, &intents, found, Some(outcomes), settle)?;
+                    return Ok(Sent::Settled);
+                }
+                Ok(outcomes) => return Err(self.miscounted(open.len(), outcomes.len())),
+                Err(error) => error,
+            };
+            match error.kind {
+                ErrorKind::Refused if open.len() > 1 => {
+                    // What an unanswered attempt did write must not be sent again with the rest.
+                    self.commit_volume(volume, places, &intents, found, None, settle)?;
+                    return Ok(Sent::Refused(open));
+                }
+                ErrorKind::Refused => {
+                    let alone: Outcomes = Box::new(vec![Outcome::Rejected(rejection(&error))].into_iter());
+                    self.commit_volume(volume, places, &intents, found, Some(alone), settle)?;
+                    return Ok(Sent::Settled);
+                }
+                ErrorKind::Unanswered if !volume.limit.is_idempotent => {
+                    self.find_written_of(volume, &open, &mut found).await?;
+                    if found.len() == places.len() {
+                        self.commit_volume(volume, places, &intents, found, None, settle)?;
+                        return Ok(Sent::Settled);
+                    }
+                }
+                ErrorKind::Unanswered | ErrorKind::Unexpected => {
+                    return Err(EngineError::connector(self.loader.connection(), error));
+                }
+                _ => {
+                    // An earlier attempt without an answer is not undone by this one: its intents stay.
+                    if round == 0 {
+                        self.drop_intents(intents).await?;
+                    }
+                    return Err(EngineError::connector(self.loader.connection(), error));
+                }
+            }
+        }
+        Err(self.unanswered())
+    }
+
+    /// After a lost answer: finds out which of the open records were written. Those that cannot be looked up are held.
+    async fn find_written_of(&self, volume: &Volume, open: &[usize], found: &mut Found) -> Result<(), EngineError> {
+        wait_to_look(self.loader).await?;
+        for places in open.chunks(PIECE_RECORDS) {
+            let items = volume.read(places)?;
+            let lookups = RecordItem::find_written(self.loader, &items).await?;
+            for (place, lookup) in places.iter().zip(lookups) {
+                match lookup {
+                    Some(Lookup::Written(id)) => {
+                        found.insert(*place, Settled::Outcome(Outcome::Created { id }));
+                    }
+                    Some(Lookup::NotWritten) => {}
+                    None => {
+                        found.insert(*place, Settled::Held);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores the outcomes that there are, each piece in a transaction with the removal of its intent: those that look-ups
+    /// found, and those of all other records where the batch was answered.
+    fn commit_volume(
+        &self,
+        volume: &Volume,
+        places: &[usize],
+        intents: &Intents,
+        mut found: Found,
+        mut outcomes: Option<Outcomes>,
+        settle: &mut Settle<'_>,
+    ) -> Result<(), EngineError> {
+        let count = places.len();
+        for (places, intent_id) in places.chunks(PIECE_RECORDS).zip(&intents.0) {
+            // Reading and storing a piece is the work of a moment.
+            let results = tokio::task::block_in_place(|| {
+                let mut results = Vec::with_capacity(places.len());
+                for item in volume.read(places)? {
+                    let settled = match (found.remove(&item.place), &mut outcomes) {
+                        (Some(settled), _) => Some(settled),
+                        (None, Some(outcomes)) => {
+                            let outcome = outcomes.next().ok_or_else(|| self.miscounted(count, item.place))?;
+                            Some(Settled::Outcome(outcome))
+                        }
+                        (None, None) => None,
+                    };
+                    results.extend(settled.map(|settled| (item, settled)));
+                }
+                self.loader.state.work_now(|work| {
+                    for (item, settled) in &results {
+                        settle_item(item, work, self.context(), settled)?;
+                    }
+                    work.settle_intent(*intent_id)
+                })?;
+                Ok::<_, EngineError>(results)
+            })?;
+            self.tell_settled(results.len());
+            for (item, settled) in results {
+                settle(item, settled);
+            }
+        }
+        Ok(())
+    }
+
+    async fn save_intents(&self, volume: &Volume, places: &[usize]) -> Result<Intents, EngineError> {
+        let (scope_id, now) = (self.context().scope_id, self.context().now);
+        let mut intents = Vec::with_capacity(places.len() / PIECE_RECORDS + 1);
+        for places in places.chunks(PIECE_RECORDS) {
+            intents.push(Intent {
+                run_id: self.context().run_id.clone(),
+                operation: operation_word(&volume.operation).to_owned(),
+                source_ids: volume.source_ids(places)?,
+            });
+        }
+        let save = move |work: &Work<'_>| {
+            let ids = intents.iter().map(|intent| work.save_intent(scope_id, intent, now));
+            ids.collect::<Result<Vec<i64>, _>>()
+        };
+        Ok(Intents(self.loader.state.work(save).await?))
+    }
+
+    async fn drop_intents(&self, intents: Intents) -> Result<(), EngineError> {
+        let drop = move |work: &Work<'_>| intents.0.iter().try_for_each(|intent_id| work.settle_intent(*intent_id));
+        Ok(self.loader.state.work(drop).await?)
+    }
+}
