@@ -386,7 +386,16 @@ impl Client {
         let sent_at = self.transport.clock.elapsed();
         self.meter.count(request.access);
         self.meter.count_wait(sent_at.saturating_sub(asked_at));
-        let answer = transmit(authorized, attempt, request.is_file_wanted).await;
+        let answer = if matches!(request.body, Body::Csv(_)) && request.is_idempotent {
+            // A file may be on its way for longer than a run that is to stop is waited for, and can be sent again.
+            tokio::select! {
+                biased;
+                () = self.transport.shutdown.cancelled() => Err(cancelled(attempt)),
+                answer = transmit(authorized, attempt, request.is_file_wanted) => answer,
+            }
+        } else {
+            transmit(authorized, attempt, request.is_file_wanted).await
+        };
         drop(permits);
         if let Some(quota) = answer.as_ref().ok().and_then(|answer| self.dialect.quota(answer)) {
             self.meter.note_quota(quota);

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value as Json, json};
 
-use crate::connector::ErrorKind;
+use crate::connector::{Connector, ErrorKind};
 use crate::model::{BatchRecord, Operation, Outcome, Value};
 
 use super::{
-    batch, created, destination, entry,
+    super::Salesforce,
+    batch, context, created, destination, entry, options,
     script::{Asked, Reply, Script, csv, empty, error, ok, standing_answer},
     text,
 };
@@ -159,6 +160,24 @@ async fn a_file_whose_upload_failed_is_sent_again_from_its_beginning() {
     assert_eq!(uploads[0], uploads[1]);
     let upload = script.asked().into_iter().find(|asked| asked.method == "PUT").unwrap();
     assert_eq!(upload.header("content-length"), uploads[0].len().to_string());
+}
+
+#[tokio::test]
+async fn a_run_that_is_to_stop_does_not_wait_for_an_upload_and_closes_no_job() {
+    let context = context();
+    let (jobs, token): (Arc<Mutex<Jobs>>, _) = (Arc::default(), context.transport.shutdown.clone());
+    let script = Script::start(move |asked| {
+        if asked.method == "PUT" {
+            token.cancel();
+        }
+        jobs.lock().unwrap().answer(asked, |_, _| Fate::Created).unwrap_or_else(|| collections(asked))
+    })
+    .await;
+    let config = serde_json::from_value(options(&script.url, &json!({}))).unwrap();
+    let destination = Salesforce::destination(config, &context).unwrap();
+    let error = destination.load(&batch(Operation::Insert, people(300))).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Cancelled);
+    assert!(script.asked().iter().all(|asked| asked.method != "PATCH"));
 }
 
 #[tokio::test]
