@@ -44,6 +44,8 @@ const MAX_JOB_BYTES: usize = 90_000_000;
 /// Most records of a page of a Bulk query's results, in records: it goes to disk and is decoded bit by bit, so only what is
 /// lost when a connection breaks speaks against more.
 pub(super) const BULK_PAGE_RECORDS: usize = 250_000;
+/// Most pages of results that are downloaded at once. Source: `api_asynch` `query_get_parallel_job_results`: five addresses an answer.
+pub(super) const PARALLEL_PAGES: usize = 2;
 /// Records of such a page that are decoded at once, in records.
 pub(super) const BULK_FRAME_RECORDS: usize = if cfg!(test) { 100 } else { 10_000 };
 /// Most characters of a field in a Bulk file. Source: `bulk_api_2_limits`, 228.0.

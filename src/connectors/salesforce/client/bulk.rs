@@ -3,6 +3,7 @@
 use std::{io::Read, time::Duration};
 
 use reqwest::Method;
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::connector::{ConnectorError, ErrorKind};
@@ -44,6 +45,30 @@ pub(in super::super) struct CsvPage {
     pub(in super::super) next: Option<String>,
     /// How many records Salesforce says it has.
     pub(in super::super) count: Option<u64>,
+}
+
+/// Addresses of result pages that may be downloaded at once.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct ResultPages {
+    #[serde(default, rename = "resultPages")]
+    pages: Vec<ResultPage>,
+    #[serde(default, alias = "nextRecordUrl")]
+    pub(in super::super) next_records_url: Option<String>,
+    #[serde(default)]
+    pub(in super::super) done: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResultPage {
+    result_url: String,
+}
+
+impl ResultPages {
+    pub(in super::super) fn urls(&self) -> Vec<String> {
+        self.pages.iter().map(|page| page.result_url.clone()).collect()
+    }
 }
 
 impl BulkOperation<'_> {
@@ -205,6 +230,24 @@ impl Api {
             request = request.with("locator", locator);
         }
         self.results_page(&request).await
+    }
+
+    /// Downloads a page by the address that [`Api::result_pages`] gave.
+    pub(in super::super) async fn results_at(&self, url: &str) -> Result<CsvPage, ConnectorError> {
+        self.results_page(&ApiRequest::get(own_path(url)?, NO_RATE_LIMITS).to_file()).await
+    }
+
+    /// `GET jobs/query/{id}/resultPages`, or where its list goes on.
+    pub(in super::super) async fn result_pages(
+        &self,
+        job_id: &str,
+        next: Option<&str>,
+    ) -> Result<ResultPages, ConnectorError> {
+        let path = match next {
+            Some(next) => own_path(next)?,
+            None => self.path(&format!("jobs/query/{}/resultPages", segment(job_id))).await?,
+        };
+        self.read(&ApiRequest::get(path, NO_RATE_LIMITS), "the list of result pages").await
     }
 
     async fn results_page(&self, request: &ApiRequest) -> Result<CsvPage, ConnectorError> {

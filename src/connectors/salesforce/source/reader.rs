@@ -1,8 +1,9 @@
 //! One read, page by page. Start at [`Reader::next`].
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use futures::{StreamExt, TryStreamExt, stream};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 
@@ -12,7 +13,7 @@ use crate::model::{Page, SyncMode};
 
 use super::{
     super::{
-        client::WirePage,
+        client::{CsvPage, WirePage},
         errors, limits,
         schema::{Catalog, ID_FIELD, ObjectInfo, normal_id},
         soql::{Query, condition, text_literal},
@@ -41,7 +42,25 @@ pub(super) struct Reader<'catalog> {
     is_bulk_refused: bool,
     /// The page of a Bulk query that is being read.
     page: Option<OpenPage>,
+    /// Pages of a large result that are downloaded already, each a file.
+    ahead: VecDeque<CsvPage>,
+    /// Where the list of a large result's pages stands.
+    parallel: Parallel,
 }
+
+/// How the pages of a Bulk query's result are found.
+#[derive(Debug, Default)]
+enum Parallel {
+    /// One after the other, each by what the one before says.
+    #[default]
+    No,
+    /// By lists of addresses, several at once.
+    Yes { next: Option<String>, has_more: bool, is_begun: bool },
+}
+
+/// Results from so many records on are downloaded several pages at once: the list of addresses costs one call in five, which
+/// only pays where there is a lot to wait for.
+const PARALLEL_MIN_RECORDS: u64 = 1_000_000;
 
 impl<'catalog> Reader<'catalog> {
     pub(super) async fn new(
@@ -66,6 +85,8 @@ impl<'catalog> Reader<'catalog> {
             next_url: None,
             is_bulk_refused: false,
             page: None,
+            ahead: VecDeque::new(),
+            parallel: Parallel::No,
         })
     }
 
@@ -188,6 +209,9 @@ impl<'catalog> Reader<'catalog> {
             let message = format!("the Bulk API query ended as `{}`", ended.state);
             return Err(ConnectorError::new(ErrorKind::Refused, "job_failed", message).with_detail(said));
         }
+        if ended.number_records_processed.is_some_and(|count| count >= PARALLEL_MIN_RECORDS) {
+            self.parallel = Parallel::Yes { next: None, has_more: true, is_begun: false };
+        }
         Ok(job.id)
     }
 
@@ -201,7 +225,11 @@ impl<'catalog> Reader<'catalog> {
         let mut page = if let Some(page) = self.page.take() {
             page
         } else {
-            let page = self.catalog.api.query_results(&job, locator.as_deref()).await?;
+            self.download_ahead(&job).await?;
+            let page = match self.ahead.pop_front() {
+                Some(page) => page,
+                None => self.catalog.api.query_results(&job, locator.as_deref()).await?,
+            };
             OpenPage::new(page, locator, read)?
         };
         let (rows, count) = self.decoder.decode_lines(&mut page.lines, limits::BULK_FRAME_RECORDS)?;
@@ -220,6 +248,31 @@ impl<'catalog> Reader<'catalog> {
             position
         };
         Ok((rows, next))
+    }
+
+    /// Downloads the next pages of a large result, some at once, in their order.
+    async fn download_ahead(&mut self, job: &str) -> Result<(), ConnectorError> {
+        let Parallel::Yes { next, has_more, is_begun } = &mut self.parallel else { return Ok(()) };
+        if !self.ahead.is_empty() || !*has_more {
+            return Ok(());
+        }
+        let api = &self.catalog.api;
+        let pages = match api.result_pages(job, next.as_deref()).await {
+            Ok(pages) => pages,
+            // Older versions have no such list: the pages are read one after the other.
+            Err(error) if !*is_begun && matches!(error.kind, ErrorKind::NotFound | ErrorKind::Refused) => {
+                self.parallel = Parallel::No;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        *is_begun = true;
+        *has_more = !pages.done && pages.next_records_url.is_some();
+        next.clone_from(&pages.next_records_url);
+        let downloads = stream::iter(pages.urls()).map(|url| async move { api.results_at(&url).await });
+        let downloaded: Vec<CsvPage> = downloads.buffered(limits::PARALLEL_PAGES).try_collect().await?;
+        self.ahead.extend(downloaded);
+        Ok(())
     }
 
     fn soql(&self, since: Option<i64>, last_id: Option<&str>, is_ordered: bool) -> String {
