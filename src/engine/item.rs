@@ -49,6 +49,12 @@ impl RecordItem {
         Self { place: 0, chunk, record, links, prepared, key_hash, source }
     }
 
+    /// Says where it waits: its number in a chunk tells it from others of the chunk only.
+    pub(super) fn put_at(&mut self, place: usize) {
+        self.place = place;
+        self.record.trace_id = place.to_string();
+    }
+
     /// Returns the links that go along with the record.
     pub(super) fn carried_links(&self) -> impl Iterator<Item = &LinkValue> {
         self.prepared.links.iter().filter(|link| self.record.fields.contains_key(&link.field))

@@ -193,7 +193,7 @@ impl Volume {
     pub(super) fn read(&self, places: &[usize]) -> Result<Vec<RecordItem>, EngineError> {
         let mut items: Vec<RecordItem> = self.read_as(places).map_err(|error| unspooled(&error))?;
         for (item, place) in items.iter_mut().zip(places) {
-            item.place = *place;
+            item.put_at(*place);
         }
         Ok(items)
     }
@@ -219,7 +219,8 @@ impl Volume {
             record: BatchRecord,
         }
         let items: Vec<Slim> = self.read_as(places)?;
-        Ok(items.into_iter().map(|item| item.record).collect())
+        let numbered = items.into_iter().zip(places);
+        Ok(numbered.map(|(item, place)| BatchRecord { trace_id: place.to_string(), ..item.record }).collect())
     }
 
     fn read_as<T: DeserializeOwned>(&self, places: &[usize]) -> io::Result<Vec<T>> {

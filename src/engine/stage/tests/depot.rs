@@ -253,6 +253,8 @@ impl Destination for AtDepot {
     }
 
     async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
+        let traces: HashSet<&String> = batch.records.iter().map(|record| &record.trace_id).collect();
+        assert_eq!(traces.len(), batch.records.len(), "a trace id twice");
         let mut own = self.0.lock().unwrap();
         own.loads.push(batch.records.len());
         own.write(&batch.operation, &batch.records)
@@ -262,6 +264,8 @@ impl Destination for AtDepot {
         let pieces = (0..batch.records.len()).step_by(PIECE_RECORDS).map(|first| batch.records.piece(first));
         let records = pieces.collect::<Result<Vec<_>, _>>()?.concat();
         assert_eq!(batch.fields, [FieldName::new("Key")]);
+        let traces: HashSet<&String> = records.iter().map(|record| &record.trace_id).collect();
+        assert_eq!(traces.len(), records.len(), "a trace id twice");
         let mut own = self.0.lock().unwrap();
         own.volumes.push(records.iter().map(key_of).collect());
         let mut outcomes = own.write(batch.operation, &records)?;
