@@ -43,7 +43,7 @@ pub(super) const MAX_UPLOAD_BYTES: u64 = 100_000_000;
 const MAX_JOB_BYTES: usize = 90_000_000;
 /// Most records of a page of a Bulk query's results, in records: it goes to disk and is decoded bit by bit, so only what is
 /// lost when a connection breaks speaks against more.
-pub(super) const BULK_PAGE_RECORDS: usize = 250_000;
+pub(super) const BULK_PAGE_RECORDS: usize = 500_000;
 /// Most pages of results that are downloaded at once. Source: `api_asynch` `query_get_parallel_job_results`: five addresses an answer.
 pub(super) const PARALLEL_PAGES: usize = 2;
 /// Records of such a page that are decoded at once, in records.
