@@ -140,6 +140,15 @@ pub trait Destination: Debug + Send + Sync {
     /// Fails when the object does not exist or cannot be asked about.
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError>;
 
+    /// Returns the fields of an object for a run that writes these: of what costs calls of its own to describe, only what they
+    /// name has to be there.
+    ///
+    /// # Errors
+    /// As those of [`describe`](Self::describe).
+    async fn describe_written(&self, object: &ObjectName, _fields: &[FieldName]) -> Result<Schema, ConnectorError> {
+        self.describe(object).await
+    }
+
     /// Says what of the object and these fields the login may not write by an operation, each with what to do, as far as
     /// [`describe`](Self::describe) tells; none where the vendor does not tell before it is written to.
     ///

@@ -120,8 +120,9 @@ impl Environment {
         let entry = self.registry.get(&connection.connector)?;
         let destination = (entry.destination)(connection.options.clone(), &context)
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
+        let named: Vec<FieldName> = target.mappings.keys().map(FieldName::new).collect();
         let declared = destination
-            .describe(&target.object)
+            .describe_written(&target.object, &named)
             .await
             .map_err(|error| EngineError::connector(&connection.name, error))?;
         let mapper =

@@ -88,13 +88,11 @@ impl Destination for SalesforceDestination {
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
-        let info = self.catalog.written_object(object).await?;
-        if !info.is_createable && !info.is_updateable {
-            let message = format!("this user may not write `{object}`, or the API cannot");
-            return Err(ConnectorError::new(ErrorKind::Unauthorized, "not_writable", message)
-                .with_hint("give the user's profile or permission set `Create` and `Edit` on the object"));
-        }
-        Ok(info.destination_schema())
+        written_schema(&*self.catalog.written_object(object).await?, object)
+    }
+
+    async fn describe_written(&self, object: &ObjectName, fields: &[FieldName]) -> Result<Schema, ConnectorError> {
+        written_schema(&*self.described(object, fields.iter()).await?, object)
     }
 
     async fn refusals(
@@ -136,6 +134,15 @@ impl Destination for SalesforceDestination {
         let info = self.catalog.object(&request.object).await?;
         self.fetch_records(&info, request).await
     }
+}
+
+fn written_schema(info: &ObjectInfo, object: &ObjectName) -> Result<Schema, ConnectorError> {
+    if !info.is_createable && !info.is_updateable {
+        let message = format!("this user may not write `{object}`, or the API cannot");
+        return Err(ConnectorError::new(ErrorKind::Unauthorized, "not_writable", message)
+            .with_hint("give the user's profile or permission set `Create` and `Edit` on the object"));
+    }
+    Ok(info.destination_schema())
 }
 
 /// Returns the field by which an upsert tells records apart.
