@@ -15,8 +15,8 @@ use ferry::{
     connector::{Connector, Entry, Registry},
     connectors,
     model::{
-        BatchLimit, Capabilities, Choice, ConnectionName, Field, FieldType, FilterSupport, KeyRule, ObjectName, Schema,
-        SyncMode,
+        BatchLimit, Capabilities, Choice, ConnectionName, Field, FieldType, FilterSupport, KeyRule, ObjectName,
+        ParentKey, Schema, SyncMode,
     },
 };
 use proptest::prelude::*;
@@ -85,6 +85,7 @@ impl OfflineSchemas for Known {
                 .map(|name| Field::new(name, FieldType::Text))
                 .into(),
             ("airtable", "Contacts") => contacts_table(),
+            ("salesforce", "Person__c") => people_with_parents(),
             _ => return None,
         };
         Some(Schema { object: object.clone(), fields, is_open: false })
@@ -109,8 +110,22 @@ fn contacts_table() -> Vec<Field> {
     vec![Field::new("Email", FieldType::Text), name, status, count, age, company]
 }
 
+fn people_with_parents() -> Vec<Field> {
+    let key = |name: &str, sets: &str, object: &str| Field {
+        parent: Some(ParentKey { sets: sets.into(), object: object.into() }),
+        ..Field::new(name, FieldType::Text)
+    };
+    vec![
+        Field::new("Email", FieldType::Text),
+        Field::new("LastName", FieldType::Text),
+        Field::new("AccountId", FieldType::Link),
+        key("Account.External_Id__c", "AccountId", "Account"),
+        key("ReportsTo.Email", "ReportsToId", "Person__c"),
+    ]
+}
+
 fn environment(name: &str) -> Option<String> {
-    matches!(name, "HUBSPOT_TOKEN" | "AIRTABLE_TOKEN").then(|| "from-the-environment".to_owned())
+    matches!(name, "HUBSPOT_TOKEN" | "AIRTABLE_TOKEN" | "SALESFORCE_TOKEN").then(|| "from-the-environment".to_owned())
 }
 
 fn load_file(path: &Path) -> Loaded {
