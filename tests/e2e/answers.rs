@@ -331,7 +331,7 @@ fn jobs_of_salesforce_that_do_not_end() {
     let at_work = json!({ "done": true, "records": [job] });
     let run = ["run", "leads.yaml", "--clock-speed", "20000"];
     let is_at_work = ("GET /services/data/…/jobs/ingest/", 200, job);
-    let mut pages = scene.play(&[("the job is still at work", &[is_at_work.clone()], &run)]);
+    let mut pages = scene.play(&[("the job is still at work", std::slice::from_ref(&is_at_work), &run)]);
     let jobs = [is_at_work, ("GET /services/data/…/jobs/ingest", 200, at_work)];
     pages.push(scene.play_on(&("a job of an earlier run is still at work", &jobs, &run)));
     check_all(&scene.desk, "jobs_of_salesforce_that_do_not_end", &pages);
