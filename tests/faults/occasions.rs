@@ -60,8 +60,18 @@ async fn a_second_run_over_unchanged_data_writes_nothing() {
         let world = World::new(pair, &Weather::default()).await;
         finished(&world).await;
         let (content, writes) = (world.content().await, world.trap_count());
-        finished(&world).await;
-        assert_eq!(world.trap_count(), writes, "{}", pair.name());
+        let again = finished(&world).await;
+        let report = again.report.as_ref().unwrap();
+        let accounts = report["streams"].as_array().unwrap().iter().flat_map(|s| s["destinations"].as_array().unwrap());
+        let counted = |columns: &[&str]| {
+            let of = |account: &Json| columns.iter().map(|name| account[*name].as_u64().unwrap()).sum::<u64>();
+            accounts.clone().map(of).sum::<u64>()
+        };
+        assert_eq!(counted(&["created", "updated", "deleted"]), 0, "{}", pair.name());
+        // Salesforce itself refuses some records of these pairs; they alone are tried again.
+        let refused = if pair.destination == "salesforce" { counted(&["rejected", "held"]) } else { 0 };
+        let sent = world.trap_count() - writes;
+        assert!(sent <= refused, "{}: {sent} writes", pair.name());
         assert!(world.content().await == content, "{}", pair.name());
     }
 }
