@@ -284,7 +284,7 @@ async fn gone_targets(
 pub(super) fn is_refused_link(item: &RecordItem, settled: &Settled) -> bool {
     let Settled::Outcome(Outcome::Rejected(reason)) = settled else { return false };
     let is_to_blame = |link: &LinkValue| reason.field.as_deref().is_none_or(|field| *link.field == *field);
-    item.carried_links().any(is_to_blame)
+    !reason.is_passing && item.carried_links().any(is_to_blame)
 }
 
 impl ChunkAccount {

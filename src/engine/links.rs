@@ -119,7 +119,8 @@ async fn pass(
 /// Of links that were refused, finds those with an end that is gone: they are no dead letters but wait for it. Returns whether
 /// there are any.
 async fn reopen_refused(loader: &Loader, results: Vec<(LinkItem, Settled)>) -> Result<bool, EngineError> {
-    let is_refused = |settled: &Settled| matches!(settled, Settled::Outcome(Outcome::Rejected(_)));
+    let is_refused =
+        |settled: &Settled| matches!(settled, Settled::Outcome(Outcome::Rejected(reason)) if !reason.is_passing);
     let refused: Vec<LinkItem> =
         results.into_iter().filter(|(_, settled)| is_refused(settled)).map(|(item, _)| item).collect();
     if refused.is_empty() {
@@ -234,9 +235,15 @@ impl Item for LinkItem {
     fn commit(&self, work: &Work<'_>, context: &CommitContext, outcome: &Outcome) -> Result<(), StateError> {
         for (PendingLink { link_id, link }, linked) in &self.links {
             match outcome {
-                Outcome::Created { .. } | Outcome::Updated { .. } => work.set_linked(*link_id, *linked)?,
+                Outcome::Created { .. } | Outcome::Updated { .. } => {
+                    work.set_linked(*link_id, *linked)?;
+                    let source_key = work.source_key(&link.source_id);
+                    work.resolve_link_letter(context.scope_id, source_key, &link.field, context.now)?;
+                }
                 Outcome::Rejected(reason) | Outcome::Held(reason) => {
-                    work.drop_link(*link_id)?;
+                    if !reason.is_passing {
+                        work.drop_link(*link_id)?;
+                    }
                     work.save_dead_letter(context.scope_id, &link_letter(context, link, reason))?;
                 }
                 Outcome::Missing | Outcome::Deleted => {}

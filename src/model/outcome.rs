@@ -39,6 +39,9 @@ pub struct Rejection {
     pub value: Option<String>,
     /// The vendor's id of the request.
     pub request_id: Option<String>,
+    /// Whether the reason passes by itself: the same record may be taken another time.
+    #[serde(default)]
+    pub is_passing: bool,
 }
 
 impl Rejection {

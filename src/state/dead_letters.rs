@@ -105,6 +105,9 @@ impl DeadLetterKind {
 pub(super) const RESOLVE: &str = "UPDATE dead_letters INDEXED BY dead_letters_by_source SET resolved_at = ?3
      WHERE scope_id = ?1 AND source_key = ?2 AND resolved_at IS NULL AND (?4 IS NULL OR kind = ?4)";
 
+pub(super) const RESOLVE_LINK: &str = "UPDATE dead_letters INDEXED BY dead_letters_by_source SET resolved_at = ?4
+     WHERE scope_id = ?1 AND source_key = ?2 AND resolved_at IS NULL AND kind = 'link' AND field = ?3";
+
 pub(super) const HELD: &str = "SELECT sealed FROM dead_letters INDEXED BY dead_letters_held
      WHERE scope_id = ?1 AND kind = 'held' AND code = ?2 AND resolved_at IS NULL";
 
@@ -161,6 +164,22 @@ impl Work<'_> {
     ) -> Result<(), StateError> {
         let kind = kind.map(DeadLetterKind::as_str);
         self.transaction.prepare_cached(RESOLVE)?.execute(params![scope.0, source_key.0, now.to_rfc3339(), kind])?;
+        Ok(())
+    }
+
+    /// Notes that a link field of a record is written now: the dead letter about it is answered.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    pub fn resolve_link_letter(
+        &self,
+        scope: ScopeId,
+        source_key: SourceKey,
+        field: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), StateError> {
+        let parameters = params![scope.0, source_key.0, field, now.to_rfc3339()];
+        self.transaction.prepare_cached(RESOLVE_LINK)?.execute(parameters)?;
         Ok(())
     }
 

@@ -355,6 +355,10 @@ const FREQUENT: &[(&str, &str)] = &[
     (links::SET_LINKED, "SEARCH links USING INTEGER PRIMARY KEY (rowid=?)"),
     (links::DROP_LINK, "SEARCH links USING INTEGER PRIMARY KEY (rowid=?)"),
     (dead_letters::RESOLVE, "SEARCH dead_letters USING INDEX dead_letters_by_source (scope_id=? AND source_key=?)"),
+    (
+        dead_letters::RESOLVE_LINK,
+        "SEARCH dead_letters USING INDEX dead_letters_by_source (scope_id=? AND source_key=?)",
+    ),
     (dead_letters::HELD, "SEARCH dead_letters USING INDEX dead_letters_held (scope_id=? AND code=?)"),
     (intents::SETTLE, "SEARCH intents USING INTEGER PRIMARY KEY (rowid=?)"),
     (intents::UNSETTLED, "SEARCH intents USING INDEX intents_by_scope (scope_id=? AND operation=?)"),

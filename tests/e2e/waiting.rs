@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
-use super::support::{Crms, Desk};
+use super::support::{Crms, Desk, Gateway};
 
 const PIPELINE: &str = "\
 version: 1
@@ -100,4 +100,29 @@ fn mend(rejects: &str) -> String {
         writer.write_record(cells).unwrap();
     }
     String::from_utf8(writer.into_inner().unwrap()).unwrap()
+}
+
+#[test]
+fn a_link_that_meets_a_lock_is_told_and_set_by_the_next_run() {
+    let crms = Crms::start(&["salesforce"], None, &[]);
+    let gateway = Gateway::before(&crms, "salesforce");
+    let mut desk = Desk::new(&crms);
+    desk.set("SALESFORCE_URL", gateway.url());
+    put(&desk, "f1,Acme,f2\nf2,Globex,\n");
+    let lock =
+        json!({ "statusCode": "UNABLE_TO_LOCK_ROW", "message": "unable to obtain exclusive access", "fields": [] });
+    let locked = json!([{ "success": false, "errors": [lock] }]);
+    let run = || desk.ferry(["run", "staff.yaml", "--json", "--clock-speed", "60"]).json();
+    let codes = || {
+        let rejects = desk.ferry(["rejects", "--json"]).json();
+        rejects["rejects"].as_array().unwrap().iter().map(|line| line["code"].clone()).collect::<Vec<_>>()
+    };
+
+    gateway.says(&[("PATCH /services/data/…/composite/sobjects", 200, locked)]);
+    assert_eq!(run()["streams"][0]["destinations"][0]["links_pending"], 1);
+    assert!(codes().contains(&json!("UNABLE_TO_LOCK_ROW")), "{:?}", codes());
+
+    gateway.says(&[]);
+    assert_eq!(run()["streams"][0]["destinations"][0]["links_pending"], 0);
+    assert!(!codes().contains(&json!("UNABLE_TO_LOCK_ROW")), "{:?}", codes());
 }

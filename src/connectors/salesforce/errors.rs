@@ -145,9 +145,10 @@ impl ApiError {
 
     /// Turns the error of one record into the reason of its rejection.
     pub(super) fn into_rejection(self) -> Rejection {
+        let is_passing = matches!(self.class(), Class::Locked);
         let reason = if self.message.is_empty() { self.code.clone() } else { self.message };
         let code = if self.code.is_empty() { "UNKNOWN".to_owned() } else { self.code };
-        Rejection { field: self.fields.into_iter().next(), ..Rejection::new(code, reason) }
+        Rejection { field: self.fields.into_iter().next(), is_passing, ..Rejection::new(code, reason) }
     }
 }
 
