@@ -3,11 +3,11 @@
 
 use std::{fs, path::Path};
 
+use emulators::EmulatorOptions;
 use ferry::{
     clock::Clock,
     config::{self, NoSchemas},
     connectors::registry,
-    model::EmulatorOptions,
 };
 
 #[expect(dead_code, reason = "`main` is for the example itself")]

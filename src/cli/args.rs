@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-
-use crate::model::FaultPlan;
+use emulators::FaultPlan;
 
 /// Moves records between CRMs from a YAML pipeline, and accounts for every one of them.
 #[derive(Debug, Parser)]

@@ -1,11 +1,10 @@
 //! `ferry emulate`: local CRMs for other programs' tests.
 
+use emulators::{EmulatorOptions, serve};
 use serde_json::json;
 
 use crate::clock::Clock;
 use crate::connector::Entry;
-use crate::emulator::serve;
-use crate::model::EmulatorOptions;
 
 use super::{
     args::EmulateArgs,

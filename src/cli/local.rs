@@ -6,15 +6,15 @@ use std::{
     sync::Arc,
 };
 
+use emulators::{EmulatorOptions, Running, serve};
 use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{self, NoSchemas, OfflineSchemas, Pipeline};
 use crate::connector::{Context, Entry, Options};
-use crate::emulator::{Running, serve};
 use crate::http::MemoryTokens;
-use crate::model::{ConnectionName, EmulatorOptions, ObjectName, RateLimit, Schema};
+use crate::model::{ConnectionName, ObjectName, RateLimit, Schema};
 
 use super::{
     description::Sides,

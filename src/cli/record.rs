@@ -10,16 +10,16 @@ use std::{
     sync::Arc,
 };
 
+use emulators::{EmulatorOptions, read_fixtures};
 use futures::StreamExt;
 use serde_json::{Map, Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::connector::{ConnectorError, Entry, FixtureForm, ReadRequest, Source};
-use crate::emulator::read_fixtures;
 use crate::model::{
-    ConnectionName, EmulatorOptions, Field, FieldName, ID, LINK_PREFIX, ObjectName, Page, Schema, SyncMode, UPDATED_AT,
-    Value, ValueError,
+    ConnectionName, Field, FieldName, ID, LINK_PREFIX, ObjectName, Page, Schema, SyncMode, UPDATED_AT, Value,
+    ValueError,
 };
 
 use super::{

@@ -30,7 +30,7 @@ pub use context::{Context, check_base_url};
 pub use error::{ConfigError, ConnectorError, ErrorKind};
 pub use fixture::FixtureForm;
 pub use inspection::{Inspection, LimitLeft, Remark};
-pub use registry::{ConfigCheck, Emulator, Entry, Options, Registry, RegistryError};
+pub use registry::{ConfigCheck, Entry, Options, Registry, RegistryError};
 pub use secret::Secret;
 
 /// What the author of a connector writes. The type carries no state.

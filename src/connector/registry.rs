@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use axum::Router;
+use emulators::Emulator;
 use schemars::{Schema as JsonSchema, SchemaGenerator};
 
-use crate::clock::Clock;
-use crate::model::{Capabilities, EmulatorOptions};
+use crate::model::Capabilities;
 
 use super::{Authorization, ConfigError, Connector, Context, Destination, Source};
 
@@ -18,7 +17,6 @@ pub type ConfigCheck = fn(Options) -> Result<(), ConfigError>;
 type MakeSource = fn(Options, &Context) -> Result<Box<dyn Source>, ConfigError>;
 type MakeDestination = fn(Options, &Context) -> Result<Box<dyn Destination>, ConfigError>;
 type Authorize = fn(Options, &Context) -> Result<Option<Authorization>, ConfigError>;
-type MakeEmulator = fn(EmulatorOptions, Clock) -> Result<Router, String>;
 
 /// One connector with its types erased.
 #[derive(Debug, Clone, Copy)]
@@ -43,15 +41,6 @@ pub struct Entry {
     pub emulator: Option<Emulator>,
 }
 
-/// How to start a connector's emulator.
-#[derive(Debug, Clone, Copy)]
-pub struct Emulator {
-    /// The port of `ferry emulate`, unless the user picks one.
-    pub default_port: u16,
-    /// Makes the service; fails with a text for the user when the fixtures cannot be used.
-    pub make: MakeEmulator,
-}
-
 impl Entry {
     /// Erases the types of a connector.
     pub fn of<C: Connector>() -> Self {
@@ -70,8 +59,8 @@ impl Entry {
 
     /// Adds the connector's emulator.
     #[must_use]
-    pub fn with_emulator(mut self, default_port: u16, make: MakeEmulator) -> Self {
-        self.emulator = Some(Emulator { default_port, make });
+    pub fn with_emulator(mut self, emulator: Emulator) -> Self {
+        self.emulator = Some(emulator);
         self
     }
 }

@@ -12,11 +12,11 @@ use crate::connector::{Entry, Registry};
 /// Returns all connectors of this binary.
 pub fn registry() -> Registry {
     Registry::new([
-        Entry::of::<airtable::Airtable>().with_emulator(4013, airtable::emulator::emulator),
+        Entry::of::<airtable::Airtable>().with_emulator(emulators::airtable::EMULATOR),
         Entry::of::<csv::Csv>(),
-        Entry::of::<hubspot::HubSpot>().with_emulator(4010, hubspot::emulator::emulator),
+        Entry::of::<hubspot::HubSpot>().with_emulator(emulators::hubspot::EMULATOR),
         Entry::of::<json::Json>(),
         Entry::of::<parquet::Parquet>(),
-        Entry::of::<salesforce::Salesforce>().with_emulator(4011, salesforce::emulator::emulator),
+        Entry::of::<salesforce::Salesforce>().with_emulator(emulators::salesforce::EMULATOR),
     ])
 }

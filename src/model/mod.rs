@@ -6,7 +6,6 @@
 mod batch;
 mod capability;
 mod column;
-mod emulation;
 mod ledger;
 mod name;
 mod outcome;
@@ -18,7 +17,6 @@ mod value;
 pub use batch::{Batch, BatchRecord, Fields, Operation, Record};
 pub use capability::{BatchLimit, BulkLimit, Capabilities, FilterSupport, KeyRule, RateLimit, SyncMode};
 pub use column::column;
-pub use emulation::{EmulatorOptions, FaultPlan, FaultPlanError};
 pub use ledger::{Calls, Ledger, Quota};
 pub use name::{ConnectionName, FieldName, ObjectName, StreamName};
 pub use outcome::{Outcome, Rejection};

@@ -62,9 +62,9 @@ impl Source {
     }
 }
 
-/// Returns the sources of the binary, without tests and the emulators, which say nothing to a user.
+/// Returns the sources of the binary, without tests. The emulators, which say nothing to a user, are a crate apart.
 pub(crate) fn sources() -> Vec<Source> {
-    let is_tests = |path: &Path| path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "emulator");
+    let is_tests = |path: &Path| path.iter().any(|part| part == "tests" || part == "tests.rs");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     files_below(&root, "rs").iter().filter(|path| !is_tests(path)).map(|path| Source::read(path)).collect()
 }

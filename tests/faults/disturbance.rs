@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ferry::model::FaultPlan;
+use emulators::FaultPlan;
 use rand::{Rng, rngs::SmallRng};
 
 use crate::machine::Machine;

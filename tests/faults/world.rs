@@ -18,12 +18,8 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use ferry::{
-    clock::Clock,
-    connectors::registry,
-    emulator::{Running, serve},
-    model::{EmulatorOptions, FaultPlan},
-};
+use emulators::{EmulatorOptions, FaultPlan, Running, serve};
+use ferry::{clock::Clock, connectors::registry};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::Value as Json;
 use tempfile::TempDir;

@@ -12,11 +12,11 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use emulators::{Running, serve};
 use ferry::{
     clock::Clock,
     connector::{ConnectorError, Context, Destination, ReadRequest, Source},
     connectors::registry,
-    emulator::{Running, serve},
     http::{MemoryTokens, Meter, Transport},
     model::{Batch, ConnectionName},
 };

@@ -1,14 +1,13 @@
 //! Airtable: bases, their tables and records, by the Web API.
 //!
 //! An object is a table of the base, by its name or id. Start at [`Airtable`]; what the vendor allows is in `limits`. The
-//! local Airtable, for tests and dry runs, is in [`emulator`]; it follows the vendor's documentation and shares no code with
+//! local Airtable, for tests and dry runs, is in the crate `emulators`; it follows the vendor's documentation and shares no code with
 //! the connector.
 
 mod auth;
 mod client;
 mod config;
 mod destination;
-pub mod emulator;
 mod errors;
 mod fixture;
 mod formula;

@@ -1,14 +1,13 @@
 //! HubSpot: CRM records, their associations, owners and pipelines, as source and destination.
 //!
 //! The numbers of the vendor are in `limits`, the way of a read in `source`, that of a write in `destination`, and what an
-//! answer means in `errors`. The local HubSpot, for tests and dry runs, is in [`emulator`]; it follows the vendor's
+//! answer means in `errors`. The local HubSpot, for tests and dry runs, is in the crate `emulators`; it follows the vendor's
 //! documentation and shares no code with the connector. Start at [`HubSpot`].
 
 mod auth;
 mod client;
 mod config;
 mod destination;
-pub mod emulator;
 mod errors;
 mod fixture;
 mod inspection;

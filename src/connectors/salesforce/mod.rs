@@ -1,14 +1,13 @@
 //! Salesforce: standard and custom objects, as source and destination.
 //!
 //! The vendor's numbers are in `limits`, how values get into queries in `soql`, the way of a read in `source`, that of a write
-//! in `destination`, and what an answer means in `errors`. The local Salesforce, for tests and dry runs, is in [`emulator`]; it
+//! in `destination`, and what an answer means in `errors`. The local Salesforce, for tests and dry runs, is in the crate `emulators`; it
 //! follows the vendor's documentation and shares no code with the connector. Start at [`Salesforce`].
 
 mod auth;
 mod client;
 mod config;
 mod destination;
-pub mod emulator;
 mod errors;
 mod fixture;
 mod inspection;

@@ -3,21 +3,18 @@
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use chrono::{DateTime, NaiveDate};
+use emulators::{EmulatorOptions, Running, airtable::emulator, serve};
 use futures::StreamExt;
 use serde_json::{Value as Json, json};
 
 use crate::clock::Clock;
 use crate::connector::{Connector, Context, Destination, ErrorKind, FetchRequest, ReadRequest, Selection, Source};
-use crate::emulator::{Running, serve};
 use crate::model::{
-    Batch, BatchRecord, Comparison, Cursor, EmulatorOptions, Fields, Operation, Outcome, Page, Predicate, Record,
-    Rejection, SyncMode, Value,
+    Batch, BatchRecord, Comparison, Cursor, Fields, Operation, Outcome, Page, Predicate, Record, Rejection, SyncMode,
+    Value,
 };
 
-use super::{
-    super::{Airtable, emulator::emulator},
-    BASE_ID, context_at,
-};
+use super::{super::Airtable, BASE_ID, context_at};
 
 const CONTACTS: &str = "
 fields:
@@ -57,7 +54,8 @@ impl Airbase {
         write(folder.path(), "Companies.schema.yaml", COMPANIES);
         let context = context_at(speed);
         let fixtures = Some(folder.path().to_owned());
-        let options = EmulatorOptions { fixtures, is_unlimited, faults: faults.parse().unwrap(), exchanges: None };
+        let exchanges = std::env::var_os("FERRY_EXCHANGES").map(Into::into);
+        let options = EmulatorOptions { fixtures, is_unlimited, faults: faults.parse().unwrap(), exchanges };
         let server = serve(emulator(options, context.clock().clone()).unwrap(), 0).await.unwrap();
         Self { server, context }
     }

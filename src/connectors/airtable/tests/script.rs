@@ -1,11 +1,13 @@
 //! A server on loopback that answers as a test says, and remembers what it was asked.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use axum::{Router, body::Bytes, extract::Request, http::StatusCode, response::IntoResponse};
+use emulators::{Running, serve, with_exchanges};
 use serde_json::{Value as Json, json};
-
-use crate::emulator::{Running, serve, with_exchanges};
 
 use super::tables;
 
@@ -65,7 +67,8 @@ impl Script {
                 (StatusCode::from_u16(status).unwrap(), body).into_response()
             }
         });
-        let service = with_exchanges(service, "airtable.script", None).unwrap();
+        let exchanges = std::env::var_os("FERRY_EXCHANGES").map(PathBuf::from);
+        let service = with_exchanges(service, "airtable.script", exchanges.as_deref()).unwrap();
         let server = serve(service, 0).await.unwrap();
         Self { url: server.url(), asked, _server: server }
     }

@@ -2,20 +2,17 @@
 
 use std::{collections::BTreeSet, fs};
 
+use emulators::{EmulatorOptions, Running, hubspot::emulator, serve};
 use futures::{StreamExt, future::join_all};
 use serde_json::{Value as Json, json};
 
 use crate::connector::{Connector, Context, Destination, ErrorKind, FetchRequest, ReadRequest, Selection, Source};
-use crate::emulator::{Running, serve};
 use crate::model::{
-    Batch, BatchRecord, Comparison, Cursor, DELETED, EmulatorOptions, FieldName, ID, Operation, Outcome, Page,
-    Predicate, Record, SyncMode, Value,
+    Batch, BatchRecord, Comparison, Cursor, DELETED, FieldName, ID, Operation, Outcome, Page, Predicate, Record,
+    SyncMode, Value,
 };
 
-use super::{
-    super::{HubSpot, emulator::emulator},
-    context_at,
-};
+use super::{super::HubSpot, context_at};
 
 const OWNERS: &str = "id,email,firstName,lastName\n501,ada@example.test,Ada,Lovelace\n502,bo@example.test,Bo,Diddley\n";
 
@@ -36,7 +33,8 @@ impl Portal {
         fs::write(folder.path().join("owners.csv"), OWNERS).unwrap();
         let context = context_at(speed);
         let fixtures = Some(folder.path().to_owned());
-        let options = EmulatorOptions { fixtures, is_unlimited, faults: faults.parse().unwrap(), exchanges: None };
+        let exchanges = std::env::var_os("FERRY_EXCHANGES").map(Into::into);
+        let options = EmulatorOptions { fixtures, is_unlimited, faults: faults.parse().unwrap(), exchanges };
         let server = serve(emulator(options, context.clock().clone()).unwrap(), 0).await.unwrap();
         Self { server, context }
     }

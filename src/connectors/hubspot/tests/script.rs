@@ -1,6 +1,9 @@
 //! A server on loopback that answers as a test says, and remembers what it was asked.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use axum::{
     Router,
@@ -8,9 +11,8 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use emulators::{Running, serve, with_exchanges};
 use serde_json::{Value as Json, json};
-
-use crate::emulator::{Running, serve, with_exchanges};
 
 use super::properties;
 
@@ -77,7 +79,8 @@ impl Script {
                 response
             }
         });
-        let service = with_exchanges(service, "hubspot.script", None).unwrap();
+        let exchanges = std::env::var_os("FERRY_EXCHANGES").map(PathBuf::from);
+        let service = with_exchanges(service, "hubspot.script", exchanges.as_deref()).unwrap();
         let server = serve(service, 0).await.unwrap();
         Self { url: server.url(), asked, _server: server }
     }

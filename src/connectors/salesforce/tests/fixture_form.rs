@@ -2,15 +2,14 @@
 
 use std::{fs, path::Path};
 
+use emulators::{EmulatorOptions, salesforce::emulator, serve};
 use serde_json::{Value as Json, json};
 
 use crate::clock::Clock;
 use crate::connector::FixtureForm;
-use crate::emulator::serve;
-use crate::model::{EmulatorOptions, FieldName, ObjectName, Schema};
+use crate::model::{FieldName, ObjectName, Schema};
 
 use super::{
-    super::emulator::emulator,
     description,
     script::{Script, ok, standing_answer},
     source,
@@ -47,7 +46,11 @@ async fn recorded(object: &str, form: &FixtureForm) -> Schema {
         let lines: Vec<String> = records.iter().map(|record| Json::Object(record.clone()).to_string()).collect();
         fs::write(folder.path().join(format!("{name}.jsonl")), lines.join("\n")).unwrap();
     }
-    let options = EmulatorOptions { fixtures: Some(folder.path().to_owned()), ..EmulatorOptions::default() };
+    let options = EmulatorOptions {
+        fixtures: Some(folder.path().to_owned()),
+        exchanges: std::env::var_os("FERRY_EXCHANGES").map(Into::into),
+        ..EmulatorOptions::default()
+    };
     let service = emulator(options, Clock::system()).unwrap_or_else(|error| panic!("{object}: {error}"));
     let local = serve(service, 0).await.unwrap();
     source(&local.url()).describe(&object.into()).await.unwrap()

@@ -1,6 +1,9 @@
 //! A server on loopback that answers as a test says, and remembers what it was asked.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use axum::{
     Router,
@@ -8,10 +11,9 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
+use emulators::{Running, serve, with_exchanges};
 use serde_json::{Value as Json, json};
 use tokio::sync::Notify;
-
-use crate::emulator::{Running, serve, with_exchanges};
 
 use super::description;
 
@@ -129,7 +131,8 @@ impl Script {
                 response
             }
         });
-        let service = with_exchanges(service, "salesforce.script", None).unwrap();
+        let exchanges = std::env::var_os("FERRY_EXCHANGES").map(PathBuf::from);
+        let service = with_exchanges(service, "salesforce.script", exchanges.as_deref()).unwrap();
         let server = serve(service, 0).await.unwrap();
         url.lock().unwrap().clone_from(&server.url());
         Self { url: server.url(), asked, _server: server }

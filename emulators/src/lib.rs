@@ -1,0 +1,23 @@
+//! Local CRMs: HTTP servers on loopback that answer as the vendors' documentation says.
+//!
+//! An emulator follows its vendor, never a connector: this crate does not depend on Ferry, so the compiler keeps the two apart
+//! and neither can hide the other's mistakes. There is one folder per vendor, with the vendor's own paths, types and error
+//! bodies; the modules beside them are shared. Start at [`Emulator`], or at [`serve`] for the server.
+
+pub mod airtable;
+mod counts;
+mod emulator;
+mod exchanges;
+mod faults;
+mod fixtures;
+pub mod hubspot;
+mod limits;
+mod options;
+pub mod salesforce;
+mod server;
+
+pub use emulator::{Emulator, MakeEmulator};
+pub use exchanges::with_exchanges;
+pub use fixtures::{Fixture, FixtureError, read_fixtures};
+pub use options::{EmulatorOptions, FaultPlan, FaultPlanError};
+pub use server::{Running, serve};
