@@ -24,7 +24,7 @@ use crate::model::{Calls, ConnectionName, StreamName};
 
 use super::{
     exit::{Exit, Failure},
-    world::World,
+    workspace::Workspace,
 };
 
 /// Most bytes of a log file before the next one is begun: about 40,000 requests.
@@ -51,7 +51,7 @@ struct AuditLog {
 }
 
 /// Opens the files that the arguments and the connections name, and has the requests of the context noted in them.
-pub(super) fn attach(world: &World, pipeline: &Pipeline, context: &mut Context) -> Result<Audit, Failure> {
+pub(super) fn attach(workspace: &Workspace, pipeline: &Pipeline, context: &mut Context) -> Result<Audit, Failure> {
     let mut open_files: BTreeMap<PathBuf, Arc<LogFile>> = BTreeMap::new();
     let mut open = |path: &Path| -> Result<Arc<LogFile>, Failure> {
         if let Some(file) = open_files.get(path) {
@@ -60,7 +60,7 @@ pub(super) fn attach(world: &World, pipeline: &Pipeline, context: &mut Context) 
         let file = LogFile::open(path, MAX_BYTES).map_err(|error| unwritable(path, &error))?;
         Ok(Arc::clone(open_files.entry(path.to_owned()).or_insert(Arc::new(file))))
     };
-    let all = world.global.audit.as_deref().map(&mut open).transpose()?;
+    let all = workspace.global.audit.as_deref().map(&mut open).transpose()?;
     let mut by_connection = BTreeMap::new();
     for (name, connection) in &pipeline.connections {
         if let Some(path) = &connection.audit {
@@ -228,8 +228,8 @@ impl Observer for Named {
         self.observer.records_read(stream, records);
     }
 
-    fn records_settled(&self, stream: &StreamName, connection: &ConnectionName, records: u64, calls: Calls) {
-        self.observer.records_settled(stream, connection, records, calls);
+    fn records_done(&self, stream: &StreamName, connection: &ConnectionName, records: u64, calls: Calls) {
+        self.observer.records_done(stream, connection, records, calls);
     }
 
     fn links_started(&self, stream: &StreamName, connection: &ConnectionName, links: u64) {

@@ -16,26 +16,26 @@ use super::{
     output,
     signals::Signals,
     tokens::StateTokens,
-    world::{World, context},
+    workspace::{Workspace, context},
 };
 
 /// What is said when a signal comes while a test record may exist.
 const STOPPING: &str = "stopping: the test record is deleted first; once more to stop at once";
 
-pub(super) async fn check(world: &World, file: &Path, is_writing: bool) -> Result<Exit, Failure> {
-    let pipeline = load(world, file)?;
-    let tokens = Arc::new(StateTokens(world.open_state_for_tokens(file, &pipeline)?));
+pub(super) async fn check(workspace: &Workspace, file: &Path, is_writing: bool) -> Result<Exit, Failure> {
+    let pipeline = load(workspace, file)?;
+    let tokens = Arc::new(StateTokens(workspace.open_state_for_tokens(file, &pipeline)?));
     let mut context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
-    let audit = audit::attach(world, &pipeline, &mut context)?;
+    let audit = audit::attach(workspace, &pipeline, &mut context)?;
     let environment = Environment {
-        registry: world.registry.clone(),
+        registry: workspace.registry.clone(),
         context,
         state: State::in_memory(Seal::ephemeral())?,
         observer: Arc::new(Silent),
     };
     let stop = CancellationToken::new();
     // Without writes there is nothing to put in order, and a signal may end the process where it stands.
-    let signals = is_writing.then(|| Signals::listen_saying(stop.clone(), world.output, STOPPING));
+    let signals = is_writing.then(|| Signals::listen_saying(stop.clone(), workspace.output, STOPPING));
     let findings = engine::check(&environment, &pipeline, &CheckOptions { is_writing, stop }).await;
     audit.finish()?;
     let mut exit = Exit::Done;
@@ -48,7 +48,7 @@ pub(super) async fn check(world: &World, file: &Path, is_writing: bool) -> Resul
         }
         lines.push(line(finding));
     }
-    if world.output.is_json {
+    if workspace.output.is_json {
         let findings: Vec<_> = findings.iter().map(as_json).collect();
         output::json(&json!({ "ok": exit == Exit::Done, "findings": findings }))?;
     } else {

@@ -17,33 +17,33 @@ use super::{
     output,
     summary::new_table,
     tokens::StateTokens,
-    world::{World, connection_named, context},
+    workspace::{Workspace, connection_named, context},
 };
 
 /// Options of a choice that a line shows.
 const SHOWN_OPTIONS: usize = 6;
 
 pub(super) async fn describe(
-    world: &World,
+    workspace: &Workspace,
     file: &Path,
     connection: &str,
     object: Option<&str>,
 ) -> Result<Exit, Failure> {
-    let pipeline = load(world, file)?;
+    let pipeline = load(workspace, file)?;
     let name = ConnectionName::new(connection);
     let objects = match object {
         Some(object) => vec![ObjectName::new(object)],
         None => pipeline.objects_of(&name),
     };
-    let schemas = ask(world, &pipeline, &name, file, &objects).await?;
+    let schemas = ask(workspace, &pipeline, &name, file, &objects).await?;
     if schemas.is_empty() {
         let message = format!("the pipeline reads and writes nothing at `{name}`");
         return Err(
             Failure::new(Exit::Usage, "object.absent", message).with_hint("name an object after the connection")
         );
     }
-    keep(world, &pipeline, &name, file, &schemas)?;
-    if world.output.is_json {
+    keep(workspace, &pipeline, &name, file, &schemas)?;
+    if workspace.output.is_json {
         output::json(&json!({ "connection": connection, "objects": schemas }))?;
     } else {
         for schema in &schemas {
@@ -54,7 +54,7 @@ pub(super) async fn describe(
 }
 
 async fn ask(
-    world: &World,
+    workspace: &Workspace,
     pipeline: &Pipeline,
     name: &ConnectionName,
     file: &Path,
@@ -62,10 +62,10 @@ async fn ask(
 ) -> Result<Vec<Schema>, Failure> {
     let (_, connection) = connection_named(pipeline, name)?;
     let unusable = |message: String| Failure::new(Exit::Usage, "connection.config", message);
-    let entry = world.registry.get(&connection.connector).map_err(|error| unusable(error.to_string()))?;
-    let tokens = Arc::new(StateTokens(world.open_state_for_tokens(file, pipeline)?));
+    let entry = workspace.registry.get(&connection.connector).map_err(|error| unusable(error.to_string()))?;
+    let tokens = Arc::new(StateTokens(workspace.open_state_for_tokens(file, pipeline)?));
     let mut context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
-    let audit = audit::attach(world, pipeline, &mut context)?;
+    let audit = audit::attach(workspace, pipeline, &mut context)?;
     let context = context.for_connection(name.clone());
     let mut schemas = Vec::new();
     // A system that is no source can still say what may be written to it.
@@ -83,14 +83,14 @@ async fn ask(
 
 /// Keeps the descriptions, so that `ferry validate` knows the fields without asking.
 fn keep(
-    world: &World,
+    workspace: &Workspace,
     pipeline: &Pipeline,
     name: &ConnectionName,
     file: &Path,
     schemas: &[Schema],
 ) -> Result<(), Failure> {
     let Some(connection) = pipeline.connections.get(name) else { return Ok(()) };
-    let cache = world.descriptions(file);
+    let cache = workspace.descriptions(file);
     for schema in schemas {
         cache.store(&connection.connector, name, schema)?;
     }

@@ -31,14 +31,14 @@ use super::{
     run::{observer, options, show_hints},
     signals::Signals,
     summary::{new_table, summary},
-    world::{World, context},
+    workspace::{Workspace, context},
 };
 
 /// How many times as fast as the machine's the clock of a dry run is: the vendors' limits hold, but their minutes are seconds.
 const CLOCK_SPEED: f64 = 50.0;
 
-pub(super) async fn run(world: &World, args: &RunArgs) -> Result<Exit, Failure> {
-    if world.global.audit.is_some() {
+pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, Failure> {
+    if workspace.global.audit.is_some() {
         return Err(Failure::new(
             Exit::Usage,
             "audit.dry_run",
@@ -46,52 +46,52 @@ pub(super) async fn run(world: &World, args: &RunArgs) -> Result<Exit, Failure> 
         )
         .with_hint("`--requests FILE` writes the requests that a live run would send"));
     }
-    let mut pipeline = load_with_placeholder(world, &args.file, Some(local::PLACEHOLDER))?;
+    let mut pipeline = load_with_placeholder(workspace, &args.file, Some(local::PLACEHOLDER))?;
     let clock = Clock::accelerated(CLOCK_SPEED);
     let fixtures = local::fixtures_folder(args.fixtures.as_deref(), &args.file);
     let requests = Arc::new(Requests::new(args.requests.as_deref())?);
     let folder = TempDir::with_prefix("ferry-dry-run-")?;
-    let emulators = local::redirect(world, &mut pipeline, &fixtures, &clock).await?;
+    let emulators = local::redirect(workspace, &mut pipeline, &fixtures, &clock).await?;
     for emulator in &emulators {
         requests.name(emulator);
     }
-    throw_away_files(world, &mut pipeline, folder.path());
+    throw_away_files(workspace, &mut pipeline, folder.path());
 
     let shutdown = CancellationToken::new();
-    let signals = Signals::listen(shutdown.clone(), world.output);
+    let signals = Signals::listen(shutdown.clone(), workspace.output);
     let tokens = Arc::new(MemoryTokens::default());
     let pace = pipeline.limits.requests_per_sec;
     let mut context = context(clock.clone(), &pipeline.base_dir, tokens, shutdown, pace)?;
     context.transport.recorder = Some(Arc::clone(&requests) as Arc<dyn Recorder>);
     let state = State::in_memory(Seal::ephemeral())?;
     let environment =
-        Environment { registry: world.registry.clone(), context, state, observer: observer(world.output) };
+        Environment { registry: workspace.registry.clone(), context, state, observer: observer(workspace.output) };
     let finished = engine::run(&environment, &pipeline, &options(&pipeline, args)?).await?;
     requests.finish()?;
-    if world.output.is_json {
+    if workspace.output.is_json {
         output::json(&finished.report)?;
     } else {
         output::data(&format!("{}\n\n{}\n", requests.table(), summary(&finished.report)))?;
     }
     show_hints(&finished);
-    world.output.say(&format!(
+    workspace.output.say(&format!(
         "this was a dry run on the fixtures in `{}`: nothing left this machine and nothing is kept",
         fixtures.display()
     ));
     let least = requests.least_time();
     if least >= Duration::from_secs(1) {
-        world.output.say(&format!("live, the vendors' rate limits alone make it last {}", HumanDuration(least)));
+        workspace.output.say(&format!("live, the vendors' rate limits alone make it last {}", HumanDuration(least)));
     }
     Ok(Exit::of_run(&finished, signals.number()))
 }
 
 /// Points files that would be written at a folder that is thrown away.
-fn throw_away_files(world: &World, pipeline: &mut Pipeline, folder: &Path) {
+fn throw_away_files(workspace: &Workspace, pipeline: &mut Pipeline, folder: &Path) {
     for stream in &mut pipeline.streams {
         for target in &mut stream.destinations {
             let Some(connection) = pipeline.connections.get(&target.connection) else { continue };
             let is_file =
-                world.registry.get(&connection.connector).is_ok_and(|entry| entry.capabilities.replaces_object);
+                workspace.registry.get(&connection.connector).is_ok_and(|entry| entry.capabilities.replaces_object);
             if !is_file {
                 continue;
             }

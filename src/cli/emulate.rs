@@ -10,11 +10,11 @@ use super::{
     args::EmulateArgs,
     exit::{Exit, Failure},
     output, signals,
-    world::{World, exchanges},
+    workspace::{Workspace, exchanges},
 };
 
-pub(super) async fn emulate(world: &World, args: EmulateArgs) -> Result<Exit, Failure> {
-    let entries = pick(world, &args.vendors)?;
+pub(super) async fn emulate(workspace: &Workspace, args: EmulateArgs) -> Result<Exit, Failure> {
+    let entries = pick(workspace, &args.vendors)?;
     let clock = Clock::accelerated(args.clock_speed);
     let mut running = Vec::new();
     let mut lines = Vec::new();
@@ -44,7 +44,7 @@ pub(super) async fn emulate(world: &World, args: EmulateArgs) -> Result<Exit, Fa
         lines.push((entry.name, server.url()));
         running.push(server);
     }
-    if world.output.is_json {
+    if workspace.output.is_json {
         let urls: serde_json::Map<_, _> = lines.iter().map(|(name, url)| ((*name).to_owned(), json!(url))).collect();
         output::json(&json!({ "emulators": urls }))?;
     } else {
@@ -52,14 +52,14 @@ pub(super) async fn emulate(world: &World, args: EmulateArgs) -> Result<Exit, Fa
             output::data(&format!("{name} {url}\n"))?;
         }
     }
-    world.output.say("Ctrl-C ends them");
+    workspace.output.say("Ctrl-C ends them");
     signals::wait().await;
     drop(running);
     Ok(Exit::Done)
 }
 
-fn pick<'world>(world: &'world World, vendors: &[String]) -> Result<Vec<&'world Entry>, Failure> {
-    let all = || world.registry.entries().filter(|entry| entry.emulator.is_some());
+fn pick<'workspace>(workspace: &'workspace Workspace, vendors: &[String]) -> Result<Vec<&'workspace Entry>, Failure> {
+    let all = || workspace.registry.entries().filter(|entry| entry.emulator.is_some());
     if vendors.is_empty() {
         return Ok(all().collect());
     }

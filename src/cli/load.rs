@@ -8,26 +8,26 @@ use super::{
     diagnostics,
     exit::{Exit, Failure},
     output::{self, Talk},
-    world::{World, variable},
+    workspace::{Workspace, variable},
 };
 
 /// Loads the pipeline of a file with the environment's variables.
-pub(super) fn load(world: &World, file: &Path) -> Result<Pipeline, Failure> {
-    load_with_placeholder(world, file, None)
+pub(super) fn load(workspace: &Workspace, file: &Path) -> Result<Pipeline, Failure> {
+    load_with_placeholder(workspace, file, None)
 }
 
 /// Loads the pipeline of a file; the placeholder stands for variables that have neither a value nor a default.
 pub(super) fn load_with_placeholder(
-    world: &World,
+    workspace: &Workspace,
     file: &Path,
     placeholder: Option<&str>,
 ) -> Result<Pipeline, Failure> {
-    let loaded = config::load_with_placeholder(file, &world.registry, &variable, placeholder, &NoSchemas);
-    let is_quiet = world.output.talk == Talk::Quiet;
+    let loaded = config::load_with_placeholder(file, &workspace.registry, &variable, placeholder, &NoSchemas);
+    let is_quiet = workspace.output.talk == Talk::Quiet;
     let has_pipeline = loaded.pipeline.is_some();
     let is_shown = !is_quiet || !has_pipeline;
     if is_shown && !loaded.diagnostics.is_empty() {
-        output::findings(&diagnostics::render(&loaded.diagnostics, world.output.has_color));
+        output::findings(&diagnostics::render(&loaded.diagnostics, workspace.output.has_color));
     }
     let findings = diagnostics::count(&loaded.diagnostics);
     loaded.pipeline.ok_or_else(|| {

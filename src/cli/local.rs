@@ -19,7 +19,7 @@ use crate::model::{ConnectionName, ObjectName, RateLimit, Schema};
 use super::{
     description::Sides,
     exit::{Exit, Failure},
-    world::{World, context, exchanges, variable},
+    workspace::{Workspace, context, exchanges, variable},
 };
 
 /// Stands for variables that are not set and have no default: local CRMs need no credentials.
@@ -45,7 +45,7 @@ pub(super) fn fixtures_folder(named: Option<&Path>, pipeline: &Path) -> PathBuf 
 
 /// Points every connection to a CRM at an emulator.
 pub(super) async fn redirect(
-    world: &World,
+    workspace: &Workspace,
     pipeline: &mut Pipeline,
     fixtures: &Path,
     clock: &Clock,
@@ -54,7 +54,7 @@ pub(super) async fn redirect(
     let tokens = Arc::new(MemoryTokens::default());
     let context = context(clock.clone(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
     for (name, connection) in &mut pipeline.connections {
-        let Ok(entry) = world.registry.get(&connection.connector) else { continue };
+        let Ok(entry) = workspace.registry.get(&connection.connector) else { continue };
         if entry.emulator.is_none() {
             if entry.capabilities.replaces_object {
                 continue;
@@ -114,16 +114,16 @@ impl OfflineSchemas for FixtureSchemas {
 impl FixtureSchemas {
     /// Asks local CRMs that are filled from fixtures what the objects of a pipeline look like. A pipeline with mistakes of its own
     /// has no connections to ask: nothing is known then.
-    pub(super) async fn ask(world: &World, file: &Path, fixtures: &Path) -> Result<Self, Failure> {
+    pub(super) async fn ask(workspace: &Workspace, file: &Path, fixtures: &Path) -> Result<Self, Failure> {
         let mut known = Self::default();
-        let loaded = config::load_with_placeholder(file, &world.registry, &variable, Some(PLACEHOLDER), &NoSchemas);
+        let loaded = config::load_with_placeholder(file, &workspace.registry, &variable, Some(PLACEHOLDER), &NoSchemas);
         let Some(mut pipeline) = loaded.pipeline else { return Ok(known) };
         let clock = Clock::system();
-        let _locals = redirect(world, &mut pipeline, fixtures, &clock).await?;
+        let _locals = redirect(workspace, &mut pipeline, fixtures, &clock).await?;
         let tokens = Arc::new(MemoryTokens::default());
         let context = context(clock, &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
         for (name, connection) in &pipeline.connections {
-            let Ok(entry) = world.registry.get(&connection.connector) else { continue };
+            let Ok(entry) = workspace.registry.get(&connection.connector) else { continue };
             if entry.emulator.is_none() {
                 continue;
             }

@@ -31,7 +31,7 @@ use super::{
     load::load,
     output::{self, Talk},
     tokens::StateTokens,
-    world::{World, connection_named, context},
+    workspace::{Workspace, connection_named, context},
 };
 
 use self::callback::{Callback, Returned};
@@ -39,17 +39,17 @@ use self::callback::{Callback, Returned};
 /// Random bytes of a state and of a verifier: 43 characters in base64, the least that RFC 7636 allows for a verifier.
 const SECRET_BYTES: usize = 32;
 
-pub(super) async fn login(world: &World, args: &LoginArgs) -> Result<Exit, Failure> {
-    let pipeline = load(world, &args.file)?;
+pub(super) async fn login(workspace: &Workspace, args: &LoginArgs) -> Result<Exit, Failure> {
+    let pipeline = load(workspace, &args.file)?;
     let (name, connection) = connection_named(&pipeline, &args.connection)?;
     let unusable = |message: String| Failure::new(Exit::Usage, "connection.config", message);
-    let entry = world.registry.get(&connection.connector).map_err(|error| unusable(error.to_string()))?;
+    let entry = workspace.registry.get(&connection.connector).map_err(|error| unusable(error.to_string()))?;
     // Opened before anybody logs in: tokens that cannot be kept are not worth asking for.
-    let state = world.open_state(&args.file)?;
+    let state = workspace.open_state(&args.file)?;
     let tokens = Arc::new(StateTokens(state));
     let shared: Arc<dyn TokenStore> = Arc::<StateTokens>::clone(&tokens);
     let mut context = context(Clock::system(), &pipeline.base_dir, shared, CancellationToken::new(), None)?;
-    let audit = audit::attach(world, &pipeline, &mut context)?;
+    let audit = audit::attach(workspace, &pipeline, &mut context)?;
     let context = context.for_connection(name.clone());
     let authorization = (entry.authorization)(connection.options.clone(), &context)
         .map_err(|error| unusable(error.to_string()))?
@@ -64,7 +64,7 @@ pub(super) async fn login(world: &World, args: &LoginArgs) -> Result<Exit, Failu
         "open this page and agree (the app must list {} as a redirect URL):\n{url}",
         callback.url()
     ));
-    if world.output.talk == Talk::Bars && !args.no_browser {
+    if workspace.output.talk == Talk::Bars && !args.no_browser {
         open_browser(&url);
     }
     let returned = tokio::select! {
@@ -83,7 +83,7 @@ pub(super) async fn login(world: &World, args: &LoginArgs) -> Result<Exit, Failu
     audit.finish()?;
     let unkept = |reason: String| Failure::new(Exit::Environment, "login.unkept", reason);
     tokens.save(&authorization.token_name, &granted.token).map_err(unkept)?;
-    tell(world, &args.connection, &world.state_path(&args.file), &granted)
+    tell(workspace, &args.connection, &workspace.state_path(&args.file), &granted)
 }
 
 /// What this process alone knows until the end.
@@ -209,9 +209,9 @@ fn open_browser(url: &Url) {
     }
 }
 
-fn tell(world: &World, connection: &str, state: &Path, granted: &Granted) -> Result<Exit, Failure> {
+fn tell(workspace: &Workspace, connection: &str, state: &Path, granted: &Granted) -> Result<Exit, Failure> {
     let renews = granted.token.refresh_token.is_some();
-    if world.output.is_json {
+    if workspace.output.is_json {
         output::json(&json!({
             "connection": connection, "expires_at": granted.token.expires_at, "renews_itself": renews,
             "scopes": granted.scopes, "state_file": state,

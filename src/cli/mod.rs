@@ -28,7 +28,7 @@ mod signals;
 mod summary;
 mod tokens;
 mod validate;
-mod world;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -42,7 +42,7 @@ use self::{
     args::{Cli, Command},
     exit::{Exit, Failure},
     output::Output,
-    world::World,
+    workspace::Workspace,
 };
 
 /// Runs the command that the process was started with.
@@ -56,7 +56,7 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
-    let output = Output::new(&cli.global, world::variable("NO_COLOR").is_some());
+    let output = Output::new(&cli.global, workspace::variable("NO_COLOR").is_some());
     start_log(cli.global.verbose, output);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -65,8 +65,8 @@ pub fn main() -> ExitCode {
             return Exit::Environment.into();
         }
     };
-    let world = World { global: cli.global, output, registry: registry() };
-    let ended = runtime.block_on(dispatch(world, cli.command));
+    let workspace = Workspace { global: cli.global, output, registry: registry() };
+    let ended = runtime.block_on(dispatch(workspace, cli.command));
     // Reads that a signal left hanging are not waited for.
     runtime.shutdown_background();
     match ended {
@@ -78,25 +78,26 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn dispatch(world: World, command: Command) -> Result<Exit, Failure> {
+async fn dispatch(workspace: Workspace, command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Validate { files, fixtures } => validate::validate(&world, files, fixtures.as_deref()).await,
-        Command::Check { file, write } => check::check(&world, &file, write).await,
+        Command::Validate { files, fixtures } => validate::validate(&workspace, files, fixtures.as_deref()).await,
+        Command::Check { file, write } => check::check(&workspace, &file, write).await,
         Command::Describe { connection, object, file } => {
-            describe::describe(&world, &file, &connection, object.as_deref()).await
+            describe::describe(&workspace, &file, &connection, object.as_deref()).await
         }
-        Command::Record(args) => record::record(&world, &args).await,
-        Command::Login(args) => login::login(&world, &args).await,
-        Command::Run(args) => run::run(&world, &args).await,
-        Command::Runs => runs::runs(&world),
-        Command::Show { run } => runs::show(&world, &run),
-        Command::Rejects { run, format, output } => rejects::rejects(&world, &run, format, output.as_deref()),
+        Command::Record(args) => record::record(&workspace, &args).await,
+        Command::Login(args) => login::login(&workspace, &args).await,
+        Command::Run(args) => run::run(&workspace, &args).await,
+        Command::Runs => runs::runs(&workspace),
+        Command::Show { run } => runs::show(&workspace, &run),
+        Command::Rejects { run, format, output } => rejects::rejects(&workspace, &run, format, output.as_deref()),
         Command::Redrive { run, from, clock_speed } => {
-            redrive::redrive(&world, &run, from.as_deref(), clock_speed).await
+            redrive::redrive(&workspace, &run, from.as_deref(), clock_speed).await
         }
-        Command::Emulate(args) => emulate::emulate(&world, args).await,
+        Command::Emulate(args) => emulate::emulate(&workspace, args).await,
         Command::Schema => {
-            let schema = serde_json::to_string_pretty(&json_schema(&world.registry)).map_err(std::io::Error::from)?;
+            let schema =
+                serde_json::to_string_pretty(&json_schema(&workspace.registry)).map_err(std::io::Error::from)?;
             output::data(&format!("{schema}\n"))?;
             Ok(Exit::Done)
         }

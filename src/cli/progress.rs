@@ -33,7 +33,7 @@ pub(super) struct Bars {
 struct Stream {
     bar: ProgressBar,
     read: u64,
-    settled: HashMap<ConnectionName, (u64, Calls)>,
+    done: HashMap<ConnectionName, (u64, Calls)>,
 }
 
 impl Bars {
@@ -51,19 +51,19 @@ impl Bars {
 }
 
 impl Stream {
-    /// The bar's length is what was read and its position what the slowest destination has settled, so the time left is that of
+    /// The bar's length is what was read and its position what the slowest destination is done with, so the time left is that of
     /// the records at hand.
     fn draw(&self) {
-        let settled = self.settled.values().map(|(records, _)| *records).min().unwrap_or(0);
+        let done = self.done.values().map(|(records, _)| *records).min().unwrap_or(0);
         let mut calls = Calls::default();
-        for (_, destination_calls) in self.settled.values() {
+        for (_, destination_calls) in self.done.values() {
             calls += *destination_calls;
         }
         if self.bar.length() == Some(0) {
             self.bar.set_style(style(MOVING));
         }
-        self.bar.set_length(self.read.max(settled));
-        self.bar.set_position(settled);
+        self.bar.set_length(self.read.max(done));
+        self.bar.set_position(done);
         let waited = match calls.waited_millis / 1_000 {
             0 => String::new(),
             seconds => format!(", {} s waited", HumanCount(seconds)),
@@ -77,7 +77,7 @@ impl Observer for Bars {
         // A bar of nothing would look like one that is full.
         let bar = self.bars.add(ProgressBar::new(0).with_style(style(READING)).with_prefix(stream.to_string()));
         bar.enable_steady_tick(Duration::from_millis(200));
-        let begun = Stream { bar, read: 0, settled: HashMap::new() };
+        let begun = Stream { bar, read: 0, done: HashMap::new() };
         self.streams.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone(), begun);
     }
 
@@ -85,11 +85,11 @@ impl Observer for Bars {
         self.with(stream, |stream| stream.read += records);
     }
 
-    fn records_settled(&self, stream: &StreamName, connection: &ConnectionName, records: u64, calls: Calls) {
+    fn records_done(&self, stream: &StreamName, connection: &ConnectionName, records: u64, calls: Calls) {
         self.with(stream, |stream| {
-            let settled = stream.settled.entry(connection.clone()).or_default();
-            settled.0 += records;
-            settled.1 = calls;
+            let done = stream.done.entry(connection.clone()).or_default();
+            done.0 += records;
+            done.1 = calls;
         });
     }
 
@@ -120,7 +120,7 @@ pub(super) struct Lines {
 #[derive(Debug, Default)]
 struct Tally {
     read: u64,
-    settled: u64,
+    done: u64,
     calls: u64,
     told_at: Duration,
 }
@@ -148,9 +148,8 @@ impl Lines {
 
 impl Tally {
     fn line(&self, stream: &StreamName) -> String {
-        let (read, settled, calls) =
-            (counted(self.read, "record"), HumanCount(self.settled), counted(self.calls, "call"));
-        format!("{stream}: {read} read, {settled} settled, {calls}")
+        let (read, done, calls) = (counted(self.read, "record"), HumanCount(self.done), counted(self.calls, "call"));
+        format!("{stream}: {read} read, {done} done, {calls}")
     }
 }
 
@@ -166,9 +165,9 @@ impl Observer for Lines {
         self.tell(stream, |tally| tally.read += records);
     }
 
-    fn records_settled(&self, stream: &StreamName, _connection: &ConnectionName, records: u64, calls: Calls) {
+    fn records_done(&self, stream: &StreamName, _connection: &ConnectionName, records: u64, calls: Calls) {
         self.tell(stream, |tally| {
-            tally.settled += records;
+            tally.done += records;
             tally.calls = calls.total();
         });
     }

@@ -30,20 +30,20 @@ use super::{
     local::fixtures_folder,
     output,
     tokens::StateTokens,
-    world::{World, connection_named, context},
+    workspace::{Workspace, connection_named, context},
 };
 
 use self::masks::Masks;
 
-pub(super) async fn record(world: &World, args: &RecordArgs) -> Result<Exit, Failure> {
-    let pipeline = load(world, &args.file)?;
+pub(super) async fn record(workspace: &Workspace, args: &RecordArgs) -> Result<Exit, Failure> {
+    let pipeline = load(workspace, &args.file)?;
     let (name, connection) = connection_named(&pipeline, &args.connection)?;
-    let entry = world.registry.get(&connection.connector).map_err(|error| config(error.to_string()))?;
+    let entry = workspace.registry.get(&connection.connector).map_err(|error| config(error.to_string()))?;
     let place = Place::new(entry, args)?;
-    let masks = if args.no_mask { None } else { Some(Masks::new(&world.pseudonym_key(&args.file)?)) };
-    let tokens = Arc::new(StateTokens(world.open_state_for_tokens(&args.file, &pipeline)?));
+    let masks = if args.no_mask { None } else { Some(Masks::new(&workspace.pseudonym_key(&args.file)?)) };
+    let tokens = Arc::new(StateTokens(workspace.open_state_for_tokens(&args.file, &pipeline)?));
     let mut context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
-    let audit = audit::attach(world, &pipeline, &mut context)?;
+    let audit = audit::attach(workspace, &pipeline, &mut context)?;
     let context = context.for_connection(name.clone());
     let source = (entry.source)(connection.options.clone(), &context).map_err(|error| config(error.to_string()))?;
     let failed = |error: ConnectorError| Failure::of_connector(name, error);
@@ -56,7 +56,7 @@ pub(super) async fn record(world: &World, args: &RecordArgs) -> Result<Exit, Fai
     audit.finish()?;
     place.write(&form, &taken, sheet.masks.as_ref(), args)?;
     place.check_loads(entry)?;
-    tell(world, &place, &taken, args)
+    tell(workspace, &place, &taken, args)
 }
 
 /// What was read.
@@ -311,9 +311,9 @@ impl Sheet {
     }
 }
 
-fn tell(world: &World, place: &Place, taken: &Taken, args: &RecordArgs) -> Result<Exit, Failure> {
+fn tell(workspace: &Workspace, place: &Place, taken: &Taken, args: &RecordArgs) -> Result<Exit, Failure> {
     let file = place.file(&place.object, "jsonl");
-    if world.output.is_json {
+    if workspace.output.is_json {
         output::json(&json!({
             "object": place.object, "file": file, "records": taken.records.len(), "rejected": taken.rejected,
             "links_left_out": taken.links_left_out, "is_masked": !args.no_mask,
@@ -325,16 +325,22 @@ fn tell(world: &World, place: &Place, taken: &Taken, args: &RecordArgs) -> Resul
     let records = count(taken.records.len(), "record");
     output::data(&format!("{records} of `{}` in `{}`, {masked}\n", place.object, file.display()))?;
     if taken.rejected > 0 {
-        world
+        workspace
             .output
             .say(&format!("{} did not fit their own field types and were left out", count(taken.rejected, "record")));
     }
     if taken.links_left_out > 0 {
         let links = count(taken.links_left_out, "link");
-        world.output.say(&format!("{links} to records that are no fixtures were left out; record those objects first"));
+        workspace
+            .output
+            .say(&format!("{links} to records that are no fixtures were left out; record those objects first"));
     }
     let folder = place.folder.parent().unwrap_or(Path::new(""));
-    world.output.say(&format!("next: `ferry run {} --dry-run --fixtures {}`", args.file.display(), folder.display()));
+    workspace.output.say(&format!(
+        "next: `ferry run {} --dry-run --fixtures {}`",
+        args.file.display(),
+        folder.display()
+    ));
     Ok(Exit::Done)
 }
 

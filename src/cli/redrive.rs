@@ -22,31 +22,31 @@ use super::{
     runs::find_run,
     signals::Signals,
     tokens::StateTokens,
-    world::{World, context},
+    workspace::{Workspace, context},
 };
 
 pub(super) async fn redrive(
-    world: &World,
+    workspace: &Workspace,
     run_id: &str,
     from: Option<&Path>,
     clock_speed: f64,
 ) -> Result<Exit, Failure> {
-    let state = world.find_state()?;
+    let state = workspace.find_state()?;
     let run = find_run(&state, run_id)?;
     let corrections = from.map(|file| read_corrections(&state, &run.run_id, file)).transpose()?;
-    let pipeline = load(world, &run.file)?;
+    let pipeline = load(workspace, &run.file)?;
     let clock = Clock::accelerated(clock_speed);
-    let state_path = state.path().map_or_else(|| world.state_path(&run.file), Path::to_owned);
+    let state_path = state.path().map_or_else(|| workspace.state_path(&run.file), Path::to_owned);
     let _lock = RunLock::take(&state_path, &pipeline.name, clock.now())?;
     let shutdown = CancellationToken::new();
-    let signals = Signals::listen(shutdown.clone(), world.output);
+    let signals = Signals::listen(shutdown.clone(), workspace.output);
     let tokens = Arc::new(StateTokens(state.clone()));
     let mut context = context(clock, &pipeline.base_dir, tokens, shutdown, pipeline.limits.requests_per_sec)?;
-    let audit = audit::attach(world, &pipeline, &mut context)?;
-    let observer = audit.observer(observer(world.output));
-    let environment = Environment { registry: world.registry.clone(), context, state, observer };
+    let audit = audit::attach(workspace, &pipeline, &mut context)?;
+    let observer = audit.observer(observer(workspace.output));
+    let environment = Environment { registry: workspace.registry.clone(), context, state, observer };
     let finished = engine::redrive(&environment, &pipeline, &run, corrections.as_ref()).await?;
-    show(world, &finished, &run.file)?;
+    show(workspace, &finished, &run.file)?;
     audit.finish()?;
     Ok(Exit::of_run(&finished, signals.number()))
 }

@@ -14,7 +14,7 @@ use super::{
     exit::{Exit, Failure},
     output,
     runs::find_run,
-    world::World,
+    workspace::Workspace,
 };
 
 /// The columns that come before those of the records.
@@ -44,18 +44,18 @@ struct WaitingLine {
 }
 
 pub(super) fn rejects(
-    world: &World,
+    workspace: &Workspace,
     run_id: &str,
     format: RejectsFormat,
     output: Option<&Path>,
 ) -> Result<Exit, Failure> {
-    let state = world.find_state()?;
+    let state = workspace.find_state()?;
     let run = find_run(&state, run_id)?;
     let (letters, waiting) =
         state.work_now(|work| Ok((work.dead_letters(&run.run_id)?, waiting_links(work, &run)?)))?;
     let waiting = waiting.into_iter().map(|link| WaitingLine::new(&run, link, &letters)).collect();
     let lines = Lines { letters, waiting };
-    let is_json = world.output.is_json || format == RejectsFormat::Json;
+    let is_json = workspace.output.is_json || format == RejectsFormat::Json;
     let text = if is_json { as_json(&run, &lines) } else { as_csv(&run, &lines)? };
     match output {
         None => output::data(&text)?,
@@ -63,7 +63,7 @@ pub(super) fn rejects(
             let mut file = File::create(path)?;
             file.write_all(text.as_bytes())?;
             let count = u64::try_from(lines.letters.len() + lines.waiting.len()).unwrap_or(u64::MAX);
-            world.output.say(&format!("{} written to `{}`", output::counted(count, "record"), path.display()));
+            workspace.output.say(&format!("{} written to `{}`", output::counted(count, "record"), path.display()));
         }
     }
     Ok(Exit::Done)
@@ -71,7 +71,7 @@ pub(super) fn rejects(
 
 impl WaitingLine {
     fn new(run: &Run, link: WaitingLink, letters: &[DeadLetter]) -> Self {
-        let (stream, connection) = (&link.stream, &link.scope.connection);
+        let (stream, connection) = (&link.stream, &link.target.connection);
         if link.missing.is_empty() {
             let reason =
                 format!("what it leads to is at `{connection}` by now: `ferry run {}` sets it", run.file.display());
@@ -80,8 +80,8 @@ impl WaitingLine {
         let named = link.missing.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
         let is_refused = |id: &String| {
             letters.iter().any(|letter| {
-                letter.scope.stream.as_str() == stream
-                    && letter.scope.connection == *connection
+                letter.target.stream.as_str() == stream
+                    && letter.target.connection == *connection
                     && letter.source_id == *id
             })
         };
@@ -96,8 +96,8 @@ impl WaitingLine {
 fn as_json(run: &Run, lines: &Lines) -> String {
     let waiting = lines.waiting.iter().map(|WaitingLine { link, reason }| {
         json!({
-            "run_id": run.run_id, "stream": link.scope.stream, "connection": link.scope.connection,
-            "object": link.scope.object, "source_id": link.source_id, "kind": WAITING, "code": WAITING_CODE,
+            "run_id": run.run_id, "stream": link.target.stream, "connection": link.target.connection,
+            "object": link.target.object, "source_id": link.source_id, "kind": WAITING, "code": WAITING_CODE,
             "field": link.field, "value": link.missing.join(";"), "reason": reason,
             "waits_for": { "stream": link.stream, "source_ids": link.missing },
         })
@@ -107,8 +107,8 @@ fn as_json(run: &Run, lines: &Lines) -> String {
         .iter()
         .map(|letter| {
             json!({
-                "run_id": letter.run_id, "stream": letter.scope.stream, "connection": letter.scope.connection,
-                "object": letter.scope.object, "source_id": letter.source_id, "kind": letter.kind, "code": letter.code,
+                "run_id": letter.run_id, "stream": letter.target.stream, "connection": letter.target.connection,
+                "object": letter.target.object, "source_id": letter.source_id, "kind": letter.kind, "code": letter.code,
                 "field": letter.field, "value": letter.body.value, "reason": letter.body.reason,
                 "request_id": letter.body.request_id, "created_at": letter.created_at,
                 "source": letter.body.source, "mapped": letter.body.mapped,
@@ -133,9 +133,9 @@ fn as_csv(run: &Run, lines: &Lines) -> Result<String, Failure> {
     for letter in letters {
         let fixed = [
             letter.run_id.clone(),
-            letter.scope.stream.to_string(),
-            letter.scope.connection.to_string(),
-            letter.scope.object.to_string(),
+            letter.target.stream.to_string(),
+            letter.target.connection.to_string(),
+            letter.target.object.to_string(),
             letter.source_id.clone(),
             letter.kind.as_str().to_owned(),
             letter.code.clone(),
@@ -153,9 +153,9 @@ fn as_csv(run: &Run, lines: &Lines) -> Result<String, Failure> {
     for WaitingLine { link, reason } in &lines.waiting {
         let fixed = [
             run.run_id.as_str(),
-            link.scope.stream.as_str(),
-            link.scope.connection.as_str(),
-            link.scope.object.as_str(),
+            link.target.stream.as_str(),
+            link.target.connection.as_str(),
+            link.target.object.as_str(),
             link.source_id.as_str(),
             WAITING,
             WAITING_CODE,

@@ -20,27 +20,27 @@ use super::{
     signals::Signals,
     summary::{closing, summary},
     tokens::StateTokens,
-    world::{World, context},
+    workspace::{Workspace, context},
 };
 
-pub(super) async fn run(world: &World, args: &RunArgs) -> Result<Exit, Failure> {
+pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, Failure> {
     if args.dry_run {
-        return dry_run::run(world, args).await;
+        return dry_run::run(workspace, args).await;
     }
-    let pipeline = load(world, &args.file)?;
+    let pipeline = load(workspace, &args.file)?;
     let clock = Clock::accelerated(args.clock_speed);
-    let state_path = world.state_path(&args.file);
+    let state_path = workspace.state_path(&args.file);
     let _lock = RunLock::take(&state_path, &pipeline.name, clock.now())?;
-    let state = world.open_state(&args.file)?;
+    let state = workspace.open_state(&args.file)?;
     let shutdown = CancellationToken::new();
-    let signals = Signals::listen(shutdown.clone(), world.output);
+    let signals = Signals::listen(shutdown.clone(), workspace.output);
     let tokens = Arc::new(StateTokens(state.clone()));
     let mut context = context(clock, &pipeline.base_dir, tokens, shutdown, pipeline.limits.requests_per_sec)?;
-    let audit = audit::attach(world, &pipeline, &mut context)?;
-    let observer = audit.observer(observer(world.output));
-    let environment = Environment { registry: world.registry.clone(), context, state, observer };
+    let audit = audit::attach(workspace, &pipeline, &mut context)?;
+    let observer = audit.observer(observer(workspace.output));
+    let environment = Environment { registry: workspace.registry.clone(), context, state, observer };
     let finished = engine::run(&environment, &pipeline, &options(&pipeline, args)?).await?;
-    show(world, &finished, &args.file)?;
+    show(workspace, &finished, &args.file)?;
     audit.finish()?;
     Ok(Exit::of_run(&finished, signals.number()))
 }
@@ -73,15 +73,15 @@ pub(super) fn options(pipeline: &Pipeline, args: &RunArgs) -> Result<RunOptions,
 }
 
 /// Shows how a run ended.
-pub(super) fn show(world: &World, finished: &Finished, file: &Path) -> Result<(), Failure> {
-    if world.output.is_json {
+pub(super) fn show(workspace: &Workspace, finished: &Finished, file: &Path) -> Result<(), Failure> {
+    if workspace.output.is_json {
         output::json(&finished.report)?;
     } else {
         output::data(&format!("{}\n", summary(&finished.report)))?;
     }
     show_hints(finished);
-    let state = world.global.state.as_ref().map_or_else(String::new, |path| format!(" --state {}", path.display()));
-    world.output.say(&closing(&finished.report, &file.display().to_string(), &state));
+    let state = workspace.global.state.as_ref().map_or_else(String::new, |path| format!(" --state {}", path.display()));
+    workspace.output.say(&closing(&finished.report, &file.display().to_string(), &state));
     Ok(())
 }
 

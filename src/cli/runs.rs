@@ -10,14 +10,14 @@ use super::{
     exit::{Exit, Failure},
     output,
     summary::{new_table, summary},
-    world::World,
+    workspace::Workspace,
 };
 
-pub(super) fn runs(world: &World) -> Result<Exit, Failure> {
-    let state = world.find_state()?;
+pub(super) fn runs(workspace: &Workspace) -> Result<Exit, Failure> {
+    let state = workspace.find_state()?;
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general over the lifetime")]
     let runs = state.work_now(|work| work.runs())?;
-    if world.output.is_json {
+    if workspace.output.is_json {
         output::json(&json!({ "runs": runs }))?;
         return Ok(Exit::Done);
     }
@@ -40,14 +40,14 @@ pub(super) fn runs(world: &World) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-pub(super) fn show(world: &World, run_id: &str) -> Result<Exit, Failure> {
-    let state = world.find_state()?;
+pub(super) fn show(workspace: &Workspace, run_id: &str) -> Result<Exit, Failure> {
+    let state = workspace.find_state()?;
     let run = find_run(&state, run_id)?;
     let report = RunReport::stored(&state, &run)?;
-    if world.output.is_json {
+    if workspace.output.is_json {
         output::json(&report)?;
     } else {
-        world.output.say(&format!("{} of pipeline `{}`: {}", run.run_id, run.pipeline, run.status.as_str()));
+        workspace.output.say(&format!("{} of pipeline `{}`: {}", run.run_id, run.pipeline, run.status.as_str()));
         output::data(&format!("{}\n", summary(&report)))?;
     }
     Ok(Exit::Done)

@@ -5,7 +5,7 @@ use indicatif::HumanCount;
 
 use crate::engine::{DestinationReport, RunReport};
 use crate::model::Ledger;
-use crate::state::{RunStatus, ScopeStatus};
+use crate::state::{RunStatus, TargetStatus};
 
 use super::output::counted;
 
@@ -90,7 +90,7 @@ fn remarks(report: &RunReport) -> Vec<String> {
             if !account.ledger.closes() {
                 remarks.push(format!("! {place}: the ledger does not close; please report this"));
             }
-            let is_left = account.status == ScopeStatus::Running && report.status != RunStatus::Running;
+            let is_left = account.status == TargetStatus::Running && report.status != RunStatus::Running;
             match &account.error {
                 // The source's failure is told above.
                 Some(error) if stream.error.as_ref() == Some(error) => {}

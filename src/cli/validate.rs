@@ -14,7 +14,7 @@ use super::{
     exit::{Exit, Failure},
     local::FixtureSchemas,
     output::{self, counted},
-    world::{World, variable},
+    workspace::{Workspace, variable},
 };
 
 /// The finding that a variable is not set. A run fails for it; where pipelines are looked over, secrets are seldom at hand.
@@ -29,27 +29,33 @@ struct Tally {
     findings: Vec<Json>,
 }
 
-pub(super) async fn validate(world: &World, files: Vec<PathBuf>, fixtures: Option<&Path>) -> Result<Exit, Failure> {
+pub(super) async fn validate(
+    workspace: &Workspace,
+    files: Vec<PathBuf>,
+    fixtures: Option<&Path>,
+) -> Result<Exit, Failure> {
     let files = if files.is_empty() { pipelines_here()? } else { files };
-    let format = Format::new(&world.registry);
+    let format = Format::new(&workspace.registry);
     let mut tally = Tally::default();
     for file in &files {
         match fixtures {
-            None => tally.add(world, &format, file, &world.descriptions(file))?,
-            Some(fixtures) => tally.add(world, &format, file, &FixtureSchemas::ask(world, file, fixtures).await?)?,
+            None => tally.add(workspace, &format, file, &workspace.descriptions(file))?,
+            Some(fixtures) => {
+                tally.add(workspace, &format, file, &FixtureSchemas::ask(workspace, file, fixtures).await?)?
+            }
         }
     }
     let Tally { errors, warnings, unset, findings } = tally;
-    if world.output.is_json {
+    if workspace.output.is_json {
         output::json(&json!({ "files": files, "errors": errors, "warnings": warnings, "findings": findings }))?;
     } else if errors + warnings > 0 {
         let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
         let file_count = u64::try_from(files.len()).unwrap_or(u64::MAX);
         output::insist(&format!("{errors}, {warnings} in {}", counted(file_count, "file")));
     }
-    if !unset.is_empty() && !world.output.is_json {
+    if !unset.is_empty() && !workspace.output.is_json {
         let names = unset.into_iter().collect::<Vec<_>>().join("`, `");
-        world.output.say(&format!("not set here, and needed by a run: `{names}`"));
+        workspace.output.say(&format!("not set here, and needed by a run: `{names}`"));
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Usage })
 }
@@ -57,7 +63,7 @@ pub(super) async fn validate(world: &World, files: Vec<PathBuf>, fixtures: Optio
 impl Tally {
     fn add(
         &mut self,
-        world: &World,
+        workspace: &Workspace,
         format: &Format<'_>,
         file: &Path,
         known: &dyn OfflineSchemas,
@@ -68,7 +74,7 @@ impl Tally {
         let errors = others.iter().filter(|finding| finding.severity == Severity::Error).count();
         self.errors += u64::try_from(errors).unwrap_or(u64::MAX);
         self.warnings += u64::try_from(others.len() - errors).unwrap_or(u64::MAX);
-        if world.output.is_json {
+        if workspace.output.is_json {
             let unset = unset.into_iter().map(|finding| Diagnostic { severity: Severity::Warning, ..finding });
             for finding in others.into_iter().chain(unset) {
                 self.warnings += u64::from(finding.code == UNSET);
@@ -79,7 +85,7 @@ impl Tally {
         // The name is what stands in backticks.
         self.unset.extend(unset.iter().filter_map(|finding| finding.message.split('`').nth(1)).map(str::to_owned));
         if !others.is_empty() {
-            output::findings(&diagnostics::render(&others, world.output.has_color));
+            output::findings(&diagnostics::render(&others, workspace.output.has_color));
         }
         if errors == 0 { output::data(&format!("{}: ok\n", file.display())) } else { Ok(()) }
     }

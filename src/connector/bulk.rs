@@ -6,11 +6,11 @@ use crate::model::{BatchRecord, FieldName, ObjectName, Operation, Outcome};
 
 use super::error::ConnectorError;
 
-/// Records of a piece, in records: what both sides of the contract hold in memory at once.
-pub const PIECE_RECORDS: usize = if cfg!(test) { 200 } else { 10_000 };
+/// Records of a segment, in records: what both sides of the contract hold in memory at once.
+pub const SEGMENT_RECORDS: usize = if cfg!(test) { 200 } else { 10_000 };
 
-/// Records that are given piece by piece, as often as they are asked for.
-pub trait Pieces: Send + Sync {
+/// Records that are given segment by segment, as often as they are asked for.
+pub trait Segments: Send + Sync {
     /// Returns how many records there are.
     fn len(&self) -> usize;
 
@@ -19,17 +19,17 @@ pub trait Pieces: Send + Sync {
         self.len() == 0
     }
 
-    /// Returns up to [`PIECE_RECORDS`] records from the place `first` on, in their order.
+    /// Returns up to [`SEGMENT_RECORDS`] records from the place `first` on, in their order.
     ///
     /// # Errors
     /// Fails when they cannot be read again.
-    fn piece(&self, first: usize) -> Result<Vec<BatchRecord>, ConnectorError>;
+    fn segment(&self, first: usize) -> Result<Vec<BatchRecord>, ConnectorError>;
 }
 
 /// What became of the records of a load, in their order. Made one by one, so that ids and reasons need not all be in memory.
 pub type Outcomes = Box<dyn ExactSizeIterator<Item = Outcome> + Send>;
 
-/// A batch of which only a piece at a time is in memory.
+/// A batch of which only a segment at a time is in memory.
 #[derive(Clone, Copy)]
 pub struct BulkBatch<'records> {
     /// Where the records go.
@@ -39,7 +39,7 @@ pub struct BulkBatch<'records> {
     /// The fields that any of the records has.
     pub fields: &'records [FieldName],
     /// The records; their order is the order of the outcomes.
-    pub records: &'records dyn Pieces,
+    pub records: &'records dyn Segments,
 }
 
 impl Debug for BulkBatch<'_> {
@@ -50,13 +50,13 @@ impl Debug for BulkBatch<'_> {
     }
 }
 
-impl Pieces for &[BatchRecord] {
+impl Segments for &[BatchRecord] {
     fn len(&self) -> usize {
         <[BatchRecord]>::len(self)
     }
 
-    fn piece(&self, first: usize) -> Result<Vec<BatchRecord>, ConnectorError> {
-        Ok(self.iter().skip(first).take(PIECE_RECORDS).cloned().collect())
+    fn segment(&self, first: usize) -> Result<Vec<BatchRecord>, ConnectorError> {
+        Ok(self.iter().skip(first).take(SEGMENT_RECORDS).cloned().collect())
     }
 }
 
@@ -67,11 +67,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_of_a_list_make_up_the_list() {
+    fn segments_of_a_list_make_up_the_list() {
         let record = |at: usize| BatchRecord { trace_id: at.to_string(), destination_id: None, fields: Fields::new() };
-        let list: Vec<BatchRecord> = (0..=PIECE_RECORDS * 2).map(record).collect();
+        let list: Vec<BatchRecord> = (0..=SEGMENT_RECORDS * 2).map(record).collect();
         let records = list.as_slice();
-        let pieces = (0..Pieces::len(&records)).step_by(PIECE_RECORDS).map(|first| records.piece(first).unwrap());
-        assert_eq!(pieces.collect::<Vec<_>>().concat(), list);
+        let segments =
+            (0..Segments::len(&records)).step_by(SEGMENT_RECORDS).map(|first| records.segment(first).unwrap());
+        assert_eq!(segments.collect::<Vec<_>>().concat(), list);
     }
 }

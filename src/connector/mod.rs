@@ -25,7 +25,7 @@ use crate::model::{
 };
 
 pub use authorization::{Authorization, ClientAuthentication};
-pub use bulk::{BulkBatch, Outcomes, PIECE_RECORDS, Pieces};
+pub use bulk::{BulkBatch, Outcomes, SEGMENT_RECORDS, Segments};
 pub use context::{Context, check_base_url};
 pub use error::{ConfigError, ConnectorError, ErrorKind};
 pub use fixture::FixtureForm;
@@ -181,14 +181,14 @@ pub trait Destination: Debug + Send + Sync {
     /// halves it), [`ErrorKind::Unanswered`] when it may have been written (the engine settles it).
     async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError>;
 
-    /// Writes a batch that may be too large for memory on the system's way for volumes: called only where
+    /// Writes a batch that may be too large for memory on the system's bulk API: called only where
     /// [`Capabilities::bulk`] gives its limits, with batches within them. Returns exactly one outcome per record, in the batch's
     /// order.
     ///
     /// # Errors
     /// As those of [`load`](Self::load).
     async fn load_bulk(&self, batch: &BulkBatch<'_>) -> Result<Outcomes, ConnectorError> {
-        let message = format!("there is no way for volumes to `{}`", batch.object);
+        let message = format!("there is no bulk API for `{}`", batch.object);
         Err(ConnectorError::new(ErrorKind::Unexpected, "no_bulk", message))
     }
 

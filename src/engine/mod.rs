@@ -4,34 +4,23 @@
 //! [`Capabilities`](crate::model::Capabilities). It prints nothing: what happens is told to an [`Observer`]. Start at
 //! [`run`](run()).
 
-mod batch;
 mod check;
-mod commit;
+mod close;
+mod decide;
+mod destination_run;
 mod error;
-mod extract;
-mod flush;
-mod gone;
-mod item;
-mod lane;
-mod links;
-mod load;
-mod matching;
-mod mirror;
 mod observer;
 mod order;
-mod prepare;
-mod pushdown;
+mod read;
 mod redrive;
 mod report;
 mod run;
 mod setup;
-mod sides;
-mod stage;
 mod stream;
-mod volume;
-mod waiting;
+mod write;
 
 pub use check::{CheckOptions, Finding, check};
+pub use close::waiting::{WaitingLink, waiting_links};
 pub use error::{EngineError, Interruption};
 pub use observer::{Observer, Silent};
 pub use order::{OrderError, order_streams};
@@ -39,7 +28,6 @@ pub use redrive::{Correction, LetterPlace, letter_place, redrive};
 pub use report::{DestinationReport, ReasonReport, RunReport, StreamReport, WaitingReport};
 pub use run::{Finished, RunOptions, run};
 pub use setup::Environment;
-pub use waiting::{WaitingLink, waiting_links};
 
 #[cfg(test)]
 mod tests;

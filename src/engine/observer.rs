@@ -13,7 +13,7 @@ pub trait Observer: fmt::Debug + Send + Sync {
     /// So many more records of the stream were read.
     fn records_read(&self, _stream: &StreamName, _records: u64) {}
     /// So many more records of the stream have an outcome at the destination; `calls` are all calls to it so far.
-    fn records_settled(&self, _stream: &StreamName, _connection: &ConnectionName, _records: u64, _calls: Calls) {}
+    fn records_done(&self, _stream: &StreamName, _connection: &ConnectionName, _records: u64, _calls: Calls) {}
     /// The links of a stream are being closed.
     fn links_started(&self, _stream: &StreamName, _connection: &ConnectionName, _links: u64) {}
     /// A stream is over.

@@ -6,12 +6,12 @@ use crate::transform::spec::MappingSpec;
 
 /// Says that a link names a stream that is not there.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("stream `{stream}` links to `{target}`, and no stream is called that")]
+#[error("stream `{stream}` links to `{linked_stream}`, and no stream is called that")]
 pub struct OrderError {
     /// The stream with the link.
     pub stream: StreamName,
     /// What it links to.
-    pub target: String,
+    pub linked_stream: String,
 }
 
 /// Returns the indices of the streams, those that others link to first, otherwise in the file's order. Where streams link to
@@ -22,17 +22,17 @@ pub struct OrderError {
 pub fn order_streams(streams: &[Stream]) -> Result<Vec<usize>, OrderError> {
     let mut needs = Vec::with_capacity(streams.len());
     for (index, stream) in streams.iter().enumerate() {
-        let mut targets = Vec::new();
-        for target in link_targets(stream) {
-            let position = streams.iter().position(|other| other.name.as_str() == target);
+        let mut linked = Vec::new();
+        for linked_stream in linked_streams(stream) {
+            let position = streams.iter().position(|other| other.name.as_str() == linked_stream);
             let Some(position) = position else {
-                return Err(OrderError { stream: stream.name.clone(), target: target.to_owned() });
+                return Err(OrderError { stream: stream.name.clone(), linked_stream: linked_stream.to_owned() });
             };
             if position != index {
-                targets.push(position);
+                linked.push(position);
             }
         }
-        needs.push(targets);
+        needs.push(linked);
     }
     let mut ordered: Vec<usize> = Vec::with_capacity(streams.len());
     while ordered.len() < streams.len() {
@@ -43,7 +43,7 @@ pub fn order_streams(streams: &[Stream]) -> Result<Vec<usize>, OrderError> {
     Ok(ordered)
 }
 
-fn link_targets(stream: &Stream) -> impl Iterator<Item = &str> {
+fn linked_streams(stream: &Stream) -> impl Iterator<Item = &str> {
     let mappings = stream.destinations.iter().flat_map(|destination| destination.mappings.values());
     mappings.filter_map(|mapping| match mapping {
         MappingSpec::Full(full) => full.link.as_deref(),

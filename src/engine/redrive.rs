@@ -7,22 +7,26 @@ use serde_json::Value as Json;
 
 use crate::config::{OnMissing, Pipeline, Stream};
 use crate::model::{DELETED, Field, FieldType, ID, Ledger, Rejection, Schema, Value, column};
-use crate::state::{DeadLetter, DeadLetterKind, Run, RunKind, RunStatus, ScopeStatus};
+use crate::state::{DeadLetter, DeadLetterKind, Run, RunKind, RunStatus, TargetStatus};
 use crate::transform::{Rejected, Steps};
 
 use super::{
-    commit::{ChunkAccount, Originals, load_chunk, load_prepared},
+    decide::prepare::Prepared,
+    destination_run::DestinationRun,
     error::EngineError,
-    extract::Chunk,
-    flush::flush,
-    lane::Lane,
-    load::Dispatch,
-    prepare::Prepared,
+    read::{
+        extract::Chunk,
+        join_inputs::{Depth, read_join_inputs},
+    },
     report::{RunReport, StreamReport, reason_reports},
     run::{Finished, new_run_id},
     setup::{Environment, Loader, frame_schema, transform_error},
-    sides::{Depth, read_sides},
-    stage::Stage,
+    write::{
+        bulk_buffer::BulkBuffer,
+        commit::{ChunkTally, Originals, load_chunk, load_prepared},
+        dispatch::Dispatch,
+        flush::flush,
+    },
 };
 
 /// What a person changed in a dead letter.
@@ -69,25 +73,26 @@ pub async fn redrive(
     let is_record = |letter: &DeadLetter| letter.kind != DeadLetterKind::Link && !letter.source_id.is_empty();
     for letter in letters.into_iter().filter(is_record) {
         let is_named = corrections.is_none_or(|corrections| corrections.contains_key(&letter_place(&letter)));
-        if let Some(target) = target_of(pipeline, &letter).filter(|_| is_named) {
-            groups.entry(target).or_default().push(letter);
+        if let Some(config) = place_of(pipeline, &letter).filter(|_| is_named) {
+            groups.entry(config).or_default().push(letter);
         }
     }
     let mut streams: Vec<StreamReport> = Vec::new();
     let mut failures = Vec::new();
-    for ((stream_index, target_index), letters) in groups {
+    for ((stream_index, destination_index), letters) in groups {
         let stream = &pipeline.streams[stream_index];
         let done =
-            redrive_group(environment, pipeline, stream, target_index, letters, corrections, &redrive.run_id).await;
-        let mut lane = match done {
-            Ok(lane) => lane,
+            redrive_group(environment, pipeline, stream, destination_index, letters, corrections, &redrive.run_id)
+                .await;
+        let mut destination = match done {
+            Ok(destination) => destination,
             Err(error) => {
                 failures.push(error);
                 continue;
             }
         };
-        let report = lane.report().await?;
-        failures.extend(lane.failure.take());
+        let report = destination.report().await?;
+        failures.extend(destination.failure.take());
         match streams.iter_mut().find(|known| known.name == stream.name) {
             Some(known) => known.destinations.push(report),
             None => streams.push(StreamReport {
@@ -116,41 +121,41 @@ pub async fn redrive(
 
 /// Returns where a letter belongs.
 pub fn letter_place(letter: &DeadLetter) -> LetterPlace {
-    let scope = &letter.scope;
-    (scope.stream.to_string(), scope.connection.to_string(), scope.object.to_string(), letter.source_id.clone())
+    let target = &letter.target;
+    (target.stream.to_string(), target.connection.to_string(), target.object.to_string(), letter.source_id.clone())
 }
 
-fn target_of(pipeline: &Pipeline, letter: &DeadLetter) -> Option<(usize, usize)> {
-    let stream_index = pipeline.streams.iter().position(|stream| stream.name == letter.scope.stream)?;
-    let target_index = pipeline.streams[stream_index]
+fn place_of(pipeline: &Pipeline, letter: &DeadLetter) -> Option<(usize, usize)> {
+    let stream_index = pipeline.streams.iter().position(|stream| stream.name == letter.target.stream)?;
+    let destination_index = pipeline.streams[stream_index]
         .destinations
         .iter()
-        .position(|target| target.connection == letter.scope.connection && target.object == letter.scope.object)?;
-    Some((stream_index, target_index))
+        .position(|config| config.connection == letter.target.connection && config.object == letter.target.object)?;
+    Some((stream_index, destination_index))
 }
 
 async fn redrive_group(
     environment: &Environment,
     pipeline: &Pipeline,
     stream: &Stream,
-    target_index: usize,
+    destination_index: usize,
     letters: Vec<DeadLetter>,
     corrections: Option<&BTreeMap<LetterPlace, Correction>>,
     run_id: &str,
-) -> Result<Lane, EngineError> {
+) -> Result<DestinationRun, EngineError> {
     let extraction = environment.connect_source(pipeline, stream)?;
     let described = extraction.source.describe(&stream.object).await;
     let declared = described.map_err(|error| EngineError::connector(&stream.connection, error))?;
-    let sides = read_sides(environment, pipeline, stream, Depth::Described).await?.sides;
-    let steps = Steps::compile(&stream.transforms, &frame_schema(&declared), &sides)
+    let inputs = read_join_inputs(environment, pipeline, stream, Depth::Described).await?.inputs;
+    let steps = Steps::compile(&stream.transforms, &frame_schema(&declared), &inputs)
         .map_err(|error| transform_error(stream, error))?;
-    let target = &stream.destinations[target_index];
-    let context = environment.context_of(&target.connection);
-    let mut loader = environment.connect_destination(pipeline, stream, target, steps.output(), run_id, context).await?;
+    let config = &stream.destinations[destination_index];
+    let context = environment.context_of(&config.connection);
+    let mut loader = environment.connect_destination(pipeline, stream, config, steps.output(), run_id, context).await?;
     if loader.capabilities.replaces_object {
         return Err(EngineError::Unsupported(format!(
             "`{}` is written anew by each run: correct the source and run the pipeline",
-            target.object
+            config.object
         )));
     }
     // Whoever redrives a record that was deleted at the destination wants it there again.
@@ -159,7 +164,7 @@ async fn redrive_group(
         // Whoever redrives a record that may have been created has looked whether it was.
         loader.unsettled.clear();
     }
-    let mut lane = Lane::new(loader, target_index, 0, run_id).await?;
+    let mut destination = DestinationRun::new(loader, destination_index, 0, run_id).await?;
     let mut source_rows = Vec::new();
     let mut mapped_rows = Vec::new();
     for letter in letters {
@@ -171,21 +176,21 @@ async fn redrive_group(
             source_rows.push((letter.source_id, source.unwrap_or(letter.body.source)));
         }
     }
-    match load_group(&lane.loader, steps.output(), source_rows, mapped_rows).await {
+    match load_group(&destination.loader, steps.output(), source_rows, mapped_rows).await {
         Ok(ledger) => {
-            lane.account.ledger = ledger;
-            lane.account.status = ScopeStatus::Done;
-            lane.account.chunk = u64::MAX;
-            let (name, connection) = (pipeline.name.clone(), target.connection.to_string());
+            destination.tally.ledger = ledger;
+            destination.tally.status = TargetStatus::Done;
+            destination.tally.chunk = u64::MAX;
+            let (name, connection) = (pipeline.name.clone(), config.connection.to_string());
             environment.state.work(move |work| work.reopen_links(&name, &connection)).await?;
-            if let Err(error) = super::links::close_links(&lane.loader).await {
-                lane.fail(error);
+            if let Err(error) = super::close::links::close_links(&destination.loader).await {
+                destination.fail(error);
             }
         }
-        Err(error) => lane.fail(error),
+        Err(error) => destination.fail(error),
     }
-    lane.save(run_id, None).await?;
-    Ok(lane)
+    destination.save(run_id, None).await?;
+    Ok(destination)
 }
 
 async fn load_group(
@@ -195,8 +200,8 @@ async fn load_group(
     mapped_rows: Vec<(String, Json)>,
 ) -> Result<Ledger, EngineError> {
     loader.settle_earlier().await?;
-    let mut account = ChunkAccount::default();
-    account.ledger.read = u64::try_from(mapped_rows.len()).unwrap_or(u64::MAX);
+    let mut tally = ChunkTally::default();
+    tally.ledger.read = u64::try_from(mapped_rows.len()).unwrap_or(u64::MAX);
     let empty = DataFrame::empty();
     let originals = Originals::new(&empty)?;
     let dispatch = Dispatch::new(loader, 1);
@@ -206,19 +211,19 @@ async fn load_group(
         match corrected_record(loader, &source_id, &mapped) {
             Ok(record) => records.push(record),
             Err(rejection) => {
-                account.ledger.read -= 1;
+                tally.ledger.read -= 1;
                 rejects.push(Rejected { id: source_id, rejection, source: mapped });
             }
         }
     }
-    let mut stage = Stage::default();
+    let mut buffer = BulkBuffer::default();
     let records = records.into_iter().map(Arc::new).collect();
-    load_prepared(loader, &dispatch, records, &originals, &mut account, Some(&mut stage)).await?;
+    load_prepared(loader, &dispatch, records, &originals, &mut tally, Some(&mut buffer)).await?;
     let read = u64::try_from(source_rows.len() + rejects.len()).unwrap_or(u64::MAX);
     let chunk = Chunk { frame: frame(schema, &source_rows)?, read, rejects, ..Chunk::default() };
-    account.ledger += load_chunk(loader, &chunk, 2, &mut stage).await?.ledger;
-    account.ledger += flush(loader, &mut stage, 2).await?.ledger;
-    Ok(account.ledger)
+    tally.ledger += load_chunk(loader, &chunk, 2, &mut buffer).await?.ledger;
+    tally.ledger += flush(loader, &mut buffer, 2).await?.ledger;
+    Ok(tally.ledger)
 }
 
 /// Turns a corrected mapped record into one to write; its values may be text (they come from a spreadsheet).

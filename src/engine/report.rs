@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::model::{Calls, ConnectionName, Ledger, ObjectName, Quota, StreamName};
-use crate::state::{ReasonCount, Run, RunStatus, ScopeLedger, ScopeStatus, State, StateError, WaitingCount};
+use crate::state::{ReasonCount, Run, RunStatus, State, StateError, TargetLedger, TargetStatus, WaitingCount};
 
 /// Reasons that a report names.
 const MAX_REASONS: usize = 20;
@@ -49,7 +49,7 @@ pub struct DestinationReport {
     /// The object.
     pub object: ObjectName,
     /// How it ended.
-    pub status: ScopeStatus,
+    pub status: TargetStatus,
     /// The records; `read` included.
     #[serde(flatten)]
     pub ledger: Ledger,
@@ -115,7 +115,7 @@ impl DestinationReport {
         Self {
             connection,
             object,
-            status: ScopeStatus::Failed,
+            status: TargetStatus::Failed,
             ledger: Ledger::default(),
             calls: 0,
             calls_read: 0,
@@ -131,8 +131,8 @@ impl DestinationReport {
         }
     }
 
-    fn stored(account: &ScopeLedger) -> Self {
-        let mut report = Self::empty(account.scope.connection.clone(), account.scope.object.clone());
+    fn stored(account: &TargetLedger) -> Self {
+        let mut report = Self::empty(account.target.connection.clone(), account.target.object.clone());
         report.status = account.status;
         report.ledger = account.ledger;
         report.error.clone_from(&account.message);
@@ -164,7 +164,7 @@ impl RunReport {
     pub fn stored(state: &State, run: &Run) -> Result<Self, StateError> {
         let (ledgers, waiting, reasons) = state.work_now(|work| {
             let ledgers = work.ledgers(&run.run_id)?;
-            let count = |account: &ScopeLedger| work.count_waiting(work.scope_id(&account.scope)?);
+            let count = |account: &TargetLedger| work.count_waiting(work.target_id(&account.target)?);
             let waiting = ledgers.iter().map(count).collect::<Result<Vec<_>, StateError>>()?;
             Ok((ledgers, waiting, work.reasons(&run.run_id)?))
         })?;
@@ -172,7 +172,7 @@ impl RunReport {
         for (account, waiting) in ledgers.into_iter().zip(waiting) {
             let mut report = DestinationReport::stored(&account);
             report.set_waiting(waiting);
-            let name = account.scope.stream;
+            let name = account.target.stream;
             match streams.iter_mut().find(|stream| stream.name == name) {
                 Some(stream) => stream.destinations.push(report),
                 None => streams.push(StreamReport {
@@ -199,8 +199,8 @@ impl RunReport {
 /// Turns the counts of the state file into what a report names, the most frequent first.
 pub(super) fn reason_reports(reasons: Vec<ReasonCount>) -> Vec<ReasonReport> {
     let named = reasons.into_iter().take(MAX_REASONS).map(|reason| ReasonReport {
-        stream: reason.scope.stream,
-        connection: reason.scope.connection,
+        stream: reason.target.stream,
+        connection: reason.target.connection,
         kind: reason.kind.as_str(),
         code: reason.code,
         field: reason.field,

@@ -10,9 +10,8 @@ use crate::model::StreamName;
 use crate::state::{Run, RunKind, RunStatus, Work};
 
 use super::{
+    close::{links::close_links, mirror::delete_unseen},
     error::EngineError,
-    links::close_links,
-    mirror::delete_unseen,
     order::order_streams,
     report::{RunReport, reason_reports},
     setup::Environment,
@@ -35,7 +34,7 @@ pub struct RunOptions {
 /// How a run ended: its report, and what failed in it.
 #[derive(Debug)]
 pub struct Finished {
-    /// The account.
+    /// The tally.
     pub report: RunReport,
     /// What failed, in order.
     pub failures: Vec<EngineError>,
@@ -94,18 +93,19 @@ async fn close_all_links(
     pipeline: &Pipeline,
     stream_runs: &mut [StreamRun],
 ) -> Result<(), EngineError> {
-    let lanes = stream_runs.iter().flat_map(|stream_run| &stream_run.lanes);
-    let connections: BTreeSet<String> = lanes.map(|lane| lane.loader.connection().to_string()).collect();
+    let destinations = stream_runs.iter().flat_map(|stream_run| &stream_run.destinations);
+    let connections: BTreeSet<String> =
+        destinations.map(|destination| destination.loader.connection().to_string()).collect();
     let name = pipeline.name.clone();
     let reopen = move |work: &Work<'_>| {
         connections.iter().try_for_each(|connection| work.reopen_links(&name, connection).map(drop))
     };
     environment.state.work(reopen).await?;
     for stream_run in stream_runs {
-        for lane in stream_run.lanes.iter_mut().filter(|lane| lane.is_done()) {
-            match close_links(&lane.loader).await {
-                Ok(halving_calls) => lane.halving_calls += halving_calls,
-                Err(error) => lane.fail(error),
+        for destination in stream_run.destinations.iter_mut().filter(|destination| destination.is_done()) {
+            match close_links(&destination.loader).await {
+                Ok(halving_calls) => destination.halving_calls += halving_calls,
+                Err(error) => destination.fail(error),
             }
         }
     }
@@ -118,13 +118,13 @@ async fn mirror_all(stream_runs: &mut [StreamRun]) {
         if !stream_run.is_read_to_end {
             continue;
         }
-        for lane in stream_run.lanes.iter_mut().filter(|lane| lane.is_done()) {
-            if lane.loader.policy.write != WriteMode::Mirror {
+        for destination in stream_run.destinations.iter_mut().filter(|destination| destination.is_done()) {
+            if destination.loader.policy.write != WriteMode::Mirror {
                 continue;
             }
-            match delete_unseen(&lane.loader, lane.account.ledger.read, lane.chunk).await {
-                Ok(ledger) => lane.account.ledger += ledger,
-                Err(error) => lane.fail(error),
+            match delete_unseen(&destination.loader, destination.tally.ledger.read, destination.chunk).await {
+                Ok(ledger) => destination.tally.ledger += ledger,
+                Err(error) => destination.fail(error),
             }
         }
     }

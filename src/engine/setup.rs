@@ -10,19 +10,20 @@ use crate::model::{
     BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, KeyRule, Operation, Schema,
     UPDATED_AT,
 };
-use crate::state::{Scope, ScopeId, State};
+use crate::state::{State, Target, TargetId};
 use crate::transform::{Mapper, TransformError, spec::When};
 
 use super::{
+    decide::prepare::Preparation,
     error::{EngineError, Interruption},
-    load::UNKNOWN_EFFECT,
     observer::Observer,
-    prepare::Preparation,
 };
 
 /// Records of a page of the state file. They are ids and little more, so that many fit into memory.
 const PAGE_RECORDS: u32 = 2_000;
 const BULK_PAGE_RECORDS: u32 = 50_000;
+/// The reason of records that may or may not have been created.
+pub(in crate::engine) const UNKNOWN_EFFECT: &str = "unknown_effect";
 
 /// What a run works with.
 #[derive(Debug, Clone)]
@@ -49,8 +50,8 @@ pub(super) struct Extraction {
 #[derive(Debug)]
 pub(super) struct Loader {
     pub run_id: String,
-    pub scope: Scope,
-    pub scope_id: ScopeId,
+    pub target: Target,
+    pub target_id: TargetId,
     pub destination: Box<dyn Destination>,
     pub capabilities: Capabilities,
     pub schema: Schema,
@@ -111,53 +112,54 @@ impl Environment {
         &self,
         pipeline: &Pipeline,
         stream: &Stream,
-        target: &StreamDestination,
+        config: &StreamDestination,
         schema: &Schema,
         run_id: &str,
         context: Context,
     ) -> Result<Loader, EngineError> {
-        let connection = connection(pipeline, &target.connection)?;
+        let connection = connection(pipeline, &config.connection)?;
         let entry = self.registry.get(&connection.connector)?;
         let destination = (entry.destination)(connection.options.clone(), &context)
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
-        let named: Vec<FieldName> = target.mappings.keys().map(FieldName::new).collect();
+        let named: Vec<FieldName> = config.mappings.keys().map(FieldName::new).collect();
         let declared = destination
-            .describe_written(&target.object, &named)
+            .describe_written(&config.object, &named)
             .await
             .map_err(|error| EngineError::connector(&connection.name, error))?;
         let mapper =
-            Mapper::compile(&target.mappings, schema, &declared).map_err(|error| transform_error(stream, error))?;
+            Mapper::compile(&config.mappings, schema, &declared).map_err(|error| transform_error(stream, error))?;
         let capabilities = (entry.capabilities_of)(connection.options.clone())
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
-        let policy = write_policy(pipeline, target, &capabilities, &declared, &mapper);
-        check_policy(target, &policy, &capabilities)?;
-        let scope = Scope {
+        let policy = write_policy(pipeline, config, &capabilities, &declared, &mapper);
+        check_policy(config, &policy, &capabilities)?;
+        let target = Target {
             pipeline: pipeline.name.clone(),
             stream: stream.name.clone(),
-            connection: target.connection.clone(),
-            object: target.object.clone(),
+            connection: config.connection.clone(),
+            object: config.object.clone(),
         };
-        let (scope_id, unsettled, has_intents) = {
-            let scope = scope.clone();
+        let (target_id, unsettled, has_intents) = {
+            let target = target.clone();
             self.state
                 .work(move |work| {
-                    let scope_id = work.scope_id(&scope)?;
-                    let mut unsettled: HashSet<String> = work.unsettled(scope_id, "insert")?.into_iter().collect();
-                    unsettled.extend(work.held(scope_id, UNKNOWN_EFFECT)?);
-                    Ok((scope_id, unsettled, work.has_intents(scope_id)?))
+                    let target_id = work.target_id(&target)?;
+                    let mut unsettled: HashSet<String> = work.unsettled(target_id, "insert")?.into_iter().collect();
+                    unsettled.extend(work.held(target_id, UNKNOWN_EFFECT)?);
+                    Ok((target_id, unsettled, work.has_intents(target_id)?))
                 })
                 .await?
         };
-        let is_case_blind = |name: &FieldName| declared.field(name).is_some_and(|field| field.is_case_blind);
+        let is_case_insensitive =
+            |name: &FieldName| declared.field(name).is_some_and(|field| field.is_case_insensitive);
         let preparation = Preparation {
             fields: mapper.fields().into(),
-            key: target.key.clone().into(),
-            are_key_cases_blind: target.key.iter().map(is_case_blind).collect(),
+            key: config.key.clone().into(),
+            are_keys_case_insensitive: config.key.iter().map(is_case_insensitive).collect(),
         };
         Ok(Loader {
             run_id: run_id.to_owned(),
-            scope,
-            scope_id,
+            target,
+            target_id,
             destination,
             capabilities,
             schema: declared,
@@ -186,7 +188,7 @@ impl Environment {
 impl Loader {
     /// Returns the connection's name.
     pub(super) fn connection(&self) -> &ConnectionName {
-        &self.scope.connection
+        &self.target.connection
     }
 
     /// Waits for what an earlier run left under way at the destination.
@@ -194,7 +196,7 @@ impl Loader {
         if !self.has_intents {
             return Ok(());
         }
-        let settled = self.destination.settle(&self.scope.object).await;
+        let settled = self.destination.settle(&self.target.object).await;
         settled.map_err(|error| EngineError::connector(self.connection(), error))
     }
 
@@ -209,7 +211,7 @@ impl Loader {
             .collect()
     }
 
-    /// Returns the limit of a batch where so many records of an operation wait: that of the way for volumes, where there is
+    /// Returns the limit of a batch where so many records of an operation wait: that of the bulk API, where there is
     /// one and it is worth it.
     pub(super) fn limit_for(&self, operation: &Operation, limit: BatchLimit, waiting: usize) -> BatchLimit {
         let is_worth_it = *operation != Operation::Link
@@ -220,14 +222,14 @@ impl Loader {
         self.bulk_limit(limit).filter(|_| is_worth_it).unwrap_or_else(|| self.narrowed(limit))
     }
 
-    /// Returns the limit of a batch on the way for volumes, where there is one.
+    /// Returns the limit of a batch on the bulk API, where there is one.
     pub(super) fn bulk_limit(&self, limit: BatchLimit) -> Option<BatchLimit> {
         let bulk = self.capabilities.bulk?;
         Some(self.narrowed(BatchLimit { max_records: bulk.max_records, max_bytes: bulk.max_bytes, ..limit }))
     }
 
     /// Returns how many records that the state file knows are worked on at once: a request's worth several times over, and more
-    /// where there is a way for volumes, each batch of which costs several calls.
+    /// where there is a bulk API, each batch of which costs several calls.
     pub(super) fn page_records(&self) -> u32 {
         if self.capabilities.bulk.is_some() { BULK_PAGE_RECORDS } else { PAGE_RECORDS }
     }
@@ -305,7 +307,7 @@ pub(super) fn connection<'pipeline>(
 
 fn write_policy(
     pipeline: &Pipeline,
-    target: &StreamDestination,
+    config: &StreamDestination,
     capabilities: &Capabilities,
     schema: &Schema,
     mapper: &Mapper,
@@ -316,34 +318,34 @@ fn write_policy(
     };
     let (on_create, if_blank) = (named(When::OnCreate), named(When::IfBlank));
     let is_key_field = |test: fn(&Field) -> bool| {
-        !target.key.is_empty() && target.key.iter().all(|name| schema.field(name).is_some_and(test))
+        !config.key.is_empty() && config.key.iter().all(|name| schema.field(name).is_some_and(test))
     };
     let has_native_key = match capabilities.key {
         KeyRule::None => false,
-        KeyRule::NativeOnUniqueField => target.key.len() == 1 && is_key_field(|field| field.is_unique),
-        KeyRule::NativeUpTo(most) => target.key.len() <= most && is_key_field(|field| field.is_upsert_key),
+        KeyRule::NativeOnUniqueField => config.key.len() == 1 && is_key_field(|field| field.is_unique),
+        KeyRule::NativeUpTo(most) => config.key.len() <= most && is_key_field(|field| field.is_upsert_key),
     };
-    let is_wanted = matches!(target.write, WriteMode::Upsert | WriteMode::Mirror);
+    let is_wanted = matches!(config.write, WriteMode::Upsert | WriteMode::Mirror);
     let is_upsert_native =
         is_wanted && has_native_key && capabilities.upsert.is_some() && on_create.is_empty() && if_blank.is_empty();
     WritePolicy {
-        write: target.write,
+        write: config.write,
         is_upsert_native,
         on_create,
         if_blank,
         batch_size: pipeline.limits.batch_size,
-        on_missing: target.on_missing,
+        on_missing: config.on_missing,
     }
 }
 
 /// Refuses what the destination cannot do, before anything is read.
 fn check_policy(
-    target: &StreamDestination,
+    config: &StreamDestination,
     policy: &WritePolicy,
     capabilities: &Capabilities,
 ) -> Result<(), EngineError> {
     let refuse = |what: &str| {
-        Err(EngineError::Unsupported(format!("`{}` cannot {what} (object `{}`)", target.connection, target.object)))
+        Err(EngineError::Unsupported(format!("`{}` cannot {what} (object `{}`)", config.connection, config.object)))
     };
     if capabilities.replaces_object {
         return if policy.write == WriteMode::Mirror {
@@ -355,7 +357,7 @@ fn check_policy(
     if policy.write == WriteMode::Mirror && capabilities.delete.is_none() {
         return refuse("delete records, so it cannot mirror");
     }
-    let must_look_up = !target.key.is_empty() && !policy.is_upsert_native && policy.write != WriteMode::Insert;
+    let must_look_up = !config.key.is_empty() && !policy.is_upsert_native && policy.write != WriteMode::Insert;
     if must_look_up && capabilities.fetch.is_none() {
         return refuse("be asked for records by this key");
     }

@@ -7,30 +7,32 @@ use tokio::sync::mpsc;
 
 use crate::config::{OnMissing, Pipeline, Stream};
 use crate::model::{Calls, Cursor, Ledger, SyncMode};
-use crate::state::{Checkpoint, ScopeStatus};
+use crate::state::{Checkpoint, TargetStatus};
 
 use super::{
+    destination_run::DestinationRun,
     error::EngineError,
-    extract::{Chunk, ReadPlan, extract, is_expired},
-    lane::Lane,
+    read::{
+        extract::{Chunk, ReadPlan, extract, is_expired},
+        join_inputs::{Depth, read_join_inputs},
+    },
     report::{DestinationReport, StreamReport},
     run::RunPlace,
     setup::{Environment, Extraction},
-    sides::{Depth, read_sides},
-    stage::Stage,
+    write::bulk_buffer::BulkBuffer,
 };
 
 /// A stream in a run.
 #[derive(Debug)]
 pub(super) struct StreamRun {
     pub position: u32,
-    pub lanes: Vec<Lane>,
+    pub destinations: Vec<DestinationRun>,
     pub is_read_to_end: bool,
     stream: Stream,
     source_calls: Calls,
     /// What reading the streams of its joins cost.
-    side_calls: Calls,
-    /// What failed before or beside the lanes: the source, or a destination that could not be connected.
+    join_calls: Calls,
+    /// What failed before or beside the destinations: the source, or a destination that could not be connected.
     failures: Vec<EngineError>,
     /// Why the source could not be read to its end.
     source_error: Option<String>,
@@ -62,11 +64,11 @@ pub(super) async fn run_stream(
     let stream = &pipeline.streams[index];
     let mut run = StreamRun {
         position: u32::try_from(index).unwrap_or(u32::MAX),
-        lanes: Vec::new(),
+        destinations: Vec::new(),
         is_read_to_end: false,
         stream: stream.clone(),
         source_calls: Calls::default(),
-        side_calls: Calls::default(),
+        join_calls: Calls::default(),
         failures: Vec::new(),
         source_error: None,
         unconnected: Vec::new(),
@@ -94,17 +96,19 @@ impl StreamRun {
         let plan = self.plan(&extraction, environment, pipeline, place).await;
         self.count_source_calls(&extraction);
         let mut plan = plan?;
-        if self.lanes.is_empty() {
+        if self.destinations.is_empty() {
             return Ok(());
         }
-        if place.is_resumed && self.lanes.iter().all(|lane| lane.account.status == ScopeStatus::Done) {
+        if place.is_resumed
+            && self.destinations.iter().all(|destination| destination.tally.status == TargetStatus::Done)
+        {
             self.is_read_to_end = true;
             return Ok(());
         }
         let start = self.start(place, &mut plan).await?;
-        for lane in &mut self.lanes {
-            if let Err(error) = lane.begin().await {
-                lane.fail(error);
+        for destination in &mut self.destinations {
+            if let Err(error) = destination.begin().await {
+                destination.fail(error);
             }
         }
         let result = self.read_and_load(&extraction, plan, start, place).await;
@@ -113,7 +117,7 @@ impl StreamRun {
     }
 
     fn count_source_calls(&mut self, extraction: &Extraction) {
-        self.source_calls = self.side_calls;
+        self.source_calls = self.join_calls;
         self.source_calls += extraction.context.meter.calls();
     }
 
@@ -126,20 +130,20 @@ impl StreamRun {
         place: &RunPlace,
     ) -> Result<ReadPlan, EngineError> {
         let stream = self.stream.clone();
-        let read = read_sides(environment, pipeline, &stream, Depth::Read).await?;
-        self.side_calls = read.calls;
-        let mappings: Vec<_> = stream.destinations.iter().map(|target| &target.mappings).collect();
-        let mut plan = ReadPlan::compile(&stream, extraction, &read.sides, Some(&mappings)).await?;
+        let read = read_join_inputs(environment, pipeline, &stream, Depth::Read).await?;
+        self.join_calls = read.calls;
+        let mappings: Vec<_> = stream.destinations.iter().map(|config| &config.mappings).collect();
+        let mut plan = ReadPlan::compile(&stream, extraction, &read.inputs, Some(&mappings)).await?;
         plan.limit = place.limit;
         plan.observer = Arc::clone(&environment.observer);
-        for (index, target) in stream.destinations.iter().enumerate() {
-            let context = environment.context_of(&target.connection);
+        for (index, config) in stream.destinations.iter().enumerate() {
+            let context = environment.context_of(&config.connection);
             let meter = context.meter.clone();
             let output = plan.steps.output();
-            match environment.connect_destination(pipeline, &stream, target, output, &place.run_id, context).await {
+            match environment.connect_destination(pipeline, &stream, config, output, &place.run_id, context).await {
                 Ok(mut loader) => {
                     loader.is_verifying = place.is_verifying;
-                    self.lanes.push(Lane::new(loader, index, self.position, &place.run_id).await?);
+                    self.destinations.push(DestinationRun::new(loader, index, self.position, &place.run_id).await?);
                 }
                 Err(error @ EngineError::State(_)) => return Err(error),
                 Err(error) => {
@@ -151,13 +155,13 @@ impl StreamRun {
         Ok(plan)
     }
 
-    /// Finds where the read begins, and sets the accounts to what is counted up to there.
+    /// Finds where the read begins, and sets the tallies to what is counted up to there.
     async fn start(&mut self, place: &RunPlace, plan: &mut ReadPlan) -> Result<Start, EngineError> {
-        let is_anew = self.lanes.iter().any(|lane| lane.loader.capabilities.replaces_object);
+        let is_anew = self.destinations.iter().any(|destination| destination.loader.capabilities.replaces_object);
         let mut checkpoints = Vec::new();
-        for lane in &self.lanes {
-            let scope_id = lane.loader.scope_id;
-            checkpoints.push(lane.loader.state.work(move |work| work.checkpoint(scope_id)).await?);
+        for destination in &self.destinations {
+            let target_id = destination.loader.target_id;
+            checkpoints.push(destination.loader.state.work(move |work| work.checkpoint(target_id)).await?);
         }
         let first = checkpoints.first().cloned().flatten();
         let are_equal = checkpoints.iter().all(|checkpoint| {
@@ -171,27 +175,27 @@ impl StreamRun {
             }
             _ => {
                 let cursor = if place.is_resumed {
-                    self.lanes.first().and_then(|lane| lane.account.start_cursor.clone())
+                    self.destinations.first().and_then(|destination| destination.tally.start_cursor.clone())
                 } else {
                     let is_incremental = self.stream.sync_mode == SyncMode::Incremental && !place.is_full_refresh;
                     // What is to be created again did not change at the source, so it must be read from the beginning.
                     let is_whole = !is_incremental || self.has_missing_records().await?;
                     oldest(checkpoints).filter(|_| !is_whole)
                 };
-                for lane in &mut self.lanes {
-                    (lane.account.ledger, lane.account.chunk) = (Ledger::default(), 0);
+                for destination in &mut self.destinations {
+                    (destination.tally.ledger, destination.tally.chunk) = (Ledger::default(), 0);
                 }
                 self.rewind_seen(&place.run_id, 0).await?;
                 Start { cursor: cursor.filter(|_| !is_anew), chunk: 0 }
             }
         };
-        for lane in &mut self.lanes {
-            lane.chunk = start.chunk;
-            lane.account.status = ScopeStatus::Running;
+        for destination in &mut self.destinations {
+            destination.chunk = start.chunk;
+            destination.tally.status = TargetStatus::Running;
             if start.chunk == 0 {
-                lane.account.start_cursor.clone_from(&start.cursor);
+                destination.tally.start_cursor.clone_from(&start.cursor);
             }
-            lane.save(&place.run_id, None).await?;
+            destination.save(&place.run_id, None).await?;
         }
         plan.request.cursor.clone_from(&start.cursor);
         Ok(start)
@@ -199,18 +203,20 @@ impl StreamRun {
 
     /// Lets what this run wrote behind a chunk count as what it was when it is read again, whatever chunk it comes in.
     async fn rewind_seen(&self, run_id: &str, chunk: u64) -> Result<(), EngineError> {
-        for lane in &self.lanes {
-            let (scope_id, run_id) = (lane.loader.scope_id, run_id.to_owned());
-            lane.loader.state.work(move |work| work.rewind_seen(scope_id, &run_id, chunk)).await?;
+        for destination in &self.destinations {
+            let (target_id, run_id) = (destination.loader.target_id, run_id.to_owned());
+            destination.loader.state.work(move |work| work.rewind_seen(target_id, &run_id, chunk)).await?;
         }
         Ok(())
     }
 
     /// Tells whether records are known to be gone from a destination and are to be created again.
     async fn has_missing_records(&self) -> Result<bool, EngineError> {
-        for lane in self.lanes.iter().filter(|lane| lane.loader.policy.on_missing == OnMissing::Recreate) {
-            let scope_id = lane.loader.scope_id;
-            if lane.loader.state.work(move |work| work.count_missing(scope_id)).await? > 0 {
+        for destination in
+            self.destinations.iter().filter(|destination| destination.loader.policy.on_missing == OnMissing::Recreate)
+        {
+            let target_id = destination.loader.target_id;
+            if destination.loader.state.work(move |work| work.count_missing(target_id)).await? > 0 {
                 return Ok(true);
             }
         }
@@ -231,9 +237,10 @@ impl StreamRun {
             Err(error) if had_cursor && is_expired(&error) => {
                 // The source no longer knows the cursor: everything is read again, and what is unchanged costs nothing.
                 again.request.cursor = None;
-                for lane in &mut self.lanes {
-                    (lane.account.ledger, lane.open, lane.chunk) = (Ledger::default(), Ledger::default(), 0);
-                    (lane.account.chunk, lane.stage) = (0, Stage::default());
+                for destination in &mut self.destinations {
+                    (destination.tally.ledger, destination.open, destination.chunk) =
+                        (Ledger::default(), Ledger::default(), 0);
+                    (destination.tally.chunk, destination.buffer) = (0, BulkBuffer::default());
                 }
                 self.pass(extraction, again, Start::default(), place).await
             }
@@ -241,13 +248,13 @@ impl StreamRun {
         };
         let is_to_end = read?;
         self.is_read_to_end = is_to_end;
-        for lane in self.lanes.iter_mut().filter(|lane| lane.failure.is_none()) {
-            let finished = lane.loader.destination.finish(&lane.loader.scope.object).await;
+        for destination in self.destinations.iter_mut().filter(|destination| destination.failure.is_none()) {
+            let finished = destination.loader.destination.finish(&destination.loader.target.object).await;
             if let Err(error) = finished {
-                lane.fail(EngineError::connector(&lane.loader.scope.connection, error));
+                destination.fail(EngineError::connector(&destination.loader.target.connection, error));
                 continue;
             }
-            lane.close_account(place, is_to_end, self.stream.sync_mode).await?;
+            destination.close_tally(place, is_to_end, self.stream.sync_mode).await?;
         }
         Ok(())
     }
@@ -262,62 +269,66 @@ impl StreamRun {
     ) -> Result<bool, EngineError> {
         // One chunk waits while one is loaded: what is in memory does not grow with the stream.
         let (sender, receiver) = mpsc::channel(1);
-        let lanes = &mut self.lanes;
+        let destinations = &mut self.destinations;
         let (read, loaded) = futures::join!(
             extract(extraction.source.as_ref(), plan, sender),
-            load_chunks(lanes, receiver, start, place),
+            load_chunks(destinations, receiver, start, place),
         );
         loaded?;
         match read {
-            // The loading side closed the channel: its own failures say why.
-            Err(EngineError::Stopped) if lanes.iter().any(|lane| lane.failure.is_some()) => Ok(false),
+            // The loading input closed the channel: its own failures say why.
+            Err(EngineError::Stopped) if destinations.iter().any(|destination| destination.failure.is_some()) => {
+                Ok(false)
+            }
             other => other,
         }
     }
 
     /// Tells whether the run is to end here.
     pub(super) fn is_interrupted(&self) -> bool {
-        let failures = self.failures.iter().chain(self.lanes.iter().filter_map(|lane| lane.failure.as_ref()));
+        let failures =
+            self.failures.iter().chain(self.destinations.iter().filter_map(|destination| destination.failure.as_ref()));
         failures.into_iter().any(|failure| matches!(failure, EngineError::Interrupted(_)))
     }
 
     /// Tells whether something other than a stop kept the stream from its end.
     pub(super) fn has_failed(&self) -> bool {
-        !self.unconnected.is_empty() || self.lanes.iter().any(|lane| lane.account.status == ScopeStatus::Failed)
+        !self.unconnected.is_empty()
+            || self.destinations.iter().any(|destination| destination.tally.status == TargetStatus::Failed)
     }
 
-    /// Stores the accounts as they are at the end of the run.
+    /// Stores the tallies as they are at the end of the run.
     pub(super) async fn save(&mut self, run_id: &str) -> Result<(), EngineError> {
         let source_failed = self.failures.iter().any(|failure| !matches!(failure, EngineError::Interrupted(_)));
-        for lane in &mut self.lanes {
-            if source_failed && lane.account.status == ScopeStatus::Running {
-                lane.account.status = ScopeStatus::Failed;
-                lane.account.message = self.failures.first().map(ToString::to_string);
+        for destination in &mut self.destinations {
+            if source_failed && destination.tally.status == TargetStatus::Running {
+                destination.tally.status = TargetStatus::Failed;
+                destination.tally.message = self.failures.first().map(ToString::to_string);
             }
-            lane.save(run_id, None).await?;
+            destination.save(run_id, None).await?;
         }
         Ok(())
     }
 
     pub(super) fn take_failures(&mut self) -> Vec<EngineError> {
         let mut failures = std::mem::take(&mut self.failures);
-        failures.extend(self.lanes.iter_mut().filter_map(|lane| lane.failure.take()));
+        failures.extend(self.destinations.iter_mut().filter_map(|destination| destination.failure.take()));
         failures
     }
 
     pub(super) async fn report(self) -> Result<StreamReport, EngineError> {
         let mut destinations: Vec<(usize, DestinationReport)> = Vec::new();
         for unconnected in &self.unconnected {
-            let Some(target) = self.stream.destinations.get(unconnected.index) else { continue };
-            let mut report = DestinationReport::empty(target.connection.clone(), target.object.clone());
+            let Some(config) = self.stream.destinations.get(unconnected.index) else { continue };
+            let mut report = DestinationReport::empty(config.connection.clone(), config.object.clone());
             report.error = Some(unconnected.reason.clone());
             report.set_calls(unconnected.calls, None);
             destinations.push((unconnected.index, report));
         }
         let mut read = 0;
-        for lane in &self.lanes {
-            read = read.max(lane.account.ledger.read);
-            destinations.push((lane.index, lane.report().await?));
+        for destination in &self.destinations {
+            read = read.max(destination.tally.ledger.read);
+            destinations.push((destination.index, destination.report().await?));
         }
         destinations.sort_by_key(|(index, _)| *index);
         Ok(StreamReport {
@@ -333,7 +344,7 @@ impl StreamRun {
 
 /// Loads chunks as they come, at all destinations at once, and commits each when all are done with it.
 async fn load_chunks(
-    lanes: &mut [Lane],
+    destinations: &mut [DestinationRun],
     mut chunks: mpsc::Receiver<Chunk>,
     start: Start,
     place: &RunPlace,
@@ -342,43 +353,46 @@ async fn load_chunks(
     let mut cursor = None;
     while let Some(chunk) = chunks.recv().await {
         number += 1;
-        let alive: Vec<&mut Lane> = lanes.iter_mut().filter(|lane| lane.failure.is_none()).collect();
-        let loading = alive.into_iter().map(|lane| lane.load(&chunk, number));
+        let alive: Vec<&mut DestinationRun> =
+            destinations.iter_mut().filter(|destination| destination.failure.is_none()).collect();
+        let loading = alive.into_iter().map(|destination| destination.load(&chunk, number));
         join_all(loading).await;
-        if lanes.iter().all(|lane| lane.failure.is_some()) || lanes.iter().any(Lane::is_interrupted) {
+        if destinations.iter().all(|destination| destination.failure.is_some())
+            || destinations.iter().any(DestinationRun::is_interrupted)
+        {
             return Ok(());
         }
-        for lane in lanes.iter_mut().filter(|lane| lane.failure.is_none()) {
-            lane.chunk = number;
+        for destination in destinations.iter_mut().filter(|destination| destination.failure.is_none()) {
+            destination.chunk = number;
         }
         cursor = chunk.cursor.filter(|_| place.limit.is_none());
         // The destinations' checkpoints stay equal, so that a run that was cut short reads on from there for all of them.
-        if !has_waiting(lanes) {
-            save_checkpoints(lanes, number, cursor.take(), place).await?;
+        if !has_waiting(destinations) {
+            save_checkpoints(destinations, number, cursor.take(), place).await?;
         }
     }
-    if has_waiting(lanes) {
-        join_all(lanes.iter_mut().map(|lane| lane.flush(number))).await;
-        save_checkpoints(lanes, number, cursor, place).await?;
+    if has_waiting(destinations) {
+        join_all(destinations.iter_mut().map(|destination| destination.flush(number))).await;
+        save_checkpoints(destinations, number, cursor, place).await?;
     }
     Ok(())
 }
 
-fn has_waiting(lanes: &[Lane]) -> bool {
-    lanes.iter().any(|lane| lane.failure.is_none() && !lane.stage.is_empty())
+fn has_waiting(destinations: &[DestinationRun]) -> bool {
+    destinations.iter().any(|destination| destination.failure.is_none() && !destination.buffer.is_empty())
 }
 
-/// Stores the accounts up to a chunk with the cursor behind it; without one they wait for the next.
+/// Stores the tallies up to a chunk with the cursor behind it; without one they wait for the next.
 async fn save_checkpoints(
-    lanes: &mut [Lane],
+    destinations: &mut [DestinationRun],
     number: u64,
     cursor: Option<Cursor>,
     place: &RunPlace,
 ) -> Result<(), EngineError> {
     let Some(cursor) = cursor else { return Ok(()) };
-    for lane in lanes.iter_mut().filter(|lane| lane.failure.is_none()) {
-        lane.count_open(number);
-        lane.save(&place.run_id, Some(cursor.clone())).await?;
+    for destination in destinations.iter_mut().filter(|destination| destination.failure.is_none()) {
+        destination.count_open(number);
+        destination.save(&place.run_id, Some(cursor.clone())).await?;
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ use crate::model::{
     FilterSupport, ID, KeyRule, ObjectName, Operation, Outcome, Page, Record, Schema, StreamName, SyncMode, UPDATED_AT,
     Value, column,
 };
-use crate::state::{RunStatus, Scope, Seal, State};
+use crate::state::{RunStatus, Seal, State, Target};
 
 use super::{Environment, Finished, RunOptions, Silent, run};
 
@@ -267,13 +267,13 @@ fn check_batch(batch: &Batch, keys: &[Option<String>]) -> Result<(), TestCaseErr
 
 /// Checks that everything before the checkpoint is at the destination.
 fn check_checkpoint(environment: &Environment, shelf: &Shelf) -> Result<(), TestCaseError> {
-    let scope = Scope {
+    let target = Target {
         pipeline: "shelf".to_owned(),
         stream: StreamName::new("things"),
         connection: ConnectionName::new("to"),
         object: ObjectName::new("things"),
     };
-    let checkpoint = environment.state.work_now(|work| work.checkpoint(work.scope_id(&scope)?)).unwrap();
+    let checkpoint = environment.state.work_now(|work| work.checkpoint(work.target_id(&target)?)).unwrap();
     let end = checkpoint.and_then(|checkpoint| checkpoint.cursor.0.as_u64()).unwrap_or(0);
     let held: BTreeSet<&String> = shelf.held.values().collect();
     for key in shelf.keys.iter().take(usize::try_from(end).unwrap()).flatten() {

@@ -28,7 +28,7 @@ use super::{
     rate_limit::{Permit, RateLimiter, RateLimiters},
     record::{Exchange, Recorder, count_records},
     redact::redact_url,
-    request::{Answer, ApiRequest, Body, Verdict},
+    request::{Answer, AnswerClass, ApiRequest, Body},
     token::{TokenLocks, TokenStore},
 };
 
@@ -63,14 +63,14 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         Ok(None)
     }
 
-    /// Gets a new token after [`Verdict::Reauthorize`]. Returns false when there is nothing to renew.
+    /// Gets a new token after [`AnswerClass::Reauthorize`]. Returns false when there is nothing to renew.
     ///
     /// # Errors
     /// Fails when the vendor refuses to renew.
     async fn renew(&self) -> Result<bool, HttpError>;
 
     /// Says what an answer means.
-    fn judge(&self, answer: &Answer) -> Verdict;
+    fn classify(&self, answer: &Answer) -> AnswerClass;
 
     /// Reads what the answer's headers say of the daily or monthly quota.
     fn quota(&self, _answer: &Answer) -> Option<Quota> {
@@ -275,10 +275,12 @@ impl Client {
                     }
                     (error, None, had_no_effect)
                 }
-                Ok(answer) => match self.dialect.judge(&answer) {
-                    Verdict::Deliver => return Ok(answer),
-                    Verdict::QuotaSpent => return Err(failed(HttpErrorKind::QuotaSpent, "the quota is spent", answer)),
-                    Verdict::Reauthorize => {
+                Ok(answer) => match self.dialect.classify(&answer) {
+                    AnswerClass::Deliver => return Ok(answer),
+                    AnswerClass::QuotaSpent => {
+                        return Err(failed(HttpErrorKind::QuotaSpent, "the quota is spent", answer));
+                    }
+                    AnswerClass::Reauthorize => {
                         if is_renewed || !self.dialect.renew().await? {
                             let message = format!("the token was refused ({})", answer.status.as_u16());
                             return Err(failed(HttpErrorKind::Unauthorized, &message, answer));
@@ -286,7 +288,7 @@ impl Client {
                         is_renewed = true;
                         continue;
                     }
-                    Verdict::RateLimited { wait } => {
+                    AnswerClass::RateLimited { wait } => {
                         self.meter.count_rate_limited();
                         rate_limit_waits += 1;
                         if rate_limit_waits > MAX_RATE_LIMIT_WAITS {
@@ -298,11 +300,11 @@ impl Client {
                         attempt -= 1;
                         continue;
                     }
-                    Verdict::NotNow { wait } => {
+                    AnswerClass::NotNow { wait } => {
                         let message = format!("the vendor puts the request off ({})", answer.status.as_u16());
                         (failed(HttpErrorKind::Unreachable, &message, answer), wait, true)
                     }
-                    Verdict::Retry { wait } => {
+                    AnswerClass::Retry { wait } => {
                         let message = format!("the vendor has a fault ({})", answer.status.as_u16());
                         (failed(HttpErrorKind::Unanswered, &message, answer), wait, false)
                     }

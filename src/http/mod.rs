@@ -16,5 +16,5 @@ pub use meter::Meter;
 pub use rate_limit::{Permit, RateLimiter, RateLimiters};
 pub use record::{Exchange, Recorder};
 pub use redact::redact_url;
-pub use request::{Access, Answer, ApiRequest, Body, Verdict};
+pub use request::{Access, Answer, AnswerClass, ApiRequest, Body};
 pub use token::{MemoryTokens, StoredToken, TokenLocks, TokenStore};

@@ -188,7 +188,7 @@ impl Answer {
 
 /// What an answer means to the stack, as the connector's dialect reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum AnswerClass {
     /// The caller may decode it: success, and every refusal that the caller understands.
     Deliver,
     /// The rate limit was crossed and the request not carried out; wait this long, then repeat.

@@ -22,7 +22,7 @@ pub struct Capabilities {
     pub upsert: Option<BatchLimit>,
     /// Limits of a delete.
     pub delete: Option<BatchLimit>,
-    /// The way for volumes, where the system has one: batches of another size, taken where enough records wait.
+    /// The bulk API, where the system has one: batches of another size, taken where enough records wait.
     pub bulk: Option<BulkLimit>,
     /// Limits of a link call, counted in links, not records; none where links are fields of the record.
     pub link: Option<BatchLimit>,
@@ -91,7 +91,7 @@ pub struct BatchLimit {
     pub is_idempotent: bool,
 }
 
-/// The size of a batch on a system's way for volumes (a job with a file, not a request with records).
+/// The size of a batch on a system's bulk API (a job with a file, not a request with records).
 ///
 /// Where a chunk has at least `min_records` of one operation, they are gathered on disk with those of the chunks behind, and
 /// written as one batch by `Destination::load_bulk`. Deletes and links are cut by this instead of by the operation's own limit;

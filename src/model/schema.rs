@@ -40,7 +40,7 @@ pub struct Field {
     pub is_unique: bool,
     /// Whether values that differ in upper and lower case alone are one value to the system, where the field is a key.
     #[serde(default)]
-    pub is_case_blind: bool,
+    pub is_case_insensitive: bool,
     /// Whether the system's own upsert takes it as a key. It is asked for where the key rule is
     /// [`KeyRule::NativeUpTo`](super::KeyRule::NativeUpTo); fields without it are matched with `fetch`.
     #[serde(default)]
@@ -150,7 +150,7 @@ impl Field {
             is_required: false,
             is_read_only: false,
             is_unique: false,
-            is_case_blind: false,
+            is_case_insensitive: false,
             is_upsert_key: false,
             is_write_only: false,
             parent: None,

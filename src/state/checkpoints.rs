@@ -1,11 +1,11 @@
-//! Where the next read of a scope goes on.
+//! Where the next read of a target goes on.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, params};
 
 use crate::model::Cursor;
 
-use super::{Work, error::StateError, runs::moment, scopes::ScopeId};
+use super::{Work, error::StateError, runs::moment, targets::TargetId};
 
 /// A cursor made durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,16 +23,16 @@ pub struct Checkpoint {
 }
 
 impl Work<'_> {
-    /// Returns the checkpoint of a scope.
+    /// Returns the checkpoint of a target.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn checkpoint(&self, scope: ScopeId) -> Result<Option<Checkpoint>, StateError> {
+    pub fn checkpoint(&self, target: TargetId) -> Result<Option<Checkpoint>, StateError> {
         let sql = "SELECT run_id, sealed, chunk, saved_at, number FROM checkpoints WHERE scope_id = ?1";
         let found = self
             .transaction
             .prepare_cached(sql)?
-            .query_row([scope.0], |row| {
+            .query_row([target.0], |row| {
                 Ok((
                     row.get::<_, String>(0)?,
                     row.get::<_, Vec<u8>>(1)?,
@@ -47,18 +47,18 @@ impl Work<'_> {
         Ok(Some(Checkpoint { run_id, cursor, chunk: chunk.unsigned_abs(), saved_at: moment(&saved_at), number }))
     }
 
-    /// Moves the checkpoint of a scope.
+    /// Moves the checkpoint of a target.
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn save_checkpoint(&self, scope: ScopeId, checkpoint: &Checkpoint) -> Result<(), StateError> {
+    pub fn save_checkpoint(&self, target: TargetId, checkpoint: &Checkpoint) -> Result<(), StateError> {
         self.transaction
             .prepare_cached(
                 "INSERT OR REPLACE INTO checkpoints (scope_id, run_id, sealed, chunk, saved_at, number)
                  VALUES (?1, ?2, ?3, ?4, ?5, (SELECT COALESCE(MAX(number), 0) + 1 FROM checkpoints))",
             )?
             .execute(params![
-                scope.0,
+                target.0,
                 checkpoint.run_id,
                 self.seal.seal(&checkpoint.cursor)?,
                 i64::try_from(checkpoint.chunk).unwrap_or(i64::MAX),
@@ -67,12 +67,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Forgets the checkpoint of a scope: the next read begins at the beginning.
+    /// Forgets the checkpoint of a target: the next read begins at the beginning.
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn clear_checkpoint(&self, scope: ScopeId) -> Result<(), StateError> {
-        self.transaction.prepare_cached("DELETE FROM checkpoints WHERE scope_id = ?1")?.execute([scope.0])?;
+    pub fn clear_checkpoint(&self, target: TargetId) -> Result<(), StateError> {
+        self.transaction.prepare_cached("DELETE FROM checkpoints WHERE scope_id = ?1")?.execute([target.0])?;
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use super::{
     SourceKey, Work,
     error::StateError,
     runs::moment,
-    scopes::{Scope, ScopeId},
+    targets::{Target, TargetId},
 };
 
 /// A record that was not written.
@@ -17,7 +17,7 @@ pub struct DeadLetter {
     /// The run.
     pub run_id: String,
     /// Where it was to be written.
-    pub scope: Scope,
+    pub target: Target,
     /// The source's id; empty where only the destination's is known (a delete that was refused).
     pub source_id: String,
     /// Which kind of trouble.
@@ -68,11 +68,11 @@ pub enum DeadLetterKind {
     Link,
 }
 
-/// How many dead letters of a scope have the same reason.
+/// How many dead letters of a target have the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReasonCount {
     /// Where they were to be written.
-    pub scope: Scope,
+    pub target: Target,
     /// Which kind of trouble.
     pub kind: DeadLetterKind,
     /// The word for the reason.
@@ -116,8 +116,8 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn save_dead_letter(&self, scope: ScopeId, letter: &DeadLetter) -> Result<(), StateError> {
-        self.save_dead_letter_of(scope, self.source_key(&letter.source_id), letter)
+    pub fn save_dead_letter(&self, target: TargetId, letter: &DeadLetter) -> Result<(), StateError> {
+        self.save_dead_letter_of(target, self.source_key(&letter.source_id), letter)
     }
 
     /// Stores a dead letter of a record whose source id is known as it is looked up alone.
@@ -126,11 +126,11 @@ impl Work<'_> {
     /// Fails when the file cannot be written.
     pub fn save_dead_letter_of(
         &self,
-        scope: ScopeId,
+        target: TargetId,
         source_key: SourceKey,
         letter: &DeadLetter,
     ) -> Result<(), StateError> {
-        self.resolve_dead_letters(scope, source_key, Some(letter.kind), letter.created_at)?;
+        self.resolve_dead_letters(target, source_key, Some(letter.kind), letter.created_at)?;
         let sealed = SealedLetter { source_id: letter.source_id.clone(), body: letter.body.clone() };
         self.transaction
             .prepare_cached(
@@ -139,7 +139,7 @@ impl Work<'_> {
             )?
             .execute(params![
                 letter.run_id,
-                scope.0,
+                target.0,
                 source_key.0,
                 letter.kind.as_str(),
                 letter.code,
@@ -157,13 +157,13 @@ impl Work<'_> {
     /// Fails when the file cannot be written.
     pub fn resolve_dead_letters(
         &self,
-        scope: ScopeId,
+        target: TargetId,
         source_key: SourceKey,
         kind: Option<DeadLetterKind>,
         now: DateTime<Utc>,
     ) -> Result<(), StateError> {
         let kind = kind.map(DeadLetterKind::as_str);
-        self.transaction.prepare_cached(RESOLVE)?.execute(params![scope.0, source_key.0, now.to_rfc3339(), kind])?;
+        self.transaction.prepare_cached(RESOLVE)?.execute(params![target.0, source_key.0, now.to_rfc3339(), kind])?;
         Ok(())
     }
 
@@ -173,17 +173,17 @@ impl Work<'_> {
     /// Fails when the file cannot be written.
     pub fn resolve_link_letter(
         &self,
-        scope: ScopeId,
+        target: TargetId,
         source_key: SourceKey,
         field: &str,
         now: DateTime<Utc>,
     ) -> Result<(), StateError> {
-        let parameters = params![scope.0, source_key.0, field, now.to_rfc3339()];
+        let parameters = params![target.0, source_key.0, field, now.to_rfc3339()];
         self.transaction.prepare_cached(RESOLVE_LINK)?.execute(parameters)?;
         Ok(())
     }
 
-    /// Returns the open dead letters of a run, in the order of scope and source id.
+    /// Returns the open dead letters of a run, in the order of target and source id.
     ///
     /// # Errors
     /// Fails when the file cannot be read or the key does not open them.
@@ -208,23 +208,23 @@ impl Work<'_> {
         while let Some(row) = rows.next()? {
             letters.push((row.get("scope_id")?, self.letter(row)?));
         }
-        letters.sort_by(|(scope, letter), (other_scope, other)| {
-            (scope, &letter.source_id).cmp(&(other_scope, &other.source_id))
+        letters.sort_by(|(target, letter), (other_scope, other)| {
+            (target, &letter.source_id).cmp(&(other_scope, &other.source_id))
         });
         Ok(letters.into_iter().map(|(_, letter)| letter).collect())
     }
 
-    /// Returns the source ids of the records of a scope that are held for this reason.
+    /// Returns the source ids of the records of a target that are held for this reason.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn held(&self, scope: ScopeId, code: &str) -> Result<Vec<String>, StateError> {
+    pub fn held(&self, target: TargetId, code: &str) -> Result<Vec<String>, StateError> {
         let mut statement = self.transaction.prepare_cached(HELD)?;
-        let rows = statement.query_map(params![scope.0, code], |row| row.get::<_, Vec<u8>>(0))?;
+        let rows = statement.query_map(params![target.0, code], |row| row.get::<_, Vec<u8>>(0))?;
         rows.map(|sealed| Ok(self.seal.open::<SealedLetter>(&sealed?)?.source_id)).collect()
     }
 
-    /// Counts the open dead letters of a run by scope, kind, code and field, the most frequent first: those of the chunks that
+    /// Counts the open dead letters of a run by target, kind, code and field, the most frequent first: those of the chunks that
     /// the ledger counts.
     ///
     /// # Errors
@@ -237,7 +237,7 @@ impl Work<'_> {
         let mut statement = self.transaction.prepare_cached(sql)?;
         let rows = statement.query_map([run_id], |row| {
             Ok(ReasonCount {
-                scope: Scope::from_row(row)?,
+                target: Target::from_row(row)?,
                 kind: DeadLetterKind::from_word(row.get_ref("kind")?.as_str()?),
                 code: row.get("code")?,
                 field: row.get("field")?,
@@ -251,7 +251,7 @@ impl Work<'_> {
         let SealedLetter { source_id, body } = self.seal.open(&row.get::<_, Vec<u8>>("sealed")?)?;
         Ok(DeadLetter {
             run_id: row.get("run_id")?,
-            scope: Scope::from_row(row)?,
+            target: Target::from_row(row)?,
             source_id,
             kind: DeadLetterKind::from_word(&row.get::<_, String>("kind")?),
             code: row.get("code")?,

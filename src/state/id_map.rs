@@ -7,15 +7,15 @@ use rusqlite::{Row, params};
 use super::{
     SourceKey, Work,
     error::StateError,
-    scopes::ScopeId,
-    seal::{Blinded, Seal},
+    seal::{Hashed, Seal},
+    targets::TargetId,
 };
 
 /// One source record at one destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mapping {
+pub struct IdEntry {
     /// Where it is in the order in which records came.
-    pub mapping_id: i64,
+    pub entry_id: i64,
     /// The source's id, as it is looked up.
     pub source_key: SourceKey,
     /// The destination's id.
@@ -74,7 +74,7 @@ impl WrittenAs {
     }
 }
 
-// Each look-up names its index: left to itself, SQLite takes one that begins with the scope and reads all of its records.
+// Each look-up names its index: left to itself, SQLite takes one that begins with the target and reads all of its records.
 pub(super) const BY_SOURCE: &str =
     "SELECT * FROM id_map INDEXED BY id_map_by_source WHERE scope_id = ?1 AND source_key = ?2";
 pub(super) const BY_KEY: &str = "SELECT * FROM id_map INDEXED BY id_map_by_key WHERE scope_id = ?1 AND key_hash = ?2";
@@ -98,7 +98,7 @@ pub(super) const RELINK: &str = "UPDATE id_map INDEXED BY id_map_by_destination
      SET destination_id = ?3, is_missing = 0, is_renewed = 1 WHERE scope_id = ?1 AND destination_id = ?2";
 pub(super) const FORGET: &str =
     "DELETE FROM id_map INDEXED BY id_map_by_source WHERE scope_id = ?1 AND source_key = ?2";
-/// Reads on behind the last one: over all pages, each record of the scope is looked at once.
+/// Reads on behind the last one: over all pages, each record of the target is looked at once.
 pub(super) const UNSEEN: &str = "SELECT * FROM id_map NOT INDEXED
      WHERE scope_id = ?1 AND mapping_id > ?2 AND seen_run <> ?3 ORDER BY mapping_id LIMIT ?4";
 pub(super) const FORGET_MISSING: &str =
@@ -106,12 +106,12 @@ pub(super) const FORGET_MISSING: &str =
 pub(super) const COUNT_MISSING: &str =
     "SELECT COUNT(*) FROM id_map INDEXED BY id_map_missing WHERE scope_id = ?1 AND is_missing = 1";
 
-fn from_row(seal: &Seal, row: &Row<'_>) -> rusqlite::Result<Mapping> {
+fn from_row(seal: &Seal, row: &Row<'_>) -> rusqlite::Result<IdEntry> {
     let is_created = row.get_ref("written_as")?.as_str()? == "created";
     let source_key = SourceKey(row.get("source_key")?);
     let masked = u128::from_be_bytes(row.get("content_hash")?);
-    Ok(Mapping {
-        mapping_id: row.get("mapping_id")?,
+    Ok(IdEntry {
+        entry_id: row.get("mapping_id")?,
         source_key,
         destination_id: row.get("destination_id")?,
         content_hash: masked ^ mask(seal, source_key),
@@ -124,7 +124,7 @@ fn from_row(seal: &Seal, row: &Row<'_>) -> rusqlite::Result<Mapping> {
 
 /// Hides the hash of a record's content: who guesses at a record could check the guess with it.
 fn mask(seal: &Seal, source_key: SourceKey) -> u128 {
-    u128::from_be_bytes(seal.blind(Blinded::Content, &source_key.0))
+    u128::from_be_bytes(seal.keyed_hash(Hashed::Content, &source_key.0))
 }
 
 fn chunk_number(chunk: u64) -> i64 {
@@ -134,66 +134,66 @@ fn chunk_number(chunk: u64) -> i64 {
 impl Work<'_> {
     /// Returns a source's id as it is looked up.
     pub fn source_key(&self, source_id: &str) -> SourceKey {
-        SourceKey(self.seal.blind(Blinded::SourceId, source_id.as_bytes()))
+        SourceKey(self.seal.keyed_hash(Hashed::SourceId, source_id.as_bytes()))
     }
 
     fn key_hash(&self, key_hash: u128) -> [u8; 16] {
-        self.seal.blind(Blinded::RecordKey, &key_hash.to_be_bytes())
+        self.seal.keyed_hash(Hashed::RecordKey, &key_hash.to_be_bytes())
     }
 
-    /// Returns the mappings of these source ids, by source id.
+    /// Returns the entries of these source ids, by source id.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn mappings<'id>(
+    pub fn id_entries<'id>(
         &self,
-        scope: ScopeId,
+        target: TargetId,
         source_ids: impl Iterator<Item = &'id str>,
-    ) -> Result<HashMap<String, Mapping>, StateError> {
+    ) -> Result<HashMap<String, IdEntry>, StateError> {
         let mut statement = self.transaction.prepare_cached(BY_SOURCE)?;
         let mut found = HashMap::new();
         for source_id in source_ids {
             let source_key = self.source_key(source_id);
-            for mapping in statement.query_map(params![scope.0, source_key.0], |row| from_row(&self.seal, row))? {
-                found.insert(source_id.to_owned(), mapping?);
+            for entry in statement.query_map(params![target.0, source_key.0], |row| from_row(&self.seal, row))? {
+                found.insert(source_id.to_owned(), entry?);
             }
         }
         Ok(found)
     }
 
-    /// Returns the mappings with these keys, by key.
+    /// Returns the entries with these keys, by key.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn mappings_by_key(
+    pub fn id_entries_by_key(
         &self,
-        scope: ScopeId,
+        target: TargetId,
         key_hashes: impl Iterator<Item = u128>,
-    ) -> Result<HashMap<u128, Mapping>, StateError> {
+    ) -> Result<HashMap<u128, IdEntry>, StateError> {
         let mut statement = self.transaction.prepare_cached(BY_KEY)?;
         let mut found = HashMap::new();
         for key_hash in key_hashes {
             let of_row = |row: &Row<'_>| from_row(&self.seal, row);
-            for mapping in statement.query_map(params![scope.0, self.key_hash(key_hash)], of_row)? {
-                found.insert(key_hash, mapping?);
+            for entry in statement.query_map(params![target.0, self.key_hash(key_hash)], of_row)? {
+                found.insert(key_hash, entry?);
             }
         }
         Ok(found)
     }
 
-    /// Stores what was written, in the run and chunk of `seen`; another record's mapping with the same key is forgotten. Where
+    /// Stores what was written, in the run and chunk of `seen`; another record's entry with the same key is forgotten. Where
     /// the record had another destination id before, links to it are to be set again ([`Work::reopen_links`]).
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn save_mapping(&self, scope: ScopeId, written: &Written<'_>, seen: &SeenMark) -> Result<(), StateError> {
+    pub fn save_id_entry(&self, target: TargetId, written: &Written<'_>, seen: &SeenMark) -> Result<(), StateError> {
         let source_key = self.source_key(written.source_id);
         let key_hash = written.key_hash.map(|key_hash| self.key_hash(key_hash));
         if let Some(key_hash) = key_hash {
-            self.transaction.prepare_cached(FORGET_OTHERS)?.execute(params![scope.0, key_hash, source_key.0])?;
+            self.transaction.prepare_cached(FORGET_OTHERS)?.execute(params![target.0, key_hash, source_key.0])?;
         }
         self.transaction.prepare_cached(SAVE)?.execute(params![
-            scope.0,
+            target.0,
             source_key.0,
             written.destination_id,
             (written.content_hash ^ mask(&self.seal, source_key)).to_be_bytes(),
@@ -211,13 +211,13 @@ impl Work<'_> {
     /// Fails when the file cannot be written.
     pub fn mark_seen(
         &self,
-        scope: ScopeId,
+        target: TargetId,
         source_keys: impl Iterator<Item = SourceKey>,
         seen: &SeenMark,
     ) -> Result<(), StateError> {
         let mut statement = self.transaction.prepare_cached(MARK_SEEN)?;
         for source_key in source_keys {
-            statement.execute(params![scope.0, source_key.0, seen.run_id, chunk_number(seen.chunk)])?;
+            statement.execute(params![target.0, source_key.0, seen.run_id, chunk_number(seen.chunk)])?;
         }
         Ok(())
     }
@@ -226,8 +226,8 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn mark_missing(&self, scope: ScopeId, destination_id: &str) -> Result<(), StateError> {
-        self.transaction.prepare_cached(MARK_MISSING)?.execute(params![scope.0, destination_id])?;
+    pub fn mark_missing(&self, target: TargetId, destination_id: &str) -> Result<(), StateError> {
+        self.transaction.prepare_cached(MARK_MISSING)?.execute(params![target.0, destination_id])?;
         Ok(())
     }
 
@@ -235,17 +235,17 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn relink(&self, scope: ScopeId, old_id: &str, new_id: &str) -> Result<(), StateError> {
-        self.transaction.prepare_cached(RELINK)?.execute(params![scope.0, old_id, new_id])?;
+    pub fn relink(&self, target: TargetId, old_id: &str, new_id: &str) -> Result<(), StateError> {
+        self.transaction.prepare_cached(RELINK)?.execute(params![target.0, old_id, new_id])?;
         Ok(())
     }
 
-    /// Returns how many mapped records of a scope the destination was found not to hold any more.
+    /// Returns how many mapped records of a target the destination was found not to hold any more.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn count_missing(&self, scope: ScopeId) -> Result<u64, StateError> {
-        let count: i64 = self.transaction.prepare_cached(COUNT_MISSING)?.query_row([scope.0], |row| row.get(0))?;
+    pub fn count_missing(&self, target: TargetId) -> Result<u64, StateError> {
+        let count: i64 = self.transaction.prepare_cached(COUNT_MISSING)?.query_row([target.0], |row| row.get(0))?;
         Ok(count.unsigned_abs())
     }
 
@@ -254,8 +254,8 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn forget_missing(&self, scope: ScopeId, run_id: &str) -> Result<(), StateError> {
-        self.transaction.prepare_cached(FORGET_MISSING)?.execute(params![scope.0, run_id])?;
+    pub fn forget_missing(&self, target: TargetId, run_id: &str) -> Result<(), StateError> {
+        self.transaction.prepare_cached(FORGET_MISSING)?.execute(params![target.0, run_id])?;
         Ok(())
     }
 
@@ -263,11 +263,11 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn mapped_ids(&self, scope: ScopeId, destination_ids: &[String]) -> Result<HashSet<String>, StateError> {
+    pub fn mapped_ids(&self, target: TargetId, destination_ids: &[String]) -> Result<HashSet<String>, StateError> {
         let mut statement = self.transaction.prepare_cached(BY_DESTINATION)?;
         let mut mapped = HashSet::new();
         for destination_id in destination_ids {
-            if statement.exists(params![scope.0, destination_id])? {
+            if statement.exists(params![target.0, destination_id])? {
                 mapped.insert(destination_id.clone());
             }
         }
@@ -278,11 +278,11 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn is_shared(&self, scope: ScopeId, mapping: &Mapping) -> Result<bool, StateError> {
+    pub fn is_shared(&self, target: TargetId, entry: &IdEntry) -> Result<bool, StateError> {
         let mut statement = self.transaction.prepare_cached(BY_DESTINATION)?;
-        let owners = statement.query_map(params![scope.0, mapping.destination_id], |row| row.get(0).map(SourceKey))?;
+        let owners = statement.query_map(params![target.0, entry.destination_id], |row| row.get(0).map(SourceKey))?;
         for owner in owners {
-            if owner? != mapping.source_key {
+            if owner? != entry.source_key {
                 return Ok(true);
             }
         }
@@ -294,45 +294,45 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn rewind_seen(&self, scope: ScopeId, run_id: &str, chunk: u64) -> Result<(), StateError> {
+    pub fn rewind_seen(&self, target: TargetId, run_id: &str, chunk: u64) -> Result<(), StateError> {
         self.transaction
             .prepare_cached(
                 "UPDATE id_map SET seen_chunk = ?3 WHERE scope_id = ?1 AND seen_run = ?2 AND seen_chunk > ?4",
             )?
-            .execute(params![scope.0, run_id, i64::MAX, chunk_number(chunk)])?;
+            .execute(params![target.0, run_id, i64::MAX, chunk_number(chunk)])?;
         Ok(())
     }
 
-    /// Forgets a record: its mapping and its links.
+    /// Forgets a record: its entry and its links.
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn forget_mapping(&self, scope: ScopeId, source_key: SourceKey) -> Result<(), StateError> {
-        self.transaction.prepare_cached(FORGET)?.execute(params![scope.0, source_key.0])?;
-        self.forget_links(scope, source_key)
+    pub fn forget_id_entry(&self, target: TargetId, source_key: SourceKey) -> Result<(), StateError> {
+        self.transaction.prepare_cached(FORGET)?.execute(params![target.0, source_key.0])?;
+        self.forget_links(target, source_key)
     }
 
-    /// Returns how many records of a scope are mapped, and how many of them this run has not read.
+    /// Returns how many records of a target are mapped, and how many of them this run has not read.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn count_unseen(&self, scope: ScopeId, run_id: &str) -> Result<(u64, u64), StateError> {
+    pub fn count_unseen(&self, target: TargetId, run_id: &str) -> Result<(u64, u64), StateError> {
         let sql = "SELECT COUNT(*), COALESCE(SUM(seen_run <> ?2), 0) FROM id_map WHERE scope_id = ?1";
         let counts = self
             .transaction
             .prepare_cached(sql)?
-            .query_row(params![scope.0, run_id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+            .query_row(params![target.0, run_id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
         Ok((counts.0.unsigned_abs(), counts.1.unsigned_abs()))
     }
 
-    /// Returns up to `limit` mappings that this run has not read, behind the one with the id `after`, in the order in which they
+    /// Returns up to `limit` entries that this run has not read, behind the one with the id `after`, in the order in which they
     /// came.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn unseen(&self, scope: ScopeId, run_id: &str, after: i64, limit: u32) -> Result<Vec<Mapping>, StateError> {
+    pub fn unseen(&self, target: TargetId, run_id: &str, after: i64, limit: u32) -> Result<Vec<IdEntry>, StateError> {
         let mut statement = self.transaction.prepare_cached(UNSEEN)?;
-        let rows = statement.query_map(params![scope.0, after, run_id, limit], |row| from_row(&self.seal, row))?;
+        let rows = statement.query_map(params![target.0, after, run_id, limit], |row| from_row(&self.seal, row))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }

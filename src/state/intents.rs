@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::params;
 
-use super::{Work, error::StateError, scopes::ScopeId};
+use super::{Work, error::StateError, targets::TargetId};
 
 /// A batch that is about to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Intent {
     pub source_ids: Vec<String>,
 }
 
-pub(super) const SETTLE: &str = "DELETE FROM intents WHERE intent_id = ?1";
+pub(super) const REMOVE: &str = "DELETE FROM intents WHERE intent_id = ?1";
 pub(super) const UNSETTLED: &str =
     "SELECT sealed FROM intents INDEXED BY intents_by_scope WHERE scope_id = ?1 AND operation = ?2";
 
@@ -25,14 +25,14 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn save_intent(&self, scope: ScopeId, intent: &Intent, now: DateTime<Utc>) -> Result<i64, StateError> {
+    pub fn save_intent(&self, target: TargetId, intent: &Intent, now: DateTime<Utc>) -> Result<i64, StateError> {
         self.transaction
             .prepare_cached(
                 "INSERT INTO intents (run_id, scope_id, operation, sealed, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(params![
                 intent.run_id,
-                scope.0,
+                target.0,
                 intent.operation,
                 self.seal.seal(&intent.source_ids)?,
                 now.to_rfc3339(),
@@ -44,26 +44,26 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn settle_intent(&self, intent_id: i64) -> Result<(), StateError> {
-        self.transaction.prepare_cached(SETTLE)?.execute([intent_id])?;
+    pub fn remove_intent(&self, intent_id: i64) -> Result<(), StateError> {
+        self.transaction.prepare_cached(REMOVE)?.execute([intent_id])?;
         Ok(())
     }
 
-    /// Tells whether a scope has intents: batches of which it is unknown whether they took effect.
+    /// Tells whether a target has intents: batches of which it is unknown whether they took effect.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn has_intents(&self, scope: ScopeId) -> Result<bool, StateError> {
-        Ok(self.transaction.prepare_cached("SELECT 1 FROM intents WHERE scope_id = ?1")?.exists([scope.0])?)
+    pub fn has_intents(&self, target: TargetId) -> Result<bool, StateError> {
+        Ok(self.transaction.prepare_cached("SELECT 1 FROM intents WHERE scope_id = ?1")?.exists([target.0])?)
     }
 
-    /// Returns the source ids of the intents of a scope with this operation: whether they took effect is unknown.
+    /// Returns the source ids of the intents of a target with this operation: whether they took effect is unknown.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn unsettled(&self, scope: ScopeId, operation: &str) -> Result<Vec<String>, StateError> {
+    pub fn unsettled(&self, target: TargetId, operation: &str) -> Result<Vec<String>, StateError> {
         let mut statement = self.transaction.prepare_cached(UNSETTLED)?;
-        let rows = statement.query_map(params![scope.0, operation], |row| row.get::<_, Vec<u8>>(0))?;
+        let rows = statement.query_map(params![target.0, operation], |row| row.get::<_, Vec<u8>>(0))?;
         let mut source_ids = Vec::new();
         for row in rows {
             source_ids.extend(self.seal.open::<Vec<String>>(&row?)?);
@@ -71,23 +71,23 @@ impl Work<'_> {
         Ok(source_ids)
     }
 
-    /// Removes the intents of a scope for this operation, once all that it had to do is done.
+    /// Removes the intents of a target for this operation, once all that it had to do is done.
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn clear_intents_of(&self, scope: ScopeId, operation: &str) -> Result<(), StateError> {
+    pub fn clear_intents_of(&self, target: TargetId, operation: &str) -> Result<(), StateError> {
         self.transaction
             .prepare_cached("DELETE FROM intents WHERE scope_id = ?1 AND operation = ?2")?
-            .execute(params![scope.0, operation])?;
+            .execute(params![target.0, operation])?;
         Ok(())
     }
 
-    /// Removes the intents of a scope, once its stream was read to its end and every record has an outcome.
+    /// Removes the intents of a target, once its stream was read to its end and every record has an outcome.
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn clear_intents(&self, scope: ScopeId) -> Result<(), StateError> {
-        self.transaction.prepare_cached("DELETE FROM intents WHERE scope_id = ?1")?.execute([scope.0])?;
+    pub fn clear_intents(&self, target: TargetId) -> Result<(), StateError> {
+        self.transaction.prepare_cached("DELETE FROM intents WHERE scope_id = ?1")?.execute([target.0])?;
         Ok(())
     }
 }

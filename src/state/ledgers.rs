@@ -1,4 +1,4 @@
-//! What a run did, scope by scope.
+//! What a run did, target by target.
 
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
@@ -8,21 +8,21 @@ use crate::model::{Calls, Cursor, Ledger};
 use super::{
     Work,
     error::StateError,
-    scopes::{Scope, ScopeId},
     seal::Seal,
+    targets::{Target, TargetId},
 };
 
-/// The account of one scope in one run.
+/// The account of one target in one run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ScopeLedger {
-    /// The scope.
-    pub scope: Scope,
+pub struct TargetLedger {
+    /// The target.
+    pub target: Target,
     /// Its place in the pipeline.
     pub position: u32,
     /// Where the run began to read.
     pub start_cursor: Option<Cursor>,
     /// How it stands.
-    pub status: ScopeStatus,
+    pub status: TargetStatus,
     /// The records.
     pub ledger: Ledger,
     /// The calls to the destination.
@@ -33,10 +33,10 @@ pub struct ScopeLedger {
     pub chunk: u64,
 }
 
-/// How a scope stands in a run.
+/// How a target stands in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ScopeStatus {
+pub enum TargetStatus {
     /// Not at its end yet.
     Running,
     /// Read to its end and loaded.
@@ -45,7 +45,7 @@ pub enum ScopeStatus {
     Failed,
 }
 
-impl ScopeStatus {
+impl TargetStatus {
     /// Returns the word for it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -64,11 +64,11 @@ impl ScopeStatus {
     }
 }
 
-type RawLedger = (Scope, u32, Option<Vec<u8>>, String, String, String, Option<String>, i64);
+type RawLedger = (Target, u32, Option<Vec<u8>>, String, String, String, Option<String>, i64);
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<RawLedger> {
     Ok((
-        Scope::from_row(row)?,
+        Target::from_row(row)?,
         row.get("position")?,
         row.get("sealed")?,
         row.get("status")?,
@@ -79,13 +79,13 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<RawLedger> {
     ))
 }
 
-fn decode(seal: &Seal, raw: RawLedger) -> Result<ScopeLedger, StateError> {
-    let (scope, position, start_cursor, status, ledger, calls, message, chunk) = raw;
-    Ok(ScopeLedger {
-        scope,
+fn decode(seal: &Seal, raw: RawLedger) -> Result<TargetLedger, StateError> {
+    let (target, position, start_cursor, status, ledger, calls, message, chunk) = raw;
+    Ok(TargetLedger {
+        target,
         position,
         start_cursor: start_cursor.map(|sealed| seal.open(&sealed)).transpose()?,
-        status: ScopeStatus::from_word(&status),
+        status: TargetStatus::from_word(&status),
         ledger: serde_json::from_str(&ledger)?,
         calls: serde_json::from_str(&calls)?,
         message,
@@ -94,11 +94,11 @@ fn decode(seal: &Seal, raw: RawLedger) -> Result<ScopeLedger, StateError> {
 }
 
 impl Work<'_> {
-    /// Stores the account of a scope.
+    /// Stores the account of a target.
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn save_ledger(&self, run_id: &str, scope_id: ScopeId, account: &ScopeLedger) -> Result<(), StateError> {
+    pub fn save_ledger(&self, run_id: &str, target_id: TargetId, account: &TargetLedger) -> Result<(), StateError> {
         let start_cursor = account.start_cursor.as_ref().map(|cursor| self.seal.seal(cursor)).transpose()?;
         self.transaction
             .prepare_cached(
@@ -107,7 +107,7 @@ impl Work<'_> {
             )?
             .execute(params![
                 run_id,
-                scope_id.0,
+                target_id.0,
                 account.position,
                 start_cursor,
                 account.status.as_str(),
@@ -119,13 +119,13 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Returns the account of one scope in a run.
+    /// Returns the account of one target in a run.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn ledger(&self, run_id: &str, scope_id: ScopeId) -> Result<Option<ScopeLedger>, StateError> {
+    pub fn ledger(&self, run_id: &str, target_id: TargetId) -> Result<Option<TargetLedger>, StateError> {
         let sql = "SELECT * FROM ledgers JOIN scopes USING (scope_id) WHERE run_id = ?1 AND scope_id = ?2";
-        let raw = self.transaction.prepare_cached(sql)?.query_row(params![run_id, scope_id.0], from_row).optional()?;
+        let raw = self.transaction.prepare_cached(sql)?.query_row(params![run_id, target_id.0], from_row).optional()?;
         raw.map(|raw| decode(&self.seal, raw)).transpose()
     }
 
@@ -133,7 +133,7 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn ledgers(&self, run_id: &str) -> Result<Vec<ScopeLedger>, StateError> {
+    pub fn ledgers(&self, run_id: &str) -> Result<Vec<TargetLedger>, StateError> {
         let sql = "SELECT * FROM ledgers JOIN scopes USING (scope_id) WHERE run_id = ?1 ORDER BY position";
         let mut statement = self.transaction.prepare_cached(sql)?;
         let rows = statement.query_map([run_id], from_row)?;

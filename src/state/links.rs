@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
-use super::{SourceKey, Work, error::StateError, scopes::ScopeId};
+use super::{SourceKey, Work, error::StateError, targets::TargetId};
 
 /// A link field of a record that is at the destination, with what it has to lead to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct Link {
     /// The stream whose records are linked.
     pub stream: String,
     /// The linked records' source ids.
-    pub targets: Vec<String>,
+    pub linked_ids: Vec<String>,
     /// How many of them are linked at the destination.
     pub linked: u64,
 }
@@ -48,7 +48,8 @@ pub struct WaitingCount {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SealedLink {
     pub source_id: String,
-    pub targets: Vec<String>,
+    #[serde(rename = "targets")]
+    pub linked_ids: Vec<String>,
 }
 
 pub(super) const SAVE_LINK: &str =
@@ -73,24 +74,24 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn replace_links(&self, scope: ScopeId, source_id: &str, links: &[Link]) -> Result<(), StateError> {
+    pub fn replace_links(&self, target: TargetId, source_id: &str, links: &[Link]) -> Result<(), StateError> {
         let source_key = self.source_key(source_id);
-        self.forget_links(scope, source_key)?;
-        links.iter().try_for_each(|link| self.save_link(scope, link))
+        self.forget_links(target, source_key)?;
+        links.iter().try_for_each(|link| self.save_link(target, link))
     }
 
     /// Stores a link; one of the same record and field is replaced.
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn save_link(&self, scope: ScopeId, link: &Link) -> Result<(), StateError> {
-        let ends = SealedLink { source_id: link.source_id.clone(), targets: link.targets.clone() };
+    pub fn save_link(&self, target: TargetId, link: &Link) -> Result<(), StateError> {
+        let ends = SealedLink { source_id: link.source_id.clone(), linked_ids: link.linked_ids.clone() };
         self.transaction.prepare_cached(SAVE_LINK)?.execute(params![
-            scope.0,
+            target.0,
             self.source_key(&link.source_id).0,
             link.field,
             link.stream,
-            i64::try_from(link.targets.len()).unwrap_or(i64::MAX),
+            i64::try_from(link.linked_ids.len()).unwrap_or(i64::MAX),
             i64::try_from(link.linked).unwrap_or(i64::MAX),
             self.seal.seal(&ends)?,
         ])?;
@@ -116,28 +117,28 @@ impl Work<'_> {
         Ok(())
     }
 
-    pub(super) fn forget_links(&self, scope: ScopeId, source_key: SourceKey) -> Result<(), StateError> {
-        self.transaction.prepare_cached(FORGET_LINKS)?.execute(params![scope.0, source_key.0])?;
+    pub(super) fn forget_links(&self, target: TargetId, source_key: SourceKey) -> Result<(), StateError> {
+        self.transaction.prepare_cached(FORGET_LINKS)?.execute(params![target.0, source_key.0])?;
         Ok(())
     }
 
-    /// Returns up to `limit` links of a scope that are not fully set, behind the one with the id `after`.
+    /// Returns up to `limit` links of a target that are not fully set, behind the one with the id `after`.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn pending_links(&self, scope: ScopeId, after: i64, limit: u32) -> Result<Vec<PendingLink>, StateError> {
+    pub fn pending_links(&self, target: TargetId, after: i64, limit: u32) -> Result<Vec<PendingLink>, StateError> {
         let mut statement = self.transaction.prepare_cached(PENDING)?;
-        let mut rows = statement.query(params![scope.0, after, limit])?;
+        let mut rows = statement.query(params![target.0, after, limit])?;
         let mut links = Vec::new();
         while let Some(row) = rows.next()? {
-            let SealedLink { source_id, targets } = self.seal.open(&row.get::<_, Vec<u8>>("sealed")?)?;
+            let SealedLink { source_id, linked_ids } = self.seal.open(&row.get::<_, Vec<u8>>("sealed")?)?;
             links.push(PendingLink {
                 link_id: row.get("link_id")?,
                 link: Link {
                     source_id,
                     field: row.get("field")?,
                     stream: row.get("stream")?,
-                    targets,
+                    linked_ids,
                     linked: row.get::<_, i64>("linked")?.unsigned_abs(),
                 },
             });
@@ -145,22 +146,22 @@ impl Work<'_> {
         Ok(links)
     }
 
-    /// Counts the links of a scope that are not fully set.
+    /// Counts the links of a target that are not fully set.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn count_pending_links(&self, scope: ScopeId) -> Result<u64, StateError> {
-        let count: i64 = self.transaction.prepare_cached(COUNT_PENDING)?.query_row([scope.0], |row| row.get(0))?;
+    pub fn count_pending_links(&self, target: TargetId) -> Result<u64, StateError> {
+        let count: i64 = self.transaction.prepare_cached(COUNT_PENDING)?.query_row([target.0], |row| row.get(0))?;
         Ok(count.unsigned_abs())
     }
 
-    /// Counts the links of a scope that are not fully set, by field and by the stream that they lead to; the most first.
+    /// Counts the links of a target that are not fully set, by field and by the stream that they lead to; the most first.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn count_waiting(&self, scope: ScopeId) -> Result<Vec<WaitingCount>, StateError> {
+    pub fn count_waiting(&self, target: TargetId) -> Result<Vec<WaitingCount>, StateError> {
         let mut statement = self.transaction.prepare_cached(COUNT_WAITING)?;
-        let counts = statement.query_map([scope.0], |row| {
+        let counts = statement.query_map([target.0], |row| {
             let links = row.get::<_, i64>("links")?.unsigned_abs();
             Ok(WaitingCount { field: row.get("field")?, stream: row.get("stream")?, links })
         })?;
@@ -193,8 +194,8 @@ impl Work<'_> {
                     continue;
                 }
                 let ends: SealedLink = self.seal.open(&row.get::<_, Vec<u8>>(2)?)?;
-                let is_renewed = |target: &String| renewed.contains(&(stream.clone(), self.source_key(target)));
-                if ends.targets.iter().any(is_renewed) {
+                let is_renewed = |linked_id: &String| renewed.contains(&(stream.clone(), self.source_key(linked_id)));
+                if ends.linked_ids.iter().any(is_renewed) {
                     reopened.push(row.get::<_, i64>(0)?);
                 }
             }

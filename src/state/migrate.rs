@@ -15,7 +15,7 @@ use super::{
     dead_letters::{LetterBody, SealedLetter},
     error::StateError,
     links::SealedLink,
-    seal::{Blinded, Seal, new_private_file},
+    seal::{Hashed, Seal, new_private_file},
 };
 
 /// The forms, oldest first. Never edit one that was released: add another.
@@ -76,15 +76,15 @@ fn offer_functions(connection: &Connection, seal: &Arc<Seal>) -> Result<(), Stat
     };
     offer("source_key", 1, |seal, context| {
         let source_id: String = context.get(0)?;
-        Ok(Some(seal.blind(Blinded::SourceId, source_id.as_bytes()).to_vec()))
+        Ok(Some(seal.keyed_hash(Hashed::SourceId, source_id.as_bytes()).to_vec()))
     })?;
     offer("key_hash", 1, |seal, context| {
         let hash: Option<Vec<u8>> = context.get(0)?;
-        Ok(hash.map(|hash| seal.blind(Blinded::RecordKey, &hash).to_vec()))
+        Ok(hash.map(|hash| seal.keyed_hash(Hashed::RecordKey, &hash).to_vec()))
     })?;
     offer("masked", 2, |seal, context| {
         let (source_key, hash): (Vec<u8>, Vec<u8>) = (context.get(0)?, context.get(1)?);
-        let mask = seal.blind(Blinded::Content, &source_key);
+        let mask = seal.keyed_hash(Hashed::Content, &source_key);
         Ok(Some(hash.iter().zip(mask).map(|(byte, mask)| byte ^ mask).collect()))
     })?;
     offer("sealed_json", 1, |seal, context| {
@@ -92,8 +92,8 @@ fn offer_functions(connection: &Connection, seal: &Arc<Seal>) -> Result<(), Stat
         text.map(|text| seal.seal(&serde_json::from_str::<Json>(&text)?)).transpose()
     })?;
     offer("sealed_link", 2, |seal, context| {
-        let (source_id, targets): (String, String) = (context.get(0)?, context.get(1)?);
-        Ok(Some(seal.seal(&SealedLink { source_id, targets: serde_json::from_str(&targets)? })?))
+        let (source_id, linked_ids): (String, String) = (context.get(0)?, context.get(1)?);
+        Ok(Some(seal.seal(&SealedLink { source_id, linked_ids: serde_json::from_str(&linked_ids)? })?))
     })?;
     offer("sealed_letter", 2, |seal, context| {
         let (source_id, sealed): (String, Vec<u8>) = (context.get(0)?, context.get(1)?);

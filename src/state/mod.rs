@@ -13,8 +13,8 @@ mod links;
 mod lock;
 mod migrate;
 mod runs;
-mod scopes;
 mod seal;
+mod targets;
 mod tokens;
 
 use std::{
@@ -28,14 +28,14 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use checkpoints::Checkpoint;
 pub use dead_letters::{DeadLetter, DeadLetterKind, LetterBody, ReasonCount};
 pub use error::StateError;
-pub use id_map::{Mapping, SeenMark, Written, WrittenAs};
+pub use id_map::{IdEntry, SeenMark, Written, WrittenAs};
 pub use intents::Intent;
-pub use ledgers::{ScopeLedger, ScopeStatus};
+pub use ledgers::{TargetLedger, TargetStatus};
 pub use links::{Link, PendingLink, WaitingCount};
 pub use lock::{LockError, RunLock};
 pub use runs::{Run, RunKind, RunStatus};
-pub use scopes::{Scope, ScopeId};
 pub use seal::{KEY_BYTES, Seal};
+pub use targets::{Target, TargetId};
 
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,7 +50,7 @@ pub struct State {
 
 /// A source's id as the state file looks it up: hashed with the key, so that the file holds no address that serves as an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SourceKey([u8; seal::BLIND_BYTES]);
+pub struct SourceKey([u8; seal::KEYED_HASH_BYTES]);
 
 /// One transaction on the state file.
 #[derive(Debug)]

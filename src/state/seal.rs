@@ -17,25 +17,25 @@ pub const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;
 
 /// The length of a keyed hash, in bytes: half of what HMAC-SHA256 gives, which leaves no chance of two ids with the same one.
-pub(super) const BLIND_BYTES: usize = 16;
+pub(super) const KEYED_HASH_BYTES: usize = 16;
 
 /// Encrypts and decrypts with one key (ChaCha20-Poly1305, a random nonce each), and hashes with it what is only ever looked up.
 pub struct Seal {
     cipher: ChaCha20Poly1305,
     /// Of a key of its own, which is derived from the first: what is hashed says nothing of what is encrypted.
-    blinding: hmac::Key,
+    hash_key: hmac::Key,
     pseudonyms: hmac::Tag,
 }
 
 /// What is hashed: the same text is another hash as something else.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Blinded {
+pub(super) enum Hashed {
     SourceId,
     RecordKey,
     Content,
 }
 
-impl Blinded {
+impl Hashed {
     fn word(self) -> &'static [u8] {
         match self {
             Self::SourceId => b"source_id\0",
@@ -57,7 +57,7 @@ impl Seal {
         let derive = |purpose: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), purpose);
         Self {
             cipher: ChaCha20Poly1305::new(Key::from_slice(key)),
-            blinding: hmac::Key::new(hmac::HMAC_SHA256, derive(b"ferry state: keyed hashes").as_ref()),
+            hash_key: hmac::Key::new(hmac::HMAC_SHA256, derive(b"ferry state: keyed hashes").as_ref()),
             pseudonyms: derive(b"ferry pseudonyms"),
         }
     }
@@ -105,12 +105,12 @@ impl Seal {
     }
 
     /// Hashes with the key: the same content has the same hash, and without the key nobody can try out what it is of.
-    pub(super) fn blind(&self, what: Blinded, bytes: &[u8]) -> [u8; BLIND_BYTES] {
-        let mut context = hmac::Context::with_key(&self.blinding);
+    pub(super) fn keyed_hash(&self, what: Hashed, bytes: &[u8]) -> [u8; KEYED_HASH_BYTES] {
+        let mut context = hmac::Context::with_key(&self.hash_key);
         context.update(what.word());
         context.update(bytes);
-        let mut hash = [0; BLIND_BYTES];
-        hash.copy_from_slice(&context.sign().as_ref()[..BLIND_BYTES]);
+        let mut hash = [0; KEYED_HASH_BYTES];
+        hash.copy_from_slice(&context.sign().as_ref()[..KEYED_HASH_BYTES]);
         hash
     }
 

@@ -2,8 +2,8 @@ use crate::model::{ConnectionName, ObjectName, StreamName};
 
 use super::*;
 
-fn scope() -> Scope {
-    Scope {
+fn target() -> Target {
+    Target {
         pipeline: "p".to_owned(),
         stream: StreamName::new("contacts"),
         connection: ConnectionName::new("base"),
@@ -11,8 +11,8 @@ fn scope() -> Scope {
     }
 }
 
-fn save(work: &Work<'_>, source_id: &str, destination_id: &str, key_hash: u128) -> Result<ScopeId, StateError> {
-    let scope = work.scope_id(&scope())?;
+fn save(work: &Work<'_>, source_id: &str, destination_id: &str, key_hash: u128) -> Result<TargetId, StateError> {
+    let target = work.target_id(&target())?;
     let written = Written {
         source_id,
         destination_id,
@@ -20,16 +20,16 @@ fn save(work: &Work<'_>, source_id: &str, destination_id: &str, key_hash: u128) 
         key_hash: Some(key_hash),
         written_as: WrittenAs::Created,
     };
-    work.save_mapping(scope, &written, &SeenMark { run_id: "run_1".to_owned(), chunk: 1 })?;
-    Ok(scope)
+    work.save_id_entry(target, &written, &SeenMark { run_id: "run_1".to_owned(), chunk: 1 })?;
+    Ok(target)
 }
 
-fn link(source_id: &str, targets: &[&str], linked: u64) -> Link {
+fn link(source_id: &str, linked_ids: &[&str], linked: u64) -> Link {
     Link {
         source_id: source_id.to_owned(),
         field: "Friends".to_owned(),
         stream: "contacts".to_owned(),
-        targets: targets.iter().map(|target| (*target).to_owned()).collect(),
+        linked_ids: linked_ids.iter().map(|linked_id| (*linked_id).to_owned()).collect(),
         linked,
     }
 }
@@ -40,9 +40,9 @@ fn a_mapping_is_found_by_id_and_by_key_and_a_key_has_one_owner() {
     let (by_id, by_key) = state
         .work_now(|work| {
             save(work, "1", "rec1", 7)?;
-            let scope = save(work, "2", "rec2", 7)?;
-            assert!(work.mappings(scope, ["1"].into_iter())?.is_empty());
-            Ok((work.mappings(scope, ["2"].into_iter())?, work.mappings_by_key(scope, [7].into_iter())?))
+            let target = save(work, "2", "rec2", 7)?;
+            assert!(work.id_entries(target, ["1"].into_iter())?.is_empty());
+            Ok((work.id_entries(target, ["2"].into_iter())?, work.id_entries_by_key(target, [7].into_iter())?))
         })
         .unwrap();
     assert_eq!(by_key[&7], by_id["2"]);
@@ -55,14 +55,14 @@ fn unseen_records_are_those_the_run_has_not_read() {
     let (counts, unseen) = state
         .work_now(|work| {
             save(work, "1", "rec1", 1)?;
-            let scope = save(work, "2", "rec2", 2)?;
+            let target = save(work, "2", "rec2", 2)?;
             let seen = SeenMark { run_id: "run_2".to_owned(), chunk: 1 };
-            work.mark_seen(scope, [work.source_key("2")].into_iter(), &seen)?;
-            Ok((work.count_unseen(scope, "run_2")?, work.unseen(scope, "run_2", 0, 10)?))
+            work.mark_seen(target, [work.source_key("2")].into_iter(), &seen)?;
+            Ok((work.count_unseen(target, "run_2")?, work.unseen(target, "run_2", 0, 10)?))
         })
         .unwrap();
     assert_eq!(counts, (2, 1));
-    assert_eq!(unseen.iter().map(|mapping| mapping.destination_id.as_str()).collect::<Vec<_>>(), ["rec1"]);
+    assert_eq!(unseen.iter().map(|entry| entry.destination_id.as_str()).collect::<Vec<_>>(), ["rec1"]);
 }
 
 #[test]
@@ -70,13 +70,13 @@ fn a_record_that_is_missing_stays_known_until_it_is_written_again() {
     let state = State::in_memory(Seal::ephemeral()).unwrap();
     state
         .work_now(|work| {
-            let scope = save(work, "1", "rec1", 1)?;
-            work.mark_missing(scope, "rec1")?;
-            assert!(work.mappings(scope, ["1"].into_iter())?["1"].is_missing);
-            assert_eq!(work.count_missing(scope)?, 1);
+            let target = save(work, "1", "rec1", 1)?;
+            work.mark_missing(target, "rec1")?;
+            assert!(work.id_entries(target, ["1"].into_iter())?["1"].is_missing);
+            assert_eq!(work.count_missing(target)?, 1);
             save(work, "1", "rec9", 1)?;
-            assert!(!work.mappings(scope, ["1"].into_iter())?["1"].is_missing);
-            assert_eq!(work.count_missing(scope)?, 0);
+            assert!(!work.id_entries(target, ["1"].into_iter())?["1"].is_missing);
+            assert_eq!(work.count_missing(target)?, 0);
             Ok(())
         })
         .unwrap();
@@ -85,26 +85,26 @@ fn a_record_that_is_missing_stays_known_until_it_is_written_again() {
 #[test]
 fn links_to_a_record_with_another_id_are_set_again_and_others_are_left() {
     let state = State::in_memory(Seal::ephemeral()).unwrap();
-    let pending = |work: &Work<'_>, scope| {
-        let links = work.pending_links(scope, 0, 10)?;
+    let pending = |work: &Work<'_>, target| {
+        let links = work.pending_links(target, 0, 10)?;
         Ok::<_, StateError>(links.into_iter().map(|pending| pending.link.source_id).collect::<Vec<_>>())
     };
     state
         .work_now(|work| {
-            let scope = save(work, "1", "rec1", 1)?;
+            let target = save(work, "1", "rec1", 1)?;
             save(work, "2", "rec2", 2)?;
-            work.replace_links(scope, "a", &[link("a", &["1"], 1)])?;
-            work.replace_links(scope, "b", &[link("b", &["2"], 1)])?;
-            work.replace_links(scope, "c", &[link("c", &["1", "2"], 1)])?;
-            assert_eq!(pending(work, scope)?, ["c"]);
+            work.replace_links(target, "a", &[link("a", &["1"], 1)])?;
+            work.replace_links(target, "b", &[link("b", &["2"], 1)])?;
+            work.replace_links(target, "c", &[link("c", &["1", "2"], 1)])?;
+            assert_eq!(pending(work, target)?, ["c"]);
             save(work, "2", "rec2", 2)?;
             assert_eq!(work.reopen_links("p", "base")?, 0, "the same id again");
-            work.relink(scope, "rec2", "rec7")?;
+            work.relink(target, "rec2", "rec7")?;
             assert_eq!(work.reopen_links("p", "base")?, 2);
-            assert_eq!(pending(work, scope)?, ["b", "c"]);
+            assert_eq!(pending(work, target)?, ["b", "c"]);
             assert_eq!(work.reopen_links("p", "base")?, 0, "once");
-            work.forget_mapping(scope, work.source_key("b"))?;
-            assert_eq!(pending(work, scope)?, ["c"]);
+            work.forget_id_entry(target, work.source_key("b"))?;
+            assert_eq!(pending(work, target)?, ["c"]);
             Ok(())
         })
         .unwrap();
@@ -116,11 +116,11 @@ fn two_records_that_were_merged_share_one() {
     state
         .work_now(|work| {
             save(work, "1", "rec1", 1)?;
-            let scope = save(work, "2", "rec2", 2)?;
-            let first = work.mappings(scope, ["1"].into_iter())?["1"].clone();
-            assert!(!work.is_shared(scope, &first)?);
-            work.relink(scope, "rec2", "rec1")?;
-            assert!(work.is_shared(scope, &first)?);
+            let target = save(work, "2", "rec2", 2)?;
+            let first = work.id_entries(target, ["1"].into_iter())?["1"].clone();
+            assert!(!work.is_shared(target, &first)?);
+            work.relink(target, "rec2", "rec1")?;
+            assert!(work.is_shared(target, &first)?);
             Ok(())
         })
         .unwrap();
@@ -141,7 +141,7 @@ const ADDRESS: &str = "ada@example.test";
 
 /// Stores an address in every place that takes text of a record.
 fn store_everywhere(work: &Work<'_>) -> Result<(), StateError> {
-    let scope_id = save(work, ADDRESS, "rec1", 1)?;
+    let target_id = save(work, ADDRESS, "rec1", 1)?;
     let now = chrono::DateTime::UNIX_EPOCH;
     let run = Run {
         run_id: "run_1".to_owned(),
@@ -154,33 +154,33 @@ fn store_everywhere(work: &Work<'_>) -> Result<(), StateError> {
         finished_at: None,
     };
     work.start_run(&run)?;
-    work.save_link(scope_id, &link(ADDRESS, &[ADDRESS], 0))?;
+    work.save_link(target_id, &link(ADDRESS, &[ADDRESS], 0))?;
     let (run_id, operation) = (run.run_id.clone(), "insert".to_owned());
-    work.save_intent(scope_id, &Intent { run_id, operation, source_ids: vec![ADDRESS.to_owned()] }, now)?;
+    work.save_intent(target_id, &Intent { run_id, operation, source_ids: vec![ADDRESS.to_owned()] }, now)?;
     let cursor = crate::model::Cursor(serde_json::json!({ "after": ADDRESS }));
-    let account = ScopeLedger {
-        scope: scope(),
+    let account = TargetLedger {
+        target: target(),
         position: 0,
         start_cursor: Some(cursor.clone()),
-        status: ScopeStatus::Running,
+        status: TargetStatus::Running,
         ledger: crate::model::Ledger::default(),
         calls: crate::model::Calls::default(),
         message: None,
         chunk: 1,
     };
-    work.save_ledger("run_1", scope_id, &account)?;
+    work.save_ledger("run_1", target_id, &account)?;
     work.save_checkpoint(
-        scope_id,
+        target_id,
         &Checkpoint { run_id: run.run_id.clone(), cursor, chunk: 1, saved_at: now, number: 0 },
     )?;
-    work.save_dead_letter(scope_id, &letter(now))?;
+    work.save_dead_letter(target_id, &letter(now))?;
     work.save_secret("token", ADDRESS)
 }
 
 fn letter(now: chrono::DateTime<chrono::Utc>) -> DeadLetter {
     DeadLetter {
         run_id: "run_1".to_owned(),
-        scope: scope(),
+        target: target(),
         source_id: ADDRESS.to_owned(),
         kind: DeadLetterKind::Held,
         code: "unknown_effect".to_owned(),
@@ -203,15 +203,15 @@ fn files_with_the_address(folder: &Path) -> Vec<String> {
 
 /// What is read back of what [`store_everywhere`] stores.
 fn check_all_is_there(work: &Work<'_>) -> Result<(), StateError> {
-    let scope_id = work.scope_id(&scope())?;
-    let mapping = &work.mappings(scope_id, [ADDRESS].into_iter())?[ADDRESS];
-    assert_eq!((mapping.destination_id.as_str(), mapping.content_hash), ("rec1", 77));
-    assert_eq!(work.mappings_by_key(scope_id, [1].into_iter())?[&1].destination_id, "rec1");
-    assert_eq!(work.pending_links(scope_id, 0, 9)?[0].link, link(ADDRESS, &[ADDRESS], 0));
-    assert_eq!(work.unsettled(scope_id, "insert")?, [ADDRESS]);
-    assert_eq!(work.held(scope_id, "unknown_effect")?, [ADDRESS]);
-    assert_eq!(work.checkpoint(scope_id)?.unwrap().cursor.0["after"], ADDRESS);
-    assert_eq!(work.ledger("run_1", scope_id)?.unwrap().start_cursor.unwrap().0["after"], ADDRESS);
+    let target_id = work.target_id(&target())?;
+    let entry = &work.id_entries(target_id, [ADDRESS].into_iter())?[ADDRESS];
+    assert_eq!((entry.destination_id.as_str(), entry.content_hash), ("rec1", 77));
+    assert_eq!(work.id_entries_by_key(target_id, [1].into_iter())?[&1].destination_id, "rec1");
+    assert_eq!(work.pending_links(target_id, 0, 9)?[0].link, link(ADDRESS, &[ADDRESS], 0));
+    assert_eq!(work.unsettled(target_id, "insert")?, [ADDRESS]);
+    assert_eq!(work.held(target_id, "unknown_effect")?, [ADDRESS]);
+    assert_eq!(work.checkpoint(target_id)?.unwrap().cursor.0["after"], ADDRESS);
+    assert_eq!(work.ledger("run_1", target_id)?.unwrap().start_cursor.unwrap().0["after"], ADDRESS);
     let letters = work.dead_letters("run_1")?;
     assert_eq!((letters[0].source_id.as_str(), letters[0].body.reason.as_str()), (ADDRESS, ADDRESS));
     assert_eq!(work.secret("token")?.as_deref(), Some(ADDRESS));
@@ -360,7 +360,7 @@ const FREQUENT: &[(&str, &str)] = &[
         "SEARCH dead_letters USING INDEX dead_letters_by_source (scope_id=? AND source_key=?)",
     ),
     (dead_letters::HELD, "SEARCH dead_letters USING INDEX dead_letters_held (scope_id=? AND code=?)"),
-    (intents::SETTLE, "SEARCH intents USING INTEGER PRIMARY KEY (rowid=?)"),
+    (intents::REMOVE, "SEARCH intents USING INTEGER PRIMARY KEY (rowid=?)"),
     (intents::UNSETTLED, "SEARCH intents USING INDEX intents_by_scope (scope_id=? AND operation=?)"),
 ];
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::model::FieldType;
 
 use super::{
+    column_query::evaluate,
     convert::{Formats, convert},
-    draft::evaluate,
     error::TransformError,
 };
 

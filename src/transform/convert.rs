@@ -8,7 +8,7 @@ use polars::prelude::{
 
 use crate::model::FieldType;
 
-use super::{draft::Failure, error::TransformError};
+use super::{column_query::Failure, error::TransformError};
 
 /// An expression for the converted values, and how to say that one does not fit; none where all fit.
 #[derive(Debug)]

@@ -8,10 +8,10 @@
 pub mod spec;
 
 mod cleaners;
+mod column_query;
 mod columns;
 mod constant;
 mod convert;
-mod draft;
 mod error;
 mod fields;
 mod filter;
@@ -31,4 +31,4 @@ pub use fields::{FieldsUsed, fields_used};
 pub use filter::Filter;
 pub use mapping::{Mapped, MappedField, Mapper, check_mappings};
 pub use reject::Rejected;
-pub use steps::{Side, Sides, Spool, Stepped, Steps, check_steps};
+pub use steps::{JoinInput, JoinInputs, Spool, Stepped, Steps, check_steps};

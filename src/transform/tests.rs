@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::model::{Choice, Comparison, FieldType, Predicate, Schema, Value as FieldValue};
 
 use super::{
-    Filter, Mapper, Sides, Steps, TransformError, fields_used,
+    Filter, JoinInputs, Mapper, Steps, TransformError, fields_used,
     reject::record_as_json,
     spec::{MappingSpecs, StepSpec},
 };
@@ -148,7 +148,7 @@ fn the_example_of_the_design_runs() {
     let (kept, filtered) = Filter::compile(WHERE, &contacts()).unwrap().apply(page).unwrap();
     assert_eq!(filtered, 1);
 
-    let steps = Steps::compile(&yaml::<Vec<StepSpec>>(TRANSFORMS), &contacts(), &Sides::default()).unwrap();
+    let steps = Steps::compile(&yaml::<Vec<StepSpec>>(TRANSFORMS), &contacts(), &JoinInputs::default()).unwrap();
     let (stepped, frames) = super::steps::tests::spooled(&steps, &[kept]);
     assert_eq!((stepped.duplicate, stepped.rejects.len(), frames.len()), (1, 0, 1));
 
@@ -243,7 +243,7 @@ fn sql_gives(sql: &str) -> String {
     let steps = Steps::compile(
         &[StepSpec::Derive([("out".to_owned(), sql.to_owned())].into())],
         &everything,
-        &Sides::default(),
+        &JoinInputs::default(),
     );
     let steps = match steps {
         Ok(steps) => steps,

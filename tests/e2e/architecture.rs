@@ -30,6 +30,11 @@ const MAY_USE_EMULATORS: [&str; 2] = ["connectors/mod.rs", "connector/registry.r
 /// Files without layering: the crate's root and the binary.
 const ROOTS: [&str; 2] = ["lib", "main"];
 
+/// The rooms of the engine in the order of the data. Each may name itself and those before it, and of the files beside them only
+/// these.
+const ENGINE_ROOMS: [&str; 4] = ["read", "decide", "write", "close"];
+const ENGINE_BASE: [&str; 5] = ["error", "observer", "order", "report", "setup"];
+
 /// A source file: its module, its place, and its text without comments.
 struct File {
     module: String,
@@ -124,6 +129,42 @@ fn the_engine_names_no_vendor() {
         let found = vendors.find(&file.code).map(|found| found.as_str());
         assert_eq!(found, None, "{}", file.path.display());
     }
+}
+
+#[test]
+fn the_rooms_of_the_engine_name_only_those_before_them() {
+    let mut name_count = 0;
+    for (place, room) in ENGINE_ROOMS.iter().enumerate() {
+        let allowed: Vec<&str> = ENGINE_BASE.into_iter().chain(ENGINE_ROOMS[..=place].iter().copied()).collect();
+        for path in sources_below(&repository("src/engine").join(room)) {
+            let code = without_comments(&fs::read_to_string(&path).unwrap());
+            for named in named_in_engine(&code) {
+                name_count += 1;
+                assert!(allowed.contains(&named.as_str()), "{}: `{room}` names `{named}`", path.display());
+            }
+        }
+    }
+    assert!(name_count > 20, "the test finds hardly any use between the rooms: {name_count}");
+}
+
+/// Returns the modules that `use crate::engine::…;` names.
+fn named_in_engine(code: &str) -> Vec<String> {
+    let used = Regex::new(r"(?s)\buse crate::engine::(.*?);").unwrap();
+    let mut named = Vec::new();
+    for found in used.captures_iter(code) {
+        let text = found[1].trim_start_matches('{');
+        let mut depth = 0;
+        for part in text.split_inclusive(['{', '}', ',']) {
+            let word: String =
+                part.trim().chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+            if depth == 0 && !word.is_empty() {
+                named.push(word);
+            }
+            depth += part.matches('{').count();
+            depth = depth.saturating_sub(part.matches('}').count());
+        }
+    }
+    named
 }
 
 /// Returns the modules of the crate that a text names by `crate::module`.

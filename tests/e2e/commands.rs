@@ -202,7 +202,7 @@ fn a_run_ends_with_its_ledger_and_what_to_type_next() {
     ────────────────────────────────────────────────────────
     ----- stderr -----
     people: started
-    people: 5 records read, 5 settled, 2 calls
+    people: 5 records read, 5 done, 2 calls
     [RUN] is done; 2 records were not written
     next: `ferry rejects [RUN] --state [DESK]/state.db -o rejects.csv`, mend them there, `ferry redrive [RUN] --state [DESK]/state.db --from rejects.csv`
     "#);
@@ -280,7 +280,7 @@ fn a_wrong_token_is_the_environments_fault() {
     ! people → crm.contacts: crm: the token was refused (401) (1 attempt)
     ----- stderr -----
     people: started
-    people: 0 records read, 0 settled, 0 calls
+    people: 0 records read, 0 done, 0 calls
     hint: check that the token is one of a service key or private app of this account, and complete
     [RUN] failed
     next: mend what is named above; `ferry run people.yaml` then goes on where it stands

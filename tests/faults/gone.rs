@@ -5,13 +5,13 @@ use serde_json::{Value as Json, json};
 
 use crate::occasions::{call, finished, hubspot_ids, replace};
 use crate::pairs::Pair;
-use crate::verdict::Verdict;
+use crate::verdict::AnswerClass;
 use crate::world::{Attack, Ended, Point, Trap, Weather, World, is_complete};
 
 async fn verified(world: &World) -> Ended {
     let ended = world.run_with(&["--verify"], Attack::default()).await;
     assert!(is_complete(&ended), "{:?}: {}", ended.code, ended.stderr);
-    let mut verdict = Verdict::default();
+    let mut verdict = AnswerClass::default();
     verdict.check_ledgers(&ended);
     assert!(verdict.problems.is_empty(), "{:?}", verdict.problems);
     ended

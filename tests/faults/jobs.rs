@@ -11,7 +11,7 @@ use crate::kills::{killed, redrive};
 use crate::occasions::{call, finished, replace};
 use crate::pairs::Pair;
 use crate::undisturbed;
-use crate::verdict::{StateFacts, Verdict};
+use crate::verdict::{AnswerClass, StateFacts};
 use crate::world::{Attack, Ended, Point, Trap, Weather, World, binary, is_complete};
 
 const MAX_RUNS: usize = 10;
@@ -78,7 +78,7 @@ const LATE: Duration = Duration::from_secs(30);
 async fn completed(world: &World) -> Ended {
     for _ in 0..MAX_RUNS {
         let ended = world.run(Attack::default()).await;
-        let mut verdict = Verdict::default();
+        let mut verdict = AnswerClass::default();
         verdict.check_ledgers(&ended);
         assert!(verdict.problems.is_empty(), "{:?}", verdict.problems);
         if is_complete(&ended) {
@@ -159,7 +159,7 @@ async fn jobs_that_fail_half_way_keep_what_they_wrote_and_the_rest_is_sent_on() 
         while crate::is_put_off(&ended) {
             ended = finished(&world).await;
         }
-        let mut verdict = Verdict::default();
+        let mut verdict = AnswerClass::default();
         verdict.check_end(&world, &expected, &ended).await;
         assert!(verdict.problems.is_empty(), "{:#?}", verdict.problems);
     }
@@ -173,7 +173,7 @@ async fn files_of_results_that_are_cut_or_lack_lines_lose_and_double_nothing() {
         let faults = format!("seed={seed}").parse().unwrap();
         let world = World::new(&pair, &Weather { faults, omissions: 0.5, ..Weather::default() }).await;
         let ended = completed(&world).await;
-        let mut verdict = Verdict::default();
+        let mut verdict = AnswerClass::default();
         verdict.check_end(&world, &expected, &ended).await;
         assert!(verdict.problems.is_empty(), "{seed}: {:#?}", verdict.problems);
     }

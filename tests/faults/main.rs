@@ -28,7 +28,7 @@ use rand::{SeedableRng, rngs::SmallRng};
 
 use crate::disturbance::{Kind, Measure};
 use crate::pairs::{PAIRS, Pair};
-use crate::verdict::{Expected, StateFacts, Verdict, folded};
+use crate::verdict::{AnswerClass, Expected, StateFacts, folded};
 use crate::world::{Attack, Ended, Weather, World, is_complete, variable};
 
 /// Most runs after which a disturbed pipeline must have come to its end.
@@ -53,11 +53,11 @@ pub(crate) async fn undisturbed(pair: &Pair) -> (Expected, Measure) {
     (expected, Measure { duration: ended.took, requests, state_blocks, state_writes })
 }
 
-async fn round(pair: &Pair, kind: Kind, seed: u64, expected: &Expected, measure: Measure) -> Verdict {
+async fn round(pair: &Pair, kind: Kind, seed: u64, expected: &Expected, measure: Measure) -> AnswerClass {
     let mut random = SmallRng::seed_from_u64(seed);
     let disturbance = kind.draw(&mut random, measure);
     let world = World::new(pair, &disturbance.weather).await;
-    let mut verdict = Verdict::default();
+    let mut verdict = AnswerClass::default();
     let mut attacks = disturbance.attacks.iter().copied();
     let mut last = None;
     for _ in 0..MAX_RUNS {
@@ -135,7 +135,7 @@ fn print_table<'line>(title: &str, lines: impl Iterator<Item = (String, &'line L
 }
 
 /// Runs the rounds of a pair, one after the other: as many as wanted, or each disturbance once.
-async fn rounds_of(pair: &Pair, first: u64, rounds: Option<u64>) -> Vec<(Pair, Kind, Verdict)> {
+async fn rounds_of(pair: &Pair, first: u64, rounds: Option<u64>) -> Vec<(Pair, Kind, AnswerClass)> {
     let (expected, measure) = undisturbed(pair).await;
     let kinds = pair.kinds();
     let mut verdicts = Vec::new();

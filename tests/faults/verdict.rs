@@ -26,7 +26,7 @@ pub(crate) struct StateFacts {
 
 /// How a disturbed world differs.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Verdict {
+pub(crate) struct AnswerClass {
     pub(crate) runs: usize,
     pub(crate) doubled: usize,
     pub(crate) lost: usize,
@@ -82,7 +82,7 @@ pub(crate) fn folded(report: &Json) -> Vec<String> {
     accounts(report).iter().map(fold).collect()
 }
 
-impl Verdict {
+impl AnswerClass {
     /// Checks what a run printed: every ledger closes.
     pub(crate) fn check_ledgers(&mut self, ended: &Ended) {
         self.runs += 1;

@@ -3,7 +3,7 @@
 use crate::connector::Entry;
 use crate::model::{ConnectionName, ObjectName, Schema, StreamName};
 use crate::transform::{
-    Side, Sides, check_steps,
+    JoinInput, JoinInputs, check_steps,
     spec::{JoinSpec, StepSpec},
 };
 
@@ -35,31 +35,31 @@ impl Resolver<'_> {
     }
 
     /// Returns what each stream looks like to the joins of the others, where that is known offline.
-    pub(super) fn sides(&self, raw: &[RawStream], at: &At<'_>) -> Sides {
-        let mut sides = Sides::of_folder(self.scene.base_dir);
+    pub(super) fn inputs(&self, raw: &[RawStream], at: &At<'_>) -> JoinInputs {
+        let mut inputs = JoinInputs::of_folder(self.scene.base_dir);
         for stream in raw {
             if let Some(name) = &stream.name {
-                sides.streams.insert(StreamName::from(name.as_str()), Side::default());
+                inputs.streams.insert(StreamName::from(name.as_str()), JoinInput::default());
             }
         }
         // A stream is known once those that it joins are.
         let mut waiting: Vec<usize> = (0..raw.len()).collect();
         loop {
             let before = waiting.len();
-            waiting.retain(|index| !self.add_side(&raw[*index], &at.index(*index), &mut sides));
+            waiting.retain(|index| !self.add_join_input(&raw[*index], &at.index(*index), &mut inputs));
             if waiting.len() == before {
-                return sides;
+                return inputs;
             }
         }
     }
 
     /// Adds what a stream looks like; tells whether it is known.
-    fn add_side(&self, stream: &RawStream, at: &At<'_>, sides: &mut Sides) -> bool {
+    fn add_join_input(&self, stream: &RawStream, at: &At<'_>, inputs: &mut JoinInputs) -> bool {
         let Some(name) = stream.name.as_deref().map(StreamName::from) else { return false };
         let Some(input) = self.offline_schema(stream).filter(|_| !self.broken.touches_stream(at)) else { return false };
-        let (schema, _) = check_steps(&stream.transforms, Some(&input), sides);
+        let (schema, _) = check_steps(&stream.transforms, Some(&input), inputs);
         let is_known = schema.is_some();
-        sides.streams.insert(name, Side { schema, pages: None });
+        inputs.streams.insert(name, JoinInput { schema, pages: None });
         is_known
     }
 

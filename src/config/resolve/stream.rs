@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::connector::Entry;
 use crate::model::{ConnectionName, ObjectName, Schema, StreamName, SyncMode};
-use crate::transform::{Sides, TransformError, check_steps, spec::StepSpec};
+use crate::transform::{JoinInputs, TransformError, check_steps, spec::StepSpec};
 
 use super::{
     super::{
@@ -42,11 +42,11 @@ impl Resolver<'_> {
         self.check_names(&raw, at);
         let linking = Linking::new(&raw);
         self.check_join_circles(&raw, at);
-        let sides = self.sides(&raw, at);
+        let inputs = self.inputs(&raw, at);
         let mut streams = Vec::new();
         for (index, stream) in raw.into_iter().enumerate() {
             let place = at.index(index);
-            streams.extend(self.stream(&stream, &place, &linking, &sides));
+            streams.extend(self.stream(&stream, &place, &linking, &inputs));
         }
         streams
     }
@@ -65,7 +65,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn stream(&mut self, raw: &RawStream, at: &At<'_>, linking: &Linking, sides: &Sides) -> Option<Stream> {
+    fn stream(&mut self, raw: &RawStream, at: &At<'_>, linking: &Linking, inputs: &JoinInputs) -> Option<Stream> {
         let source_at = at.key("source");
         let source = raw.source.clone().unwrap_or_default();
         let connection = source.connection.as_deref().map(ConnectionName::from);
@@ -81,7 +81,7 @@ impl Resolver<'_> {
             }
             _ => None,
         };
-        // A description is of both sides; what can only be written is nothing to a source.
+        // A description is of both ends; what can only be written is nothing to a source.
         let schema = schema.map(|schema| Schema {
             fields: schema.fields.into_iter().filter(|field| !field.is_write_only).collect(),
             ..schema
@@ -90,11 +90,11 @@ impl Resolver<'_> {
         let known = schema.as_ref().filter(|_| is_sound);
         if let Some(sql) = &source.filter {
             let steps = [StepSpec::Filter(sql.clone())];
-            let (_, mistakes) = check_steps(&steps, known, sides);
+            let (_, mistakes) = check_steps(&steps, known, inputs);
             let place = source_at.key("where");
             self.say(mistakes.iter().map(|mistake| finding_at(mistake, &place)), &place);
         }
-        let (mapped, mistakes) = check_steps(&raw.transforms, known, sides);
+        let (mapped, mistakes) = check_steps(&raw.transforms, known, inputs);
         self.say(mistakes.iter().map(|mistake| finding_below(mistake, at)), &at.key("transforms"));
         let context = StreamContext {
             raw,

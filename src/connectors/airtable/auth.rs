@@ -17,11 +17,11 @@ use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connector::{Authorization, ClientAuthentication, Context, Secret};
-use crate::http::{Answer, Dialect, HttpError, HttpErrorKind, StoredToken, Transport, Verdict};
+use crate::http::{Answer, AnswerClass, Dialect, HttpError, HttpErrorKind, StoredToken, Transport};
 
 use super::{
     config::{Account, Login},
-    errors::{ApiError, judge},
+    errors::{ApiError, classify},
 };
 
 /// How long before its end an access token is renewed, so that no request is under way when it ends.
@@ -33,7 +33,7 @@ const UNDER_WAY: Duration = Duration::from_mins(2);
 /// The scopes that Ferry needs. Source: airtable.com/developers/web/api/scopes.
 const SCOPES: [&str; 3] = ["data.records:read", "data.records:write", "schema.bases:read"];
 
-/// How this connection's requests are authorized and its answers judged.
+/// How this connection's requests are authorized and its answers classified.
 #[derive(Debug)]
 pub(super) enum AirtableDialect {
     /// With a personal access token.
@@ -151,8 +151,8 @@ impl Dialect for AirtableDialect {
         }
     }
 
-    fn judge(&self, answer: &Answer) -> Verdict {
-        judge(answer)
+    fn classify(&self, answer: &Answer) -> AnswerClass {
+        classify(answer)
     }
 }
 

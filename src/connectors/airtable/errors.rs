@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use crate::connector::{ConnectorError, ErrorKind};
-use crate::http::{Answer, HttpError, HttpErrorKind, Verdict};
+use crate::http::{Answer, AnswerClass, HttpError, HttpErrorKind};
 
 use super::limits::RATE_LIMIT_WAIT;
 
@@ -153,18 +153,18 @@ pub(super) fn incomplete(what: &str) -> ConnectorError {
 }
 
 /// Says what an answer means to the HTTP stack.
-pub(super) fn judge(answer: &Answer) -> Verdict {
+pub(super) fn classify(answer: &Answer) -> AnswerClass {
     let status = answer.status;
     // A success that is no JSON is a gateway's page or half an answer: what it said is lost.
     if status.is_success() && answer.json::<IgnoredAny>().is_err() {
-        return Verdict::Retry { wait: None };
+        return AnswerClass::Retry { wait: None };
     }
     match status.as_u16() {
-        401 => Verdict::Reauthorize,
-        429 if ApiError::of(answer).is_month_spent() => Verdict::QuotaSpent,
-        429 => Verdict::RateLimited { wait: answer.retry_after().unwrap_or_default().max(RATE_LIMIT_WAIT) },
-        500.. => Verdict::Retry { wait: answer.retry_after() },
-        _ => Verdict::Deliver,
+        401 => AnswerClass::Reauthorize,
+        429 if ApiError::of(answer).is_month_spent() => AnswerClass::QuotaSpent,
+        429 => AnswerClass::RateLimited { wait: answer.retry_after().unwrap_or_default().max(RATE_LIMIT_WAIT) },
+        500.. => AnswerClass::Retry { wait: answer.retry_after() },
+        _ => AnswerClass::Deliver,
     }
 }
 

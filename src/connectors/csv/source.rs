@@ -112,7 +112,7 @@ impl Reading {
     fn run(&self, request: &ReadRequest, pages: &PageSender) -> Result<(), ConnectorError> {
         tracing::debug!(object = %request.object, line = self.start.line, "csv file opened");
         let mut reader = RecordReader::open(&self.path, self.form, self.start)?;
-        let mut page = Draft::new(&self.field_cells);
+        let mut page = OpenPage::new(&self.field_cells);
         while let Some(item) = reader.next()? {
             match item {
                 Item::Record(record) => {
@@ -130,7 +130,7 @@ impl Reading {
                 }
             }
             if page.is_full() {
-                let full = std::mem::replace(&mut page, Draft::new(&self.field_cells));
+                let full = std::mem::replace(&mut page, OpenPage::new(&self.field_cells));
                 if !pages.send(full.into_page(&self.stamp, reader.place())?) {
                     return Ok(());
                 }
@@ -142,7 +142,7 @@ impl Reading {
         Ok(())
     }
 
-    fn take(&self, record: &StringRecord, page: &mut Draft, reader: &RecordReader<'_>) -> Result<(), ReadReject> {
+    fn take(&self, record: &StringRecord, page: &mut OpenPage, reader: &RecordReader<'_>) -> Result<(), ReadReject> {
         if record.len() != self.header.len() {
             let code = if record.len() < self.header.len() { "too_few_cells" } else { "too_many_cells" };
             let reason = format!("the line has {} cells, the header has {}", record.len(), self.header.len());
@@ -192,14 +192,14 @@ impl Reading {
 }
 
 /// A page in the making.
-struct Draft {
+struct OpenPage {
     ids: Vec<String>,
     columns: Vec<StringChunkedBuilder>,
     rejects: Vec<ReadReject>,
     byte_count: usize,
 }
 
-impl Draft {
+impl OpenPage {
     fn new(fields: &[(PlSmallStr, usize)]) -> Self {
         let columns =
             fields.iter().map(|(name, _)| StringChunkedBuilder::new(name.clone(), limits::PAGE_RECORDS)).collect();

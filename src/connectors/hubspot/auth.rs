@@ -14,7 +14,7 @@ use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connector::{Authorization, ClientAuthentication, Context, Secret};
-use crate::http::{Access, Answer, Dialect, HttpError, HttpErrorKind, Meter, StoredToken, Transport, Verdict};
+use crate::http::{Access, Answer, AnswerClass, Dialect, HttpError, HttpErrorKind, Meter, StoredToken, Transport};
 use crate::model::Quota;
 
 use super::{
@@ -201,8 +201,8 @@ impl Dialect for Login {
         self.access_token().await.map(|_| true)
     }
 
-    fn judge(&self, answer: &Answer) -> Verdict {
-        errors::judge(answer)
+    fn classify(&self, answer: &Answer) -> AnswerClass {
+        errors::classify(answer)
     }
 
     fn quota(&self, answer: &Answer) -> Option<Quota> {

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use crate::connector::{ConnectorError, ErrorKind};
-use crate::http::{Answer, HttpError, HttpErrorKind, Verdict};
+use crate::http::{Answer, AnswerClass, HttpError, HttpErrorKind};
 use crate::model::Rejection;
 
 use super::limits;
@@ -147,32 +147,32 @@ impl ApiError {
 }
 
 /// Says what an answer means to the stack. Source of the statuses: api-reference/error-handling.
-pub(super) fn judge(answer: &Answer) -> Verdict {
+pub(super) fn classify(answer: &Answer) -> AnswerClass {
     let retry_after = answer.retry_after();
     match answer.status.as_u16() {
-        401 => Verdict::Reauthorize,
-        408 | 500 | 502..=504 | 521 | 523 | 524 => Verdict::Retry { wait: retry_after },
-        423 => Verdict::NotNow { wait: Some(retry_after.unwrap_or(limits::LOCKED_WAIT)) },
-        429 => judge_rate_limit(&ApiError::of_answer(answer), retry_after),
+        401 => AnswerClass::Reauthorize,
+        408 | 500 | 502..=504 | 521 | 523 | 524 => AnswerClass::Retry { wait: retry_after },
+        423 => AnswerClass::NotNow { wait: Some(retry_after.unwrap_or(limits::LOCKED_WAIT)) },
+        429 => classify_rate_limit(&ApiError::of_answer(answer), retry_after),
         477 => match retry_after {
-            Some(wait) if wait <= limits::MAX_MIGRATION_WAIT => Verdict::NotNow { wait: Some(wait) },
-            _ => Verdict::Deliver,
+            Some(wait) if wait <= limits::MAX_MIGRATION_WAIT => AnswerClass::NotNow { wait: Some(wait) },
+            _ => AnswerClass::Deliver,
         },
         // A success whose body is a gateway's page or half an answer is no answer.
-        200..=203 | 205..=299 if !is_json(answer) => Verdict::Retry { wait: retry_after },
-        _ => Verdict::Deliver,
+        200..=203 | 205..=299 if !is_json(answer) => AnswerClass::Retry { wait: retry_after },
+        _ => AnswerClass::Deliver,
     }
 }
 
-fn judge_rate_limit(error: &ApiError, retry_after: Option<Duration>) -> Verdict {
+fn classify_rate_limit(error: &ApiError, retry_after: Option<Duration>) -> AnswerClass {
     let words = format!("{} {}", error.policy, error.message).to_ascii_lowercase();
     if words.contains("daily") {
-        return Verdict::QuotaSpent;
+        return AnswerClass::QuotaSpent;
     }
     // `ten_secondly_rolling` holds `secondly` too: the longer word first.
     let is_search = !words.contains("ten_secondly") && words.contains("secondly");
     let documented = if is_search { limits::SEARCH_WINDOW } else { limits::BURST_WINDOW };
-    Verdict::RateLimited { wait: retry_after.unwrap_or(documented) }
+    AnswerClass::RateLimited { wait: retry_after.unwrap_or(documented) }
 }
 
 fn is_json(answer: &Answer) -> bool {

@@ -91,7 +91,7 @@ impl JsonSource {
             return Err(unknown_id_field(unknown, &location.path));
         }
         let mut reading =
-            Reading { stamp, place_word: place_word(location.format), fields, id_fields, page: Draft::default() };
+            Reading { stamp, place_word: place_word(location.format), fields, id_fields, page: OpenPage::default() };
         let start = reading.resume(request.cursor.as_ref());
         for_each(&location, start, &mut |element| {
             let next = element.next;
@@ -127,12 +127,12 @@ struct Reading {
     fields: Vec<Field>,
     /// The fields of the id; empty where the whole content is the id.
     id_fields: Vec<String>,
-    page: Draft,
+    page: OpenPage,
 }
 
 /// A page in the making.
 #[derive(Default)]
-struct Draft {
+struct OpenPage {
     ids: Vec<String>,
     /// The values by field.
     values: Vec<Vec<Value>>,
@@ -141,7 +141,7 @@ struct Draft {
     last: Place,
 }
 
-impl Draft {
+impl OpenPage {
     fn is_full(&self) -> bool {
         self.ids.len() + self.rejects.len() >= limits::PAGE_RECORDS || self.byte_count >= limits::PAGE_BYTES
     }
@@ -237,10 +237,10 @@ impl Reading {
     }
 
     fn send(&mut self, place: Place, pages: &PageSender) -> Result<bool, ConnectorError> {
-        let draft = std::mem::take(&mut self.page);
+        let open = std::mem::take(&mut self.page);
         let mut columns = Vec::with_capacity(self.fields.len());
         for (position, field) in self.fields.iter().enumerate() {
-            let values = draft.values.get(position).map(Vec::as_slice).unwrap_or_default();
+            let values = open.values.get(position).map(Vec::as_slice).unwrap_or_default();
             let made = column(&field.name, field.field_type, values);
             let failed = |error: polars::error::PolarsError| {
                 ConnectorError::new(ErrorKind::Unexpected, "file_error", error.to_string())
@@ -249,7 +249,7 @@ impl Reading {
         }
         let bookmark = serde_json::to_value(Bookmark { file: self.stamp.clone(), place });
         let cursor = bookmark.ok().map(Cursor);
-        Ok(pages.send(Page { frame: assemble(draft.ids, columns)?, rejects: draft.rejects, cursor }))
+        Ok(pages.send(Page { frame: assemble(open.ids, columns)?, rejects: open.rejects, cursor }))
     }
 
     fn send_rest(mut self, pages: &PageSender) -> Result<(), ConnectorError> {

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::connector::{Authorization, ClientAuthentication, Context, Secret, check_base_url};
-use crate::http::{Access, Answer, Dialect, HttpError, HttpErrorKind, Meter, StoredToken, Transport, Verdict};
+use crate::http::{Access, Answer, AnswerClass, Dialect, HttpError, HttpErrorKind, Meter, StoredToken, Transport};
 use crate::model::Quota;
 
 use super::{
@@ -258,8 +258,8 @@ impl Dialect for Login {
         Ok(true)
     }
 
-    fn judge(&self, answer: &Answer) -> Verdict {
-        errors::judge(answer)
+    fn classify(&self, answer: &Answer) -> AnswerClass {
+        errors::classify(answer)
     }
 
     /// Reads `Sforce-Limit-Info: api-usage=18/5000; per-app-api-usage=…`.

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use crate::connector::{ConnectorError, ErrorKind};
-use crate::http::{Answer, HttpError, HttpErrorKind, Verdict};
+use crate::http::{Answer, AnswerClass, HttpError, HttpErrorKind};
 use crate::model::Rejection;
 
 use super::limits;
@@ -169,29 +169,29 @@ pub(super) fn of_record(errors: &Json) -> ApiError {
 }
 
 /// Says what an answer means to the HTTP stack.
-pub(super) fn judge(answer: &Answer) -> Verdict {
+pub(super) fn classify(answer: &Answer) -> AnswerClass {
     let status = answer.status;
     if status.is_success() {
         // A success that is a gateway's page or half an answer: what it said is lost.
-        return if is_readable(answer) { Verdict::Deliver } else { Verdict::Retry { wait: None } };
+        return if is_readable(answer) { AnswerClass::Deliver } else { AnswerClass::Retry { wait: None } };
     }
     match status.as_u16() {
-        401 if is_never_valid(&ApiError::of_answer(answer).message) => Verdict::Deliver,
-        401 => Verdict::Reauthorize,
+        401 if is_never_valid(&ApiError::of_answer(answer).message) => AnswerClass::Deliver,
+        401 => AnswerClass::Reauthorize,
         403 | 429 => {
             let error = ApiError::of_answer(answer);
             let is_limit = error.code == "REQUEST_LIMIT_EXCEEDED" || status.as_u16() == 429;
             // One code for two limits: calls at once, which pass, and calls a day, which do not.
             if is_limit && (error.message.starts_with("ConcurrentRequests") || status.as_u16() == 429) {
-                Verdict::RateLimited { wait: answer.retry_after().unwrap_or(limits::CONCURRENT_WAIT) }
+                AnswerClass::RateLimited { wait: answer.retry_after().unwrap_or(limits::CONCURRENT_WAIT) }
             } else if is_limit {
-                Verdict::QuotaSpent
+                AnswerClass::QuotaSpent
             } else {
-                Verdict::Deliver
+                AnswerClass::Deliver
             }
         }
-        500.. => Verdict::Retry { wait: answer.retry_after() },
-        _ => Verdict::Deliver,
+        500.. => AnswerClass::Retry { wait: answer.retry_after() },
+        _ => AnswerClass::Deliver,
     }
 }
 
@@ -325,19 +325,19 @@ mod tests {
     #[test]
     fn one_code_for_two_limits_is_told_apart_by_its_message() {
         let limit = |message: &str| {
-            judge(&answer(403, &json!([{ "errorCode": "REQUEST_LIMIT_EXCEEDED", "message": message }])))
+            classify(&answer(403, &json!([{ "errorCode": "REQUEST_LIMIT_EXCEEDED", "message": message }])))
         };
-        assert_eq!(limit("TotalRequests Limit exceeded."), Verdict::QuotaSpent);
+        assert_eq!(limit("TotalRequests Limit exceeded."), AnswerClass::QuotaSpent);
         let concurrent = limit("ConcurrentRequests (Concurrent API Requests) Limit exceeded.");
-        assert_eq!(concurrent, Verdict::RateLimited { wait: limits::CONCURRENT_WAIT });
+        assert_eq!(concurrent, AnswerClass::RateLimited { wait: limits::CONCURRENT_WAIT });
     }
 
     #[test]
     fn a_session_that_can_never_work_is_not_renewed() {
         let refused =
-            |message: &str| judge(&answer(401, &json!([{ "errorCode": "INVALID_SESSION_ID", "message": message }])));
-        assert_eq!(refused("Session expired or invalid"), Verdict::Reauthorize);
-        assert_eq!(refused("This session is not valid for use with the REST API"), Verdict::Deliver);
+            |message: &str| classify(&answer(401, &json!([{ "errorCode": "INVALID_SESSION_ID", "message": message }])));
+        assert_eq!(refused("Session expired or invalid"), AnswerClass::Reauthorize);
+        assert_eq!(refused("This session is not valid for use with the REST API"), AnswerClass::Deliver);
     }
 
     #[test]
@@ -354,8 +354,8 @@ mod tests {
         let mut half = answer(200, &json!({}));
         half.headers.insert("content-type", "application/json".parse().unwrap());
         half.body = b"{\"records\": [".to_vec();
-        assert_eq!(judge(&half), Verdict::Retry { wait: None });
+        assert_eq!(classify(&half), AnswerClass::Retry { wait: None });
         half.headers.insert("content-type", "text/csv".parse().unwrap());
-        assert_eq!(judge(&half), Verdict::Deliver);
+        assert_eq!(classify(&half), AnswerClass::Deliver);
     }
 }

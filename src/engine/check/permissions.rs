@@ -22,7 +22,7 @@ pub(super) async fn of(loader: &Loader) -> Result<Permissions, ConnectorError> {
     for operation in operations(loader) {
         let is_left_out = |name: &FieldName| operation == Operation::Update && loader.policy.on_create.contains(name);
         let fields: Vec<FieldName> = all.iter().filter(|name| !is_left_out(name)).cloned().collect();
-        let Some(refused) = loader.destination.refusals(&loader.scope.object, &operation, &fields).await? else {
+        let Some(refused) = loader.destination.refusals(&loader.target.object, &operation, &fields).await? else {
             return Ok(Permissions::NotTold);
         };
         for refusal in refused {

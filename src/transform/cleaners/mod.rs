@@ -36,7 +36,7 @@ use polars::prelude::{DataType, Expr, IntoColumn, StringChunked, StringChunkedBu
 
 use crate::model::FieldType;
 
-use super::{convert::to_text, draft::Failure, error::TransformError, spec::CleanerSpec};
+use super::{column_query::Failure, convert::to_text, error::TransformError, spec::CleanerSpec};
 use options::Options;
 
 /// Lists every cleaner, in alphabetical order.

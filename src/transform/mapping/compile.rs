@@ -7,10 +7,10 @@ use crate::model::{FieldType, LINK_PREFIX, ParentKey, Schema, StreamName};
 use super::{MappedField, is_ours, options, picklist};
 use crate::transform::{
     cleaners::{self, Cleaner, Values},
+    column_query::{Cell, ColumnQuery, Failure},
     columns,
     constant::{constant, constant_as, constant_text},
     convert::{Formats, convert, no_empty_list, to_text},
-    draft::{Cell, Draft, Failure},
     error::TransformError,
     spec::{FullMapping, MappingSpecs},
     sql,
@@ -25,22 +25,22 @@ struct Target<'a> {
     field: Option<&'a crate::model::Field>,
 }
 
-/// Adds one mapping to the draft, or finds all that is wrong with it.
+/// Adds one mapping to the query, or finds all that is wrong with it.
 pub(super) fn field(
-    draft: &mut Draft,
+    query: &mut ColumnQuery,
     name: &str,
     spec: &FullMapping,
     source: &Schema,
     destination: &Schema,
 ) -> Result<(MappedField, Cell), Vec<TransformError>> {
     let mut mistakes = check_alone(name, spec, destination);
-    let origin = origin(draft, name, spec, source);
+    let origin = origin(query, name, spec, source);
     let (Ok(origin), true) = (&origin, mistakes.is_empty()) else {
         mistakes.extend(origin.err().filter(|error| !mistakes.contains(error)));
         return Err(mistakes);
     };
     let target = Target { name, field: destination.field(name) };
-    let cell = finish(draft, target, spec, source, origin.clone()).map_err(|error| vec![error])?;
+    let cell = finish(query, target, spec, source, origin.clone()).map_err(|error| vec![error])?;
     let mapped = MappedField {
         name: columns::field_name(name),
         field_type: target.field.filter(|_| spec.link.is_some()).map_or(cell.field_type, |field| field.field_type),
@@ -190,16 +190,16 @@ fn check_constant(value: &serde_json::Value, target: Target<'_>, spec: &FullMapp
     }
 }
 
-fn origin(draft: &mut Draft, name: &str, spec: &FullMapping, source: &Schema) -> Result<Cell, TransformError> {
+fn origin(query: &mut ColumnQuery, name: &str, spec: &FullMapping, source: &Schema) -> Result<Cell, TransformError> {
     if let Some(from) = &spec.from {
         let field_type = columns::require(source, from);
-        return Ok(Draft::start(from, field_type.map_err(|error| error.under(["from"]))?));
+        return Ok(ColumnQuery::start(from, field_type.map_err(|error| error.under(["from"]))?));
     }
     if let Some(text) = &spec.expr {
         let compiled = sql::compile(text, source).map_err(|error| error.under(["expr"]))?;
-        let cell = draft.begin(compiled.expr, compiled.field_type);
+        let cell = query.begin(compiled.expr, compiled.field_type);
         if let Some(failed) = compiled.failed {
-            draft.check(
+            query.check(
                 name,
                 None,
                 failed,
@@ -214,14 +214,14 @@ fn origin(draft: &mut Draft, name: &str, spec: &FullMapping, source: &Schema) ->
     match &spec.value {
         Some(value) => {
             let (expr, field_type) = constant(value).map_err(|error| error.under(["value"]))?;
-            Ok(draft.begin(expr, field_type))
+            Ok(query.begin(expr, field_type))
         }
         None => check_origin(spec).and_then(|()| Err(TransformError::new("transform.mapping", "has no origin"))),
     }
 }
 
 fn finish(
-    draft: &mut Draft,
+    query: &mut ColumnQuery,
     target: Target<'_>,
     spec: &FullMapping,
     source: &Schema,
@@ -229,29 +229,29 @@ fn finish(
 ) -> Result<Cell, TransformError> {
     let mut cell = origin;
     for (index, written) in spec.apply.iter().enumerate() {
-        let cleaned = cleaners::compile(written).and_then(|cleaner| apply(draft, target.name, &cleaner, source, &cell));
+        let cleaned = cleaners::compile(written).and_then(|cleaner| apply(query, target.name, &cleaner, source, &cell));
         cell = cleaned.map_err(|error| error.under(["apply", &index.to_string()]))?;
     }
-    cell = no_blank(draft, &cell);
+    cell = no_blank(query, &cell);
     if let Some(values) = &spec.values {
-        cell = picklist::translate(draft, target.name, &cell, values, spec.otherwise.as_ref(), is_list(target, spec))?;
+        cell = picklist::translate(query, target.name, &cell, values, spec.otherwise.as_ref(), is_list(target, spec))?;
     }
     if let Some(value) = &spec.default {
-        cell = default(draft, &cell, value).map_err(|error| error.under(["default"]))?;
+        cell = default(query, &cell, value).map_err(|error| error.under(["default"]))?;
     }
-    cell = to_wanted_types(draft, target, spec, &cell)?;
+    cell = to_wanted_types(query, target, spec, &cell)?;
     if let Some(field) = target.field.filter(|_| spec.link.is_none()) {
-        cell = options::check(draft, &cell, field);
+        cell = options::check(query, &cell, field);
     }
     if spec.required {
-        draft.check(target.name, None, cell.expr().is_null(), Failure::new("required", "is required and has no value"));
+        query.check(target.name, None, cell.expr().is_null(), Failure::new("required", "is required and has no value"));
     }
     Ok(cell)
 }
 
 /// Applies one cleaner to a column.
 pub(in crate::transform) fn apply(
-    draft: &mut Draft,
+    query: &mut ColumnQuery,
     field: &str,
     cleaner: &Cleaner,
     source: &Schema,
@@ -261,15 +261,15 @@ pub(in crate::transform) fn apply(
         columns::require(source, other)?;
     }
     let result = cleaner.clean(Values { expr: before.expr(), field_type: before.field_type });
-    let after = draft.put(before, result.expr, result.field_type);
+    let after = query.put(before, result.expr, result.field_type);
     if let Some(failure) = &cleaner.failure {
-        draft.check_kept(field, before, &after, failure.clone());
+        query.check_kept(field, before, &after, failure.clone());
     }
     Ok(after)
 }
 
 /// Takes a text of blanks, and a list without items, for no value.
-fn no_blank(draft: &mut Draft, cell: &Cell) -> Cell {
+fn no_blank(query: &mut ColumnQuery, cell: &Cell) -> Cell {
     let expr = match cell.field_type {
         FieldType::Text | FieldType::Choice => without_blank(cell.expr()),
         FieldType::MultiChoice | FieldType::Link => no_empty_list(cell.expr()),
@@ -277,7 +277,7 @@ fn no_blank(draft: &mut Draft, cell: &Cell) -> Cell {
             return cell.clone();
         }
     };
-    draft.put(cell, expr, cell.field_type)
+    query.put(cell, expr, cell.field_type)
 }
 
 fn without_blank(text: Expr) -> Expr {
@@ -285,12 +285,12 @@ fn without_blank(text: Expr) -> Expr {
     when(is_blank).then(lit(polars::prelude::NULL)).otherwise(text)
 }
 
-fn default(draft: &mut Draft, cell: &Cell, value: &serde_json::Value) -> Result<Cell, TransformError> {
+fn default(query: &mut ColumnQuery, cell: &Cell, value: &serde_json::Value) -> Result<Cell, TransformError> {
     if let Some(fill) = constant_as(value, cell.field_type)? {
-        return Ok(draft.put(cell, cell.expr().fill_null(fill), cell.field_type));
+        return Ok(query.put(cell, cell.expr().fill_null(fill), cell.field_type));
     }
     let text = to_text(cell.expr(), cell.field_type);
-    Ok(draft.put(cell, text.fill_null(lit(constant_text(value)?)), FieldType::Text))
+    Ok(query.put(cell, text.fill_null(lit(constant_text(value)?)), FieldType::Text))
 }
 
 /// Tells whether the field will hold several values.
@@ -301,7 +301,7 @@ fn is_list(target: Target<'_>, spec: &FullMapping) -> bool {
 
 /// Turns the value into the type that the mapping names, then into the one that the destination has.
 fn to_wanted_types(
-    draft: &mut Draft,
+    query: &mut ColumnQuery,
     target: Target<'_>,
     spec: &FullMapping,
     cell: &Cell,
@@ -312,14 +312,14 @@ fn to_wanted_types(
     let own = target.field.map(|field| field.field_type).filter(|_| linked.is_none());
     let mut current = cell.clone();
     for wanted in [described, spec.field_type, linked, own].into_iter().flatten() {
-        current = to_type(draft, target.name, &current, wanted, &formats)?;
+        current = to_type(query, target.name, &current, wanted, &formats)?;
     }
     Ok(current)
 }
 
 /// Turns a column into another type, refusing the records whose value does not fit.
 pub(in crate::transform) fn to_type(
-    draft: &mut Draft,
+    query: &mut ColumnQuery,
     field: &str,
     cell: &Cell,
     wanted: FieldType,
@@ -333,9 +333,9 @@ pub(in crate::transform) fn to_type(
         );
         return Err(error.hint("compute it with `expr`"));
     };
-    let after = draft.put(cell, converted.expr, wanted);
+    let after = query.put(cell, converted.expr, wanted);
     if let Some(failure) = converted.failure {
-        draft.check_kept(field, cell, &after, failure);
+        query.check_kept(field, cell, &after, failure);
     }
     Ok(after)
 }

@@ -16,7 +16,7 @@ use polars::prelude::{DataFrame, Expr, col};
 use crate::model::{DELETED, FieldName, FieldType, ID, LINK_PREFIX, Schema, StreamName, UPDATED_AT, is_reserved};
 
 use super::{
-    draft::{Cell, Draft},
+    column_query::{Cell, ColumnQuery},
     error::TransformError,
     reject::Rejected,
     spec::{MappingSpec, MappingSpecs, NullPolicy, When},
@@ -52,7 +52,7 @@ pub struct Mapped {
 #[derive(Debug)]
 pub struct Mapper {
     fields: Vec<MappedField>,
-    draft: Draft,
+    query: ColumnQuery,
     output: Vec<Expr>,
 }
 
@@ -78,12 +78,12 @@ impl Mapper {
     /// # Errors
     /// Fails when the frame does not have the columns of the source's schema.
     pub fn map(&self, frame: &DataFrame) -> Result<Mapped, TransformError> {
-        let (frame, rejects) = self.draft.run(frame, &self.output)?;
+        let (frame, rejects) = self.query.run(frame, &self.output)?;
         Ok(Mapped { frame, rejects })
     }
 
     fn compile_all(specs: &MappingSpecs, source: &Schema, destination: &Schema) -> (Self, Vec<TransformError>) {
-        let mut draft = Draft::default();
+        let mut query = ColumnQuery::default();
         let mut fields = Vec::new();
         let mut cells: Vec<Cell> = Vec::new();
         let mut mistakes = Vec::new();
@@ -93,7 +93,7 @@ impl Mapper {
             if full.is_standard && !compile::is_possible(name, &full, source, destination) {
                 continue;
             }
-            match compile::field(&mut draft, name, &full, source, destination) {
+            match compile::field(&mut query, name, &full, source, destination) {
                 Ok((field, cell)) => {
                     fields.push(field);
                     cells.push(cell);
@@ -105,7 +105,7 @@ impl Mapper {
         let reserved = [ID, UPDATED_AT, DELETED].into_iter().map(col);
         let mapped = fields.iter().zip(&cells).map(|(field, cell)| cell.expr().alias(field.name.as_str()));
         let output = reserved.chain(mapped).collect();
-        (Self { fields, draft, output }, mistakes)
+        (Self { fields, query, output }, mistakes)
     }
 }
 

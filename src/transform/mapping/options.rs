@@ -6,7 +6,7 @@ use polars::prelude::Expr;
 
 use crate::model::{Field, FieldType};
 use crate::transform::{
-    draft::{Cell, Draft, Failure},
+    column_query::{Cell, ColumnQuery, Failure},
     error::TransformError,
     items::map_items,
 };
@@ -41,7 +41,7 @@ impl Choices {
 }
 
 /// Refuses what is no option of the field, where the destination lists its options.
-pub(super) fn check(draft: &mut Draft, cell: &Cell, field: &Field) -> Cell {
+pub(super) fn check(query: &mut ColumnQuery, cell: &Cell, field: &Field) -> Cell {
     if field.options.is_empty() || !matches!(field.field_type, FieldType::Choice | FieldType::MultiChoice) {
         return cell.clone();
     }
@@ -51,8 +51,8 @@ pub(super) fn check(draft: &mut Draft, cell: &Cell, field: &Field) -> Cell {
     } else {
         map_texts(cell.expr(), move |text| choices.value_of(text))
     };
-    let after = draft.put(cell, expr, field.field_type);
-    draft.check_kept(&field.name, cell, &after, Failure::new("unknown_option", reason(field)));
+    let after = query.put(cell, expr, field.field_type);
+    query.check_kept(&field.name, cell, &after, Failure::new("unknown_option", reason(field)));
     after
 }
 

@@ -7,9 +7,9 @@ use polars::prelude::{Expr, NULL, NamedFrom, Series, lit, when};
 
 use crate::model::FieldType;
 use crate::transform::{
+    column_query::{Cell, ColumnQuery, Failure},
     constant::constant_text,
     convert::{split_list, to_text},
-    draft::{Cell, Draft, Failure},
     error::TransformError,
     items::map_items,
     spec::Otherwise,
@@ -19,7 +19,7 @@ pub(super) use crate::transform::cleaners::map_texts;
 
 /// Translates a column; the items of a list each for itself.
 pub(super) fn translate(
-    draft: &mut Draft,
+    query: &mut ColumnQuery,
     field: &str,
     cell: &Cell,
     values: &IndexMap<String, serde_json::Value>,
@@ -35,9 +35,9 @@ pub(super) fn translate(
     let rest = Rest::of(otherwise).map_err(|error| error.under(["otherwise"]))?;
     let is_list = wants_list || matches!(cell.field_type, FieldType::MultiChoice | FieldType::Link);
     if is_list {
-        return Ok(translate_items(draft, field, cell, table, rest));
+        return Ok(translate_items(query, field, cell, table, rest));
     }
-    Ok(translate_texts(draft, field, cell, &table, &rest))
+    Ok(translate_texts(query, field, cell, &table, &rest))
 }
 
 /// What becomes of a value that is not listed.
@@ -65,13 +65,13 @@ fn unlisted() -> Failure {
 }
 
 fn translate_texts(
-    draft: &mut Draft,
+    query: &mut ColumnQuery,
     field: &str,
     cell: &Cell,
     table: &HashMap<String, Option<String>>,
     rest: &Rest,
 ) -> Cell {
-    let text = draft.put(cell, to_text(cell.expr(), cell.field_type), FieldType::Text);
+    let text = query.put(cell, to_text(cell.expr(), cell.field_type), FieldType::Text);
     let (from, to): (Vec<&str>, Vec<Option<&str>>) =
         table.iter().map(|(from, to)| (from.as_str(), to.as_deref())).unzip();
     let listed = Series::new("".into(), from);
@@ -89,15 +89,15 @@ fn translate_texts(
     );
     let expr =
         when(text.expr().is_null()).then(lit(NULL)).when(is_listed.clone()).then(translated).otherwise(unlisted_value);
-    let after = draft.put(&text, expr, FieldType::Text);
+    let after = query.put(&text, expr, FieldType::Text);
     if matches!(rest, Rest::Rejected) {
-        draft.check(field, Some(&text), text.expr().is_not_null().and(is_listed.not()), unlisted());
+        query.check(field, Some(&text), text.expr().is_not_null().and(is_listed.not()), unlisted());
     }
     after
 }
 
 fn translate_items(
-    draft: &mut Draft,
+    query: &mut ColumnQuery,
     field: &str,
     cell: &Cell,
     table: HashMap<String, Option<String>>,
@@ -107,7 +107,7 @@ fn translate_items(
         FieldType::MultiChoice | FieldType::Link => cell.expr(),
         other => split_list(to_text(cell.expr(), other)),
     };
-    let list = draft.put(cell, list, FieldType::MultiChoice);
+    let list = query.put(cell, list, FieldType::MultiChoice);
     let table = Arc::new(table);
     let rejects = matches!(rest, Rest::Rejected);
     let known = Arc::clone(&table);
@@ -120,7 +120,7 @@ fn translate_items(
         });
         Some(translated.collect())
     });
-    let after = draft.put(&list, expr, FieldType::MultiChoice);
+    let after = query.put(&list, expr, FieldType::MultiChoice);
     if rejects {
         let all_known = map_items(list.expr(), move |items| {
             items
@@ -128,8 +128,8 @@ fn translate_items(
                 .all(|item| known.contains_key(*item))
                 .then(|| items.iter().map(|item| (*item).to_owned()).collect())
         });
-        let checked = draft.put(&list, all_known, FieldType::MultiChoice);
-        draft.check_kept(field, &list, &checked, unlisted());
+        let checked = query.put(&list, all_known, FieldType::MultiChoice);
+        query.check_kept(field, &list, &checked, unlisted());
     }
     after
 }

@@ -6,8 +6,9 @@ use polars::prelude::DataFrame;
 use super::{PageStep, Tally, refuse_reserved};
 use crate::model::Schema;
 use crate::transform::{
-    cleaners, columns,
-    draft::{Cell, Draft, with_cells},
+    cleaners,
+    column_query::{Cell, ColumnQuery, with_cells},
+    columns,
     error::TransformError,
     mapping,
     spec::CleanerSpec,
@@ -17,7 +18,7 @@ use crate::transform::{
 /// sense of rejects its record.
 #[derive(Debug)]
 pub(super) struct Apply {
-    draft: Draft,
+    query: ColumnQuery,
     cells: Vec<(String, Cell)>,
 }
 
@@ -36,23 +37,23 @@ pub(super) fn compile(
     fields: &IndexMap<String, Vec<CleanerSpec>>,
     schema: &mut Schema,
 ) -> Result<Apply, TransformError> {
-    let mut draft = Draft::default();
+    let mut query = ColumnQuery::default();
     let mut cells = Vec::new();
     for (name, specs) in fields {
-        let cell = clean(&mut draft, name, specs, schema).map_err(|error| error.under(["apply", name]))?;
+        let cell = clean(&mut query, name, specs, schema).map_err(|error| error.under(["apply", name]))?;
         cells.push((name.clone(), cell));
     }
     for (name, cell) in &cells {
         columns::set(schema, name, cell.field_type);
     }
-    Ok(Apply { draft, cells })
+    Ok(Apply { query, cells })
 }
 
-fn clean(draft: &mut Draft, name: &str, specs: &[CleanerSpec], schema: &Schema) -> Result<Cell, TransformError> {
+fn clean(query: &mut ColumnQuery, name: &str, specs: &[CleanerSpec], schema: &Schema) -> Result<Cell, TransformError> {
     refuse_reserved(name)?;
-    let mut cell = Draft::start(name, columns::require(schema, name)?);
+    let mut cell = ColumnQuery::start(name, columns::require(schema, name)?);
     for (index, spec) in specs.iter().enumerate() {
-        let cleaned = cleaners::compile(spec).and_then(|cleaner| mapping::apply(draft, name, &cleaner, schema, &cell));
+        let cleaned = cleaners::compile(spec).and_then(|cleaner| mapping::apply(query, name, &cleaner, schema, &cell));
         cell = cleaned.map_err(|error| error.under([index.to_string()]))?;
     }
     Ok(cell)
@@ -60,7 +61,7 @@ fn clean(draft: &mut Draft, name: &str, specs: &[CleanerSpec], schema: &Schema) 
 
 impl PageStep for Apply {
     fn apply(&self, frame: DataFrame, tally: &mut Tally) -> Result<DataFrame, TransformError> {
-        let (cleaned, rejects) = self.draft.run(&frame, &with_cells(&frame, &self.cells))?;
+        let (cleaned, rejects) = self.query.run(&frame, &with_cells(&frame, &self.cells))?;
         tally.rejects.extend(rejects);
         Ok(cleaned)
     }

@@ -6,8 +6,8 @@ use polars::prelude::DataFrame;
 use super::{PageStep, Tally, refuse_reserved};
 use crate::model::Schema;
 use crate::transform::{
+    column_query::{Cell, ColumnQuery, Failure, with_cells},
     columns,
-    draft::{Cell, Draft, Failure, with_cells},
     error::TransformError,
     sql,
 };
@@ -16,7 +16,7 @@ use crate::transform::{
 /// use those before it.
 #[derive(Debug)]
 pub(super) struct Derive {
-    draft: Draft,
+    query: ColumnQuery,
     cells: Vec<(String, Cell)>,
 }
 
@@ -25,26 +25,26 @@ pub(super) fn check_alone(fields: &IndexMap<String, String>) -> Vec<TransformErr
 }
 
 pub(super) fn compile(fields: &IndexMap<String, String>, schema: &mut Schema) -> Result<Derive, TransformError> {
-    let mut draft = Draft::default();
+    let mut query = ColumnQuery::default();
     let mut cells = Vec::new();
     for (name, text) in fields {
         let compiled = refuse_reserved(name).and_then(|()| sql::compile(text, schema));
         let compiled = compiled.map_err(|error| error.under(["derive", name]))?;
-        let cell = draft.set(name, compiled.expr, compiled.field_type);
+        let cell = query.set(name, compiled.expr, compiled.field_type);
         if let Some(failed) = compiled.failed {
-            let condition = draft.note(failed);
+            let condition = query.note(failed);
             let failure = Failure::new("cast_failed", "has no value, as a value does not fit the type it is cast to");
-            draft.check(name, None, condition, failure);
+            query.check(name, None, condition, failure);
         }
         columns::set(schema, name, cell.field_type);
         cells.push((name.clone(), cell));
     }
-    Ok(Derive { draft, cells })
+    Ok(Derive { query, cells })
 }
 
 impl PageStep for Derive {
     fn apply(&self, frame: DataFrame, tally: &mut Tally) -> Result<DataFrame, TransformError> {
-        let (derived, rejects) = self.draft.run(&frame, &with_cells(&frame, &self.cells))?;
+        let (derived, rejects) = self.query.run(&frame, &with_cells(&frame, &self.cells))?;
         tally.rejects.extend(rejects);
         Ok(derived)
     }

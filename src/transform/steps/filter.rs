@@ -5,7 +5,7 @@ use polars::prelude::{DataFrame, IntoLazy, col};
 use super::{PageStep, Tally};
 use crate::model::{DELETED, Schema};
 use crate::transform::{
-    draft::{Draft, Failure, with_cells},
+    column_query::{ColumnQuery, Failure, with_cells},
     error::TransformError,
     sql::{self, Sql},
 };
@@ -31,11 +31,11 @@ impl PageStep for Filter {
         let checked = match &self.condition.failed {
             None => frame,
             Some(failed) => {
-                let mut draft = Draft::default();
+                let mut query = ColumnQuery::default();
                 let failure =
                     Failure::new("cast_failed", "cannot be judged, as a value does not fit the type it is cast to");
-                draft.check("filter", None, failed.clone(), failure);
-                let (checked, rejects) = draft.run(&frame, &with_cells(&frame, &[]))?;
+                query.check("filter", None, failed.clone(), failure);
+                let (checked, rejects) = query.run(&frame, &with_cells(&frame, &[]))?;
                 tally.rejects.extend(rejects);
                 checked
             }

@@ -13,8 +13,8 @@ mod drop;
 mod explode;
 mod filter;
 mod join;
+mod join_inputs;
 mod rename;
-mod sides;
 mod split;
 mod spool;
 
@@ -33,7 +33,7 @@ use crate::model::{Schema, is_reserved};
 
 use super::{error::TransformError, reject::Rejected, spec::StepSpec};
 
-pub use sides::{Side, Sides};
+pub use join_inputs::{JoinInput, JoinInputs};
 pub use spool::Spool;
 
 /// The compiled `transforms` of a stream.
@@ -116,15 +116,15 @@ struct Placed {
 }
 
 impl Steps {
-    /// Compiles steps over the fields of a source. Files of a `join` are read at once; other streams lie in `sides`.
+    /// Compiles steps over the fields of a source. Files of a `join` are read at once; other streams lie in `inputs`.
     ///
     /// # Errors
     /// Fails with the first mistake that [`check_steps`] finds.
-    pub fn compile(specs: &[StepSpec], input: &Schema, sides: &Sides) -> Result<Self, TransformError> {
+    pub fn compile(specs: &[StepSpec], input: &Schema, inputs: &JoinInputs) -> Result<Self, TransformError> {
         let mut output = input.clone();
         let mut steps = Vec::new();
         for (index, spec) in specs.iter().enumerate() {
-            let step = compile_step(spec, &mut output, sides).map_err(|error| placed(error, index))?;
+            let step = compile_step(spec, &mut output, inputs).map_err(|error| placed(error, index))?;
             steps.push(Placed { step, index });
         }
         Ok(Self { steps, output })
@@ -170,19 +170,23 @@ impl Steps {
 
 /// Finds every mistake in steps, and the fields after them if none of them is mistaken. Without the schema of the source
 /// only syntax, cleaners and options are checked.
-pub fn check_steps(specs: &[StepSpec], input: Option<&Schema>, sides: &Sides) -> (Option<Schema>, Vec<TransformError>) {
+pub fn check_steps(
+    specs: &[StepSpec],
+    input: Option<&Schema>,
+    inputs: &JoinInputs,
+) -> (Option<Schema>, Vec<TransformError>) {
     let mut mistakes = Vec::new();
     let mut output = input.cloned();
     for (index, spec) in specs.iter().enumerate() {
-        let alone = check_alone(spec, sides);
+        let alone = check_alone(spec, inputs);
         let is_sound = alone.is_empty();
         mistakes.extend(alone.into_iter().map(|error| placed(error, index)));
         let Some(schema) = &mut output else { continue };
-        if matches!(spec, StepSpec::Join(join) if join::is_unknown(join, sides)) {
+        if matches!(spec, StepSpec::Join(join) if join::is_unknown(join, inputs)) {
             output = None;
             continue;
         }
-        let compiled = compile_step(spec, schema, sides);
+        let compiled = compile_step(spec, schema, inputs);
         if let Err(error) = compiled {
             if is_sound {
                 mistakes.push(placed(error, index));
@@ -199,12 +203,12 @@ fn placed(error: TransformError, index: usize) -> TransformError {
 }
 
 /// Finds what can be found without knowing the fields.
-fn check_alone(spec: &StepSpec, sides: &Sides) -> Vec<TransformError> {
+fn check_alone(spec: &StepSpec, inputs: &JoinInputs) -> Vec<TransformError> {
     match spec {
         StepSpec::Filter(sql) => filter::check_alone(sql),
         StepSpec::Derive(fields) => derive::check_alone(fields),
         StepSpec::Apply(fields) => apply::check_alone(fields),
-        StepSpec::Join(join) => join::check_alone(join, sides),
+        StepSpec::Join(join) => join::check_alone(join, inputs),
         StepSpec::Rename(_)
         | StepSpec::Drop(_)
         | StepSpec::Cast(_)
@@ -216,7 +220,7 @@ fn check_alone(spec: &StepSpec, sides: &Sides) -> Vec<TransformError> {
 }
 
 /// Compiles one step and changes the schema to what it is after it.
-fn compile_step(spec: &StepSpec, schema: &mut Schema, sides: &Sides) -> Result<Step, TransformError> {
+fn compile_step(spec: &StepSpec, schema: &mut Schema, inputs: &JoinInputs) -> Result<Step, TransformError> {
     Ok(match spec {
         StepSpec::Filter(sql) => page(filter::compile(sql, schema)?),
         StepSpec::Derive(fields) => page(derive::compile(fields, schema)?),
@@ -227,7 +231,7 @@ fn compile_step(spec: &StepSpec, schema: &mut Schema, sides: &Sides) -> Result<S
         StepSpec::Explode(explode) => page(explode::compile(explode, schema)?),
         StepSpec::Apply(fields) => page(apply::compile(fields, schema)?),
         StepSpec::Dedupe(dedupe) => Step::Stream(Box::new(dedupe::compile(dedupe, schema)?)),
-        StepSpec::Join(join) => join::compile(join, schema, sides)?,
+        StepSpec::Join(join) => join::compile(join, schema, inputs)?,
         StepSpec::Aggregate(aggregate) => Step::Stream(Box::new(aggregate::compile(aggregate, schema)?)),
     })
 }

@@ -6,7 +6,7 @@ use polars::prelude::{DataFrame, ParquetWriter};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Sides, Stepped, Steps, check_steps};
+use super::{JoinInputs, Stepped, Steps, check_steps};
 use crate::model::{FieldType, Schema};
 use crate::transform::{
     spec::StepSpec,
@@ -37,7 +37,7 @@ pub(in crate::transform) fn spooled(steps: &Steps, pages: &[DataFrame]) -> (Step
 }
 
 fn compile(text: &str, input: &Schema) -> Steps {
-    Steps::compile(&yaml::<Vec<StepSpec>>(text), input, &Sides::of_folder(std::env::temp_dir())).unwrap()
+    Steps::compile(&yaml::<Vec<StepSpec>>(text), input, &JoinInputs::of_folder(std::env::temp_dir())).unwrap()
 }
 
 fn check(text: &str, input: &Schema, rows: &Value, expected: &Value) -> Stepped {
@@ -176,7 +176,7 @@ fn every_mistake_is_found_at_its_place() {
 - filter: \"((\"
 ";
     let (output, mistakes) =
-        check_steps(&yaml::<Vec<StepSpec>>(text), Some(&people()), &Sides::of_folder(std::env::temp_dir()));
+        check_steps(&yaml::<Vec<StepSpec>>(text), Some(&people()), &JoinInputs::of_folder(std::env::temp_dir()));
     assert!(output.is_none());
     let places: Vec<String> = mistakes.iter().map(super::super::TransformError::place).collect();
     assert_eq!(places, ["transforms[0].filter", "transforms[2].apply.name[0]", "transforms[3].filter"]);
@@ -187,7 +187,9 @@ fn every_mistake_is_found_at_its_place() {
 #[test]
 fn mistakes_of_the_steps_name_what_is_wrong() {
     let wrong = |text: &str| {
-        check_steps(&yaml::<Vec<StepSpec>>(text), Some(&people()), &Sides::of_folder(std::env::temp_dir())).1.remove(0)
+        check_steps(&yaml::<Vec<StepSpec>>(text), Some(&people()), &JoinInputs::of_folder(std::env::temp_dir()))
+            .1
+            .remove(0)
     };
     for (text, place, code) in [
         ("[{ rename: { name: age } }]", "transforms[0].rename.name", "transform.duplicate_field"),

@@ -10,9 +10,9 @@ use reqwest::{
 use serde_json::json;
 
 use crate::connector::{ConnectorError, ErrorKind};
-use crate::http::{Answer, Verdict};
+use crate::http::{Answer, AnswerClass};
 
-use super::super::errors::{ApiError, judge};
+use super::super::errors::{ApiError, classify};
 
 fn answer(status: u16, body: impl Into<Vec<u8>>) -> Answer {
     let status = StatusCode::from_u16(status).unwrap();
@@ -44,25 +44,25 @@ fn all_four_shapes_of_errors_are_read() {
 fn each_status_means_what_the_vendor_says() {
     let wait = Duration::from_secs(30);
     let cases = [
-        (200, "{}", Verdict::Deliver),
-        (200, "{\"records\": [", Verdict::Retry { wait: None }),
-        (200, "<html></html>", Verdict::Retry { wait: None }),
-        (401, "{}", Verdict::Reauthorize),
-        (403, "{}", Verdict::Deliver),
-        (404, "{}", Verdict::Deliver),
-        (413, "{}", Verdict::Deliver),
-        (422, "{}", Verdict::Deliver),
-        (429, "{}", Verdict::RateLimited { wait }),
-        (429, "<html></html>", Verdict::RateLimited { wait }),
-        (429, r#"{"errors":[{"error":"RATE_LIMIT_REACHED","message":"x"}]}"#, Verdict::RateLimited { wait }),
-        (429, r#"{"error":{"type":"PUBLIC_API_BILLING_LIMIT_EXCEEDED"}}"#, Verdict::QuotaSpent),
-        (429, r#"{"errors":[{"message":"API billing plan limit exceeded for x"}]}"#, Verdict::QuotaSpent),
-        (500, "{}", Verdict::Retry { wait: None }),
-        (502, "<html></html>", Verdict::Retry { wait: None }),
-        (503, r#"{"error":{"type":"RETRIABLE_ERROR"}}"#, Verdict::Retry { wait: None }),
+        (200, "{}", AnswerClass::Deliver),
+        (200, "{\"records\": [", AnswerClass::Retry { wait: None }),
+        (200, "<html></html>", AnswerClass::Retry { wait: None }),
+        (401, "{}", AnswerClass::Reauthorize),
+        (403, "{}", AnswerClass::Deliver),
+        (404, "{}", AnswerClass::Deliver),
+        (413, "{}", AnswerClass::Deliver),
+        (422, "{}", AnswerClass::Deliver),
+        (429, "{}", AnswerClass::RateLimited { wait }),
+        (429, "<html></html>", AnswerClass::RateLimited { wait }),
+        (429, r#"{"errors":[{"error":"RATE_LIMIT_REACHED","message":"x"}]}"#, AnswerClass::RateLimited { wait }),
+        (429, r#"{"error":{"type":"PUBLIC_API_BILLING_LIMIT_EXCEEDED"}}"#, AnswerClass::QuotaSpent),
+        (429, r#"{"errors":[{"message":"API billing plan limit exceeded for x"}]}"#, AnswerClass::QuotaSpent),
+        (500, "{}", AnswerClass::Retry { wait: None }),
+        (502, "<html></html>", AnswerClass::Retry { wait: None }),
+        (503, r#"{"error":{"type":"RETRIABLE_ERROR"}}"#, AnswerClass::Retry { wait: None }),
     ];
     for (status, body, verdict) in cases {
-        assert_eq!(judge(&answer(status, body)), verdict, "{status} {body}");
+        assert_eq!(classify(&answer(status, body)), verdict, "{status} {body}");
     }
 }
 
@@ -71,7 +71,7 @@ fn half_a_minute_is_the_least_wait_after_a_429() {
     for (header, seconds) in [("5", 30), ("45", 45), ("soon", 30)] {
         let mut limited = answer(429, "{}");
         limited.headers.insert("retry-after", HeaderValue::from_static(header));
-        assert_eq!(judge(&limited), Verdict::RateLimited { wait: Duration::from_secs(seconds) });
+        assert_eq!(classify(&limited), AnswerClass::RateLimited { wait: Duration::from_secs(seconds) });
     }
 }
 
@@ -108,9 +108,9 @@ fn a_message_of_airtable_stays_out_of_ours() {
 
 proptest! {
     #[test]
-    fn no_body_makes_the_judge_panic(status in 200_u16..600, body in proptest::collection::vec(any::<u8>(), 0..64)) {
+    fn no_body_makes_classify_panic(status in 200_u16..600, body in proptest::collection::vec(any::<u8>(), 0..64)) {
         let answer = answer(status, body);
-        judge(&answer);
+        classify(&answer);
         prop_assert!(!ApiError::of(&answer).code.is_empty());
     }
 }

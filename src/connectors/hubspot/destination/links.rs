@@ -77,7 +77,7 @@ async fn link_chunk(
     }
     let doing = format!("the links of `{}` to `{object}`", batch.object);
     let decoded: BatchAnswer<WireLink> = decode(&answer, &doing, ErrorKind::Unanswered)?;
-    let (failures, open) = judge(links, decoded, &field)?;
+    let (failures, open) = sort_failures(links, decoded, &field)?;
     if !open.is_empty() && !all_exist(catalog, batch, object, &open).await? {
         return Err(unanswered("HubSpot's answer does not account for all links"));
     }
@@ -93,7 +93,7 @@ fn input(link: &Link, types: Option<&Json>) -> Json {
 }
 
 /// Sorts links into refused ones, by record, and those that the answer does not speak of; all others are made.
-fn judge<'links>(
+fn sort_failures<'links>(
     links: &'links [Link],
     answer: BatchAnswer<WireLink>,
     field: &str,
@@ -161,9 +161,10 @@ mod tests {
         vec![link(0, "1", "10"), link(0, "1", "11"), link(1, "2", "10")]
     }
 
-    fn judged(answer: Json) -> (Vec<usize>, usize) {
+    fn sorted(answer: Json) -> (Vec<usize>, usize) {
         let links = links();
-        let (failures, open) = judge(&links, serde_json::from_value(answer).unwrap(), "_links.companies").unwrap();
+        let (failures, open) =
+            sort_failures(&links, serde_json::from_value(answer).unwrap(), "_links.companies").unwrap();
         (failures.into_keys().collect(), open.len())
     }
 
@@ -174,7 +175,7 @@ mod tests {
             { "from": { "id": "1" }, "to": { "id": "11" } },
             { "fromObjectId": "1", "toObjectId": 10 },
         ] });
-        assert_eq!(judged(all), (vec![], 0));
+        assert_eq!(sorted(all), (vec![], 0));
     }
 
     #[test]
@@ -184,7 +185,7 @@ mod tests {
             "numErrors": 1,
             "errors": [{ "category": "OBJECT_NOT_FOUND", "message": "no", "context": { "fromObjectId": ["2"], "toObjectId": ["10"] } }],
         });
-        assert_eq!(judged(refused), (vec![1], 1));
+        assert_eq!(sorted(refused), (vec![1], 1));
     }
 
     #[test]
@@ -193,6 +194,6 @@ mod tests {
             "results": [{ "fromObjectId": "1", "toObjectId": "10" }, { "fromObjectId": "2", "toObjectId": "10" }],
             "errors": [{ "category": "VALIDATION_ERROR", "message": "no" }],
         });
-        assert_eq!(judged(refused), (vec![0], 0));
+        assert_eq!(sorted(refused), (vec![0], 0));
     }
 }

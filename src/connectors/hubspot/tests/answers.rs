@@ -7,14 +7,14 @@ use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::{Value as Json, json};
 
 use crate::connector::ErrorKind;
-use crate::http::{Answer, Verdict};
+use crate::http::{Answer, AnswerClass};
 
 use super::{
     super::{
         client::{
             BatchAnswer, ResultPage, WireAssociations, WireLink, WireOwner, WirePipeline, WireProperty, WireRecord,
         },
-        errors::{ApiError, judge, of_answer, refused_renewal, request_id},
+        errors::{ApiError, classify, of_answer, refused_renewal, request_id},
         schema::{ObjectInfo, Owners, Pipelines},
     },
     samples,
@@ -40,45 +40,48 @@ fn json_answer(status: u16, body: &Json) -> Answer {
 
 #[test]
 fn a_rate_limit_is_waited_out_by_its_policy_and_the_daily_one_ends_the_run() {
-    let judged = |policy: &str, message: &str, retry_after| {
-        judge(&answer(429, &samples::rate_limit(policy, message).to_string(), retry_after))
+    let classified = |policy: &str, message: &str, retry_after| {
+        classify(&answer(429, &samples::rate_limit(policy, message).to_string(), retry_after))
     };
-    let wait = |seconds| Verdict::RateLimited { wait: Duration::from_secs(seconds) };
-    assert_eq!(judged("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.", None), wait(10));
-    assert_eq!(judged("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.", Some(3)), wait(3));
-    assert_eq!(judged("SECONDLY", "You have reached your secondly limit.", None), wait(1));
-    assert_eq!(judged("", "You have reached your secondly limit.", None), wait(1));
-    assert_eq!(judged("", "You have reached your ten_secondly_rolling limit.", None), wait(10));
-    assert_eq!(judged("DAILY", "You have reached your daily limit.", None), Verdict::QuotaSpent);
-    assert_eq!(judge(&answer(429, "<html>slow down</html>", None)), wait(10));
+    let wait = |seconds| AnswerClass::RateLimited { wait: Duration::from_secs(seconds) };
+    assert_eq!(classified("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.", None), wait(10));
+    assert_eq!(
+        classified("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.", Some(3)),
+        wait(3)
+    );
+    assert_eq!(classified("SECONDLY", "You have reached your secondly limit.", None), wait(1));
+    assert_eq!(classified("", "You have reached your secondly limit.", None), wait(1));
+    assert_eq!(classified("", "You have reached your ten_secondly_rolling limit.", None), wait(10));
+    assert_eq!(classified("DAILY", "You have reached your daily limit.", None), AnswerClass::QuotaSpent);
+    assert_eq!(classify(&answer(429, "<html>slow down</html>", None)), wait(10));
 }
 
 #[test]
 fn passing_faults_are_repeated_and_refusals_are_not() {
     for status in [408, 500, 502, 503, 504, 521, 523, 524] {
-        assert_eq!(judge(&answer(status, "<html>", None)), Verdict::Retry { wait: None }, "{status}");
+        assert_eq!(classify(&answer(status, "<html>", None)), AnswerClass::Retry { wait: None }, "{status}");
     }
     for status in [400, 403, 404, 409, 414, 522, 525, 526] {
-        assert_eq!(judge(&answer(status, "{}", None)), Verdict::Deliver, "{status}");
+        assert_eq!(classify(&answer(status, "{}", None)), AnswerClass::Deliver, "{status}");
     }
     for (status, body) in [(200, "{}"), (201, "{\"a\":1}"), (207, "{}"), (204, "")] {
-        assert_eq!(judge(&answer(status, body, None)), Verdict::Deliver, "{status}");
+        assert_eq!(classify(&answer(status, body, None)), AnswerClass::Deliver, "{status}");
     }
-    assert_eq!(judge(&answer(401, "{}", None)), Verdict::Reauthorize);
+    assert_eq!(classify(&answer(401, "{}", None)), AnswerClass::Reauthorize);
 }
 
 #[test]
 fn a_locked_record_and_an_account_under_way_are_waited_for_within_reason() {
-    assert_eq!(judge(&answer(423, "{}", None)), Verdict::NotNow { wait: Some(Duration::from_secs(2)) });
-    assert_eq!(judge(&answer(477, "{}", Some(30))), Verdict::NotNow { wait: Some(Duration::from_secs(30)) });
-    assert_eq!(judge(&answer(477, "{}", Some(86_400))), Verdict::Deliver);
+    assert_eq!(classify(&answer(423, "{}", None)), AnswerClass::NotNow { wait: Some(Duration::from_secs(2)) });
+    assert_eq!(classify(&answer(477, "{}", Some(30))), AnswerClass::NotNow { wait: Some(Duration::from_secs(30)) });
+    assert_eq!(classify(&answer(477, "{}", Some(86_400))), AnswerClass::Deliver);
     assert_eq!(of_answer(&answer(477, "{}", Some(86_400)), "a list").kind, ErrorKind::Unavailable);
 }
 
 #[test]
 fn a_success_that_is_no_json_is_no_answer() {
     for body in ["<html>502 Bad Gateway</html>", "{\"results\":[{\"id\"", ""] {
-        assert_eq!(judge(&answer(200, body, None)), Verdict::Retry { wait: None }, "{body}");
+        assert_eq!(classify(&answer(200, body, None)), AnswerClass::Retry { wait: None }, "{body}");
     }
 }
 
@@ -174,7 +177,7 @@ proptest! {
         let error = ApiError::of_json(&json);
         let _ = (error.code(), error.reason(), error.rejection(|_| None), error.says_no_links());
         let answer = json_answer(status, &json);
-        let _ = (judge(&answer), of_answer(&answer, "x"), request_id(&answer), refused_renewal(&answer).kind);
+        let _ = (classify(&answer), of_answer(&answer, "x"), request_id(&answer), refused_renewal(&answer).kind);
         let _ = serde_json::from_value::<ResultPage<WireRecord>>(json.clone());
         let _ = serde_json::from_value::<BatchAnswer<WireAssociations>>(json.clone());
         let _ = serde_json::from_value::<BatchAnswer<WireLink>>(json.clone()).map(|answer| answer.results.into_iter().map(WireLink::ends).count());

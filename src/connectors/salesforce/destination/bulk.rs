@@ -1,7 +1,7 @@
 //! Bulk API 2.0 ingest: a job takes a file, works on its own time and leaves files of results.
 //!
 //! Nothing is written before a job is closed: until then every failure is one without effect. From then on no failure is:
-//! the job goes on without us, and it is remembered until its results are here (`settle`). Of a batch, a piece of records is in
+//! the job goes on without us, and it is remembered until its results are here (`settle`). Of a batch, a segment of records is in
 //! memory at a time: the file is written and sent from disk, and so are the results read.
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::connector::{BulkBatch, ConnectorError, ErrorKind, Outcomes, PIECE_RECORDS};
+use crate::connector::{BulkBatch, ConnectorError, ErrorKind, Outcomes, SEGMENT_RECORDS};
 use crate::model::{Operation, Outcome};
 use crate::spool::{Spool, SpoolWriter};
 
@@ -73,11 +73,11 @@ impl SalesforceDestination {
     ) -> Result<(), ConnectorError> {
         let mut has_sent = progress.has_written;
         let is_left = |progress: &Progress, place| progress.is_open(place) || progress.is_locked(place);
-        for first in (0..batch.records.len()).step_by(PIECE_RECORDS) {
-            if !(first..first + PIECE_RECORDS).any(|place| is_left(progress, place)) {
+        for first in (0..batch.records.len()).step_by(SEGMENT_RECORDS) {
+            if !(first..first + SEGMENT_RECORDS).any(|place| is_left(progress, place)) {
                 continue;
             }
-            let records = batch.records.piece(first)?;
+            let records = batch.records.segment(first)?;
             for (is_locked, most) in [(false, MAX_COLLECTION_RECORDS), (true, LOCK_RETRY_RECORDS[0])] {
                 let is_wanted = |place| if is_locked { progress.is_locked(place) } else { progress.is_open(place) };
                 let prepared = self.prepare_rows(info, batch.operation, &records, first, is_wanted).await;
@@ -145,8 +145,8 @@ impl SalesforceDestination {
         let failed = |error: csv::Error| unwritten(&io::Error::from(error));
         let fields = columns(info, batch.operation, batch.fields)?;
         let Some(mut writer) = FileWriter::new(batch.operation, fields, out).map_err(failed)? else { return Ok(None) };
-        for first in (0..batch.records.len()).step_by(PIECE_RECORDS) {
-            let records = batch.records.piece(first)?;
+        for first in (0..batch.records.len()).step_by(SEGMENT_RECORDS) {
+            let records = batch.records.segment(first)?;
             let is_open = |place| progress.is_open(place);
             let prepared = self.prepare_rows(info, batch.operation, &records, first, is_open).await;
             let mut prepared = prepared.map_err(without_effect)?;

@@ -16,9 +16,9 @@ use super::{
     prepare::Row,
 };
 
-/// What came of a record.
-enum Came {
-    Settled(Outcome),
+/// What became of a record.
+enum RowResult {
+    Final(Outcome),
     /// It failed on a lock and may be sent again.
     Locked(Rejection),
 }
@@ -50,24 +50,24 @@ impl SalesforceDestination {
         operation: &Operation,
         rows: &[&Row<'_>],
     ) -> Result<Vec<Outcome>, ConnectorError> {
-        let mut came = self.send_collection(info, operation, rows).await?;
+        let mut row_results = self.send_collection(info, operation, rows).await?;
         for size in LOCK_RETRY_RECORDS {
-            let locked = |came: &Came| matches!(came, Came::Locked(_));
-            let places: Vec<usize> = (0..came.len()).filter(|place| locked(&came[*place])).collect();
+            let locked = |row_results: &RowResult| matches!(row_results, RowResult::Locked(_));
+            let places: Vec<usize> = (0..row_results.len()).filter(|place| locked(&row_results[*place])).collect();
             for places in places.chunks(size) {
                 let again: Vec<&Row<'_>> = places.iter().map(|place| rows[*place]).collect();
                 let results = match self.send_collection(info, operation, &again).await {
                     Ok(results) => results,
                     Err(error) if error.kind == ErrorKind::Unanswered => return Err(error),
                     // Nothing was written of these, and the others must not be lost: they stay as they are.
-                    Err(_) => return Ok(came.into_iter().map(Came::outcome).collect()),
+                    Err(_) => return Ok(row_results.into_iter().map(RowResult::outcome).collect()),
                 };
                 for (place, result) in places.iter().zip(results) {
-                    came[*place] = result;
+                    row_results[*place] = result;
                 }
             }
         }
-        Ok(came.into_iter().map(Came::outcome).collect())
+        Ok(row_results.into_iter().map(RowResult::outcome).collect())
     }
 
     async fn send_collection(
@@ -75,13 +75,13 @@ impl SalesforceDestination {
         info: &ObjectInfo,
         operation: &Operation,
         rows: &[&Row<'_>],
-    ) -> Result<Vec<Came>, ConnectorError> {
-        let mut came: Vec<Option<Came>> = rows.iter().map(|_| None).collect();
+    ) -> Result<Vec<RowResult>, ConnectorError> {
+        let mut row_results: Vec<Option<RowResult>> = rows.iter().map(|_| None).collect();
         let mut sent: Vec<(usize, Json)> = Vec::with_capacity(rows.len());
         for (place, row) in rows.iter().enumerate() {
             match json_of(info, row) {
                 Ok(json) => sent.push((place, json)),
-                Err(rejection) => came[place] = Some(Came::Settled(Outcome::Rejected(rejection))),
+                Err(rejection) => row_results[place] = Some(RowResult::Final(Outcome::Rejected(rejection))),
             }
         }
         let (places, records): (Vec<usize>, Vec<Json>) = sent.into_iter().unzip();
@@ -94,9 +94,9 @@ impl SalesforceDestination {
             return Err(errors::incomplete(&format!("{} results for {} records", results.len(), places.len())));
         }
         for (place, result) in places.into_iter().zip(results) {
-            came[place] = Some(read_result(operation, rows[place], &result)?);
+            row_results[place] = Some(read_result(operation, rows[place], &result)?);
         }
-        Ok(came.into_iter().flatten().collect())
+        Ok(row_results.into_iter().flatten().collect())
     }
 
     async fn call(
@@ -122,10 +122,10 @@ impl SalesforceDestination {
     }
 }
 
-impl Came {
+impl RowResult {
     fn outcome(self) -> Outcome {
         match self {
-            Self::Settled(outcome) => outcome,
+            Self::Final(outcome) => outcome,
             Self::Locked(rejection) => Outcome::Rejected(rejection),
         }
     }
@@ -149,12 +149,12 @@ fn json_of(info: &ObjectInfo, row: &Row<'_>) -> Result<Json, Rejection> {
     Ok(Json::Object(json))
 }
 
-fn read_result(operation: &Operation, row: &Row<'_>, result: &WireResult) -> Result<Came, ConnectorError> {
+fn read_result(operation: &Operation, row: &Row<'_>, result: &WireResult) -> Result<RowResult, ConnectorError> {
     let id = || result.id.as_deref().map(normal_id).ok_or_else(|| errors::incomplete("a success has no id"));
     if !result.success {
         return Ok(of_error(operation, errors::of_record(&result.errors)));
     }
-    Ok(Came::Settled(match operation {
+    Ok(RowResult::Final(match operation {
         Operation::Insert => Outcome::Created { id: id()? },
         Operation::Upsert { .. } if result.created == Some(true) => Outcome::Created { id: id()? },
         Operation::Upsert { .. } => Outcome::Updated { id: id()? },
@@ -170,10 +170,10 @@ fn read_result(operation: &Operation, row: &Row<'_>, result: &WireResult) -> Res
 }
 
 /// Says what a refusal means for its record.
-fn of_error(operation: &Operation, error: ApiError) -> Came {
+fn of_error(operation: &Operation, error: ApiError) -> RowResult {
     match (error.class(), operation) {
-        (Class::Locked, _) => Came::Locked(error.into_rejection()),
-        (class, _) => Came::Settled(outcome_of_error(class, operation, error)),
+        (Class::Locked, _) => RowResult::Locked(error.into_rejection()),
+        (class, _) => RowResult::Final(outcome_of_error(class, operation, error)),
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     SalesforceDestination, parents,
 };
 
-/// Records of a piece, as they are sent.
+/// Records of a segment, as they are sent.
 #[derive(Debug)]
 pub(super) struct Rows<'batch> {
     /// Those of one parent next to each other.

@@ -234,7 +234,7 @@ impl SalesforceField {
             is_read_only: !wire.createable && !wire.updateable,
             is_unique: wire.unique || kind == Kind::Id,
             // Mail addresses are kept in small letters whatever was written.
-            is_case_blind: kind == Kind::Email || (wire.unique && !wire.case_sensitive && kind.is_text()),
+            is_case_insensitive: kind == Kind::Email || (wire.unique && !wire.case_sensitive && kind.is_text()),
             is_upsert_key: is_key && wire.createable && kind != Kind::Id,
             options: options.collect(),
             ..Field::new(&wire.name, kind.field_type())

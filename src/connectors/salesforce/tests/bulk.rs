@@ -15,7 +15,7 @@ use super::{
 };
 
 /// A Salesforce that carries out jobs: it creates a record for each line, answers results backwards, and leaves out or fails
-/// what `judge` says of a line's number.
+/// what `classify` says of a line's number.
 #[derive(Default)]
 struct Jobs {
     files: Vec<String>,
@@ -33,7 +33,7 @@ enum Fate {
 type Judge = fn(job: usize, line: usize) -> Fate;
 
 impl Jobs {
-    fn lines(&self, job: usize, judge: Judge, wanted: fn(Fate) -> bool) -> Vec<(usize, String)> {
+    fn lines(&self, job: usize, classify: Judge, wanted: fn(Fate) -> bool) -> Vec<(usize, String)> {
         let mut reader = csv::Reader::from_reader(self.files[job].as_bytes());
         let text = |record: &csv::StringRecord| {
             let mut writer = csv::Writer::from_writer(Vec::new());
@@ -41,12 +41,12 @@ impl Jobs {
             String::from_utf8(writer.into_inner().unwrap()).unwrap().trim_end().to_owned()
         };
         let records = reader.records().map(|record| text(&record.unwrap())).enumerate();
-        let mut lines: Vec<(usize, String)> = records.filter(|(at, _)| wanted(judge(job, *at))).collect();
+        let mut lines: Vec<(usize, String)> = records.filter(|(at, _)| wanted(classify(job, *at))).collect();
         lines.reverse();
         lines
     }
 
-    fn answer(&mut self, asked: &Asked, judge: Judge) -> Option<Reply> {
+    fn answer(&mut self, asked: &Asked, classify: Judge) -> Option<Reply> {
         let rest = asked.path.strip_prefix("jobs/ingest")?;
         let mut parts = rest.trim_start_matches('/').split('/');
         let job: usize = parts.next().and_then(|id| id.strip_prefix("750")).and_then(|id| id.parse().ok()).unwrap_or(0);
@@ -62,12 +62,12 @@ impl Jobs {
                 empty(201)
             }
             ("PATCH", None) => {
-                self.created += self.lines(job, judge, |fate| fate == Fate::Created).len();
+                self.created += self.lines(job, classify, |fate| fate == Fate::Created).len();
                 ok(&json!({ "id": "x", "state": "UploadComplete" }))
             }
             ("GET", None) => {
                 self.polls += 1;
-                let count = |wanted| self.lines(job, judge, wanted).len();
+                let count = |wanted| self.lines(job, classify, wanted).len();
                 let (good, bad) = (count(|fate| fate == Fate::Created), count(|fate| matches!(fate, Fate::Failed(_))));
                 let state = if count(|fate| fate == Fate::Unprocessed) > 0 { "Failed" } else { "JobComplete" };
                 let state = if self.polls < 3 { "InProgress" } else { state };
@@ -75,20 +75,20 @@ impl Jobs {
                     "numberRecordsProcessed": good + bad, "numberRecordsFailed": bad, "errorMessage": "x" }))
             }
             ("GET", Some("successfulResults")) => {
-                let lines = self.lines(job, judge, |fate| fate == Fate::Created);
+                let lines = self.lines(job, classify, |fate| fate == Fate::Created);
                 let lines = lines.iter().map(|(at, line)| format!("00300000000{job}{at:03}AAA,true,{line}\n"));
                 csv(&format!("sf__Id,sf__Created,{}\n{}", header(self), lines.collect::<String>()))
             }
             ("GET", Some("failedResults")) => {
-                let lines = self.lines(job, judge, |fate| matches!(fate, Fate::Failed(_)));
+                let lines = self.lines(job, classify, |fate| matches!(fate, Fate::Failed(_)));
                 let lines = lines.iter().map(|(at, line)| {
-                    let Fate::Failed(reason) = judge(job, *at) else { unreachable!() };
+                    let Fate::Failed(reason) = classify(job, *at) else { unreachable!() };
                     format!(",{reason},{line}\n")
                 });
                 csv(&format!("sf__Id,sf__Error,{}\n{}", header(self), lines.collect::<String>()))
             }
             ("GET", Some("unprocessedrecords")) => {
-                let lines = self.lines(job, judge, |fate| fate == Fate::Unprocessed);
+                let lines = self.lines(job, classify, |fate| fate == Fate::Unprocessed);
                 csv(&format!(
                     "{}\n{}",
                     header(self),
@@ -100,11 +100,12 @@ impl Jobs {
     }
 }
 
-async fn jobs(judge: Judge) -> (Script, Arc<Mutex<Jobs>>) {
+async fn jobs(classify: Judge) -> (Script, Arc<Mutex<Jobs>>) {
     let jobs: Arc<Mutex<Jobs>> = Arc::default();
     let shared = Arc::clone(&jobs);
-    let script =
-        Script::start(move |asked| shared.lock().unwrap().answer(asked, judge).unwrap_or_else(|| collections(asked)));
+    let script = Script::start(move |asked| {
+        shared.lock().unwrap().answer(asked, classify).unwrap_or_else(|| collections(asked))
+    });
     (script.await, jobs)
 }
 

@@ -48,7 +48,7 @@ fn real_objects_have_their_keys_types_and_parents() {
     let (Some(contact), Some(event)) = (described("Contact"), described("Event")) else { return };
     let schema = contact.source_schema();
     let email = schema.field("Email").unwrap();
-    assert!(email.is_upsert_key && email.is_case_blind && !email.is_unique);
+    assert!(email.is_upsert_key && email.is_case_insensitive && !email.is_unique);
     assert!(!schema.field("Id").unwrap().is_upsert_key);
     assert_eq!(schema.field("Birthdate").unwrap().field_type, FieldType::Date);
     assert_eq!(schema.field("SystemModstamp").unwrap().field_type, FieldType::Datetime);

@@ -8,7 +8,7 @@ mod tests;
 
 use polars::prelude::{DataFrame, Expr, IntoLazy, JoinArgs, JoinType, MaintainOrderJoin, by_name, col, lit};
 
-use super::{Step, refuse_reserved, sides::Sides};
+use super::{Step, join_inputs::JoinInputs, refuse_reserved};
 use crate::model::{FieldType, Schema};
 use crate::transform::{
     columns,
@@ -22,12 +22,12 @@ use crate::transform::{
 struct Keys(Vec<(String, FieldType)>);
 
 /// Finds what can be found without knowing the stream's fields.
-pub(super) fn check_alone(spec: &JoinSpec, sides: &Sides) -> Vec<TransformError> {
+pub(super) fn check_alone(spec: &JoinSpec, inputs: &JoinInputs) -> Vec<TransformError> {
     let mistake = match (&spec.file, &spec.stream) {
         (None, None) => Some("join with what? It needs `file` or `stream`".to_owned()),
         (Some(_), Some(_)) => Some("a join is with `file` or with `stream`, not with both".to_owned()),
-        (None, Some(name)) if !sides.streams.contains_key(name.as_str()) => {
-            let known = sides.streams.keys().map(crate::model::StreamName::as_str);
+        (None, Some(name)) if !inputs.streams.contains_key(name.as_str()) => {
+            let known = inputs.streams.keys().map(crate::model::StreamName::as_str);
             let error = TransformError::new("transform.unknown_stream", format!("there is no stream `{name}` to join"));
             return vec![error.nearest(name, known).under(["join", "stream"])];
         }
@@ -37,23 +37,23 @@ pub(super) fn check_alone(spec: &JoinSpec, sides: &Sides) -> Vec<TransformError>
 }
 
 /// Tells whether the fields after the step cannot be known, as those of the other stream are not.
-pub(super) fn is_unknown(spec: &JoinSpec, sides: &Sides) -> bool {
-    let side = spec.stream.as_deref().and_then(|name| sides.streams.get(name));
-    side.is_some_and(|side| side.schema.is_none())
+pub(super) fn is_unknown(spec: &JoinSpec, inputs: &JoinInputs) -> bool {
+    let input = spec.stream.as_deref().and_then(|name| inputs.streams.get(name));
+    input.is_some_and(|input| input.schema.is_none())
 }
 
-pub(super) fn compile(spec: &JoinSpec, schema: &mut Schema, sides: &Sides) -> Result<Step, TransformError> {
-    if let Some(mistake) = check_alone(spec, sides).pop() {
+pub(super) fn compile(spec: &JoinSpec, schema: &mut Schema, inputs: &JoinInputs) -> Result<Step, TransformError> {
+    if let Some(mistake) = check_alone(spec, inputs).pop() {
         return Err(mistake);
     }
     if let Some(name) = &spec.file {
-        return Ok(Step::Page(Box::new(file::compile(spec, name, schema, &sides.base_dir)?)));
+        return Ok(Step::Page(Box::new(file::compile(spec, name, schema, &inputs.base_dir)?)));
     }
-    let side = spec.stream.as_deref().and_then(|name| sides.streams.get(name)).cloned().unwrap_or_default();
-    Ok(Step::Stream(Box::new(stream::compile(spec, side, schema)?)))
+    let input = spec.stream.as_deref().and_then(|name| inputs.streams.get(name)).cloned().unwrap_or_default();
+    Ok(Step::Stream(Box::new(stream::compile(spec, input, schema)?)))
 }
 
-/// Returns the pairs of compared names: the record's and the other side's.
+/// Returns the pairs of compared names: the record's and the other input's.
 fn pairs(on: &JoinOn) -> Vec<(String, String)> {
     match on {
         JoinOn::Same(name) => vec![(name.clone(), name.clone())],
@@ -61,7 +61,7 @@ fn pairs(on: &JoinOn) -> Vec<(String, String)> {
     }
 }
 
-/// Returns the columns to add: those that the step lists, or all of the other side but the compared ones.
+/// Returns the columns to add: those that the step lists, or all of the other input but the compared ones.
 fn added<'a>(
     spec: &JoinSpec,
     pairs: &[(String, String)],
@@ -113,7 +113,7 @@ impl Keys {
         texts.map(|((field, field_type), name)| key_text(field, *field_type).alias(name)).collect()
     }
 
-    /// Adds to each record what the other side has for its key. `other` has one line per key.
+    /// Adds to each record what the other input has for its key. `other` has one line per key.
     fn join(&self, frame: DataFrame, other: DataFrame) -> Result<DataFrame, TransformError> {
         let names = self.names();
         let keys: Vec<Expr> = names.iter().map(|name| col(name.as_str())).collect();

@@ -7,7 +7,7 @@ use polars::prelude::{DataFrame, Expr, IntoLazy, JoinArgs, JoinType, UniqueKeepS
 use super::{
     super::{
         Deliver, StreamStep, Tally,
-        sides::Side,
+        join_inputs::JoinInput,
         spool::{self, Spool},
     },
     Keys, add_to_schema, added, key_name, key_text, pairs,
@@ -29,8 +29,8 @@ pub(super) struct StreamJoin {
     added: Vec<(String, FieldType)>,
 }
 
-pub(super) fn compile(spec: &JoinSpec, side: Side, schema: &mut Schema) -> Result<StreamJoin, TransformError> {
-    let Some(other) = side.schema else {
+pub(super) fn compile(spec: &JoinSpec, input: JoinInput, schema: &mut Schema) -> Result<StreamJoin, TransformError> {
+    let Some(other) = input.schema else {
         return Err(TransformError::new("transform.failed", "the joined stream was not described").under(["join"]));
     };
     let pairs = pairs(&spec.on);
@@ -50,7 +50,7 @@ pub(super) fn compile(spec: &JoinSpec, side: Side, schema: &mut Schema) -> Resul
         fields.push((name, field_type));
     }
     add_to_schema(schema, &fields)?;
-    Ok(StreamJoin { keys, columns, pages: side.pages, added: fields })
+    Ok(StreamJoin { keys, columns, pages: input.pages, added: fields })
 }
 
 impl StreamJoin {

@@ -10,31 +10,35 @@ use serde_json::Value as Json;
 use tokio::task::spawn_blocking;
 
 use crate::config::WriteMode;
+use crate::engine::{
+    decide::{
+        existence::find_missing_linked,
+        matching::{Column, Decision, MISSING, RecordWrite, decide},
+        prepare::{LinkValue, Prepared},
+    },
+    error::EngineError,
+    read::extract::Chunk,
+    setup::Loader,
+};
 use crate::model::{BatchLimit, ID, Ledger, Operation, Outcome, Rejection, Value};
 use crate::state::{DeadLetter, DeadLetterKind, SeenMark, Work};
 use crate::transform::Rejected;
 
 use super::{
-    error::EngineError,
-    extract::{Chunk, unmapped_letter},
-    gone::find_gone_targets,
-    item::{RecordItem, fields_json, letter},
-    load::{CommitContext, Dispatch, Settled},
-    matching::{Column, Decision, Draft, MISSING, decide},
-    prepare::{LinkValue, Prepared},
-    setup::Loader,
-    stage::Stage,
+    bulk_buffer::BulkBuffer,
+    dispatch::{CommitContext, Dispatch, Fate, operation_word},
+    item::{RecordItem, fields_json, letter, unmapped_letter},
 };
 
-/// What a chunk added to a destination's account.
+/// What a chunk added to a destination's tally.
 #[derive(Debug, Default)]
-pub(super) struct ChunkAccount {
+pub(in crate::engine) struct ChunkTally {
     pub ledger: Ledger,
     pub halving_calls: u64,
 }
 
 /// The records of a chunk as the source gave them, for dead letters.
-pub(super) enum Originals<'chunk> {
+pub(in crate::engine) enum Originals<'chunk> {
     /// In a frame, by their rows.
     Frame { frame: &'chunk DataFrame, rows: HashMap<String, usize> },
     /// By their source ids.
@@ -42,17 +46,17 @@ pub(super) enum Originals<'chunk> {
 }
 
 /// Loads a chunk: maps, matches, writes, and commits batch by batch. The ledger is returned and becomes durable together with
-/// the checkpoint. What is put on the stage is counted as read only.
-pub(super) async fn load_chunk(
+/// the checkpoint. What is put on the buffer is counted as read only.
+pub(in crate::engine) async fn load_chunk(
     loader: &Loader,
     chunk: &Chunk,
     number: u64,
-    stage: &mut Stage,
-) -> Result<ChunkAccount, EngineError> {
-    let mut account = ChunkAccount::default();
-    account.ledger.read = chunk.read;
-    account.ledger.filtered = chunk.filtered;
-    account.ledger.duplicate = chunk.duplicate;
+    buffer: &mut BulkBuffer,
+) -> Result<ChunkTally, EngineError> {
+    let mut tally = ChunkTally::default();
+    tally.ledger.read = chunk.read;
+    tally.ledger.filtered = chunk.filtered;
+    tally.ledger.duplicate = chunk.duplicate;
     let dispatch = Dispatch::new(loader, number);
     let (records, mut rejects) = prepare(loader, &chunk.frame).await?;
     rejects.extend(chunk.rejects.iter().cloned());
@@ -64,48 +68,48 @@ pub(super) async fn load_chunk(
     let mut letters: Vec<DeadLetter> = unexpected_letters.collect();
     let context = dispatch.context();
     letters.extend(rejects.into_iter().map(|reject| unmapped_letter(context, reject)));
-    account.ledger.rejected += count(letters.len());
+    tally.ledger.rejected += count(letters.len());
     save_letters(loader, letters).await?;
-    let settled = account.ledger.filtered + account.ledger.duplicate + account.ledger.rejected;
+    let settled = tally.ledger.filtered + tally.ledger.duplicate + tally.ledger.rejected;
     let calls = loader.context.meter.calls();
-    loader.observer.records_settled(&loader.scope.stream, loader.connection(), settled, calls);
+    loader.observer.records_done(&loader.target.stream, loader.connection(), settled, calls);
     let mut now = Vec::with_capacity(records.len());
     // Where records are only inserted, several may have one key, unless some are looked for by it.
     let do_keys_tell = loader.policy.write != WriteMode::Insert || !loader.unsettled.is_empty();
     for record in records.into_iter().map(Arc::new) {
-        if stage.may_hold(&record, do_keys_tell) {
+        if buffer.may_hold(&record, do_keys_tell) {
             let source = originals.json(&record.source_id);
-            stage.defer(record, source);
+            buffer.defer(record, source);
         } else {
             now.push(record);
         }
     }
-    load_prepared(loader, &dispatch, now, &originals, &mut account, Some(stage)).await?;
-    account.halving_calls = dispatch.halving_calls();
-    Ok(account)
+    load_prepared(loader, &dispatch, now, &originals, &mut tally, Some(buffer)).await?;
+    tally.halving_calls = dispatch.halving_calls();
+    Ok(tally)
 }
 
 /// How often a record is matched anew, when it or what it links to is gone from the destination: once for each of both.
 const MAX_MATCHED_ANEW: u32 = 2;
 
 /// Loads records that are mapped already; those that are gone from the destination, or link to such, are matched anew. They are
-/// that already where there is no stage: then all is written at once.
-pub(super) async fn load_prepared(
+/// that already where there is no buffer: then all is written at once.
+pub(in crate::engine) async fn load_prepared(
     loader: &Loader,
     dispatch: &Dispatch<'_>,
     mut records: Vec<Arc<Prepared>>,
     originals: &Originals<'_>,
-    account: &mut ChunkAccount,
-    mut stage: Option<&mut Stage>,
+    tally: &mut ChunkTally,
+    mut buffer: Option<&mut BulkBuffer>,
 ) -> Result<(), EngineError> {
-    for round in u32::from(stage.is_none())..=MAX_MATCHED_ANEW {
+    for round in u32::from(buffer.is_none())..=MAX_MATCHED_ANEW {
         let is_last = round == MAX_MATCHED_ANEW;
-        let missing = load_records(loader, dispatch, &records, originals, account, is_last, stage.take()).await?;
+        let missing = load_records(loader, dispatch, &records, originals, tally, is_last, buffer.take()).await?;
         if missing.is_empty() {
             break;
         }
         if is_last {
-            account.ledger.held += count(missing.len());
+            tally.ledger.held += count(missing.len());
             hold_missing(loader, dispatch, &missing, originals).await?;
             break;
         }
@@ -132,7 +136,7 @@ async fn prepare(loader: &Loader, frame: &DataFrame) -> Result<(Vec<Prepared>, V
         let part = rest.head(Some(PART_RECORDS));
         rest = rest.slice(i64::try_from(part.height()).unwrap_or(i64::MAX), rest.height());
         let (mapper, preparation) = (Arc::clone(&loader.mapper), loader.preparation.clone());
-        let stream = loader.scope.stream.clone();
+        let stream = loader.target.stream.clone();
         let task = spawn_blocking(move || {
             let failed = |error| EngineError::Transform { stream, error: Box::new(error) };
             let accepted = mapper.map(&part).map_err(failed)?;
@@ -176,9 +180,9 @@ async fn load_records(
     dispatch: &Dispatch<'_>,
     records: &[Arc<Prepared>],
     originals: &Originals<'_>,
-    account: &mut ChunkAccount,
+    tally: &mut ChunkTally,
     is_last: bool,
-    mut stage: Option<&mut Stage>,
+    mut buffer: Option<&mut BulkBuffer>,
 ) -> Result<Vec<Arc<Prepared>>, EngineError> {
     if records.is_empty() {
         return Ok(Vec::new());
@@ -193,26 +197,28 @@ async fn load_records(
         let has_key = loader.policy.write != WriteMode::Insert;
         let key_hash = prepared.key.as_ref().filter(|_| has_key).map(|key| key.hash);
         let place = (context.chunk, index);
-        let item = |draft: Draft| RecordItem::new(place, Arc::clone(prepared), draft, key_hash, original());
+        let item = |record_write: RecordWrite| {
+            RecordItem::new(place, Arc::clone(prepared), record_write, key_hash, original())
+        };
         match decision {
-            Decision::Insert(draft) => inserts.push(item(draft)),
-            Decision::Update(draft) => updates.push(item(draft)),
-            Decision::Upsert(draft) => upserts.push(item(draft)),
-            Decision::Settled(column) => {
+            Decision::Insert(record_write) => inserts.push(item(record_write)),
+            Decision::Update(record_write) => updates.push(item(record_write)),
+            Decision::Upsert(record_write) => upserts.push(item(record_write)),
+            Decision::Counted(column) => {
                 if !matches!(column, Column::Filtered | Column::Duplicate) {
                     seen.push(prepared.source_id.clone());
                 }
-                account.count(column);
+                tally.count_column(column);
             }
             Decision::Rejected(reason) => {
-                account.ledger.rejected += 1;
+                tally.ledger.rejected += 1;
                 letters.push(letter(context, prepared, DeadLetterKind::Rejected, &reason, original()));
             }
             Decision::Held(reason) => {
                 if reason.code == MISSING {
                     seen.push(prepared.source_id.clone());
                 }
-                account.ledger.held += 1;
+                tally.ledger.held += 1;
                 letters.push(letter(context, prepared, DeadLetterKind::Held, &reason, original()));
             }
         }
@@ -221,7 +227,7 @@ async fn load_records(
     mark_seen(loader, dispatch.context(), seen).await?;
     save_letters(loader, letters).await?;
     let calls = loader.context.meter.calls();
-    loader.observer.records_settled(&loader.scope.stream, loader.connection(), settled_count, calls);
+    loader.observer.records_done(&loader.target.stream, loader.connection(), settled_count, calls);
 
     let key = loader.preparation.key.to_vec();
     let groups: [(Operation, Option<BatchLimit>, Vec<RecordItem>); 3] = [
@@ -235,60 +241,61 @@ async fn load_records(
             continue;
         }
         let Some(limit) = limit else {
-            let word = super::load::operation_word(&operation);
+            let word = operation_word(&operation);
             return Err(EngineError::Unsupported(format!("`{}` cannot {word} records", loader.connection())));
         };
-        if let Some(stage) = stage.as_deref_mut()
-            && loader.gathers(limit, stage.waiting(&operation), items.len())
+        if let Some(buffer) = buffer.as_deref_mut()
+            && loader.gathers(limit, buffer.waiting(&operation), items.len())
         {
-            tokio::task::block_in_place(|| stage.put(&operation, limit, items))?;
+            tokio::task::block_in_place(|| buffer.put(&operation, limit, items))?;
             continue;
         }
         let results = dispatch.send(&operation, limit, items).await?;
-        missing.extend(absorb(loader, results, account, is_last).await?);
+        missing.extend(absorb(loader, results, tally, is_last).await?);
     }
     Ok(missing)
 }
 
 /// Counts what became of records; returns those that are to be matched anew.
-pub(super) async fn absorb(
+pub(in crate::engine) async fn absorb(
     loader: &Loader,
-    results: Vec<(RecordItem, Settled)>,
-    account: &mut ChunkAccount,
+    results: Vec<(RecordItem, Fate)>,
+    tally: &mut ChunkTally,
     is_last: bool,
 ) -> Result<Vec<Arc<Prepared>>, EngineError> {
-    let gone = if is_last { HashSet::new() } else { gone_targets(loader, &results).await? };
+    let missing_linked = if is_last { HashSet::new() } else { missing_linked(loader, &results).await? };
     let mut missing = Vec::new();
-    for (item, settled) in results {
-        let has_gone_target = !gone.is_empty() && is_refused_link(&item, &settled) && item.leads_to(&gone);
-        if has_gone_target || matches!(settled, Settled::Outcome(Outcome::Missing)) {
+    for (item, fate) in results {
+        let has_missing_linked =
+            !missing_linked.is_empty() && is_refused_link(&item, &fate) && item.leads_to(&missing_linked);
+        if has_missing_linked || matches!(fate, Fate::Known(Outcome::Missing)) {
             missing.push(item.prepared);
         } else {
-            account.settle(&settled);
+            tally.count(&fate);
         }
     }
     Ok(missing)
 }
 
-/// Finds which records that refused ones link to are gone.
-async fn gone_targets(
+/// Finds which records that refused ones link to are missing_linked.
+async fn missing_linked(
     loader: &Loader,
-    results: &[(RecordItem, Settled)],
+    results: &[(RecordItem, Fate)],
 ) -> Result<HashSet<(String, String)>, EngineError> {
-    let refused = results.iter().filter(|(item, settled)| is_refused_link(item, settled));
+    let refused = results.iter().filter(|(item, fate)| is_refused_link(item, fate));
     let links: Vec<LinkValue> = refused.flat_map(|(item, _)| item.carried_links().cloned()).collect();
-    if links.is_empty() { Ok(HashSet::new()) } else { find_gone_targets(loader, &links).await }
+    if links.is_empty() { Ok(HashSet::new()) } else { find_missing_linked(loader, &links).await }
 }
 
 /// Tells whether a record may have been refused because of a link: it carries one, and no other field is to blame.
-pub(super) fn is_refused_link(item: &RecordItem, settled: &Settled) -> bool {
-    let Settled::Outcome(Outcome::Rejected(reason)) = settled else { return false };
+pub(in crate::engine) fn is_refused_link(item: &RecordItem, fate: &Fate) -> bool {
+    let Fate::Known(Outcome::Rejected(reason)) = fate else { return false };
     let is_to_blame = |link: &LinkValue| reason.field.as_deref().is_none_or(|field| *link.field == *field);
     !reason.is_passing && item.carried_links().any(is_to_blame)
 }
 
-impl ChunkAccount {
-    fn count(&mut self, column: Column) {
+impl ChunkTally {
+    fn count_column(&mut self, column: Column) {
         let ledger = &mut self.ledger;
         match column {
             Column::Filtered | Column::Skipped => ledger.filtered += 1,
@@ -300,21 +307,21 @@ impl ChunkAccount {
     }
 
     /// Counts a record by what became of it; one that is missing is counted when it was matched anew.
-    pub(super) fn settle(&mut self, settled: &Settled) {
+    pub(in crate::engine) fn count(&mut self, fate: &Fate) {
         let ledger = &mut self.ledger;
-        match settled {
-            Settled::Outcome(Outcome::Created { .. }) => ledger.created += 1,
-            Settled::Outcome(Outcome::Updated { .. }) => ledger.updated += 1,
-            Settled::Outcome(Outcome::Deleted) => ledger.deleted += 1,
-            Settled::Outcome(Outcome::Rejected(_)) => ledger.rejected += 1,
-            Settled::Outcome(Outcome::Missing) => {}
-            Settled::Outcome(Outcome::Held(_)) | Settled::Held => ledger.held += 1,
+        match fate {
+            Fate::Known(Outcome::Created { .. }) => ledger.created += 1,
+            Fate::Known(Outcome::Updated { .. }) => ledger.updated += 1,
+            Fate::Known(Outcome::Deleted) => ledger.deleted += 1,
+            Fate::Known(Outcome::Rejected(_)) => ledger.rejected += 1,
+            Fate::Known(Outcome::Missing) => {}
+            Fate::Known(Outcome::Held(_)) | Fate::Unknown => ledger.held += 1,
         }
     }
 }
 
 impl<'chunk> Originals<'chunk> {
-    pub(super) fn new(frame: &'chunk DataFrame) -> Result<Self, EngineError> {
+    pub(in crate::engine) fn new(frame: &'chunk DataFrame) -> Result<Self, EngineError> {
         let mut rows = HashMap::new();
         if frame.height() > 0 {
             for (row, id) in frame.column(ID)?.str()?.iter().enumerate() {
@@ -344,8 +351,8 @@ async fn save_letters(loader: &Loader, letters: Vec<DeadLetter>) -> Result<(), E
     if letters.is_empty() {
         return Ok(());
     }
-    let scope_id = loader.scope_id;
-    let save = move |work: &Work<'_>| letters.iter().try_for_each(|letter| work.save_dead_letter(scope_id, letter));
+    let target_id = loader.target_id;
+    let save = move |work: &Work<'_>| letters.iter().try_for_each(|letter| work.save_dead_letter(target_id, letter));
     Ok(loader.state.work(save).await?)
 }
 
@@ -353,13 +360,13 @@ async fn mark_seen(loader: &Loader, context: &CommitContext, source_ids: Vec<Str
     if source_ids.is_empty() {
         return Ok(());
     }
-    let (scope_id, now) = (loader.scope_id, context.now);
+    let (target_id, now) = (loader.target_id, context.now);
     let seen = SeenMark { run_id: context.run_id.clone(), chunk: context.chunk };
     let mark = move |work: &Work<'_>| {
         let source_keys: Vec<_> = source_ids.iter().map(|source_id| work.source_key(source_id)).collect();
-        work.mark_seen(scope_id, source_keys.iter().copied(), &seen)?;
+        work.mark_seen(target_id, source_keys.iter().copied(), &seen)?;
         source_keys.iter().try_for_each(|source_key| {
-            work.resolve_dead_letters(scope_id, *source_key, Some(DeadLetterKind::Rejected), now)
+            work.resolve_dead_letters(target_id, *source_key, Some(DeadLetterKind::Rejected), now)
         })
     };
     Ok(loader.state.work(mark).await?)

@@ -1,43 +1,46 @@
-//! Sends records that wait on disk, by a destination's way for volumes: intents, load, outcomes and commit, piece by piece.
+//! Sends records that wait on disk, by a destination's bulk API: intents, load, outcomes and commit, segment by segment.
 //!
-//! What [`load`](super::load) promises of a batch holds here too. All intents are in the state file before anything is sent,
-//! one for each piece, and each goes in the transaction that has the outcomes of its piece.
+//! What [`dispatch`](super::dispatch) promises of a batch holds here too. All intents are in the state file before anything is sent,
+//! one for each segment, and each goes in the transaction that has the outcomes of its segment.
 
 use std::collections::BTreeMap;
 
-use crate::connector::{BulkBatch, ErrorKind, Outcomes, PIECE_RECORDS};
+use crate::connector::{BulkBatch, ErrorKind, Outcomes, SEGMENT_RECORDS};
+use crate::engine::{
+    decide::lookup::{Lookup, wait_to_look},
+    error::EngineError,
+};
 use crate::model::Outcome;
 use crate::state::{Intent, Work};
 
 use super::{
-    error::EngineError,
+    bulk_buffer::{BufferedRecords, Selected},
+    dispatch::{Dispatch, Fate, Item, MAX_SETTLE_ROUNDS, commit_item, operation_word, rejection},
     item::RecordItem,
-    load::{Dispatch, Item, Lookup, MAX_SETTLE_ROUNDS, Settled, operation_word, rejection, settle_item, wait_to_look},
-    stage::{Selected, Volume},
 };
 
 /// Is handed each record with what became of it, once that is stored.
-pub(super) type Settle<'call> = dyn FnMut(RecordItem, Settled) + Send + 'call;
+pub(in crate::engine) type Settle<'call> = dyn FnMut(RecordItem, Fate) + Send + 'call;
 
 /// What look-ups found of a batch after a lost answer, by place.
-type Found = BTreeMap<usize, Settled>;
+type Found = BTreeMap<usize, Fate>;
 
-/// The intents of a batch, one for each piece.
+/// The intents of a batch, one for each segment.
 struct Intents(Vec<i64>);
 
 enum Sent {
     /// Every record has an outcome.
-    Settled,
+    Complete,
     /// These were refused with no culprit named.
     Refused(Vec<usize>),
 }
 
 impl Dispatch<'_> {
     /// Sends the records at these places as one batch; what is refused whole is halved. What is too few for the way for
-    /// volumes goes the ordinary way.
-    pub(super) async fn send_volume(
+    /// groups goes the ordinary way.
+    pub(in crate::engine) async fn send_bulk(
         &self,
-        volume: &Volume,
+        buffered: &BufferedRecords,
         places: Vec<usize>,
         settle: &mut Settle<'_>,
     ) -> Result<(), EngineError> {
@@ -50,8 +53,8 @@ impl Dispatch<'_> {
         let mut is_halved = false;
         while let Some(places) = waiting.pop() {
             if places.len() < min_records.max(2) {
-                let items = volume.read(&places)?;
-                for (item, settled) in self.send(&volume.operation, volume.limit, items).await? {
+                let items = buffered.read(&places)?;
+                for (item, settled) in self.send(&buffered.operation, buffered.limit, items).await? {
                     settle(item, settled);
                 }
                 continue;
@@ -59,7 +62,7 @@ impl Dispatch<'_> {
             if is_halved {
                 self.count_halving();
             }
-            if let Sent::Refused(mut open) = self.send_settling_volume(volume, &places, settle).await? {
+            if let Sent::Refused(mut open) = self.send_settling_bulk(buffered, &places, settle).await? {
                 is_halved = true;
                 let second = open.split_off(open.len() / 2);
                 waiting.push(second);
@@ -70,28 +73,28 @@ impl Dispatch<'_> {
     }
 
     /// Sends a batch once, or as often as lost answers make necessary.
-    async fn send_settling_volume(
+    async fn send_settling_bulk(
         &self,
-        volume: &Volume,
+        buffered: &BufferedRecords,
         places: &[usize],
         settle: &mut Settle<'_>,
     ) -> Result<Sent, EngineError> {
         self.loader.check_may_send()?;
-        let intents = self.save_intents(volume, places).await?;
+        let intents = self.save_intents(buffered, places).await?;
         let mut found = Found::new();
         for round in 0..MAX_SETTLE_ROUNDS {
             let open: Vec<usize> = places.iter().copied().filter(|place| !found.contains_key(place)).collect();
-            let records = Selected { volume, places: &open };
+            let records = Selected { buffered, places: &open };
             let batch = BulkBatch {
-                object: &self.loader.scope.object,
-                operation: &volume.operation,
-                fields: &volume.fields,
+                object: &self.loader.target.object,
+                operation: &buffered.operation,
+                fields: &buffered.fields,
                 records: &records,
             };
             let error = match self.loader.destination.load_bulk(&batch).await {
                 Ok(outcomes) if outcomes.len() == open.len() => {
-                    self.commit_volume(volume, places, &intents, found, Some(outcomes), settle)?;
-                    return Ok(Sent::Settled);
+                    self.commit_bulk(buffered, places, &intents, found, Some(outcomes), settle)?;
+                    return Ok(Sent::Complete);
                 }
                 Ok(outcomes) => return Err(self.miscounted(open.len(), outcomes.len())),
                 Err(error) => error,
@@ -99,19 +102,19 @@ impl Dispatch<'_> {
             match error.kind {
                 ErrorKind::Refused if open.len() > 1 => {
                     // What an unanswered attempt did write must not be sent again with the rest.
-                    self.commit_volume(volume, places, &intents, found, None, settle)?;
+                    self.commit_bulk(buffered, places, &intents, found, None, settle)?;
                     return Ok(Sent::Refused(open));
                 }
                 ErrorKind::Refused => {
                     let alone: Outcomes = Box::new(vec![Outcome::Rejected(rejection(&error))].into_iter());
-                    self.commit_volume(volume, places, &intents, found, Some(alone), settle)?;
-                    return Ok(Sent::Settled);
+                    self.commit_bulk(buffered, places, &intents, found, Some(alone), settle)?;
+                    return Ok(Sent::Complete);
                 }
-                ErrorKind::Unanswered if !volume.limit.is_idempotent => {
-                    self.find_written_of(volume, &open, &mut found).await?;
+                ErrorKind::Unanswered if !buffered.limit.is_idempotent => {
+                    self.find_written_of(buffered, &open, &mut found).await?;
                     if found.len() == places.len() {
-                        self.commit_volume(volume, places, &intents, found, None, settle)?;
-                        return Ok(Sent::Settled);
+                        self.commit_bulk(buffered, places, &intents, found, None, settle)?;
+                        return Ok(Sent::Complete);
                     }
                 }
                 ErrorKind::Unanswered | ErrorKind::Unexpected => {
@@ -130,19 +133,24 @@ impl Dispatch<'_> {
     }
 
     /// After a lost answer: finds out which of the open records were written. Those that cannot be looked up are held.
-    async fn find_written_of(&self, volume: &Volume, open: &[usize], found: &mut Found) -> Result<(), EngineError> {
+    async fn find_written_of(
+        &self,
+        buffered: &BufferedRecords,
+        open: &[usize],
+        found: &mut Found,
+    ) -> Result<(), EngineError> {
         wait_to_look(self.loader).await?;
-        for places in open.chunks(PIECE_RECORDS) {
-            let items = volume.read(places)?;
+        for places in open.chunks(SEGMENT_RECORDS) {
+            let items = buffered.read(places)?;
             let lookups = RecordItem::find_written(self.loader, &items).await?;
             for (place, lookup) in places.iter().zip(lookups) {
                 match lookup {
                     Some(Lookup::Written(id)) => {
-                        found.insert(*place, Settled::Outcome(Outcome::Created { id }));
+                        found.insert(*place, Fate::Known(Outcome::Created { id }));
                     }
                     Some(Lookup::NotWritten) => {}
                     None => {
-                        found.insert(*place, Settled::Held);
+                        found.insert(*place, Fate::Unknown);
                     }
                 }
             }
@@ -150,11 +158,11 @@ impl Dispatch<'_> {
         Ok(())
     }
 
-    /// Stores the outcomes that there are, each piece in a transaction with the removal of its intent: those that look-ups
+    /// Stores the outcomes that there are, each segment in a transaction with the removal of its intent: those that look-ups
     /// found, and those of all other records where the batch was answered.
-    fn commit_volume(
+    fn commit_bulk(
         &self,
-        volume: &Volume,
+        buffered: &BufferedRecords,
         places: &[usize],
         intents: &Intents,
         mut found: Found,
@@ -162,16 +170,16 @@ impl Dispatch<'_> {
         settle: &mut Settle<'_>,
     ) -> Result<(), EngineError> {
         let count = places.len();
-        for (places, intent_id) in places.chunks(PIECE_RECORDS).zip(&intents.0) {
-            // Reading and storing a piece is the work of a moment.
+        for (places, intent_id) in places.chunks(SEGMENT_RECORDS).zip(&intents.0) {
+            // Reading and storing a segment is the work of a moment.
             let results = tokio::task::block_in_place(|| {
                 let mut results = Vec::with_capacity(places.len());
-                for item in volume.read(places)? {
+                for item in buffered.read(places)? {
                     let settled = match (found.remove(&item.place), &mut outcomes) {
                         (Some(settled), _) => Some(settled),
                         (None, Some(outcomes)) => {
                             let outcome = outcomes.next().ok_or_else(|| self.miscounted(count, item.place))?;
-                            Some(Settled::Outcome(outcome))
+                            Some(Fate::Known(outcome))
                         }
                         (None, None) => None,
                     };
@@ -179,9 +187,9 @@ impl Dispatch<'_> {
                 }
                 self.loader.state.work_now(|work| {
                     for (item, settled) in &results {
-                        settle_item(item, work, self.context(), settled)?;
+                        commit_item(item, work, self.context(), settled)?;
                     }
-                    work.settle_intent(*intent_id)
+                    work.remove_intent(*intent_id)
                 })?;
                 Ok::<_, EngineError>(results)
             })?;
@@ -193,25 +201,25 @@ impl Dispatch<'_> {
         Ok(())
     }
 
-    async fn save_intents(&self, volume: &Volume, places: &[usize]) -> Result<Intents, EngineError> {
-        let (scope_id, now) = (self.context().scope_id, self.context().now);
-        let mut intents = Vec::with_capacity(places.len() / PIECE_RECORDS + 1);
-        for places in places.chunks(PIECE_RECORDS) {
+    async fn save_intents(&self, buffered: &BufferedRecords, places: &[usize]) -> Result<Intents, EngineError> {
+        let (target_id, now) = (self.context().target_id, self.context().now);
+        let mut intents = Vec::with_capacity(places.len() / SEGMENT_RECORDS + 1);
+        for places in places.chunks(SEGMENT_RECORDS) {
             intents.push(Intent {
                 run_id: self.context().run_id.clone(),
-                operation: operation_word(&volume.operation).to_owned(),
-                source_ids: volume.source_ids(places)?,
+                operation: operation_word(&buffered.operation).to_owned(),
+                source_ids: buffered.source_ids(places)?,
             });
         }
         let save = move |work: &Work<'_>| {
-            let ids = intents.iter().map(|intent| work.save_intent(scope_id, intent, now));
+            let ids = intents.iter().map(|intent| work.save_intent(target_id, intent, now));
             ids.collect::<Result<Vec<i64>, _>>()
         };
         Ok(Intents(self.loader.state.work(save).await?))
     }
 
     async fn drop_intents(&self, intents: Intents) -> Result<(), EngineError> {
-        let drop = move |work: &Work<'_>| intents.0.iter().try_for_each(|intent_id| work.settle_intent(*intent_id));
+        let drop = move |work: &Work<'_>| intents.0.iter().try_for_each(|intent_id| work.remove_intent(*intent_id));
         Ok(self.loader.state.work(drop).await?)
     }
 }

@@ -1,4 +1,4 @@
-//! Records that wait on disk to be written together: a destination's way for volumes takes far more of them at once than a
+//! Records that wait on disk to be written together: a destination's bulk API takes far more of them at once than a
 //! chunk has, and each of its batches costs several calls.
 //!
 //! Of a record that waits, only what tells it from others is in memory. Records of later chunks that may be the same as one
@@ -14,17 +14,16 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value as Json;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::connector::{ConnectorError, ErrorKind, PIECE_RECORDS, Pieces};
+use crate::connector::{ConnectorError, ErrorKind, SEGMENT_RECORDS, Segments};
+use crate::engine::{decide::prepare::Prepared, error::EngineError, read::extract::CHUNK_RECORDS};
 use crate::model::{BatchLimit, BatchRecord, FieldName, Operation};
 use crate::spool::{Spool, SpoolWriter};
 
-use super::{
-    batch::line_bytes, error::EngineError, extract::CHUNK_RECORDS, item::RecordItem, load::Item, prepare::Prepared,
-};
+use super::{batch::line_bytes, dispatch::Item, item::RecordItem};
 
 /// The records of one destination that wait.
 #[derive(Debug, Default)]
-pub(super) struct Stage {
+pub(in crate::engine) struct BulkBuffer {
     groups: Vec<Group>,
     /// Hashes of the source ids and keys of all that waits. Two of one hash are only put off without need.
     marks: HashSet<u64>,
@@ -32,7 +31,7 @@ pub(super) struct Stage {
 }
 
 /// A record that waits for the outcome of one that may be the same, with what the source gave.
-pub(super) type Deferred = (Arc<Prepared>, Json);
+pub(in crate::engine) type Deferred = (Arc<Prepared>, Json);
 
 /// The records of one operation that wait.
 #[derive(Debug)]
@@ -56,7 +55,7 @@ struct Line {
 
 /// Records of one operation, gathered: they can be read in any selection and as often as it takes.
 #[derive(Debug)]
-pub(super) struct Volume {
+pub(in crate::engine) struct BufferedRecords {
     pub operation: Operation,
     /// Limits of a batch of the ordinary way.
     pub limit: BatchLimit,
@@ -65,24 +64,24 @@ pub(super) struct Volume {
     lines: Vec<Line>,
 }
 
-/// Some records of a volume, as a connector gets to see them.
-pub(super) struct Selected<'volume> {
-    pub volume: &'volume Volume,
-    pub places: &'volume [usize],
+/// Some records of a buffered, as a connector gets to see them.
+pub(in crate::engine) struct Selected<'buffered> {
+    pub buffered: &'buffered BufferedRecords,
+    pub places: &'buffered [usize],
 }
 
-impl Stage {
-    pub(super) fn is_empty(&self) -> bool {
+impl BulkBuffer {
+    pub(in crate::engine) fn is_empty(&self) -> bool {
         self.groups.is_empty() && self.deferred.is_empty()
     }
 
     /// Returns how many records of an operation wait.
-    pub(super) fn waiting(&self, operation: &Operation) -> usize {
+    pub(in crate::engine) fn waiting(&self, operation: &Operation) -> usize {
         self.groups.iter().filter(|group| group.operation == *operation).map(|group| group.lines.len()).sum()
     }
 
     /// Tells whether another chunk could be more than a batch takes.
-    pub(super) fn is_full(&self, limit_of: impl Fn(BatchLimit) -> BatchLimit) -> bool {
+    pub(in crate::engine) fn is_full(&self, limit_of: impl Fn(BatchLimit) -> BatchLimit) -> bool {
         let is_group_full = |group: &Group| {
             let limit = limit_of(group.limit);
             let max_records = usize::try_from(limit.max_records.get()).unwrap_or(usize::MAX);
@@ -92,19 +91,19 @@ impl Stage {
     }
 
     /// Tells whether a record may be the same as one that waits: by its source id, and by its key where keys tell.
-    pub(super) fn may_hold(&self, record: &Prepared, do_keys_tell: bool) -> bool {
+    pub(in crate::engine) fn may_hold(&self, record: &Prepared, do_keys_tell: bool) -> bool {
         let most = if do_keys_tell { usize::MAX } else { 1 };
         marks(record).take(most).any(|mark| self.marks.contains(&mark))
     }
 
     /// Puts a record off until those that wait have their outcomes.
-    pub(super) fn defer(&mut self, record: Arc<Prepared>, source: Json) {
+    pub(in crate::engine) fn defer(&mut self, record: Arc<Prepared>, source: Json) {
         self.marks.extend(marks(&record));
         self.deferred.push((record, source));
     }
 
     /// Takes the items of one operation of a chunk.
-    pub(super) fn put(
+    pub(in crate::engine) fn put(
         &mut self,
         operation: &Operation,
         limit: BatchLimit,
@@ -125,11 +124,11 @@ impl Stage {
     }
 
     /// Returns all that waits, and waits for nothing any more.
-    pub(super) fn take(&mut self) -> Result<(Vec<Volume>, Vec<Deferred>), EngineError> {
+    pub(in crate::engine) fn take(&mut self) -> Result<(Vec<BufferedRecords>, Vec<Deferred>), EngineError> {
         let Self { groups, deferred, .. } = std::mem::take(self);
-        let volumes =
+        let groups =
             groups.into_iter().map(Group::close).collect::<io::Result<Vec<_>>>().map_err(|error| unspooled(&error))?;
-        Ok((volumes, deferred))
+        Ok((groups, deferred))
     }
 }
 
@@ -158,8 +157,8 @@ impl Group {
         self.writer.write_all(b"\n")
     }
 
-    fn close(self) -> io::Result<Volume> {
-        Ok(Volume {
+    fn close(self) -> io::Result<BufferedRecords> {
+        Ok(BufferedRecords {
             operation: self.operation,
             limit: self.limit,
             fields: self.fields.into_iter().collect(),
@@ -169,9 +168,9 @@ impl Group {
     }
 }
 
-impl Volume {
+impl BufferedRecords {
     /// Cuts the records into batches within a limit, in order, as [`cut`](super::batch::cut) does.
-    pub(super) fn cut(&self, limit: BatchLimit) -> Vec<Vec<usize>> {
+    pub(in crate::engine) fn cut(&self, limit: BatchLimit) -> Vec<Vec<usize>> {
         let max_records = usize::try_from(limit.max_records.get()).unwrap_or(usize::MAX);
         let mut batches = Vec::new();
         let (mut batch, mut batch_bytes) = (Vec::new(), 0);
@@ -190,7 +189,7 @@ impl Volume {
     }
 
     /// Reads the records at these places, in this order.
-    pub(super) fn read(&self, places: &[usize]) -> Result<Vec<RecordItem>, EngineError> {
+    pub(in crate::engine) fn read(&self, places: &[usize]) -> Result<Vec<RecordItem>, EngineError> {
         let mut items: Vec<RecordItem> = self.read_as(places).map_err(|error| unspooled(&error))?;
         for (item, place) in items.iter_mut().zip(places) {
             item.put_at(*place);
@@ -199,7 +198,7 @@ impl Volume {
     }
 
     /// Reads the source ids of the records at these places.
-    pub(super) fn source_ids(&self, places: &[usize]) -> Result<Vec<String>, EngineError> {
+    pub(in crate::engine) fn source_ids(&self, places: &[usize]) -> Result<Vec<String>, EngineError> {
         #[derive(Deserialize)]
         struct Slim {
             prepared: SlimPrepared,
@@ -238,14 +237,14 @@ impl Volume {
     }
 }
 
-impl Pieces for Selected<'_> {
+impl Segments for Selected<'_> {
     fn len(&self) -> usize {
         self.places.len()
     }
 
-    fn piece(&self, first: usize) -> Result<Vec<BatchRecord>, ConnectorError> {
+    fn segment(&self, first: usize) -> Result<Vec<BatchRecord>, ConnectorError> {
         let places = self.places.get(first..).unwrap_or_default();
-        let records = self.volume.records(&places[..places.len().min(PIECE_RECORDS)]);
+        let records = self.buffered.records(&places[..places.len().min(SEGMENT_RECORDS)]);
         records.map_err(|error| ConnectorError::new(ErrorKind::Unexpected, "spool", error.to_string()))
     }
 }

@@ -6,30 +6,28 @@
 use std::{
     collections::HashMap,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
-    time::Duration,
 };
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 
 use crate::connector::{ConnectorError, ErrorKind};
+use crate::engine::{
+    decide::lookup::{Lookup, wait_to_look},
+    error::EngineError,
+    setup::{Loader, UNKNOWN_EFFECT},
+};
 use crate::model::{Batch, BatchLimit, BatchRecord, Operation, Outcome, Rejection};
 use crate::state::{Intent, StateError, Work};
 
-use super::{batch::cut, error::EngineError, setup::Loader};
+use super::batch::cut;
 
 /// How often a create without an answer is looked up and sent again before the destination is given up.
-pub(super) const MAX_SETTLE_ROUNDS: u32 = 5;
-
-/// How long a request whose answer is lost may still be at work at the destination, before what it wrote is looked for: the
-/// vendors at hand answer a batch within a second or two.
-const SETTLE_WAIT: Duration = Duration::from_secs(5);
-/// The reason of records that may or may not have been created.
-pub(super) const UNKNOWN_EFFECT: &str = "unknown_effect";
+pub(in crate::engine) const MAX_SETTLE_ROUNDS: u32 = 5;
 
 /// Something that is written as one record of a batch.
 #[async_trait]
-pub(super) trait Item: Send + Sync + Sized + 'static {
+pub(in crate::engine) trait Item: Send + Sync + Sized + 'static {
     /// What is sent.
     fn record(&self) -> &BatchRecord;
     /// The source's id, for the intent.
@@ -43,51 +41,44 @@ pub(super) trait Item: Send + Sync + Sized + 'static {
     async fn find_written(loader: &Loader, items: &[Self]) -> Result<Vec<Option<Lookup>>, EngineError>;
 }
 
-/// What a look-up after a lost answer found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Lookup {
-    /// It was written and has this id.
-    Written(String),
-    /// It was not written.
-    NotWritten,
-}
-
 /// What commits need to know of their place.
 #[derive(Debug, Clone)]
-pub(super) struct CommitContext {
+pub(in crate::engine) struct CommitContext {
     pub run_id: String,
-    pub scope: crate::state::Scope,
-    pub scope_id: crate::state::ScopeId,
+    pub target: crate::state::Target,
+    pub target_id: crate::state::TargetId,
     pub chunk: u64,
-    /// Whether records of the scope have links, so that they are to be kept.
+    /// Whether records of the target have links, so that they are to be kept.
     pub has_links: bool,
     pub now: chrono::DateTime<chrono::Utc>,
 }
 
 /// What became of an item.
 #[derive(Debug)]
-pub(super) enum Settled {
-    Outcome(Outcome),
-    Held,
+pub(in crate::engine) enum Fate {
+    /// The destination said so, or a look-up found it.
+    Known(Outcome),
+    /// Nobody can tell whether it was written.
+    Unknown,
 }
 
 /// Sends items of one operation and counts what it cost.
 #[derive(Debug)]
-pub(super) struct Dispatch<'loader> {
-    pub(super) loader: &'loader Loader,
+pub(in crate::engine) struct Dispatch<'loader> {
+    pub(in crate::engine) loader: &'loader Loader,
     context: CommitContext,
     has_failed: AtomicBool,
     halving_calls: AtomicU64,
 }
 
-type Results<T> = Vec<(T, Settled)>;
+type Results<T> = Vec<(T, Fate)>;
 
 impl<'loader> Dispatch<'loader> {
-    pub(super) fn new(loader: &'loader Loader, chunk: u64) -> Self {
+    pub(in crate::engine) fn new(loader: &'loader Loader, chunk: u64) -> Self {
         let context = CommitContext {
             run_id: loader.run_id.clone(),
-            scope: loader.scope.clone(),
-            scope_id: loader.scope_id,
+            target: loader.target.clone(),
+            target_id: loader.target_id,
             chunk,
             has_links: loader.preparation.fields.iter().any(|field| field.link.is_some()),
             now: loader.context.clock().now(),
@@ -95,18 +86,18 @@ impl<'loader> Dispatch<'loader> {
         Self { loader, context, has_failed: AtomicBool::new(false), halving_calls: AtomicU64::new(0) }
     }
 
-    pub(super) fn context(&self) -> &CommitContext {
+    pub(in crate::engine) fn context(&self) -> &CommitContext {
         &self.context
     }
 
     /// Returns how many calls went into finding culprits.
-    pub(super) fn halving_calls(&self) -> u64 {
+    pub(in crate::engine) fn halving_calls(&self) -> u64 {
         self.halving_calls.load(Ordering::Relaxed)
     }
 
     /// Sends items in batches within the limit, several at once as the destination allows. On an error no further batch is
     /// started; those in flight are finished and committed.
-    pub(super) async fn send<T: Item>(
+    pub(in crate::engine) async fn send<T: Item>(
         &self,
         operation: &Operation,
         limit: BatchLimit,
@@ -158,7 +149,7 @@ impl<'loader> Dispatch<'loader> {
                 self.count_halving();
             }
             match self.send_settling(operation, limit, &items).await? {
-                Sent::Settled(outcomes) => results.extend(items.into_iter().zip(outcomes)),
+                Sent::Complete(outcomes) => results.extend(items.into_iter().zip(outcomes)),
                 Sent::Refused(settled) => {
                     is_halved = true;
                     let mut open = Vec::with_capacity(items.len());
@@ -186,15 +177,15 @@ impl<'loader> Dispatch<'loader> {
     ) -> Result<Sent, EngineError> {
         self.loader.check_may_send()?;
         let intent_id = self.save_intent(operation, items).await?;
-        let mut settled: Vec<Option<Settled>> = items.iter().map(|_| None).collect();
+        let mut settled: Vec<Option<Fate>> = items.iter().map(|_| None).collect();
         for round in 0..MAX_SETTLE_ROUNDS {
             let open: Vec<usize> = (0..items.len()).filter(|index| settled[*index].is_none()).collect();
             let records = open.iter().map(|index| items[*index].record().clone()).collect();
-            let batch = Batch { object: self.loader.scope.object.clone(), operation: operation.clone(), records };
+            let batch = Batch { object: self.loader.target.object.clone(), operation: operation.clone(), records };
             let error = match self.loader.destination.load(&batch).await {
                 Ok(outcomes) if outcomes.len() == open.len() => {
                     for (index, outcome) in open.into_iter().zip(outcomes) {
-                        settled[index] = Some(Settled::Outcome(outcome));
+                        settled[index] = Some(Fate::Known(outcome));
                     }
                     return self.commit_all(intent_id, items, settled);
                 }
@@ -204,7 +195,7 @@ impl<'loader> Dispatch<'loader> {
             match error.kind {
                 ErrorKind::Refused => {
                     if let [alone] = open.as_slice() {
-                        settled[*alone] = Some(Settled::Outcome(Outcome::Rejected(rejection(&error))));
+                        settled[*alone] = Some(Fate::Known(Outcome::Rejected(rejection(&error))));
                         return self.commit_all(intent_id, items, settled);
                     }
                     // What an unanswered attempt did write must not be sent again with the rest.
@@ -233,13 +224,13 @@ impl<'loader> Dispatch<'loader> {
         Err(self.unanswered())
     }
 
-    pub(super) fn count_halving(&self) {
+    pub(in crate::engine) fn count_halving(&self) {
         self.halving_calls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Looked up each time and never there: the destination is not to be reached. The intent stays, and the next run looks for
     /// all of them again, those that were found included.
-    pub(super) fn unanswered(&self) -> EngineError {
+    pub(in crate::engine) fn unanswered(&self) -> EngineError {
         let message = format!("the answer to a write was lost {MAX_SETTLE_ROUNDS} times in a row");
         let error = ConnectorError::new(ErrorKind::Unanswered, "unanswered", message);
         EngineError::connector(self.loader.connection(), error)
@@ -250,7 +241,7 @@ impl<'loader> Dispatch<'loader> {
         &self,
         items: &[T],
         open: &[usize],
-        settled: &mut [Option<Settled>],
+        settled: &mut [Option<Fate>],
     ) -> Result<(), EngineError> {
         wait_to_look(self.loader).await?;
         let lookups = T::find_written(self.loader, items).await?;
@@ -258,10 +249,10 @@ impl<'loader> Dispatch<'loader> {
         for index in open {
             match by_index.get(index) {
                 Some(Some(Lookup::Written(id))) => {
-                    settled[*index] = Some(Settled::Outcome(Outcome::Created { id: id.clone() }));
+                    settled[*index] = Some(Fate::Known(Outcome::Created { id: id.clone() }));
                 }
                 Some(Some(Lookup::NotWritten)) => {}
-                Some(None) | None => settled[*index] = Some(Settled::Held),
+                Some(None) | None => settled[*index] = Some(Fate::Unknown),
             }
         }
         Ok(())
@@ -273,12 +264,12 @@ impl<'loader> Dispatch<'loader> {
             operation: operation_word(operation).to_owned(),
             source_ids: items.iter().map(|item| item.source_id().to_owned()).collect(),
         };
-        let (scope, now) = (self.context.scope_id, self.context.now);
-        Ok(self.loader.state.work(move |work| work.save_intent(scope, &intent, now)).await?)
+        let (target, now) = (self.context.target_id, self.context.now);
+        Ok(self.loader.state.work(move |work| work.save_intent(target, &intent, now)).await?)
     }
 
     async fn drop_intent(&self, intent_id: i64) -> Result<(), EngineError> {
-        Ok(self.loader.state.work(move |work| work.settle_intent(intent_id)).await?)
+        Ok(self.loader.state.work(move |work| work.remove_intent(intent_id)).await?)
     }
 
     /// Stores an outcome of every item and removes the intent.
@@ -286,36 +277,36 @@ impl<'loader> Dispatch<'loader> {
         &self,
         intent_id: i64,
         items: &[T],
-        settled: Vec<Option<Settled>>,
+        settled: Vec<Option<Fate>>,
     ) -> Result<Sent, EngineError> {
         self.commit(intent_id, items, &settled)?;
-        Ok(Sent::Settled(settled.into_iter().map(|slot| slot.unwrap_or(Settled::Held)).collect()))
+        Ok(Sent::Complete(settled.into_iter().map(|slot| slot.unwrap_or(Fate::Unknown)).collect()))
     }
 
     /// Stores the outcomes that there are and removes the intent, in one transaction.
-    fn commit<T: Item>(&self, intent_id: i64, items: &[T], settled: &[Option<Settled>]) -> Result<(), EngineError> {
+    fn commit<T: Item>(&self, intent_id: i64, items: &[T], settled: &[Option<Fate>]) -> Result<(), EngineError> {
         let context = &self.context;
         let state = &self.loader.state;
         // The transaction is a handful of statements on a warm page cache; the items stay borrowed, so nothing is copied.
         tokio::task::block_in_place(|| {
             state.work_now(|work| {
                 for (item, settled) in items.iter().zip(settled) {
-                    settled.as_ref().map_or(Ok(()), |settled| settle_item(item, work, context, settled))?;
+                    settled.as_ref().map_or(Ok(()), |settled| commit_item(item, work, context, settled))?;
                 }
-                work.settle_intent(intent_id)
+                work.remove_intent(intent_id)
             })
         })?;
         self.tell_settled(settled.iter().flatten().count());
         Ok(())
     }
 
-    pub(super) fn tell_settled(&self, count: usize) {
+    pub(in crate::engine) fn tell_settled(&self, count: usize) {
         let (loader, calls) = (self.loader, self.loader.context.meter.calls());
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        loader.observer.records_settled(&loader.scope.stream, loader.connection(), count, calls);
+        loader.observer.records_done(&loader.target.stream, loader.connection(), count, calls);
     }
 
-    pub(super) fn miscounted(&self, expected: usize, found: usize) -> EngineError {
+    pub(in crate::engine) fn miscounted(&self, expected: usize, found: usize) -> EngineError {
         let message = format!("{found} outcomes for {expected} records: the connector breaks its contract");
         let error = ConnectorError::new(ErrorKind::Unexpected, "outcome_count", message);
         EngineError::connector(self.loader.connection(), error)
@@ -324,31 +315,26 @@ impl<'loader> Dispatch<'loader> {
 
 enum Sent {
     /// Every item has an outcome.
-    Settled(Vec<Settled>),
+    Complete(Vec<Fate>),
     /// The items without an outcome, two at least, were refused with no culprit named.
-    Refused(Vec<Option<Settled>>),
+    Refused(Vec<Option<Fate>>),
 }
 
 /// Stores what became of an item.
-pub(super) fn settle_item<T: Item>(
+pub(in crate::engine) fn commit_item<T: Item>(
     item: &T,
     work: &Work<'_>,
     context: &CommitContext,
-    settled: &Settled,
+    settled: &Fate,
 ) -> Result<(), StateError> {
     match settled {
-        Settled::Outcome(outcome) => item.commit(work, context, outcome),
-        Settled::Held => item.commit_held(work, context, &unknown_effect()),
+        Fate::Known(outcome) => item.commit(work, context, outcome),
+        Fate::Unknown => item.commit_held(work, context, &unknown_effect()),
     }
 }
 
-/// Waits until what a lost request wrote can be found.
-pub(super) async fn wait_to_look(loader: &Loader) -> Result<(), EngineError> {
-    loader.wait(loader.capabilities.lookup_lag.max(SETTLE_WAIT)).await
-}
-
 /// Returns the word for an operation in the state file.
-pub(super) fn operation_word(operation: &Operation) -> &'static str {
+pub(in crate::engine) fn operation_word(operation: &Operation) -> &'static str {
     match operation {
         Operation::Insert => "insert",
         Operation::Update => "update",
@@ -359,7 +345,7 @@ pub(super) fn operation_word(operation: &Operation) -> &'static str {
 }
 
 /// Turns the refusal of a single record into the reason of its rejection.
-pub(super) fn rejection(error: &ConnectorError) -> Rejection {
+pub(in crate::engine) fn rejection(error: &ConnectorError) -> Rejection {
     let reason = error.detail.clone().unwrap_or_else(|| error.message.clone());
     Rejection { request_id: error.request_id.clone(), ..Rejection::new(error.code.clone(), reason) }
 }

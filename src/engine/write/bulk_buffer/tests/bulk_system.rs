@@ -1,4 +1,4 @@
-//! A source and a destination in memory whose way for volumes is small, and the surroundings of a run between them.
+//! A source and a destination in memory whose bulk API takes few records, and the surroundings of a run between them.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -21,45 +21,44 @@ use crate::clock::Clock;
 use crate::config::{Connection, Limits, OnError, OnMissing, Pipeline, Stream, StreamDestination, WriteMode};
 use crate::connector::{
     BulkBatch, ConfigError, Connector, ConnectorError, Context, Destination, Entry, ErrorKind, FetchRequest, Outcomes,
-    PIECE_RECORDS, ReadRequest, Registry, Selection, Source,
+    ReadRequest, Registry, SEGMENT_RECORDS, Selection, Source,
 };
+use crate::engine::{Environment, Finished, RunOptions, Silent, run};
 use crate::model::{
     Batch, BatchLimit, BatchRecord, BulkLimit, Capabilities, ConnectionName, Cursor, DELETED, Field, FieldName,
     FieldType, Fields, FilterSupport, ID, KeyRule, ObjectName, Operation, Outcome, Page, Record, Rejection, Schema,
     StreamName, SyncMode, UPDATED_AT, Value, column,
 };
-use crate::state::{Scope, Seal, State};
+use crate::state::{Seal, State, Target};
 
-use super::super::super::{Environment, Finished, RunOptions, Silent, run};
-
-/// From how many records on the way for volumes is taken. A chunk has 20 in tests.
+/// From how many records on the bulk API is taken. A chunk has 20 in tests.
 const MIN_RECORDS: u32 = 10;
 
 /// What a source has and a destination holds.
 #[derive(Debug, Default)]
-pub(super) struct Depot {
+pub(in crate::engine) struct BulkSystem {
     /// The source's records: id and key.
-    pub(super) rows: Vec<(String, String)>,
-    pub(super) page: usize,
+    pub(in crate::engine) rows: Vec<(String, String)>,
+    pub(in crate::engine) page: usize,
     /// The destination's keys, by id.
-    pub(super) held: BTreeMap<u64, String>,
-    /// The keys of each batch that came by the way for volumes, and how many there were in each other.
-    pub(super) volumes: Vec<Vec<String>>,
-    pub(super) loads: Vec<usize>,
+    pub(in crate::engine) held: BTreeMap<u64, String>,
+    /// The keys of each batch that came by the bulk API, and how many there were in each other.
+    pub(in crate::engine) bulk_loads: Vec<Vec<String>>,
+    pub(in crate::engine) loads: Vec<usize>,
     /// How often an earlier run's work was waited for.
-    pub(super) settles: usize,
+    pub(in crate::engine) settles: usize,
     /// What happens to the batch of this number, of either way.
-    pub(super) fault: Option<(usize, Fault)>,
+    pub(in crate::engine) fault: Option<(usize, Fault)>,
     /// Keys that are refused, once each.
-    pub(super) refused_once: HashSet<String>,
+    pub(in crate::engine) refused_once: HashSet<String>,
     /// A key with which a whole batch is refused.
-    pub(super) poison: Option<String>,
+    pub(in crate::engine) poison: Option<String>,
     /// Stops the run when so many records are read.
-    pub(super) stop: Option<(usize, CancellationToken)>,
+    pub(in crate::engine) stop: Option<(usize, CancellationToken)>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Fault {
+pub(in crate::engine) enum Fault {
     /// As a kill at this moment; whether the batch was carried out.
     Killed(bool),
     /// So many records were written and the answer is lost.
@@ -88,27 +87,27 @@ impl ExactSizeIterator for Short {
     }
 }
 
-static DEPOTS: LazyLock<Mutex<HashMap<u64, Arc<Mutex<Depot>>>>> = LazyLock::new(Mutex::default);
+static SYSTEMS: LazyLock<Mutex<HashMap<u64, Arc<Mutex<BulkSystem>>>>> = LazyLock::new(Mutex::default);
 
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Options {
-    depot: u64,
-    /// Most records of a batch on the way for volumes; none where there is no such way.
-    volume: u32,
+pub(in crate::engine) struct Options {
+    bulk_system: u64,
+    /// Most records of a batch on the bulk API; none where there is no such way.
+    bulk_records: u32,
     is_native: bool,
 }
 
 #[derive(Debug)]
-pub(super) struct AtDepot(Arc<Mutex<Depot>>);
+pub(in crate::engine) struct InBulkSystem(Arc<Mutex<BulkSystem>>);
 
-pub(super) struct DepotConnector;
+pub(in crate::engine) struct BulkSystemConnector;
 
-pub(super) fn limit(is_idempotent: bool) -> BatchLimit {
+pub(in crate::engine) fn limit(is_idempotent: bool) -> BatchLimit {
     BatchLimit { max_records: NonZeroU32::new(4).unwrap(), max_bytes: 100_000, is_idempotent }
 }
 
-impl Connector for DepotConnector {
-    const NAME: &'static str = "depot";
+impl Connector for BulkSystemConnector {
+    const NAME: &'static str = "bulk_system";
     const CAPABILITIES: Capabilities = Capabilities {
         sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
         filter: FilterSupport::None,
@@ -129,7 +128,7 @@ impl Connector for DepotConnector {
     type Config = Options;
 
     fn capabilities(options: &Options) -> Capabilities {
-        let bulk = NonZeroU32::new(options.volume).map(|max_records| BulkLimit {
+        let bulk = NonZeroU32::new(options.bulk_records).map(|max_records| BulkLimit {
             min_records: NonZeroU32::new(MIN_RECORDS).unwrap(),
             max_records,
             max_bytes: 100_000,
@@ -146,19 +145,19 @@ impl Connector for DepotConnector {
     }
 
     fn source(options: Options, _: &Context) -> Result<Box<dyn Source>, ConfigError> {
-        Ok(Box::new(AtDepot(depot(options.depot))))
+        Ok(Box::new(InBulkSystem(bulk_system(options.bulk_system))))
     }
 
     fn destination(options: Options, _: &Context) -> Result<Box<dyn Destination>, ConfigError> {
-        Ok(Box::new(AtDepot(depot(options.depot))))
+        Ok(Box::new(InBulkSystem(bulk_system(options.bulk_system))))
     }
 }
 
-pub(super) fn depot(number: u64) -> Arc<Mutex<Depot>> {
-    Arc::clone(DEPOTS.lock().unwrap_or_else(PoisonError::into_inner).entry(number).or_default())
+pub(in crate::engine) fn bulk_system(number: u64) -> Arc<Mutex<BulkSystem>> {
+    Arc::clone(SYSTEMS.lock().unwrap_or_else(PoisonError::into_inner).entry(number).or_default())
 }
 
-impl Depot {
+impl BulkSystem {
     fn read(&self, start: usize) -> Page {
         let end = (start + self.page).min(self.rows.len());
         if let Some((_, token)) = self.stop.as_ref().filter(|(after, _)| end >= *after) {
@@ -200,7 +199,7 @@ impl Depot {
         if records.iter().any(|record| self.poison.as_ref() == Some(&key_of(record))) {
             return Err(ConnectorError::new(ErrorKind::Refused, "poison", "one of them is no good"));
         }
-        let number = self.volumes.len() + self.loads.len();
+        let number = self.bulk_loads.len() + self.loads.len();
         let (written, kind) = match self.fault.filter(|(faulty, _)| *faulty == number) {
             None | Some((_, Fault::Short(_))) => {
                 return Ok(records.iter().map(|record| self.write_one(operation, record)).collect());
@@ -217,12 +216,12 @@ impl Depot {
     }
 }
 
-pub(super) fn key_of(record: &BatchRecord) -> String {
+pub(in crate::engine) fn key_of(record: &BatchRecord) -> String {
     record.fields["Key"].to_text()
 }
 
 #[async_trait]
-impl Source for AtDepot {
+impl Source for InBulkSystem {
     async fn check(&self) -> Result<(), ConnectorError> {
         Ok(())
     }
@@ -242,7 +241,7 @@ impl Source for AtDepot {
 }
 
 #[async_trait]
-impl Destination for AtDepot {
+impl Destination for InBulkSystem {
     async fn check(&self) -> Result<(), ConnectorError> {
         Ok(())
     }
@@ -261,13 +260,13 @@ impl Destination for AtDepot {
     }
 
     async fn load_bulk(&self, batch: &BulkBatch<'_>) -> Result<Outcomes, ConnectorError> {
-        let pieces = (0..batch.records.len()).step_by(PIECE_RECORDS).map(|first| batch.records.piece(first));
-        let records = pieces.collect::<Result<Vec<_>, _>>()?.concat();
+        let segments = (0..batch.records.len()).step_by(SEGMENT_RECORDS).map(|first| batch.records.segment(first));
+        let records = segments.collect::<Result<Vec<_>, _>>()?.concat();
         assert_eq!(batch.fields, [FieldName::new("Key")]);
         let traces: HashSet<&String> = records.iter().map(|record| &record.trace_id).collect();
         assert_eq!(traces.len(), records.len(), "a trace id twice");
         let mut own = self.0.lock().unwrap();
-        own.volumes.push(records.iter().map(key_of).collect());
+        own.bulk_loads.push(records.iter().map(key_of).collect());
         let mut outcomes = own.write(batch.operation, &records)?;
         if let Some((_, Fault::Short(count))) = own.fault {
             outcomes.truncate(count);
@@ -293,54 +292,54 @@ impl Destination for AtDepot {
     }
 }
 
-/// A run's surroundings: a depot of its own as source and destination, or as one destination of two.
-pub(super) struct Place {
-    pub(super) depot: Arc<Mutex<Depot>>,
-    pub(super) environment: Environment,
-    pub(super) pipeline: Pipeline,
+/// A run's surroundings: a bulk_system of its own as source and destination, or as one destination of two.
+pub(in crate::engine) struct Place {
+    pub(in crate::engine) bulk_system: Arc<Mutex<BulkSystem>>,
+    pub(in crate::engine) environment: Environment,
+    pub(in crate::engine) pipeline: Pipeline,
     runtime: Runtime,
 }
 
 impl Place {
-    pub(super) fn new(number: u64, volume: u32, rows: Vec<(String, String)>) -> Self {
-        let own = depot(number);
-        *own.lock().unwrap() = Depot { rows, page: 7, ..Depot::default() };
+    pub(in crate::engine) fn new(number: u64, bulk_records: u32, rows: Vec<(String, String)>) -> Self {
+        let own = bulk_system(number);
+        *own.lock().unwrap() = BulkSystem { rows, page: 7, ..BulkSystem::default() };
         let context = Context::in_memory(Clock::accelerated(1e9));
         let environment = Environment {
-            registry: Registry::new([Entry::of::<DepotConnector>()]),
+            registry: Registry::new([Entry::of::<BulkSystemConnector>()]),
             context,
             state: State::in_memory(Seal::ephemeral()).unwrap(),
             observer: Arc::new(Silent),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        Self { depot: own, environment, pipeline: pipeline(number, volume), runtime }
+        Self { bulk_system: own, environment, pipeline: pipeline(number, bulk_records), runtime }
     }
 
-    pub(super) fn own(&self) -> MutexGuard<'_, Depot> {
-        self.depot.lock().unwrap()
+    pub(in crate::engine) fn own(&self) -> MutexGuard<'_, BulkSystem> {
+        self.bulk_system.lock().unwrap()
     }
 
-    pub(super) fn run(&self) -> Finished {
+    pub(in crate::engine) fn run(&self) -> Finished {
         self.runtime.block_on(run(&self.environment, &self.pipeline, &RunOptions::default())).unwrap()
     }
 
-    pub(super) fn checkpoint(&self, connection: &str) -> Option<u64> {
-        let scope = Scope {
-            pipeline: "depot".to_owned(),
+    pub(in crate::engine) fn checkpoint(&self, connection: &str) -> Option<u64> {
+        let target = Target {
+            pipeline: "bulk_system".to_owned(),
             stream: StreamName::new("things"),
             connection: ConnectionName::new(connection),
             object: ObjectName::new("things"),
         };
-        let checkpoint = self.environment.state.work_now(|work| work.checkpoint(work.scope_id(&scope)?)).unwrap();
+        let checkpoint = self.environment.state.work_now(|work| work.checkpoint(work.target_id(&target)?)).unwrap();
         checkpoint.and_then(|checkpoint| checkpoint.cursor.0.as_u64())
     }
 }
 
-pub(super) fn pipeline(number: u64, volume: u32) -> Pipeline {
-    let options = json!({ "depot": number, "volume": volume, "is_native": true });
+pub(in crate::engine) fn pipeline(number: u64, bulk_records: u32) -> Pipeline {
+    let options = json!({ "bulk_system": number, "bulk_records": bulk_records, "is_native": true });
     let connection = |name: &str| Connection {
         name: name.into(),
-        connector: "depot".to_owned(),
+        connector: "bulk_system".to_owned(),
         options: options.as_object().unwrap().clone(),
         audit: None,
     };
@@ -355,9 +354,9 @@ pub(super) fn pipeline(number: u64, volume: u32) -> Pipeline {
         destinations: vec![destination("to", WriteMode::Upsert)],
     };
     Pipeline {
-        name: "depot".to_owned(),
+        name: "bulk_system".to_owned(),
         description: None,
-        path: PathBuf::from("depot.yaml"),
+        path: PathBuf::from("bulk_system.yaml"),
         base_dir: PathBuf::from("."),
         connections: ["from", "to"].map(|name| (ConnectionName::new(name), connection(name))).into(),
         streams: vec![stream],
@@ -366,7 +365,7 @@ pub(super) fn pipeline(number: u64, volume: u32) -> Pipeline {
     }
 }
 
-pub(super) fn destination(connection: &str, write: WriteMode) -> StreamDestination {
+pub(in crate::engine) fn destination(connection: &str, write: WriteMode) -> StreamDestination {
     StreamDestination {
         connection: connection.into(),
         object: "things".into(),

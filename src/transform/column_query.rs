@@ -1,6 +1,6 @@
 //! The columns of a frame while they are computed: stage by stage, noting which records fail and why.
 //!
-//! A mapping or step adds expressions to a [`Draft`]; [`Draft::run`] evaluates them all in one polars query and splits off the
+//! A mapping or step adds expressions to a [`ColumnQuery`]; [`ColumnQuery::run`] evaluates them all in one polars query and splits off the
 //! records for which a check holds. Nothing is evaluated before.
 
 use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, col, lit, when};
@@ -12,12 +12,12 @@ use super::{
     reject::{Rejected, text_at},
 };
 
-/// Begins the names of the columns that exist only while a draft runs.
+/// Begins the names of the columns that exist only while a query runs.
 const PREFIX: &str = "__ferry.";
 
 /// Holds expressions by stage (each sees the columns of those before), and the checks on their results.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
+pub(super) struct ColumnQuery {
     stages: Vec<Vec<Expr>>,
     checks: Vec<Check>,
     column_count: usize,
@@ -80,7 +80,7 @@ impl Cell {
     }
 }
 
-impl Draft {
+impl ColumnQuery {
     /// Starts at a column that the frame has.
     pub(super) fn start(column: &str, field_type: FieldType) -> Cell {
         Cell { column: column.to_owned(), stage: 0, field_type }

@@ -13,25 +13,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Stream;
 use crate::connector::{ErrorKind, ReadRequest, Source};
-use crate::model::{ConnectionName, Cursor, FieldName, Page, StreamName, is_reserved};
-use crate::state::{DeadLetter, DeadLetterKind, LetterBody};
-use crate::transform::{Filter, Rejected, Sides, Stepped, Steps, fields_used, spec::MappingSpecs};
-
-use super::{
+use crate::engine::{
     error::EngineError,
-    load::CommitContext,
     observer::{Observer, Silent},
-    pushdown::pushed_down,
     setup::{Extraction, frame_schema, transform_error},
 };
+use crate::model::{ConnectionName, Cursor, FieldName, Page, StreamName, is_reserved};
+use crate::transform::{Filter, JoinInputs, Rejected, Stepped, Steps, fields_used, spec::MappingSpecs};
+
+use super::pushdown::pushed_down;
 
 /// Records of a chunk. A chunk is matched and committed as a whole; its batches are full but for the last one of each
 /// operation, so a large chunk wastes few calls: at 100 records a batch and 10,000 a chunk, at most one call in a hundred.
-pub(super) const CHUNK_RECORDS: usize = if cfg!(test) { 20 } else { 10_000 };
+pub(in crate::engine) const CHUNK_RECORDS: usize = if cfg!(test) { 20 } else { 10_000 };
 
 /// Records that are loaded together; the checkpoint moves when all destinations are done with them.
 #[derive(Debug)]
-pub(super) struct Chunk {
+pub(in crate::engine) struct Chunk {
     /// The records, after all steps.
     pub frame: DataFrame,
     /// Records read.
@@ -48,7 +46,7 @@ pub(super) struct Chunk {
 
 /// What is read and what is done with it before mapping.
 #[derive(Debug, Clone)]
-pub(super) struct ReadPlan {
+pub(in crate::engine) struct ReadPlan {
     pub stream: StreamName,
     pub connection: ConnectionName,
     pub request: ReadRequest,
@@ -62,7 +60,7 @@ pub(super) struct ReadPlan {
 }
 
 /// Reads the stream to its end and sends its chunks. Returns whether it was read to its end (a limit stops earlier).
-pub(super) async fn extract(
+pub(in crate::engine) async fn extract(
     source: &dyn Source,
     plan: ReadPlan,
     chunks: mpsc::Sender<Chunk>,
@@ -152,10 +150,10 @@ async fn extract_spooled(
 impl ReadPlan {
     /// Asks the source what its records look like, and compiles filter and steps. Read is what the steps and `mappings` use;
     /// without mappings, everything.
-    pub(super) async fn compile(
+    pub(in crate::engine) async fn compile(
         stream: &Stream,
         extraction: &Extraction,
-        sides: &Sides,
+        inputs: &JoinInputs,
         mappings: Option<&[&MappingSpecs]>,
     ) -> Result<Self, EngineError> {
         let described = extraction.source.describe(&stream.object).await;
@@ -163,7 +161,7 @@ impl ReadPlan {
         let schema = frame_schema(&declared);
         let failed = |error| transform_error(stream, error);
         let filter = stream.filter.as_deref().map(|sql| Filter::compile(sql, &schema)).transpose().map_err(failed)?;
-        let steps = Steps::compile(&stream.transforms, &schema, sides).map_err(failed)?;
+        let steps = Steps::compile(&stream.transforms, &schema, inputs).map_err(failed)?;
         let all = mappings.is_none();
         let used = fields_used(&stream.transforms, mappings.unwrap_or_default(), stream.filter.as_deref());
         let used = used.map_err(failed)?;
@@ -331,28 +329,7 @@ fn read_reject(reject: crate::model::ReadReject) -> Rejected {
     Rejected { id: reject.id, rejection, source: reject.record }
 }
 
-/// Makes the dead letter of a record that did not get as far as being mapped.
-pub(super) fn unmapped_letter(context: &CommitContext, reject: Rejected) -> DeadLetter {
-    DeadLetter {
-        run_id: context.run_id.clone(),
-        scope: context.scope.clone(),
-        source_id: reject.id,
-        kind: DeadLetterKind::Rejected,
-        code: reject.rejection.code,
-        field: reject.rejection.field,
-        created_at: context.now,
-        chunk: context.chunk,
-        body: LetterBody {
-            reason: reject.rejection.reason,
-            value: reject.rejection.value,
-            source: reject.source,
-            mapped: serde_json::Value::Null,
-            request_id: reject.rejection.request_id,
-        },
-    }
-}
-
 /// Tells whether a read may be tried again from the beginning.
-pub(super) fn is_expired(error: &EngineError) -> bool {
+pub(in crate::engine) fn is_expired(error: &EngineError) -> bool {
     matches!(error, EngineError::Connector { error, .. } if error.kind == ErrorKind::CursorExpired)
 }

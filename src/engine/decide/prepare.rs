@@ -6,17 +6,16 @@ use polars::frame::DataFrame;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3Default;
 
+use crate::engine::error::EngineError;
 use crate::model::{DELETED, FieldName, Fields, ID, StreamName, Value};
 use crate::transform::{
     MappedField,
     spec::{NullPolicy, When},
 };
 
-use super::error::EngineError;
-
 /// A mapped record, ready to be matched.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Prepared {
+pub(in crate::engine) struct Prepared {
     /// The source's id.
     pub source_id: String,
     /// Whether the source has deleted it.
@@ -33,32 +32,32 @@ pub(super) struct Prepared {
 
 /// The values of a key and their hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Key {
+pub(in crate::engine) struct Key {
     pub values: Vec<Value>,
     pub hash: u128,
 }
 
 /// One link field of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct LinkValue {
+pub(in crate::engine) struct LinkValue {
     pub field: FieldName,
     pub stream: StreamName,
     /// The linked records' source ids.
-    pub targets: Vec<String>,
+    pub linked_ids: Vec<String>,
 }
 
 /// What the records of one destination are prepared by.
 #[derive(Debug, Clone)]
-pub(super) struct Preparation {
+pub(in crate::engine) struct Preparation {
     pub fields: Arc<[MappedField]>,
     pub key: Arc<[FieldName]>,
     /// Of each field of the key, whether upper and lower case are the same to the destination.
-    pub are_key_cases_blind: Arc<[bool]>,
+    pub are_keys_case_insensitive: Arc<[bool]>,
 }
 
 impl Preparation {
     /// Turns a mapped frame into records, in its order.
-    pub(super) fn records(&self, frame: &DataFrame) -> Result<Vec<Prepared>, EngineError> {
+    pub(in crate::engine) fn records(&self, frame: &DataFrame) -> Result<Vec<Prepared>, EngineError> {
         let ids = frame.column(ID)?.str()?;
         let deleted = frame.column(DELETED)?.bool()?;
         let columns = self.fields.iter().map(|field| frame.column(&field.name)).collect::<Result<Vec<_>, _>>()?;
@@ -75,7 +74,7 @@ impl Preparation {
         Ok(records)
     }
 
-    pub(super) fn record(&self, source_id: String, is_deleted: bool, values: Vec<Value>) -> Prepared {
+    pub(in crate::engine) fn record(&self, source_id: String, is_deleted: bool, values: Vec<Value>) -> Prepared {
         let content_hash = self.content_hash(&values);
         let key = self.key_of(&values);
         let mut fields = Fields::new();
@@ -87,13 +86,13 @@ impl Preparation {
                 }
                 continue;
             };
-            let targets = match value {
-                Value::List(targets) => targets,
+            let linked_ids = match value {
+                Value::List(linked_ids) => linked_ids,
                 Value::Text(target) => vec![target],
                 _ => Vec::new(),
             };
-            if !targets.is_empty() {
-                links.push(LinkValue { field: field.name.clone(), stream: stream.clone(), targets });
+            if !linked_ids.is_empty() {
+                links.push(LinkValue { field: field.name.clone(), stream: stream.clone(), linked_ids });
             } else if field.null == NullPolicy::Clear {
                 fields.insert(field.name.clone(), Value::List(Vec::new()));
             }
@@ -129,11 +128,11 @@ impl Preparation {
 
     /// Hashes a key by its text, so that the number 5 and the text `5` are one key; in lower case where the destination takes
     /// upper and lower case for the same.
-    pub(super) fn hash_key(&self, values: &[Value]) -> u128 {
+    pub(in crate::engine) fn hash_key(&self, values: &[Value]) -> u128 {
         let mut hasher = Xxh3Default::new();
-        for (value, is_blind) in values.iter().zip(self.are_key_cases_blind.iter()) {
+        for (value, is_insensitive) in values.iter().zip(self.are_keys_case_insensitive.iter()) {
             let text = value.to_text();
-            if *is_blind {
+            if *is_insensitive {
                 hash_text(&mut hasher, &text.to_lowercase());
             } else {
                 hash_text(&mut hasher, &text);

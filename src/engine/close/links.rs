@@ -4,93 +4,54 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
-use crate::model::{BatchLimit, BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value};
-use crate::state::{DeadLetter, DeadLetterKind, LetterBody, Link, PendingLink, Scope, StateError, Work};
-
-use super::{
+use crate::engine::{
+    decide::{
+        existence::{find_missing_linked, verify},
+        link_ids::resolve,
+        lookup::Lookup,
+        prepare::LinkValue,
+    },
     error::EngineError,
-    gone::{find_gone_targets, verify},
-    load::{CommitContext, Dispatch, Item, Lookup, Settled, operation_word},
-    prepare::LinkValue,
     setup::Loader,
+    write::dispatch::{CommitContext, Dispatch, Fate, Item, operation_word},
 };
-
-/// Known ids of linked records, by stream and source id.
-#[derive(Debug, Default)]
-pub(super) struct Resolved {
-    by_stream: HashMap<String, HashMap<String, String>>,
-}
-
-impl Resolved {
-    /// Returns the destination's ids of the link's targets, as far as they are known, each once.
-    pub(super) fn ids(&self, link: &LinkValue) -> Vec<String> {
-        self.ids_of(&link.stream, &link.targets)
-    }
-
-    fn ids_of(&self, stream: &str, targets: &[String]) -> Vec<String> {
-        let Some(known) = self.by_stream.get(stream) else { return Vec::new() };
-        targets.iter().filter_map(|target| known.get(target).cloned()).collect()
-    }
-}
-
-/// Looks up the targets of links: a stream's records at this connection, whatever object they went to.
-pub(super) fn resolve<'link>(
-    work: &Work<'_>,
-    scope: &Scope,
-    links: impl Iterator<Item = &'link LinkValue>,
-) -> Result<Resolved, StateError> {
-    let mut targets: HashMap<&str, Vec<&str>> = HashMap::new();
-    for link in links {
-        targets.entry(&link.stream).or_default().extend(link.targets.iter().map(String::as_str));
-    }
-    let mut resolved = Resolved::default();
-    for (stream, mut source_ids) in targets {
-        source_ids.sort_unstable();
-        source_ids.dedup();
-        let known = resolved.by_stream.entry(stream.to_owned()).or_default();
-        for (target_scope, _) in work.scopes_of_stream(&scope.pipeline, stream, &scope.connection)? {
-            let mappings = work.mappings(target_scope, source_ids.iter().copied())?;
-            let there = mappings.into_iter().filter(|(_, mapping)| !mapping.is_missing);
-            known.extend(there.map(|(source_id, mapping)| (source_id, mapping.destination_id)));
-        }
-    }
-    Ok(resolved)
-}
+use crate::model::{BatchLimit, BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value};
+use crate::state::{DeadLetter, DeadLetterKind, LetterBody, Link, PendingLink, StateError, Work};
 
 /// The links of one record that can be written now.
 #[derive(Debug)]
 struct LinkItem {
     record: BatchRecord,
-    /// The links with how many targets they have after this.
+    /// The links with how many linked records they have after this.
     links: Vec<(PendingLink, u64)>,
 }
 
-/// Writes the pending links whose targets are known by now. Returns how many calls went into halving.
-pub(super) async fn close_links(loader: &Loader) -> Result<u64, EngineError> {
-    let scope_id = loader.scope_id;
-    let pending = loader.state.work(move |work| work.count_pending_links(scope_id)).await?;
+/// Writes the pending links whose records are known by now. Returns how many calls went into halving.
+pub(in crate::engine) async fn close_links(loader: &Loader) -> Result<u64, EngineError> {
+    let target_id = loader.target_id;
+    let pending = loader.state.work(move |work| work.count_pending_links(target_id)).await?;
     if pending == 0 {
         return Ok(0);
     }
-    loader.observer.links_started(&loader.scope.stream, loader.connection(), pending);
+    loader.observer.links_started(&loader.target.stream, loader.connection(), pending);
     let (operation, limit) = match (loader.capabilities.link, loader.capabilities.update) {
         (Some(limit), _) => (Operation::Link, limit),
         (None, Some(limit)) => (Operation::Update, limit),
         (None, None) => return Ok(0),
     };
     let dispatch = Dispatch::new(loader, 0);
-    let has_gone = pass(loader, &dispatch, &operation, limit).await?;
-    if has_gone {
+    let has_missing = pass(loader, &dispatch, &operation, limit).await?;
+    if has_missing {
         // What is gone is known by now: the links to what is still there are set.
         pass(loader, &dispatch, &operation, limit).await?;
     }
     // What a killed run was about to link is still pending, so it was linked again by now.
     let word = operation_word(&operation);
-    loader.state.work(move |work| work.clear_intents_of(scope_id, word)).await?;
+    loader.state.work(move |work| work.clear_intents_of(target_id, word)).await?;
     Ok(dispatch.halving_calls())
 }
 
-/// Goes through the pending links once. Returns whether links were refused as one of their ends is gone.
+/// Goes through the pending links once. Returns whether links were refused as one of their ends is missing_linked.
 async fn pass(
     loader: &Loader,
     dispatch: &Dispatch<'_>,
@@ -98,10 +59,10 @@ async fn pass(
     limit: BatchLimit,
 ) -> Result<bool, EngineError> {
     let mut after = 0;
-    let mut has_gone = false;
+    let mut has_missing = false;
     loop {
         let page = next_page(loader, after)?;
-        let Some(last) = page.last() else { return Ok(has_gone) };
+        let Some(last) = page.last() else { return Ok(has_missing) };
         after = last.link_id;
         let items = ready_items(loader, page)?;
         let batches = if *operation == Operation::Link {
@@ -111,66 +72,72 @@ async fn pass(
         };
         for items in batches {
             let results = dispatch.send(operation, limit, items).await?;
-            has_gone |= reopen_refused(loader, results).await?;
+            has_missing |= reopen_refused(loader, results).await?;
         }
     }
 }
 
-/// Of links that were refused, finds those with an end that is gone: they are no dead letters but wait for it. Returns whether
+/// Of links that were refused, finds those with an end that is missing_linked: they are no dead letters but wait for it. Returns whether
 /// there are any.
-async fn reopen_refused(loader: &Loader, results: Vec<(LinkItem, Settled)>) -> Result<bool, EngineError> {
-    let is_refused =
-        |settled: &Settled| matches!(settled, Settled::Outcome(Outcome::Rejected(reason)) if !reason.is_passing);
+async fn reopen_refused(loader: &Loader, results: Vec<(LinkItem, Fate)>) -> Result<bool, EngineError> {
+    let is_refused = |fate: &Fate| matches!(fate, Fate::Known(Outcome::Rejected(reason)) if !reason.is_passing);
     let refused: Vec<LinkItem> =
-        results.into_iter().filter(|(_, settled)| is_refused(settled)).map(|(item, _)| item).collect();
+        results.into_iter().filter(|(_, fate)| is_refused(fate)).map(|(item, _)| item).collect();
     if refused.is_empty() {
         return Ok(false);
     }
     let own_ids = refused.iter().filter_map(|item| item.record.destination_id.clone());
-    let own = verify(loader, &loader.scope.object, own_ids.collect()).await?;
+    let own = verify(loader, &loader.target.object, own_ids.collect()).await?;
     let values: Vec<LinkValue> =
         refused.iter().flat_map(|item| &item.links).map(|(pending, _)| link_value(&pending.link)).collect();
-    let gone = find_gone_targets(loader, &values).await?;
+    let missing_linked = find_missing_linked(loader, &values).await?;
     let mut reopened: Vec<Link> = Vec::new();
     for item in refused {
-        let is_own_gone = item.record.destination_id.as_ref().is_some_and(|id| own.missing.contains(id));
+        let is_own_missing = item.record.destination_id.as_ref().is_some_and(|id| own.missing.contains(id));
         for (PendingLink { link, .. }, _) in item.links {
-            let has_gone = link.targets.iter().any(|target| gone.contains(&(link.stream.clone(), target.clone())));
-            if is_own_gone || has_gone {
+            let has_missing = link
+                .linked_ids
+                .iter()
+                .any(|linked_id| missing_linked.contains(&(link.stream.clone(), linked_id.clone())));
+            if is_own_missing || has_missing {
                 reopened.push(Link { linked: 0, ..link });
             }
         }
     }
-    let has_gone = !reopened.is_empty();
-    let (scope_id, now) = (loader.scope_id, loader.context.clock().now());
+    let has_missing = !reopened.is_empty();
+    let (target_id, now) = (loader.target_id, loader.context.clock().now());
     let reopen = move |work: &Work<'_>| {
-        own.missing.iter().try_for_each(|destination_id| work.mark_missing(scope_id, destination_id))?;
+        own.missing.iter().try_for_each(|destination_id| work.mark_missing(target_id, destination_id))?;
         for link in &reopened {
-            work.save_link(scope_id, link)?;
-            work.resolve_dead_letters(scope_id, work.source_key(&link.source_id), Some(DeadLetterKind::Link), now)?;
+            work.save_link(target_id, link)?;
+            work.resolve_dead_letters(target_id, work.source_key(&link.source_id), Some(DeadLetterKind::Link), now)?;
         }
         Ok(())
     };
     loader.state.work(reopen).await?;
-    Ok(has_gone)
+    Ok(has_missing)
 }
 
 fn link_value(link: &Link) -> LinkValue {
-    LinkValue { field: FieldName::new(&link.field), stream: link.stream.as_str().into(), targets: link.targets.clone() }
+    LinkValue {
+        field: FieldName::new(&link.field),
+        stream: link.stream.as_str().into(),
+        linked_ids: link.linked_ids.clone(),
+    }
 }
 
 fn next_page(loader: &Loader, after: i64) -> Result<Vec<PendingLink>, EngineError> {
-    let read = || loader.state.work_now(|work| work.pending_links(loader.scope_id, after, loader.page_records()));
+    let read = || loader.state.work_now(|work| work.pending_links(loader.target_id, after, loader.page_records()));
     Ok(tokio::task::block_in_place(read)?)
 }
 
-/// Makes the items of the records of which a link can get more targets than it has.
+/// Makes the items of the records of which a link can lead to more records than it does.
 fn ready_items(loader: &Loader, page: Vec<PendingLink>) -> Result<Vec<LinkItem>, EngineError> {
     let values: Vec<LinkValue> = page.iter().map(|pending| link_value(&pending.link)).collect();
     let (resolved, own) = tokio::task::block_in_place(|| {
         loader.state.work_now(|work| {
-            let resolved = resolve(work, &loader.scope, values.iter())?;
-            let own = work.mappings(loader.scope_id, page.iter().map(|pending| pending.link.source_id.as_str()))?;
+            let resolved = resolve(work, &loader.target, values.iter())?;
+            let own = work.id_entries(loader.target_id, page.iter().map(|pending| pending.link.source_id.as_str()))?;
             Ok((resolved, own))
         })
     })?;
@@ -178,8 +145,8 @@ fn ready_items(loader: &Loader, page: Vec<PendingLink>) -> Result<Vec<LinkItem>,
     let mut places: HashMap<String, usize> = HashMap::new();
     for pending in page {
         let link = &pending.link;
-        let Some(mapping) = own.get(&link.source_id).filter(|mapping| !mapping.is_missing) else { continue };
-        let ids = resolved.ids_of(&link.stream, &link.targets);
+        let Some(entry) = own.get(&link.source_id).filter(|entry| !entry.is_missing) else { continue };
+        let ids = resolved.ids_of(&link.stream, &link.linked_ids);
         let count = u64::try_from(ids.len()).unwrap_or(u64::MAX);
         if count <= link.linked {
             continue;
@@ -188,7 +155,7 @@ fn ready_items(loader: &Loader, page: Vec<PendingLink>) -> Result<Vec<LinkItem>,
         if place == items.len() {
             let record = BatchRecord {
                 trace_id: link.source_id.clone(),
-                destination_id: Some(mapping.destination_id.clone()),
+                destination_id: Some(entry.destination_id.clone()),
                 fields: Fields::new(),
             };
             items.push(LinkItem { record, links: Vec::new() });
@@ -238,19 +205,19 @@ impl Item for LinkItem {
                 Outcome::Created { .. } | Outcome::Updated { .. } => {
                     work.set_linked(*link_id, *linked)?;
                     let source_key = work.source_key(&link.source_id);
-                    work.resolve_link_letter(context.scope_id, source_key, &link.field, context.now)?;
+                    work.resolve_link_letter(context.target_id, source_key, &link.field, context.now)?;
                 }
                 Outcome::Rejected(reason) | Outcome::Held(reason) => {
                     if !reason.is_passing {
                         work.drop_link(*link_id)?;
                     }
-                    work.save_dead_letter(context.scope_id, &link_letter(context, link, reason))?;
+                    work.save_dead_letter(context.target_id, &link_letter(context, link, reason))?;
                 }
                 Outcome::Missing | Outcome::Deleted => {}
             }
         }
         match (outcome, &self.record.destination_id) {
-            (Outcome::Missing, Some(destination_id)) => work.mark_missing(context.scope_id, destination_id),
+            (Outcome::Missing, Some(destination_id)) => work.mark_missing(context.target_id, destination_id),
             _ => Ok(()),
         }
     }
@@ -268,7 +235,7 @@ impl Item for LinkItem {
 fn link_letter(context: &CommitContext, link: &Link, reason: &Rejection) -> DeadLetter {
     DeadLetter {
         run_id: context.run_id.clone(),
-        scope: context.scope.clone(),
+        target: context.target.clone(),
         source_id: link.source_id.clone(),
         kind: DeadLetterKind::Link,
         code: reason.code.clone(),
@@ -277,7 +244,7 @@ fn link_letter(context: &CommitContext, link: &Link, reason: &Rejection) -> Dead
         chunk: context.chunk,
         body: LetterBody {
             reason: reason.reason.clone(),
-            value: Some(link.targets.join(";")),
+            value: Some(link.linked_ids.join(";")),
             request_id: reason.request_id.clone(),
             ..LetterBody::default()
         },

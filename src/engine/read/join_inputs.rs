@@ -9,48 +9,48 @@ use futures::{
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 use crate::config::{Pipeline, Stream};
-use crate::model::{Calls, SyncMode};
-use crate::transform::{
-    Side, Sides, Spool, TransformError,
-    spec::{JoinOn, JoinSpec, MappingSpec, MappingSpecs, StepSpec},
-};
-
-use super::{
+use crate::engine::{
     error::EngineError,
-    extract::{Chunk, ReadPlan, extract},
     observer::Silent,
     setup::{Environment, transform_error},
 };
+use crate::model::{Calls, SyncMode};
+use crate::transform::{
+    JoinInput, JoinInputs, Spool, TransformError,
+    spec::{JoinOn, JoinSpec, MappingSpec, MappingSpecs, StepSpec},
+};
+
+use super::extract::{Chunk, ReadPlan, extract};
 
 /// What the joins of a stream look into, and what asking for it cost.
 #[derive(Debug, Default)]
-pub(super) struct ReadSides {
-    pub sides: Sides,
+pub(in crate::engine) struct ReadInputs {
+    pub inputs: JoinInputs,
     pub calls: Calls,
 }
 
 /// Whether the records are needed, or what they look like is enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Depth {
+pub(in crate::engine) enum Depth {
     Described,
     Read,
 }
 
 /// Describes or reads the streams that the joins of a stream name. Boxed, as such a stream may have joins of its own; that none
 /// leads back to itself is known since the pipeline was loaded.
-pub(super) fn read_sides<'a>(
+pub(in crate::engine) fn read_join_inputs<'a>(
     environment: &'a Environment,
     pipeline: &'a Pipeline,
     stream: &'a Stream,
     depth: Depth,
-) -> BoxFuture<'a, Result<ReadSides, EngineError>> {
+) -> BoxFuture<'a, Result<ReadInputs, EngineError>> {
     async move {
-        let mut read = ReadSides { sides: Sides::of_folder(&pipeline.base_dir), calls: Calls::default() };
+        let mut read = ReadInputs { inputs: JoinInputs::of_folder(&pipeline.base_dir), calls: Calls::default() };
         for name in joined_streams(stream) {
             let Some(other) = pipeline.stream(name) else { continue };
             let used = joined_fields(stream, name);
-            let (side, calls) = read_side(environment, pipeline, other, used, depth).await?;
-            read.sides.streams.insert(other.name.clone(), side);
+            let (input, calls) = read_join_input(environment, pipeline, other, used, depth).await?;
+            read.inputs.streams.insert(other.name.clone(), input);
             read.calls += calls;
         }
         Ok(read)
@@ -58,30 +58,30 @@ pub(super) fn read_sides<'a>(
     .boxed()
 }
 
-async fn read_side(
+async fn read_join_input(
     environment: &Environment,
     pipeline: &Pipeline,
     stream: &Stream,
     used: Option<MappingSpecs>,
     depth: Depth,
-) -> Result<(Side, Calls), EngineError> {
-    let inner = read_sides(environment, pipeline, stream, depth).await?;
+) -> Result<(JoinInput, Calls), EngineError> {
+    let inner = read_join_inputs(environment, pipeline, stream, depth).await?;
     let extraction = environment.connect_source(pipeline, stream)?;
     let used = used.as_ref().map(|used| vec![used]);
-    let mut plan = ReadPlan::compile(stream, &extraction, &inner.sides, used.as_deref()).await?;
+    let mut plan = ReadPlan::compile(stream, &extraction, &inner.inputs, used.as_deref()).await?;
     plan.request.sync_mode = SyncMode::FullRefresh;
     plan.observer = Arc::new(Silent);
-    let mut side = Side::described(&plan.steps);
+    let mut input = JoinInput::described(&plan.steps);
     if depth == Depth::Read {
         let (sender, receiver) = mpsc::channel(1);
         let (read, spooled) = join!(extract(extraction.source.as_ref(), plan, sender), spool_chunks(receiver));
         // A full disk ends the read too; its own error says why.
-        side.pages = Some(Arc::new(spooled?.map_err(|error| transform_error(stream, error))?));
+        input.pages = Some(Arc::new(spooled?.map_err(|error| transform_error(stream, error))?));
         read?;
     }
     let mut calls = inner.calls;
     calls += extraction.context.meter.calls();
-    Ok((side, calls))
+    Ok((input, calls))
 }
 
 /// Writes chunks to disk as they come.

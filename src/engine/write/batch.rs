@@ -10,7 +10,7 @@ const FIELD_BYTES: usize = 8;
 
 /// Cuts items into batches, in order: no batch has more records or bytes than the limit allows. A single record that is
 /// larger than a batch may be stands alone: whether it is refused is the destination's word.
-pub(super) fn cut<T>(items: Vec<T>, limit: BatchLimit, record: impl Fn(&T) -> &BatchRecord) -> Vec<Vec<T>> {
+pub(in crate::engine) fn cut<T>(items: Vec<T>, limit: BatchLimit, record: impl Fn(&T) -> &BatchRecord) -> Vec<Vec<T>> {
     let max_records = usize::try_from(limit.max_records.get()).unwrap_or(usize::MAX);
     let mut batches = Vec::new();
     let mut batch: Vec<T> = Vec::new();
@@ -39,7 +39,7 @@ fn record_bytes(record: &BatchRecord) -> usize {
 }
 
 /// Estimates the bytes of a record as a line of comma-separated values, from above.
-pub(super) fn line_bytes(record: &BatchRecord) -> usize {
+pub(in crate::engine) fn line_bytes(record: &BatchRecord) -> usize {
     let cell_bytes = |value: &Value| match value {
         Value::Text(text) => text_bytes(text),
         Value::List(items) => items.iter().map(|item| text_bytes(item)).sum(),

@@ -11,16 +11,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Pipeline, Stream, StreamDestination};
 use crate::connector::{ConnectorError, Context, ErrorKind, Inspection, ReadRequest};
+use crate::engine::{
+    error::EngineError,
+    read::{
+        extract::ReadPlan,
+        join_inputs::{Depth, read_join_inputs},
+    },
+    setup::{Environment, Loader, connection},
+};
 use crate::model::{ConnectionName, FieldName, ObjectName, Operation, Page, Schema, SyncMode};
 
 use self::{permissions::Permissions, trial::Trial};
-
-use super::{
-    error::EngineError,
-    extract::ReadPlan,
-    setup::{Environment, Loader},
-    sides::{Depth, read_sides},
-};
 
 /// One thing that was checked.
 #[derive(Debug)]
@@ -76,8 +77,8 @@ fn uses(pipeline: &Pipeline) -> Vec<(ConnectionName, Uses)> {
     };
     for stream in &pipeline.streams {
         at(&stream.connection, &stream.object, |uses| &mut uses.read);
-        for target in &stream.destinations {
-            at(&target.connection, &target.object, |uses| &mut uses.written);
+        for config in &stream.destinations {
+            at(&config.connection, &config.object, |uses| &mut uses.written);
         }
     }
     order.into_iter().filter_map(|connection| uses.remove_entry(&connection)).collect()
@@ -142,7 +143,7 @@ impl Check<'_> {
         uses: &Uses,
         context: &Context,
     ) -> Result<Option<Inspection>, EngineError> {
-        let connection = super::setup::connection(self.pipeline, name)?;
+        let connection = connection(self.pipeline, name)?;
         let entry = self.environment.registry.get(&connection.connector)?;
         if entry.capabilities.replaces_object {
             return Ok(None);
@@ -185,27 +186,27 @@ impl Check<'_> {
                 None
             }
         };
-        for target in &stream.destinations {
+        for config in &stream.destinations {
             if self.is_stopped() {
                 return;
             }
-            let subject = format!("write `{}`", target.object);
+            let subject = format!("write `{}`", config.object);
             let loader = match &schema {
-                _ if self.unusable.contains(&target.connection) => Err(no_login(&target.connection)),
+                _ if self.unusable.contains(&config.connection) => Err(no_login(&config.connection)),
                 None => {
                     let reason = format!("not checked: the source of `{}` must work first", stream.name);
                     Err(EngineError::Unsupported(reason))
                 }
-                Some(schema) => self.destination(stream, target, schema).await,
+                Some(schema) => self.destination(stream, config, schema).await,
             };
             match loader {
                 Ok((loader, remark)) => self.permitted(&loader, subject, remark).await,
                 Err(error) => {
-                    let refusals = self.refused(target, &error).await;
+                    let refusals = self.refused(config, &error).await;
                     if refusals.is_empty() {
-                        self.note(&target.connection, subject.clone(), Err(error));
+                        self.note(&config.connection, subject.clone(), Err(error));
                     }
-                    self.note_refusals(&target.connection, &subject, refusals);
+                    self.note_refusals(&config.connection, &subject, refusals);
                 }
             }
         }
@@ -218,16 +219,16 @@ impl Check<'_> {
     }
 
     /// Asks a destination which of the mapped fields the login may not write, where that is why they do not fit it.
-    async fn refused(&self, target: &StreamDestination, error: &EngineError) -> Vec<ConnectorError> {
+    async fn refused(&self, config: &StreamDestination, error: &EngineError) -> Vec<ConnectorError> {
         if !matches!(error, EngineError::Transform { error, .. } if error.code == "transform.read_only") {
             return Vec::new();
         }
-        let Ok(connection) = super::setup::connection(self.pipeline, &target.connection) else { return Vec::new() };
+        let Ok(connection) = connection(self.pipeline, &config.connection) else { return Vec::new() };
         let Ok(entry) = self.environment.registry.get(&connection.connector) else { return Vec::new() };
-        let context = self.environment.context_of(&target.connection);
+        let context = self.environment.context_of(&config.connection);
         let Ok(destination) = (entry.destination)(connection.options.clone(), &context) else { return Vec::new() };
-        let fields: Vec<FieldName> = target.mappings.keys().map(FieldName::new).collect();
-        destination.refusals(&target.object, &Operation::Update, &fields).await.ok().flatten().unwrap_or_default()
+        let fields: Vec<FieldName> = config.mappings.keys().map(FieldName::new).collect();
+        destination.refusals(&config.object, &Operation::Update, &fields).await.ok().flatten().unwrap_or_default()
     }
 
     /// Says whether the login may write what is mapped; only then a test record is worth a try.
@@ -253,9 +254,9 @@ impl Check<'_> {
         let extraction = self.environment.connect_source(self.pipeline, stream)?;
         let failed = |error| EngineError::connector(&stream.connection, error);
         let declared = extraction.source.describe(&stream.object).await.map_err(failed)?;
-        let sides = read_sides(self.environment, self.pipeline, stream, Depth::Described).await?.sides;
-        let mappings: Vec<_> = stream.destinations.iter().map(|target| &target.mappings).collect();
-        let plan = ReadPlan::compile(stream, &extraction, &sides, Some(&mappings)).await?;
+        let inputs = read_join_inputs(self.environment, self.pipeline, stream, Depth::Described).await?.inputs;
+        let mappings: Vec<_> = stream.destinations.iter().map(|config| &config.mappings).collect();
+        let plan = ReadPlan::compile(stream, &extraction, &inputs, Some(&mappings)).await?;
         // The first page of all records, not of those that a filter lets through: there may be none today.
         let request = ReadRequest { filter: None, sync_mode: SyncMode::FullRefresh, ..plan.request };
         let first = extraction.source.read(request).next().await.transpose().map_err(failed)?;
@@ -266,11 +267,11 @@ impl Check<'_> {
     async fn destination(
         &self,
         stream: &Stream,
-        target: &StreamDestination,
+        config: &StreamDestination,
         schema: &Schema,
     ) -> Result<(Loader, String), EngineError> {
-        let context = self.environment.context_of(&target.connection);
-        let loader = self.environment.connect_destination(self.pipeline, stream, target, schema, "", context).await?;
+        let context = self.environment.context_of(&config.connection);
+        let loader = self.environment.connect_destination(self.pipeline, stream, config, schema, "", context).await?;
         let fields = loader.preparation.fields.len();
         let upsert = if loader.policy.is_upsert_native { ", the vendor upserts on the key" } else { "" };
         let are_there = if fields == 1 { "field is there" } else { "fields are there" };
@@ -297,7 +298,7 @@ impl Check<'_> {
         let connection = loader.connection();
         for (step, result) in trial.run().await {
             let result = result.map_err(|error| EngineError::connector(connection, error));
-            self.note(connection, format!("write `{}`: {step}", loader.scope.object), result);
+            self.note(connection, format!("write `{}`: {step}", loader.target.object), result);
         }
     }
 }

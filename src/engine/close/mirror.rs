@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 
 use crate::config::CountOrShare;
-use crate::model::{BatchRecord, Fields, Ledger, Operation, Outcome, Rejection};
-use crate::state::{DeadLetter, DeadLetterKind, LetterBody, Mapping, ScopeId, StateError, Work};
-
-use super::{
+use crate::engine::{
+    decide::lookup::Lookup,
     error::EngineError,
-    load::{CommitContext, Dispatch, Item, Lookup, Settled, operation_word},
     setup::Loader,
+    write::dispatch::{CommitContext, Dispatch, Fate, Item, operation_word},
 };
+use crate::model::{BatchRecord, Fields, Ledger, Operation, Outcome, Rejection};
+use crate::state::{DeadLetter, DeadLetterKind, IdEntry, LetterBody, StateError, TargetId, Work};
 
 /// Most records that a mirror deletes unless the pipeline says otherwise: the smaller of the two, but at least a few, so that a
 /// small table is not stuck.
@@ -21,14 +21,14 @@ const ALWAYS_ALLOWED: u64 = 5;
 /// One record to delete.
 #[derive(Debug)]
 struct DeleteItem {
-    mapping: Mapping,
+    entry: IdEntry,
     record: BatchRecord,
 }
 
 /// Deletes what this run, having read the whole stream, did not see. Each such record counts as read and deleted.
-pub(super) async fn delete_unseen(loader: &Loader, read: u64, chunk: u64) -> Result<Ledger, EngineError> {
-    let (scope_id, run_id) = (loader.scope_id, loader.run_id.clone());
-    let (mapped, unseen) = loader.state.work(move |work| work.count_unseen(scope_id, &run_id)).await?;
+pub(in crate::engine) async fn delete_unseen(loader: &Loader, read: u64, chunk: u64) -> Result<Ledger, EngineError> {
+    let (target_id, run_id) = (loader.target_id, loader.run_id.clone());
+    let (mapped, unseen) = loader.state.work(move |work| work.count_unseen(target_id, &run_id)).await?;
     let mut ledger = Ledger::default();
     if unseen == 0 {
         return Ok(ledger);
@@ -40,22 +40,22 @@ pub(super) async fn delete_unseen(loader: &Loader, read: u64, chunk: u64) -> Res
     loop {
         let run_id = loader.run_id.clone();
         let most = loader.page_records();
-        let page = loader.state.work(move |work| work.unseen(scope_id, &run_id, after, most)).await?;
+        let page = loader.state.work(move |work| work.unseen(target_id, &run_id, after, most)).await?;
         let Some(last) = page.last() else {
             // What a killed run was about to delete is deleted again by now, which changes nothing.
             let word = operation_word(&Operation::Delete);
-            loader.state.work(move |work| work.clear_intents_of(scope_id, word)).await?;
+            loader.state.work(move |work| work.clear_intents_of(target_id, word)).await?;
             return Ok(ledger);
         };
-        after = last.mapping_id;
-        let own = loader.state.work(move |work| forget_shared(work, scope_id, page)).await?;
+        after = last.entry_id;
+        let own = loader.state.work(move |work| forget_shared(work, target_id, page)).await?;
         let items = own.into_iter().map(DeleteItem::new).collect();
-        for (_, settled) in dispatch.send(&Operation::Delete, limit, items).await? {
+        for (_, fate) in dispatch.send(&Operation::Delete, limit, items).await? {
             ledger.read += 1;
-            match settled {
-                Settled::Outcome(Outcome::Rejected(_) | Outcome::Held(_)) => ledger.rejected += 1,
-                Settled::Outcome(_) => ledger.deleted += 1,
-                Settled::Held => ledger.held += 1,
+            match fate {
+                Fate::Known(Outcome::Rejected(_) | Outcome::Held(_)) => ledger.rejected += 1,
+                Fate::Known(_) => ledger.deleted += 1,
+                Fate::Unknown => ledger.held += 1,
             }
         }
     }
@@ -63,20 +63,20 @@ pub(super) async fn delete_unseen(loader: &Loader, read: u64, chunk: u64) -> Res
 
 /// Forgets the records of which there is nothing to delete: they are gone already, or were merged into one that belongs to
 /// another record too. Returns the others.
-fn forget_shared(work: &Work<'_>, scope_id: ScopeId, page: Vec<Mapping>) -> Result<Vec<Mapping>, StateError> {
+fn forget_shared(work: &Work<'_>, target_id: TargetId, page: Vec<IdEntry>) -> Result<Vec<IdEntry>, StateError> {
     let mut own = Vec::with_capacity(page.len());
-    for mapping in page {
-        if mapping.is_missing || work.is_shared(scope_id, &mapping)? {
-            work.forget_mapping(scope_id, mapping.source_key)?;
+    for entry in page {
+        if entry.is_missing || work.is_shared(target_id, &entry)? {
+            work.forget_id_entry(target_id, entry.source_key)?;
         } else {
-            own.push(mapping);
+            own.push(entry);
         }
     }
     Ok(own)
 }
 
 fn check_guards(loader: &Loader, read: u64, mapped: u64, unseen: u64) -> Result<(), EngineError> {
-    let place = format!("`{}` at `{}`", loader.scope.object, loader.connection());
+    let place = format!("`{}` at `{}`", loader.target.object, loader.connection());
     if read == 0 {
         return Err(EngineError::Guard(format!(
             "the source holds no record, so the mirror deletes nothing of {place}; if that is right, delete there by hand"
@@ -98,19 +98,19 @@ fn check_guards(loader: &Loader, read: u64, mapped: u64, unseen: u64) -> Result<
 }
 
 impl DeleteItem {
-    fn new(mapping: Mapping) -> Self {
+    fn new(entry: IdEntry) -> Self {
         let record = BatchRecord {
-            trace_id: mapping.destination_id.clone(),
-            destination_id: Some(mapping.destination_id.clone()),
+            trace_id: entry.destination_id.clone(),
+            destination_id: Some(entry.destination_id.clone()),
             fields: Fields::new(),
         };
-        Self { mapping, record }
+        Self { entry, record }
     }
 
     fn save_letter(&self, work: &Work<'_>, context: &CommitContext, reason: &Rejection) -> Result<(), StateError> {
         let letter = DeadLetter {
             run_id: context.run_id.clone(),
-            scope: context.scope.clone(),
+            target: context.target.clone(),
             source_id: String::new(),
             kind: DeadLetterKind::Rejected,
             code: reason.code.clone(),
@@ -119,15 +119,15 @@ impl DeleteItem {
             chunk: context.chunk,
             body: LetterBody {
                 reason: format!("it could not be deleted: {}", reason.reason),
-                value: Some(self.mapping.destination_id.clone()),
+                value: Some(self.entry.destination_id.clone()),
                 request_id: reason.request_id.clone(),
                 ..LetterBody::default()
             },
         };
-        work.save_dead_letter_of(context.scope_id, self.mapping.source_key, &letter)?;
+        work.save_dead_letter_of(context.target_id, self.entry.source_key, &letter)?;
         // Marked as read, so that this run does not try it again; the next one does.
         let seen = crate::state::SeenMark { run_id: context.run_id.clone(), chunk: context.chunk };
-        work.mark_seen(context.scope_id, [self.mapping.source_key].into_iter(), &seen)
+        work.mark_seen(context.target_id, [self.entry.source_key].into_iter(), &seen)
     }
 }
 
@@ -139,16 +139,16 @@ impl Item for DeleteItem {
 
     fn source_id(&self) -> &str {
         // Of a record that the source no longer has, only what its id was hashed to is kept.
-        &self.mapping.destination_id
+        &self.entry.destination_id
     }
 
     fn commit(&self, work: &Work<'_>, context: &CommitContext, outcome: &Outcome) -> Result<(), StateError> {
         match outcome {
             Outcome::Rejected(reason) | Outcome::Held(reason) => self.save_letter(work, context, reason),
             Outcome::Deleted | Outcome::Missing | Outcome::Updated { .. } | Outcome::Created { .. } => {
-                let source_key = self.mapping.source_key;
-                work.resolve_dead_letters(context.scope_id, source_key, None, context.now)?;
-                work.forget_mapping(context.scope_id, source_key)
+                let source_key = self.entry.source_key;
+                work.resolve_dead_letters(context.target_id, source_key, None, context.now)?;
+                work.forget_id_entry(context.target_id, source_key)
             }
         }
     }

@@ -31,7 +31,7 @@ const KEY_VARIABLE: &str = "FERRY_STATE_KEY";
 
 /// What every command is handed.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct Workspace {
     pub global: Global,
     pub output: Output,
     pub registry: Registry,
@@ -51,7 +51,7 @@ pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-impl World {
+impl Workspace {
     /// Returns where the state of a pipeline is.
     pub(super) fn state_path(&self, pipeline: &Path) -> PathBuf {
         let folder = pipeline.parent().unwrap_or(Path::new(""));

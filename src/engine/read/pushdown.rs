@@ -4,7 +4,7 @@ use crate::model::{FilterSupport, Predicate};
 
 /// Returns the part of a condition that the source can apply itself. What is left out only makes the source send more: the
 /// engine applies the whole condition again.
-pub(super) fn pushed_down(predicate: Predicate, support: FilterSupport) -> Option<Predicate> {
+pub(in crate::engine) fn pushed_down(predicate: Predicate, support: FilterSupport) -> Option<Predicate> {
     match predicate {
         Predicate::All(parts) => {
             let mut kept: Vec<Predicate> = parts.into_iter().filter_map(|part| pushed_down(part, support)).collect();

@@ -1,6 +1,6 @@
 //! Records that wait to be written together.
 
-mod depot;
+mod bulk_system;
 
 use std::collections::HashSet;
 
@@ -10,12 +10,11 @@ use serde_json::json;
 use crate::clock::Clock;
 use crate::config::{CountOrShare, WriteMode};
 use crate::connector::Context;
+use crate::engine::Finished;
 use crate::model::{ConnectionName, Ledger};
 use crate::state::RunStatus;
 
-use super::super::Finished;
-
-use depot::{Depot, Fault, Place, depot, destination};
+use bulk_system::{BulkSystem, Fault, Place, bulk_system, destination};
 
 fn rows(count: usize) -> Vec<(String, String)> {
     (0..count).map(|at| (format!("r{at}"), format!("k{at}"))).collect()
@@ -30,13 +29,13 @@ fn ledger(finished: &Finished) -> Ledger {
 
 #[test]
 fn chunks_are_gathered_to_what_a_batch_takes() {
-    for (volume, expected) in [(50, vec![42, 42, 16]), (1_000, vec![100]), (21, vec![21, 21, 21, 21, 16])] {
-        let place = Place::new(1_000 + u64::from(volume), volume, rows(100));
+    for (bulk_records, expected) in [(50, vec![42, 42, 16]), (1_000, vec![100]), (21, vec![21, 21, 21, 21, 16])] {
+        let place = Place::new(1_000 + u64::from(bulk_records), bulk_records, rows(100));
         assert_eq!(ledger(&place.run()).created, 100);
         let own = place.own();
-        assert_eq!(own.volumes.iter().map(Vec::len).collect::<Vec<_>>(), expected);
+        assert_eq!(own.bulk_loads.iter().map(Vec::len).collect::<Vec<_>>(), expected);
         assert!(own.loads.is_empty());
-        let sent: Vec<&String> = own.volumes.iter().flatten().collect();
+        let sent: Vec<&String> = own.bulk_loads.iter().flatten().collect();
         assert!(own.rows.iter().map(|row| &row.1).eq(sent), "in the source's order");
         drop(own);
         assert_eq!(place.checkpoint("to"), Some(100));
@@ -49,7 +48,7 @@ fn the_last_few_go_along_and_few_in_all_go_the_ordinary_way() {
     assert_eq!(ledger(&place.run()).created, 45);
     let sent = |place: &Place| {
         let own = place.own();
-        (own.volumes.len(), own.loads.clone())
+        (own.bulk_loads.len(), own.loads.clone())
     };
     assert_eq!(sent(&place), (1, vec![]));
     let place = Place::new(3, 1_000, rows(9));
@@ -68,7 +67,7 @@ fn a_key_or_id_that_comes_again_while_its_record_waits_is_a_duplicate_and_costs_
     assert_eq!((ledger.read, ledger.created, ledger.duplicate), (90, 88, 2));
     // The record with the id `r6` and the key `k46` is a duplicate by its id; so its key was never taken.
     let own = place.own();
-    assert_eq!(own.volumes.iter().map(Vec::len).collect::<Vec<_>>(), vec![87]);
+    assert_eq!(own.bulk_loads.iter().map(Vec::len).collect::<Vec<_>>(), vec![87]);
     assert_eq!(own.loads, vec![1], "what was put off is written behind the batch");
 }
 
@@ -96,7 +95,7 @@ fn a_stopped_run_sends_nothing_of_what_waits_and_the_next_one_goes_on() {
     place.own().stop = Some((60, token));
     let stopped = place.run();
     assert_eq!(stopped.report.status, RunStatus::Interrupted);
-    assert!(place.own().volumes.is_empty());
+    assert!(place.own().bulk_loads.is_empty());
     assert_eq!(place.checkpoint("to"), None);
     assert!(stopped.report.streams[0].destinations[0].ledger.closes());
     place.own().stop = None;
@@ -105,7 +104,7 @@ fn a_stopped_run_sends_nothing_of_what_waits_and_the_next_one_goes_on() {
     assert!(second.report.is_resumed);
     assert_eq!(ledger(&second).created, 90);
     let own = place.own();
-    assert_eq!((own.volumes.len(), own.settles), (1, 0), "nothing was under way");
+    assert_eq!((own.bulk_loads.len(), own.settles), (1, 0), "nothing was under way");
 }
 
 #[test]
@@ -118,11 +117,11 @@ fn outcomes_that_were_stored_before_a_kill_are_counted_by_the_next_run() {
     let second = place.run();
     assert!(second.report.is_resumed);
     let ledger = ledger(&second);
-    // The first piece of 200 is stored and is not sent again; the rest is, and is there already.
+    // The first segment of 200 is stored and is not sent again; the rest is, and is there already.
     assert_eq!((ledger.created, ledger.updated), (200, 250));
     let own = place.own();
     assert_eq!(own.held.len(), 450);
-    assert_eq!(own.volumes.iter().map(Vec::len).collect::<Vec<_>>(), vec![450, 250]);
+    assert_eq!(own.bulk_loads.iter().map(Vec::len).collect::<Vec<_>>(), vec![450, 250]);
     assert_eq!(own.settles, 1);
 }
 
@@ -145,7 +144,7 @@ fn a_lost_answer_to_creates_is_settled_by_their_keys() {
     assert_eq!(ledger(&place.run()).created, 70);
     let own = place.own();
     assert_eq!(own.held.len(), 70, "nothing twice");
-    assert_eq!(own.volumes.iter().map(Vec::len).collect::<Vec<_>>(), vec![70, 40]);
+    assert_eq!(own.bulk_loads.iter().map(Vec::len).collect::<Vec<_>>(), vec![70, 40]);
 }
 
 #[test]
@@ -158,7 +157,7 @@ fn records_that_are_only_inserted_may_have_one_key() {
     place.pipeline.streams[0].destinations[0].write = WriteMode::Insert;
     assert_eq!(ledger(&place.run()).created, 60);
     let own = place.own();
-    assert_eq!(own.volumes.iter().map(Vec::len).collect::<Vec<_>>(), vec![60]);
+    assert_eq!(own.bulk_loads.iter().map(Vec::len).collect::<Vec<_>>(), vec![60]);
 }
 
 #[test]
@@ -176,8 +175,8 @@ fn who_stops_at_rejects_writes_chunk_by_chunk() {
 fn a_destination_beside_one_that_gathers_has_the_same_checkpoint() {
     let mut place = Place::new(10, 50, rows(90));
     let mut other = place.pipeline.connections[&ConnectionName::new("to")].clone();
-    (other.name, other.options["volume"], other.options["depot"]) = ("beside".into(), json!(0), json!(11));
-    *depot(11).lock().unwrap() = Depot::default();
+    (other.name, other.options["bulk_records"], other.options["bulk_system"]) = ("beside".into(), json!(0), json!(11));
+    *bulk_system(11).lock().unwrap() = BulkSystem::default();
     place.pipeline.connections.insert("beside".into(), other);
     place.pipeline.streams[0].destinations.push(destination("beside", WriteMode::Upsert));
     place.own().fault = Some((2, Fault::Killed(false)));
@@ -188,7 +187,7 @@ fn a_destination_beside_one_that_gathers_has_the_same_checkpoint() {
     let second = place.run();
     assert_eq!(ledger(&second).created, 90);
     assert_eq!(second.report.streams[0].destinations[1].ledger.created, 90);
-    assert_eq!(depot(11).lock().unwrap().held.len(), 90);
+    assert_eq!(bulk_system(11).lock().unwrap().held.len(), 90);
     let own = place.own();
     assert_eq!(own.held.len(), 90);
     assert_eq!(own.settles, 1, "a batch without an outcome is asked about before anything is written");
@@ -204,10 +203,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn whatever_comes_twice_and_wherever_a_run_is_cut_short_every_record_is_written_once_and_counted(
-        rows in any_rows(), page in 1_usize..15, volume in prop_oneof![Just(25_u32), Just(60), Just(1_000)],
+        rows in any_rows(), page in 1_usize..15, bulk_records in prop_oneof![Just(25_u32), Just(60), Just(1_000)],
         fault in 1_usize..4, is_carried_out in any::<bool>(), is_native in any::<bool>(), number in 1_u64 << 32..,
     ) {
-        let mut place = Place::new(number, volume, rows.clone());
+        let mut place = Place::new(number, bulk_records, rows.clone());
         for connection in place.pipeline.connections.values_mut() {
             connection.options["is_native"] = json!(is_native);
         }
@@ -235,7 +234,7 @@ proptest! {
         prop_assert_eq!(distinct.len(), own.held.len(), "a key twice");
         prop_assert_eq!(ledger.read, rows.len() as u64);
         prop_assert_eq!((ledger.created + ledger.updated, own.held.len()), (expected, usize::try_from(expected).unwrap()));
-        for keys in &own.volumes {
+        for keys in &own.bulk_loads {
             prop_assert!(keys.iter().collect::<HashSet<_>>().len() == keys.len(), "a key twice in a batch");
         }
     }

@@ -6,19 +6,18 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::connector::{FetchRequest, Selection};
+use crate::engine::{error::EngineError, setup::Loader};
 use crate::model::ObjectName;
-use crate::state::ScopeId;
+use crate::state::TargetId;
 
 use super::{
-    error::EngineError,
-    matching::{fetch_all, fetch_size},
+    lookup::{fetch_all, fetch_size},
     prepare::LinkValue,
-    setup::Loader,
 };
 
 /// What became of records, by the ids that they were known under.
 #[derive(Debug, Default)]
-pub(super) struct Verified {
+pub(in crate::engine) struct Verified {
     /// The destination does not hold them.
     pub missing: HashSet<String>,
     /// It holds them under these ids.
@@ -26,7 +25,7 @@ pub(super) struct Verified {
 }
 
 /// Asks the destination for records of an object by their ids.
-pub(super) async fn verify(
+pub(in crate::engine) async fn verify(
     loader: &Loader,
     object: &ObjectName,
     mut ids: Vec<String>,
@@ -54,49 +53,49 @@ pub(super) async fn verify(
 
 /// Looks for the records that links lead to, after the destination refused a link, and notes those that are gone or have another
 /// id. Returns the streams and source ids of these.
-pub(super) async fn find_gone_targets(
+pub(in crate::engine) async fn find_missing_linked(
     loader: &Loader,
     links: &[LinkValue],
 ) -> Result<HashSet<(String, String)>, EngineError> {
-    let mut targets: HashMap<String, Vec<String>> = HashMap::new();
+    let mut linked_ids: HashMap<String, Vec<String>> = HashMap::new();
     for link in links {
-        targets.entry(link.stream.to_string()).or_default().extend(link.targets.iter().cloned());
+        linked_ids.entry(link.stream.to_string()).or_default().extend(link.linked_ids.iter().cloned());
     }
-    let mut gone = HashSet::new();
-    for (stream, source_ids) in targets {
-        let scope = &loader.scope;
-        let scopes = tokio::task::block_in_place(|| {
-            loader.state.work_now(|work| work.scopes_of_stream(&scope.pipeline, &stream, &scope.connection))
+    let mut missing_linked = HashSet::new();
+    for (stream, source_ids) in linked_ids {
+        let target = &loader.target;
+        let targets = tokio::task::block_in_place(|| {
+            loader.state.work_now(|work| work.targets_of_stream(&target.pipeline, &stream, &target.connection))
         })?;
-        for (scope_id, object) in scopes {
-            let found = find_gone_in(loader, scope_id, &object, &source_ids).await?;
-            gone.extend(found.into_iter().map(|source_id| (stream.clone(), source_id)));
+        for (target_id, object) in targets {
+            let found = find_missing_in(loader, target_id, &object, &source_ids).await?;
+            missing_linked.extend(found.into_iter().map(|source_id| (stream.clone(), source_id)));
         }
     }
-    Ok(gone)
+    Ok(missing_linked)
 }
 
-/// Verifies these records of one scope and notes what is found. Returns the source ids of those that are gone or moved.
-async fn find_gone_in(
+/// Verifies these records of one target and notes what is found. Returns the source ids of those that are gone or moved.
+async fn find_missing_in(
     loader: &Loader,
-    scope_id: ScopeId,
+    target_id: TargetId,
     object: &ObjectName,
     source_ids: &[String],
 ) -> Result<Vec<String>, EngineError> {
     let known: HashMap<String, String> = tokio::task::block_in_place(|| {
         loader.state.work_now(|work| {
-            let mappings = work.mappings(scope_id, source_ids.iter().map(String::as_str))?;
-            let there = mappings.into_iter().filter(|(_, mapping)| !mapping.is_missing);
-            Ok(there.map(|(source_id, mapping)| (source_id, mapping.destination_id)).collect())
+            let entries = work.id_entries(target_id, source_ids.iter().map(String::as_str))?;
+            let there = entries.into_iter().filter(|(_, entry)| !entry.is_missing);
+            Ok(there.map(|(source_id, entry)| (source_id, entry.destination_id)).collect())
         })
     })?;
     let Verified { missing, moved } = verify(loader, object, known.values().cloned().collect()).await?;
     tokio::task::block_in_place(|| {
         loader.state.work_now(|work| {
-            missing.iter().try_for_each(|id| work.mark_missing(scope_id, id))?;
-            moved.iter().try_for_each(|(old_id, new_id)| work.relink(scope_id, old_id, new_id))
+            missing.iter().try_for_each(|id| work.mark_missing(target_id, id))?;
+            moved.iter().try_for_each(|(old_id, new_id)| work.relink(target_id, old_id, new_id))
         })
     })?;
-    let is_gone = |id: &String| missing.contains(id) || moved.contains_key(id);
-    Ok(known.into_iter().filter(|(_, id)| is_gone(id)).map(|(source_id, _)| source_id).collect())
+    let is_missing = |id: &String| missing.contains(id) || moved.contains_key(id);
+    Ok(known.into_iter().filter(|(_, id)| is_missing(id)).map(|(source_id, _)| source_id).collect())
 }

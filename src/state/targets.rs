@@ -6,13 +6,13 @@ use crate::model::{ConnectionName, ObjectName, StreamName};
 
 use super::{Work, error::StateError};
 
-/// Identifies a scope within the state file.
+/// Identifies a target within the state file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ScopeId(pub(super) i64);
+pub struct TargetId(pub(super) i64);
 
 /// Names a stream of a pipeline at one destination object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scope {
+pub struct Target {
     /// The pipeline's name.
     pub pipeline: String,
     /// The stream.
@@ -23,7 +23,7 @@ pub struct Scope {
     pub object: ObjectName,
 }
 
-impl Scope {
+impl Target {
     pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             pipeline: row.get("pipeline")?,
@@ -35,12 +35,12 @@ impl Scope {
 }
 
 impl Work<'_> {
-    /// Returns the id of a scope, which is made when it is first seen.
+    /// Returns the id of a target, which is made when it is first seen.
     ///
     /// # Errors
     /// Fails when the file cannot be written.
-    pub fn scope_id(&self, scope: &Scope) -> Result<ScopeId, StateError> {
-        let names = params![scope.pipeline, &*scope.stream, &*scope.connection, &*scope.object];
+    pub fn target_id(&self, target: &Target) -> Result<TargetId, StateError> {
+        let names = params![target.pipeline, &*target.stream, &*target.connection, &*target.object];
         self.transaction
             .prepare_cached(
                 "INSERT OR IGNORE INTO scopes (pipeline, stream, connection, object) VALUES (?1, ?2, ?3, ?4)",
@@ -52,25 +52,25 @@ impl Work<'_> {
                 "SELECT scope_id FROM scopes WHERE pipeline = ?1 AND stream = ?2 AND connection = ?3 AND object = ?4",
             )?
             .query_row(names, |row| row.get(0))?;
-        Ok(ScopeId(id))
+        Ok(TargetId(id))
     }
 
-    /// Returns the scopes of a stream at a connection, each with its object.
+    /// Returns the targets of a stream at a connection, each with its object.
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn scopes_of_stream(
+    pub fn targets_of_stream(
         &self,
         pipeline: &str,
         stream: &str,
         connection: &str,
-    ) -> Result<Vec<(ScopeId, ObjectName)>, StateError> {
+    ) -> Result<Vec<(TargetId, ObjectName)>, StateError> {
         let mut statement = self.transaction.prepare_cached(
             "SELECT scope_id, object FROM scopes WHERE pipeline = ?1 AND stream = ?2 AND connection = ?3",
         )?;
-        let scopes = statement.query_map([pipeline, stream, connection], |row| {
-            Ok((ScopeId(row.get(0)?), ObjectName::from(row.get::<_, String>(1)?)))
+        let targets = statement.query_map([pipeline, stream, connection], |row| {
+            Ok((TargetId(row.get(0)?), ObjectName::from(row.get::<_, String>(1)?)))
         })?;
-        Ok(scopes.collect::<Result<_, _>>()?)
+        Ok(targets.collect::<Result<_, _>>()?)
     }
 }

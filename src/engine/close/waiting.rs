@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
+use crate::engine::decide::{link_ids::resolve, prepare::LinkValue};
 use crate::model::FieldName;
-use crate::state::{Link, PendingLink, Run, Scope, StateError, Work};
-
-use super::{links::resolve, prepare::LinkValue};
+use crate::state::{Link, PendingLink, Run, StateError, Target, Work};
 
 /// Links that are read at once.
 const PAGE_LINKS: u32 = 2_000;
@@ -14,7 +13,7 @@ const PAGE_LINKS: u32 = 2_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingLink {
     /// The stream that wrote the record, and where.
-    pub scope: Scope,
+    pub target: Target,
     /// The record's source id.
     pub source_id: String,
     /// The link field, by the destination's name.
@@ -33,17 +32,17 @@ pub struct WaitingLink {
 pub fn waiting_links(work: &Work<'_>, run: &Run) -> Result<Vec<WaitingLink>, StateError> {
     let mut waiting = Vec::new();
     for account in work.ledgers(&run.run_id)? {
-        let scope = account.scope;
-        let scope_id = work.scope_id(&scope)?;
+        let target = account.target;
+        let target_id = work.target_id(&target)?;
         let mut after = 0;
         loop {
-            let page = work.pending_links(scope_id, after, PAGE_LINKS)?;
+            let page = work.pending_links(target_id, after, PAGE_LINKS)?;
             let Some(last) = page.last() else { break };
             after = last.link_id;
-            let missing = missing_of(work, &scope, &page)?;
+            let missing = missing_of(work, &target, &page)?;
             let named = page.into_iter().map(|pending| pending.link).zip(missing);
             waiting.extend(named.map(|(link, missing)| WaitingLink {
-                scope: scope.clone(),
+                target: target.clone(),
                 source_id: link.source_id,
                 field: link.field,
                 stream: link.stream,
@@ -54,24 +53,24 @@ pub fn waiting_links(work: &Work<'_>, run: &Run) -> Result<Vec<WaitingLink>, Sta
     Ok(waiting)
 }
 
-/// Returns of each link the targets that have no id at the destination.
-fn missing_of(work: &Work<'_>, scope: &Scope, links: &[PendingLink]) -> Result<Vec<Vec<String>>, StateError> {
-    let value = |link: &Link, targets: Vec<String>| LinkValue {
+/// Returns of each link the linked records that have no id at the destination.
+fn missing_of(work: &Work<'_>, target: &Target, links: &[PendingLink]) -> Result<Vec<Vec<String>>, StateError> {
+    let value = |link: &Link, linked_ids: Vec<String>| LinkValue {
         field: FieldName::new(&link.field),
         stream: link.stream.as_str().into(),
-        targets,
+        linked_ids,
     };
     let values: Vec<LinkValue> =
-        links.iter().map(|pending| value(&pending.link, pending.link.targets.clone())).collect();
-    let known = resolve(work, scope, values.iter())?;
+        links.iter().map(|pending| value(&pending.link, pending.link.linked_ids.clone())).collect();
+    let known = resolve(work, target, values.iter())?;
     let mut missing = Vec::with_capacity(values.len());
     for (link, values) in links.iter().zip(values) {
         let mut seen = HashSet::new();
         let mut of_link = Vec::new();
-        for target in values.targets {
-            let is_known = !known.ids(&value(&link.link, vec![target.clone()])).is_empty();
-            if !is_known && seen.insert(target.clone()) {
-                of_link.push(target);
+        for linked_id in values.linked_ids {
+            let is_known = !known.ids(&value(&link.link, vec![linked_id.clone()])).is_empty();
+            if !is_known && seen.insert(linked_id.clone()) {
+                of_link.push(linked_id);
             }
         }
         missing.push(of_link);

@@ -8,39 +8,39 @@ use std::{
     sync::Arc,
 };
 
-use futures::{StreamExt, TryStreamExt, stream};
-
 use crate::config::{OnMissing, WriteMode};
 use crate::connector::{FetchRequest, Selection};
-use crate::model::{FieldName, Fields, Record, Rejection, Value};
-use crate::state::{Link, Mapping, StateError, Work, WrittenAs};
+use crate::engine::{
+    error::EngineError,
+    setup::{Loader, UNKNOWN_EFFECT},
+};
+use crate::model::{Fields, Rejection, Value};
+use crate::state::{IdEntry, Link, StateError, Work, WrittenAs};
 
 use super::{
-    error::EngineError,
-    gone::{Verified, verify},
-    links::{Resolved, resolve},
-    load::{Lookup, UNKNOWN_EFFECT, wait_to_look},
-    prepare::{Key, Preparation, Prepared},
-    setup::Loader,
+    existence::{Verified, verify},
+    link_ids::{Resolved, resolve},
+    lookup::{Found, FoundRecords, fetch_all, fetch_size, find_keys, is_blank, wait_to_look},
+    prepare::{Key, Prepared},
 };
 
 /// The reason of records that were deleted at the destination and wait for a person.
-pub(super) const MISSING: &str = "missing";
+pub(in crate::engine) const MISSING: &str = "missing";
 
 /// What is done with a record.
 #[derive(Debug, Clone)]
-pub(super) enum Decision {
-    Settled(Column),
+pub(in crate::engine) enum Decision {
+    Counted(Column),
     Rejected(Rejection),
     Held(Rejection),
-    Insert(Draft),
-    Update(Draft),
-    Upsert(Draft),
+    Insert(RecordWrite),
+    Update(RecordWrite),
+    Upsert(RecordWrite),
 }
 
 /// Where a record that costs no call stands in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Column {
+pub(in crate::engine) enum Column {
     Filtered,
     /// Left out as the destination's people deleted it, and the pipeline leaves it so.
     Skipped,
@@ -52,18 +52,18 @@ pub(super) enum Column {
 
 /// What is to be written of a record.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Draft {
+pub(in crate::engine) struct RecordWrite {
     pub destination_id: Option<String>,
     pub fields: Fields,
-    /// All links, each with how many of its targets are in `fields`.
+    /// All links, each with how many of its records are in `fields`.
     pub links: Vec<Link>,
 }
 
 /// What the state file knows of a chunk's records.
 #[derive(Debug)]
 struct Known {
-    by_id: HashMap<String, Mapping>,
-    by_key: HashMap<u128, Mapping>,
+    by_id: HashMap<String, IdEntry>,
+    by_key: HashMap<u128, IdEntry>,
     links: Resolved,
 }
 
@@ -74,7 +74,7 @@ enum Step {
 }
 
 /// Decides for every record of a chunk, in order.
-pub(super) async fn decide(
+pub(in crate::engine) async fn decide(
     loader: &Loader,
     chunk: u64,
     records: &[Arc<Prepared>],
@@ -95,7 +95,7 @@ pub(super) async fn decide(
                 "no_match",
                 "no record at the destination has this key, and `write: update` creates none",
             )),
-            Found::None => Decision::Insert(draft(loader, record, &known.links, None)),
+            Found::None => Decision::Insert(record_write(loader, record, &known.links, None)),
             Found::One(id) => update(loader, record, &known.links, id, &current),
             Found::Several(ids) => Decision::Held(Rejection::new(
                 "ambiguous_key",
@@ -110,37 +110,37 @@ fn look_up(loader: &Loader, work: &Work<'_>, records: &[Arc<Prepared>]) -> Resul
     if loader.capabilities.replaces_object {
         return Ok(Known { by_id: HashMap::new(), by_key: HashMap::new(), links: Resolved::default() });
     }
-    let by_id = work.mappings(loader.scope_id, records.iter().map(|record| record.source_id.as_str()))?;
+    let by_id = work.id_entries(loader.target_id, records.iter().map(|record| record.source_id.as_str()))?;
     let keys = records.iter().filter_map(|record| record.key.as_ref()).map(|key| key.hash);
-    let by_key = work.mappings_by_key(loader.scope_id, keys)?;
-    let links = resolve(work, &loader.scope, records.iter().flat_map(|record| &record.links))?;
+    let by_key = work.id_entries_by_key(loader.target_id, keys)?;
+    let links = resolve(work, &loader.target, records.iter().flat_map(|record| &record.links))?;
     Ok(Known { by_id, by_key, links })
 }
 
 /// Asks the destination for the records that would cost no call otherwise, in as few calls as it allows: are they still there?
 async fn verify_known(loader: &Loader, known: &mut Known, records: &[Arc<Prepared>]) -> Result<(), EngineError> {
     let is_asked = |record: &&Arc<Prepared>| {
-        let mapping = known.by_id.get(&record.source_id).filter(|mapping| !mapping.is_missing);
+        let entry = known.by_id.get(&record.source_id).filter(|entry| !entry.is_missing);
         // A record that is written tells by itself whether it is there.
         let is_same =
-            |mapping: &Mapping| mapping.content_hash == record.content_hash || loader.policy.write == WriteMode::Insert;
-        !record.is_deleted && mapping.is_some_and(is_same)
+            |entry: &IdEntry| entry.content_hash == record.content_hash || loader.policy.write == WriteMode::Insert;
+        !record.is_deleted && entry.is_some_and(is_same)
     };
     let ids = records.iter().filter(is_asked).map(|record| known.by_id[&record.source_id].destination_id.clone());
-    let Verified { missing, moved } = verify(loader, &loader.scope.object, ids.collect()).await?;
+    let Verified { missing, moved } = verify(loader, &loader.target.object, ids.collect()).await?;
     if missing.is_empty() && moved.is_empty() {
         return Ok(());
     }
     tokio::task::block_in_place(|| {
         loader.state.work_now(|work| {
-            missing.iter().try_for_each(|id| work.mark_missing(loader.scope_id, id))?;
-            moved.iter().try_for_each(|(old_id, new_id)| work.relink(loader.scope_id, old_id, new_id))
+            missing.iter().try_for_each(|id| work.mark_missing(loader.target_id, id))?;
+            moved.iter().try_for_each(|(old_id, new_id)| work.relink(loader.target_id, old_id, new_id))
         })
     })?;
-    for mapping in known.by_id.values_mut().chain(known.by_key.values_mut()) {
-        mapping.is_missing |= missing.contains(&mapping.destination_id);
-        if let Some(id) = moved.get(&mapping.destination_id) {
-            mapping.destination_id.clone_from(id);
+    for entry in known.by_id.values_mut().chain(known.by_key.values_mut()) {
+        entry.is_missing |= missing.contains(&entry.destination_id);
+        if let Some(id) = moved.get(&entry.destination_id) {
+            entry.destination_id.clone_from(id);
         }
     }
     Ok(())
@@ -157,26 +157,26 @@ struct Matcher<'chunk> {
 impl<'chunk> Matcher<'chunk> {
     fn step(&mut self, record: &'chunk Prepared) -> Step {
         if !self.ids.insert(&record.source_id) {
-            return Step::Done(Decision::Settled(Column::Duplicate));
+            return Step::Done(Decision::Counted(Column::Duplicate));
         }
         if record.is_deleted {
             // A mirror removes the record at the end of the stream, with all others that were not read.
-            return Step::Done(Decision::Settled(Column::Filtered));
+            return Step::Done(Decision::Counted(Column::Filtered));
         }
         if self.loader.capabilities.replaces_object {
-            return Step::Done(Decision::Insert(draft(self.loader, record, &self.known.links, None)));
+            return Step::Done(Decision::Insert(record_write(self.loader, record, &self.known.links, None)));
         }
-        if let Some(mapping) = self.known.by_id.get(&record.source_id) {
-            return if mapping.is_missing { self.step_missing(record) } else { self.step_mapped(record, mapping) };
+        if let Some(entry) = self.known.by_id.get(&record.source_id) {
+            return if entry.is_missing { self.step_missing(record) } else { self.step_known(record, entry) };
         }
-        self.step_unmapped(record)
+        self.step_unknown(record)
     }
 
     /// The record was at the destination, and is there no longer.
     fn step_missing(&mut self, record: &'chunk Prepared) -> Step {
         match self.loader.policy.on_missing {
-            OnMissing::Recreate => self.step_unmapped(record),
-            OnMissing::Skip => Step::Done(Decision::Settled(Column::Skipped)),
+            OnMissing::Recreate => self.step_unknown(record),
+            OnMissing::Skip => Step::Done(Decision::Counted(Column::Skipped)),
             OnMissing::Hold => Step::Done(Decision::Held(Rejection::new(
                 MISSING,
                 "somebody deleted the record at the destination; `ferry redrive` creates it again",
@@ -185,24 +185,24 @@ impl<'chunk> Matcher<'chunk> {
     }
 
     /// The record is at the destination already.
-    fn step_mapped(&mut self, record: &'chunk Prepared, mapping: &Mapping) -> Step {
-        let is_seen = mapping.seen.run_id == self.loader.run_id;
-        if is_seen && mapping.seen.chunk < self.chunk {
-            return Step::Done(Decision::Settled(Column::Duplicate));
+    fn step_known(&mut self, record: &'chunk Prepared, entry: &IdEntry) -> Step {
+        let is_seen = entry.seen.run_id == self.loader.run_id;
+        if is_seen && entry.seen.chunk < self.chunk {
+            return Step::Done(Decision::Counted(Column::Duplicate));
         }
         if self.loader.policy.write != WriteMode::Insert
             && let Some(key) = &record.key
             && !self.keys.insert(key.hash)
         {
-            return Step::Done(Decision::Settled(Column::Duplicate));
+            return Step::Done(Decision::Counted(Column::Duplicate));
         }
-        let is_same = mapping.content_hash == record.content_hash || self.loader.policy.write == WriteMode::Insert;
+        let is_same = entry.content_hash == record.content_hash || self.loader.policy.write == WriteMode::Insert;
         if !is_same {
-            return Step::Update(mapping.destination_id.clone());
+            return Step::Update(entry.destination_id.clone());
         }
         // This run wrote it before it was killed, and the chunk it was in is not committed: it counts as what was done.
-        let is_recounted = is_seen && mapping.written_run == self.loader.run_id;
-        Step::Done(Decision::Settled(match (is_recounted, mapping.written_as) {
+        let is_recounted = is_seen && entry.written_run == self.loader.run_id;
+        Step::Done(Decision::Counted(match (is_recounted, entry.written_as) {
             (false, _) => Column::Unchanged,
             (true, WrittenAs::Created) => Column::Created,
             (true, WrittenAs::Updated) => Column::Updated,
@@ -210,7 +210,7 @@ impl<'chunk> Matcher<'chunk> {
     }
 
     /// Nothing is known of the record by its id.
-    fn step_unmapped(&mut self, record: &'chunk Prepared) -> Step {
+    fn step_unknown(&mut self, record: &'chunk Prepared) -> Step {
         let loader = self.loader;
         let write = loader.policy.write;
         let is_unsettled = loader.unsettled.contains(&record.source_id);
@@ -226,33 +226,33 @@ impl<'chunk> Matcher<'chunk> {
                     "an earlier run was stopped while it created this record, and there is no key to look it up by",
                 )));
             }
-            return Step::Done(Decision::Insert(draft(loader, record, &self.known.links, None)));
+            return Step::Done(Decision::Insert(record_write(loader, record, &self.known.links, None)));
         };
         if write != WriteMode::Insert {
             if !self.keys.insert(key.hash) {
-                return Step::Done(Decision::Settled(Column::Duplicate));
+                return Step::Done(Decision::Counted(Column::Duplicate));
             }
             if let Some(owner) = self.known.by_key.get(&key.hash).filter(|owner| !owner.is_missing) {
                 let is_taken = owner.seen.run_id == loader.run_id && owner.seen.chunk < self.chunk;
                 return if is_taken {
-                    Step::Done(Decision::Settled(Column::Duplicate))
+                    Step::Done(Decision::Counted(Column::Duplicate))
                 } else {
                     Step::Update(owner.destination_id.clone())
                 };
             }
         }
         if loader.policy.is_upsert_native {
-            return Step::Done(Decision::Upsert(draft(loader, record, &self.known.links, None)));
+            return Step::Done(Decision::Upsert(record_write(loader, record, &self.known.links, None)));
         }
         if write == WriteMode::Insert && !is_unsettled {
-            return Step::Done(Decision::Insert(draft(loader, record, &self.known.links, None)));
+            return Step::Done(Decision::Insert(record_write(loader, record, &self.known.links, None)));
         }
         Step::Find
     }
 }
 
-/// Makes the draft of a record: links that are fields are put among the fields as far as their targets are known.
-fn draft(loader: &Loader, record: &Prepared, known: &Resolved, destination_id: Option<String>) -> Draft {
+/// Makes what is written of a record: links that are fields are put among the fields as far as their records are known.
+fn record_write(loader: &Loader, record: &Prepared, known: &Resolved, destination_id: Option<String>) -> RecordWrite {
     let mut fields = record.fields.clone();
     let has_link_calls = loader.capabilities.link.is_some();
     let is_create = destination_id.is_none() && !loader.policy.is_upsert_native;
@@ -260,11 +260,11 @@ fn draft(loader: &Loader, record: &Prepared, known: &Resolved, destination_id: O
     let mut links = Vec::new();
     for link in &record.links {
         let ids = known.ids(link);
-        let is_complete = ids.len() == link.targets.len();
+        let is_complete = ids.len() == link.linked_ids.len();
         // A create that carries links carries all of a field or none: what is missing would need a call of its own anyway.
         let is_carried = are_links_fields && !ids.is_empty() && (is_complete || !has_link_calls);
         if is_carried || loader.capabilities.replaces_object {
-            let ids = if loader.capabilities.replaces_object { link.targets.clone() } else { ids.clone() };
+            let ids = if loader.capabilities.replaces_object { link.linked_ids.clone() } else { ids.clone() };
             fields.insert(link.field.clone(), Value::List(ids));
         }
         if !loader.capabilities.replaces_object {
@@ -272,12 +272,12 @@ fn draft(loader: &Loader, record: &Prepared, known: &Resolved, destination_id: O
                 source_id: record.source_id.clone(),
                 field: link.field.to_string(),
                 stream: link.stream.to_string(),
-                targets: link.targets.clone(),
+                linked_ids: link.linked_ids.clone(),
                 linked: if is_carried { u64::try_from(ids.len()).unwrap_or(u64::MAX) } else { 0 },
             });
         }
     }
-    Draft { destination_id, fields, links }
+    RecordWrite { destination_id, fields, links }
 }
 
 /// Makes the update of a record that exists; one that would change nothing is unchanged.
@@ -289,7 +289,7 @@ fn update(
     current: &HashMap<String, Fields>,
 ) -> Decision {
     let held_fields = current.get(&id);
-    let mut update = draft(loader, record, known, Some(id));
+    let mut update = record_write(loader, record, known, Some(id));
     for field in &loader.policy.on_create {
         update.fields.remove(field);
     }
@@ -300,66 +300,9 @@ fn update(
         }
     }
     if update.fields.is_empty() && update.links.is_empty() {
-        return Decision::Settled(Column::Unchanged);
+        return Decision::Counted(Column::Unchanged);
     }
     Decision::Update(update)
-}
-
-fn is_blank(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Text(text) => text.trim().is_empty(),
-        Value::List(items) => items.is_empty(),
-        Value::Integer(_) | Value::Number(_) | Value::Boolean(_) | Value::Date(_) | Value::DateTime(_) => false,
-    }
-}
-
-/// The records of the destination that were found by key.
-#[derive(Debug, Default)]
-struct FoundRecords {
-    by_key: HashMap<u128, Vec<String>>,
-}
-
-enum Found {
-    None,
-    One(String),
-    Several(Vec<String>),
-}
-
-impl FoundRecords {
-    fn add(&mut self, record: &Record, preparation: &Preparation) {
-        let values = preparation.key.iter().map(|field| record.fields.get(field).filter(|value| !is_blank(value)));
-        let Some(values) = values.map(Option::<&Value>::cloned).collect::<Option<Vec<Value>>>() else { return };
-        self.by_key.entry(preparation.hash_key(&values)).or_default().push(record.id.clone());
-    }
-
-    fn matching(&self, record: &Prepared) -> Found {
-        let ids = record.key.as_ref().and_then(|key| self.by_key.get(&key.hash));
-        match ids.map(Vec::as_slice) {
-            None | Some([]) => Found::None,
-            Some([id]) => Found::One(id.clone()),
-            Some(ids) => Found::Several(ids.to_vec()),
-        }
-    }
-
-    /// Finds the record for this one. Where records are only inserted, several may have one key: each takes one of those found.
-    fn claim(&mut self, loader: &Loader, record: &Prepared) -> Found {
-        if loader.policy.write != WriteMode::Insert {
-            return self.matching(record);
-        }
-        record.key.as_ref().and_then(|key| self.take(key)).map_or(Found::None, Found::One)
-    }
-
-    /// Takes the first of the records that were found with a key.
-    fn take(&mut self, key: &Key) -> Option<String> {
-        let ids = self.by_key.get_mut(&key.hash).filter(|ids| !ids.is_empty())?;
-        Some(ids.remove(0))
-    }
-
-    /// Leaves out the records that belong to other source records.
-    fn leave_out(&mut self, mapped: &HashSet<String>) {
-        self.by_key.values_mut().for_each(|ids| ids.retain(|id| !mapped.contains(id)));
-    }
 }
 
 /// Looks up the keys of the records that must be found, in as few calls as the destination allows.
@@ -372,29 +315,6 @@ async fn find(loader: &Loader, records: &[Arc<Prepared>], steps: &[Step]) -> Res
     }
     let keys: Vec<&Key> = wanted.iter().filter_map(|record| record.key.as_ref()).collect();
     find_keys(loader, &keys).await
-}
-
-async fn find_keys(loader: &Loader, keys: &[&Key]) -> Result<FoundRecords, EngineError> {
-    let key_fields: Vec<FieldName> = loader.preparation.key.to_vec();
-    let requests = keys.chunks(fetch_size(loader)).map(|keys| FetchRequest {
-        object: loader.scope.object.clone(),
-        selection: Selection::Keys {
-            fields: key_fields.clone(),
-            values: keys.iter().map(|key| key.values.clone()).collect(),
-        },
-        fields: key_fields.clone(),
-    });
-    let mut found = FoundRecords::default();
-    for record in fetch_all(loader, requests.collect()).await? {
-        found.add(&record, &loader.preparation);
-    }
-    if loader.policy.write == WriteMode::Insert {
-        let ids: Vec<String> = found.by_key.values().flatten().cloned().collect();
-        let scope_id = loader.scope_id;
-        let mapped = loader.state.work(move |work| work.mapped_ids(scope_id, &ids)).await?;
-        found.leave_out(&mapped);
-    }
-    Ok(found)
 }
 
 /// Reads the fields that are written only where they are blank, of the records that will be updated.
@@ -417,42 +337,10 @@ async fn read_current(
     });
     let ids: Vec<String> = ids.collect();
     let requests = ids.chunks(fetch_size(loader)).map(|ids| FetchRequest {
-        object: loader.scope.object.clone(),
+        object: loader.target.object.clone(),
         selection: Selection::Ids(ids.to_vec()),
         fields: loader.policy.if_blank.clone(),
     });
     let current = fetch_all(loader, requests.collect()).await?;
     Ok(current.into_iter().map(|record| (record.id, record.fields)).collect())
-}
-
-pub(super) fn fetch_size(loader: &Loader) -> usize {
-    loader.capabilities.fetch.map_or(1, |size| usize::try_from(size.get()).unwrap_or(1))
-}
-
-pub(super) async fn fetch_all(loader: &Loader, requests: Vec<FetchRequest>) -> Result<Vec<Record>, EngineError> {
-    let concurrency = usize::try_from(loader.capabilities.concurrency.get()).unwrap_or(1);
-    let fetched: Vec<Vec<Record>> = stream::iter(requests)
-        .map(|request| async move {
-            loader.check_may_send()?;
-            let fetched = loader.destination.fetch(&request).await;
-            fetched.map_err(|error| EngineError::connector(loader.connection(), error))
-        })
-        .buffered(concurrency)
-        .try_collect()
-        .await?;
-    Ok(fetched.into_iter().flatten().collect())
-}
-
-/// After a lost answer: which of these keys are at the destination now? None for records without a key.
-pub(super) async fn look_up_written(
-    loader: &Loader,
-    keys: &[Option<&Key>],
-) -> Result<Vec<Option<Lookup>>, EngineError> {
-    if loader.capabilities.fetch.is_none() {
-        return Ok(vec![None; keys.len()]);
-    }
-    let wanted: Vec<&Key> = keys.iter().flatten().copied().collect();
-    let mut found = find_keys(loader, &wanted).await?;
-    let lookups = keys.iter().map(|key| Some(found.take((*key)?).map_or(Lookup::NotWritten, Lookup::Written)));
-    Ok(lookups.collect())
 }
