@@ -48,9 +48,8 @@ pub(super) async fn record(workspace: &Workspace, args: &RecordArgs) -> Result<E
     let source = (entry.source)(connection.options.clone(), &context).map_err(|error| config(error.to_string()))?;
     let failed = |error: ConnectorError| Failure::of_connector(name, error);
     let schema = source.describe(&place.object).await.map_err(failed)?;
-    let Some(form) = source.fixture(&place.object).await.map_err(failed)? else {
-        return Err(not_recordable(entry));
-    };
+    let Some(fixtures) = source.fixtures() else { return Err(not_recordable(entry)) };
+    let form = fixtures.fixture(&place.object).await.map_err(failed)?;
     let sheet = Sheet::new(&schema, &form, &place, masks, &args.keep)?;
     let taken = sheet.take(name, source.as_ref(), args.limit).await?;
     audit.finish()?;

@@ -9,6 +9,7 @@ mod error;
 pub mod file;
 mod fixture;
 mod inspection;
+mod offers;
 mod registry;
 mod secret;
 
@@ -20,8 +21,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::model::{
-    Batch, Capabilities, Cursor, Field, FieldName, ObjectName, Operation, Outcome, Page, Predicate, Record, Schema,
-    SyncMode, Value,
+    Batch, Capabilities, Cursor, FieldName, ObjectName, Outcome, Page, Predicate, Record, Schema, SyncMode, Value,
 };
 
 pub use authorization::{Authorization, ClientAuthentication};
@@ -30,6 +30,7 @@ pub use context::{Context, check_base_url};
 pub use error::{ConfigError, ConnectorError, ErrorKind};
 pub use fixture::FixtureForm;
 pub use inspection::{Inspection, LimitLeft, Remark};
+pub use offers::{BulkLoad, EarlierJobs, Examples, Fixtures, PartialDescribe, Permissions, Probe, Replace};
 pub use registry::{ConfigCheck, Entry, Options, Registry, RegistryError};
 pub use secret::Secret;
 
@@ -80,7 +81,7 @@ pub trait Connector: 'static {
     }
 }
 
-/// Reads records.
+/// Reads records. The methods without a default body are what every source does.
 #[async_trait]
 pub trait Source: Debug + Send + Sync {
     /// Does what a run does with the least footprint: one call where that can be, no writes.
@@ -89,34 +90,27 @@ pub trait Source: Debug + Send + Sync {
     /// Says why a run would not work.
     async fn check(&self) -> Result<(), ConnectorError>;
 
-    /// Says what the login may do with these objects and what is left of the limits, in as few calls as that takes, and
-    /// without writes. What the vendor does not tell, and what its answer leaves open, is absent.
-    ///
-    /// # Errors
-    /// Says why the login does not work. A part that this login may not ask for is no error.
-    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
-        Ok(Inspection::default())
-    }
-
     /// Returns what the object looks like. Links come as fields `_links.<object>` of type link.
     ///
     /// # Errors
     /// Fails when the object does not exist or cannot be asked about.
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError>;
 
-    /// Says how the object is written down as a fixture of the vendor's local emulator; none where there is no emulator.
-    ///
-    /// # Errors
-    /// Fails when the object does not exist or cannot be asked about.
-    async fn fixture(&self, _object: &ObjectName) -> Result<Option<FixtureForm>, ConnectorError> {
-        Ok(None)
-    }
-
     /// Yields the records in pages. Ends with its first error.
     fn read(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>>;
+
+    /// Offers to tell what the login may do and what is left of its limits.
+    fn probe(&self) -> Option<&dyn Probe> {
+        None
+    }
+
+    /// Offers the form of the vendor's fixtures, where there is an emulator.
+    fn fixtures(&self) -> Option<&dyn Fixtures> {
+        None
+    }
 }
 
-/// Writes records.
+/// Writes records. The methods without a default body are what every destination does.
 #[async_trait]
 pub trait Destination: Debug + Send + Sync {
     /// Does what a run does with the least footprint: one call where that can be, no writes.
@@ -125,54 +119,11 @@ pub trait Destination: Debug + Send + Sync {
     /// Says why a run would not work.
     async fn check(&self) -> Result<(), ConnectorError>;
 
-    /// Says what the login may do with these objects and what is left of the limits, in as few calls as that takes, and
-    /// without writes. What the vendor does not tell, and what its answer leaves open, is absent.
-    ///
-    /// # Errors
-    /// Says why the login does not work. A part that this login may not ask for is no error.
-    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
-        Ok(Inspection::default())
-    }
-
     /// Returns what the object looks like. Links that are written by calls of their own come as fields `_links.<object>`.
     ///
     /// # Errors
     /// Fails when the object does not exist or cannot be asked about.
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError>;
-
-    /// Returns the fields of an object for a run that writes these: of what costs calls of its own to describe, only what they
-    /// name has to be there.
-    ///
-    /// # Errors
-    /// As those of [`describe`](Self::describe).
-    async fn describe_written(&self, object: &ObjectName, _fields: &[FieldName]) -> Result<Schema, ConnectorError> {
-        self.describe(object).await
-    }
-
-    /// Says what of the object and these fields the login may not write by an operation, each with what to do, as far as
-    /// [`describe`](Self::describe) tells; none where the vendor does not tell before it is written to.
-    ///
-    /// # Errors
-    /// Fails when the object does not exist or cannot be asked about.
-    async fn refusals(
-        &self,
-        _object: &ObjectName,
-        _operation: &Operation,
-        _fields: &[FieldName],
-    ) -> Result<Option<Vec<ConnectorError>>, ConnectorError> {
-        Ok(None)
-    }
-
-    /// Prepares to write the object: called once per run and object, before the first `load`, also when no record comes.
-    /// Called again, an object that is replaced whole starts anew (its stream is read from the beginning again).
-    ///
-    /// `fields` are those that will be written, in the mappings' order and with their types: a file gets its header from them.
-    ///
-    /// # Errors
-    /// Says why nothing can be written.
-    async fn begin(&self, _object: &ObjectName, _fields: &[Field]) -> Result<(), ConnectorError> {
-        Ok(())
-    }
 
     /// Writes a batch and returns exactly one outcome per record, in the batch's order.
     ///
@@ -181,26 +132,6 @@ pub trait Destination: Debug + Send + Sync {
     /// halves it), [`ErrorKind::Unanswered`] when it may have been written (the engine settles it).
     async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError>;
 
-    /// Writes a batch that may be too large for memory on the system's bulk API: called only where
-    /// [`Capabilities::bulk`] gives its limits, with batches within them. Returns exactly one outcome per record, in the batch's
-    /// order.
-    ///
-    /// # Errors
-    /// As those of [`load`](Self::load).
-    async fn load_bulk(&self, batch: &BulkBatch<'_>) -> Result<Outcomes, ConnectorError> {
-        let message = format!("there is no bulk API for `{}`", batch.object);
-        Err(ConnectorError::new(ErrorKind::Unexpected, "no_bulk", message))
-    }
-
-    /// Waits for what a killed run has left under way at the object, so that nothing is written or looked up beside it. Called
-    /// before anything else is written, where there are batches that were sent and of which no outcome is known.
-    ///
-    /// # Errors
-    /// Says why nothing may be written yet.
-    async fn settle(&self, _object: &ObjectName) -> Result<(), ConnectorError> {
-        Ok(())
-    }
-
     /// Returns the records with the given ids or keys, in any order; those that do not exist are absent. Several records may
     /// share a key: all are returned.
     ///
@@ -208,20 +139,39 @@ pub trait Destination: Debug + Send + Sync {
     /// Fails when the destination cannot be asked.
     async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError>;
 
-    /// Returns a value that a test record may have in a choice field whose options [`describe`](Self::describe) does not list.
-    ///
-    /// # Errors
-    /// Fails when the destination cannot be asked.
-    async fn example(&self, _object: &ObjectName, _field: &FieldName) -> Result<Option<Value>, ConnectorError> {
-        Ok(None)
+    /// Offers to tell what the login may do and what is left of its limits.
+    fn probe(&self) -> Option<&dyn Probe> {
+        None
     }
 
-    /// Puts in place what was written for the object (a file is moved to its name) once all its records have outcomes.
-    ///
-    /// # Errors
-    /// Fails when it cannot be put in place; nothing of an earlier version is lost then.
-    async fn finish(&self, _object: &ObjectName) -> Result<(), ConnectorError> {
-        Ok(())
+    /// Offers to tell what the login may not write before it is written.
+    fn permissions(&self) -> Option<&dyn Permissions> {
+        None
+    }
+
+    /// Offers to describe only what a run writes, at a lower cost.
+    fn partial_describe(&self) -> Option<&dyn PartialDescribe> {
+        None
+    }
+
+    /// Offers example values for a test record.
+    fn examples(&self) -> Option<&dyn Examples> {
+        None
+    }
+
+    /// Offers a bulk API; its limits are [`Capabilities::bulk`].
+    fn bulk(&self) -> Option<&dyn BulkLoad> {
+        None
+    }
+
+    /// Offers to wait for what a killed run left running.
+    fn earlier_jobs(&self) -> Option<&dyn EarlierJobs> {
+        None
+    }
+
+    /// Offers to write a whole object anew; its limits are [`Capabilities::replace`].
+    fn replace(&self) -> Option<&dyn Replace> {
+        None
     }
 }
 

@@ -67,8 +67,16 @@ impl DestinationRun {
     pub(super) async fn begin(&self) -> Result<(), EngineError> {
         let loader = &self.loader;
         loader.settle_earlier().await?;
-        let begun = loader.destination.begin(&loader.target.object, &loader.written_fields()).await;
+        let Some(replace) = loader.replacing()? else { return Ok(()) };
+        let begun = replace.begin(&loader.target.object, &loader.written_fields()).await;
         begun.map_err(|error| EngineError::connector(loader.connection(), error))
+    }
+
+    /// Puts an object that was written anew in its place.
+    pub(super) async fn put_in_place(&self) -> Result<(), EngineError> {
+        let Some(replace) = self.loader.replacing()? else { return Ok(()) };
+        let put = replace.put_in_place(&self.loader.target.object).await;
+        put.map_err(|error| EngineError::connector(self.loader.connection(), error))
     }
 
     /// Counts what waited for a cursor: the ledger goes up to this chunk then.

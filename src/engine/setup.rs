@@ -5,7 +5,7 @@ use std::{collections::HashSet, num::NonZeroU32, path::Path, sync::Arc, time::Du
 use jsonschema::Validator;
 
 use crate::config::{Connection, CountOrShare, OnError, OnMissing, Pipeline, Stream, StreamDestination, WriteMode};
-use crate::connector::{Context, Destination, Registry, Source};
+use crate::connector::{Context, Destination, Registry, Replace, Source};
 use crate::model::{
     BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, KeyRule, Operation, Schema,
     UPDATED_AT,
@@ -99,7 +99,9 @@ impl Environment {
         let context = self.context.for_connection(connection.name.clone());
         let source = (entry.source)(connection.options.clone(), &context)
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
-        Ok(Extraction { source, capabilities: *entry.capabilities, context })
+        let capabilities = (entry.capabilities_of)(connection.options.clone())
+            .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
+        Ok(Extraction { source, capabilities, context })
     }
 
     /// Makes what a connection of a stream is handed: its meter counts the calls, whether connecting succeeds or not.
@@ -122,10 +124,11 @@ impl Environment {
         let destination = (entry.destination)(connection.options.clone(), &context)
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
         let named: Vec<FieldName> = config.mappings.keys().map(FieldName::new).collect();
-        let declared = destination
-            .describe_written(&config.object, &named)
-            .await
-            .map_err(|error| EngineError::connector(&connection.name, error))?;
+        let declared = match destination.partial_describe() {
+            Some(partial) => partial.describe_for(&config.object, &named).await,
+            None => destination.describe(&config.object).await,
+        };
+        let declared = declared.map_err(|error| EngineError::connector(&connection.name, error))?;
         let mapper =
             Mapper::compile(&config.mappings, schema, &declared).map_err(|error| transform_error(stream, error))?;
         let capabilities = (entry.capabilities_of)(connection.options.clone())
@@ -196,8 +199,23 @@ impl Loader {
         if !self.has_intents {
             return Ok(());
         }
-        let settled = self.destination.settle(&self.target.object).await;
-        settled.map_err(|error| EngineError::connector(self.connection(), error))
+        let Some(jobs) = self.destination.earlier_jobs() else { return Ok(()) };
+        let waited = jobs.wait_for_earlier_jobs(&self.target.object).await;
+        waited.map_err(|error| EngineError::connector(self.connection(), error))
+    }
+
+    /// Returns the way to write the whole object anew, where this run does so.
+    pub(super) fn replacing(&self) -> Result<Option<&dyn Replace>, EngineError> {
+        if !self.capabilities.replaces_object {
+            return Ok(None);
+        }
+        self.destination.replace().map(Some).ok_or_else(|| self.unoffered("a way to replace an object"))
+    }
+
+    /// Says that the connector declares what it does not offer.
+    pub(super) fn unoffered(&self, what: &str) -> EngineError {
+        let connection = self.connection();
+        EngineError::Unsupported(format!("the connector of `{connection}` declares {what} and does not offer it"))
     }
 
     /// Returns the fields that will be written, in the mappings' order.

@@ -249,9 +249,8 @@ impl StreamRun {
         let is_to_end = read?;
         self.is_read_to_end = is_to_end;
         for destination in self.destinations.iter_mut().filter(|destination| destination.failure.is_none()) {
-            let finished = destination.loader.destination.finish(&destination.loader.target.object).await;
-            if let Err(error) = finished {
-                destination.fail(EngineError::connector(&destination.loader.target.connection, error));
+            if let Err(error) = destination.put_in_place().await {
+                destination.fail(error);
                 continue;
             }
             destination.close_tally(place, is_to_end, self.stream.sync_mode).await?;

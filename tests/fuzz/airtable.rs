@@ -48,7 +48,7 @@ async fn ask(kind: &str, source: &dyn Source, destination: &dyn Destination) -> 
             load(destination, batch(Operation::Upsert { key: vec!["Name".into()] })).await
         }
         "delete" => load(destination, batch(Operation::Delete)).await,
-        "whoami" | "bases" => source.inspect(&[]).await.map(drop).or_else(|error| refused(&error)),
+        "whoami" | "bases" => source.probe().unwrap().inspect(&[]).await.map(drop).or_else(|error| refused(&error)),
         _ => {
             let fields = match source.describe(&"People".into()).await {
                 Ok(schema) => schema.fields,

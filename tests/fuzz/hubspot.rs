@@ -44,7 +44,9 @@ async fn ask(kind: &str, source: &dyn Source, destination: &dyn Destination) -> 
         "update" => load(destination, batch(Operation::Update)).await,
         "upsert" => load(destination, batch(Operation::Upsert { key: vec!["no".into()] })).await,
         "archive" => load(destination, batch(Operation::Delete)).await,
-        "account" => source.inspect(&["deals".into()]).await.map(drop).or_else(|error| refused(&error)),
+        "account" => {
+            source.probe().unwrap().inspect(&["deals".into()]).await.map(drop).or_else(|error| refused(&error))
+        }
         _ => read(source, request(SyncMode::FullRefresh)).await,
     }
 }

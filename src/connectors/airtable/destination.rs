@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use serde_json::{Map, Value as Json, json};
 
-use crate::connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Inspection, Selection};
+use crate::connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Inspection, Probe, Selection};
 use crate::model::{
     Batch, BatchRecord, FieldName, Fields, ObjectName, Operation, Outcome, Record, Rejection, Schema, Value,
 };
@@ -57,10 +57,6 @@ impl Destination for AirtableDestination {
         self.client.base().await.map(drop)
     }
 
-    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
-        inspect(&self.client, &["data.records:read", "data.records:write", "schema.bases:read"], true).await
-    }
-
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
         self.client.base().await?.describe(object, false)
     }
@@ -95,6 +91,17 @@ impl Destination for AirtableDestination {
                 self.fetch_keys(table, &fields, &key, values).await
             }
         }
+    }
+
+    fn probe(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Probe for AirtableDestination {
+    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        inspect(&self.client, &["data.records:read", "data.records:write", "schema.bases:read"], true).await
     }
 }
 

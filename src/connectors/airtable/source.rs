@@ -15,7 +15,7 @@ use polars::{error::PolarsResult, frame::DataFrame};
 use serde_json::{Value as Json, json};
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::connector::{ConnectorError, ErrorKind, FixtureForm, Inspection, ReadRequest, Source};
+use crate::connector::{ConnectorError, ErrorKind, FixtureForm, Fixtures, Inspection, Probe, ReadRequest, Source};
 use crate::model::{
     Cursor, DELETED, FieldType, ID, ObjectName, Page, ReadReject, Schema, SyncMode, UPDATED_AT, Value, column,
     link_field,
@@ -49,14 +49,6 @@ impl Source for AirtableSource {
         self.client.base().await.map(drop)
     }
 
-    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
-        inspect(&self.client, &["data.records:read", "schema.bases:read"], false).await
-    }
-
-    async fn fixture(&self, object: &ObjectName) -> Result<Option<FixtureForm>, ConnectorError> {
-        fixture::form(&self.client, object).await.map(Some)
-    }
-
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
         self.client.base().await?.describe(object, true)
     }
@@ -69,6 +61,28 @@ impl Source for AirtableSource {
                 yield page;
             }
         })
+    }
+
+    fn probe(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+
+    fn fixtures(&self) -> Option<&dyn Fixtures> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Probe for AirtableSource {
+    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        inspect(&self.client, &["data.records:read", "schema.bases:read"], false).await
+    }
+}
+
+#[async_trait]
+impl Fixtures for AirtableSource {
+    async fn fixture(&self, object: &ObjectName) -> Result<FixtureForm, ConnectorError> {
+        fixture::form(&self.client, object).await
     }
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::connector::{
-    ConfigError, ConnectorError, Context, Destination, ErrorKind, FetchRequest,
+    ConfigError, ConnectorError, Context, Destination, ErrorKind, FetchRequest, Replace,
     file::{FileWriter, Folder, Replacement, Writers, background},
 };
 use crate::model::{Batch, BatchRecord, Field, FieldName, ObjectName, Outcome, Record, Rejection, Schema, Value};
@@ -36,11 +36,6 @@ impl Destination for CsvDestination {
         Ok(Schema { object: object.clone(), fields: Vec::new(), is_open: true })
     }
 
-    async fn begin(&self, object: &ObjectName, fields: &[Field]) -> Result<(), ConnectorError> {
-        let form = self.form;
-        self.writers.begin(object, fields, move |file, fields| CsvWriter::start(file, &fields, form)).await
-    }
-
     async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
         self.writers.load(batch).await
     }
@@ -49,7 +44,19 @@ impl Destination for CsvDestination {
         Err(ConnectorError::new(ErrorKind::Unexpected, "not_supported", "records of a csv file cannot be looked up"))
     }
 
-    async fn finish(&self, object: &ObjectName) -> Result<(), ConnectorError> {
+    fn replace(&self) -> Option<&dyn Replace> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Replace for CsvDestination {
+    async fn begin(&self, object: &ObjectName, fields: &[Field]) -> Result<(), ConnectorError> {
+        let form = self.form;
+        self.writers.begin(object, fields, move |file, fields| CsvWriter::start(file, &fields, form)).await
+    }
+
+    async fn put_in_place(&self, object: &ObjectName) -> Result<(), ConnectorError> {
         self.writers.finish(object).await
     }
 }

@@ -228,9 +228,9 @@ fn fields() -> Vec<Field> {
 async fn write(more: &serde_json::Value, records: Vec<BatchRecord>) -> (Vec<Outcome>, Vec<u8>) {
     let dir = tempfile::tempdir().unwrap();
     let destination = destination::<Csv>(dir.path(), more);
-    destination.begin(&"people".into(), &fields()).await.unwrap();
+    destination.replace().unwrap().begin(&"people".into(), &fields()).await.unwrap();
     let outcomes = destination.load(&insert("people", records)).await.unwrap();
-    destination.finish(&"people".into()).await.unwrap();
+    destination.replace().unwrap().put_in_place(&"people".into()).await.unwrap();
     (outcomes, fs::read(dir.path().join("people.csv")).unwrap())
 }
 
@@ -270,14 +270,14 @@ async fn the_file_is_untouched_until_the_run_is_complete() {
     let path = dir.path().join("people.csv");
     fs::write(&path, "old").unwrap();
     let first = destination::<Csv>(dir.path(), &json!({}));
-    first.begin(&"people".into(), &fields()).await.unwrap();
+    first.replace().unwrap().begin(&"people".into(), &fields()).await.unwrap();
     first.load(&insert("people", vec![record(&[("name", text("a"))])])).await.unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "old");
     drop(first);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     let second = destination::<Csv>(dir.path(), &json!({}));
-    second.begin(&"people".into(), &fields()).await.unwrap();
-    second.finish(&"people".into()).await.unwrap();
+    second.replace().unwrap().begin(&"people".into(), &fields()).await.unwrap();
+    second.replace().unwrap().put_in_place(&"people".into()).await.unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "name,born\n");
 }
 
@@ -286,10 +286,10 @@ async fn beginning_again_starts_the_file_anew() {
     let dir = tempfile::tempdir().unwrap();
     let destination = destination::<Csv>(dir.path(), &json!({}));
     for name in ["half", "whole"] {
-        destination.begin(&"people".into(), &fields()).await.unwrap();
+        destination.replace().unwrap().begin(&"people".into(), &fields()).await.unwrap();
         let outcomes = destination.load(&insert("people", vec![record(&[("name", text(name))])])).await.unwrap();
         assert_eq!(outcomes, [Outcome::Created { id: "1".to_owned() }]);
     }
-    destination.finish(&"people".into()).await.unwrap();
+    destination.replace().unwrap().put_in_place(&"people".into()).await.unwrap();
     assert_eq!(fs::read_to_string(dir.path().join("people.csv")).unwrap(), "name,born\nwhole,\n");
 }

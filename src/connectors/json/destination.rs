@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value as Json};
 
 use crate::connector::{
-    ConnectorError, Context, Destination, ErrorKind, FetchRequest,
+    ConnectorError, Context, Destination, ErrorKind, FetchRequest, Replace,
     file::{FileWriter, Folder, Replacement, Writers, background},
 };
 use crate::model::{Batch, BatchRecord, Field, FieldName, ObjectName, Outcome, Record, Rejection, Schema, Value};
@@ -37,11 +37,6 @@ impl Destination for JsonDestination {
         Ok(Schema { object: object.clone(), fields: Vec::new(), is_open: true })
     }
 
-    async fn begin(&self, object: &ObjectName, fields: &[Field]) -> Result<(), ConnectorError> {
-        let format = self.config.format_of(&self.writers.folder().target(object)?);
-        self.writers.begin(object, fields, move |file, fields| JsonWriter::start(file, &fields, format)).await
-    }
-
     async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
         self.writers.load(batch).await
     }
@@ -50,7 +45,19 @@ impl Destination for JsonDestination {
         Err(ConnectorError::new(ErrorKind::Unexpected, "not_supported", "records of a json file cannot be looked up"))
     }
 
-    async fn finish(&self, object: &ObjectName) -> Result<(), ConnectorError> {
+    fn replace(&self) -> Option<&dyn Replace> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Replace for JsonDestination {
+    async fn begin(&self, object: &ObjectName, fields: &[Field]) -> Result<(), ConnectorError> {
+        let format = self.config.format_of(&self.writers.folder().target(object)?);
+        self.writers.begin(object, fields, move |file, fields| JsonWriter::start(file, &fields, format)).await
+    }
+
+    async fn put_in_place(&self, object: &ObjectName) -> Result<(), ConnectorError> {
         self.writers.finish(object).await
     }
 }

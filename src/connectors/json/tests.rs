@@ -194,12 +194,12 @@ fn fields() -> Vec<Field> {
 async fn write(object: &str, records: Vec<BatchRecord>) -> (Vec<Outcome>, String) {
     let dir = tempfile::tempdir().unwrap();
     let destination = destination::<JsonConnector>(dir.path(), &json!({}));
-    destination.begin(&object.into(), &fields()).await.unwrap();
+    destination.replace().unwrap().begin(&object.into(), &fields()).await.unwrap();
     let mut outcomes = Vec::new();
     for record in records {
         outcomes.extend(destination.load(&insert(object, vec![record])).await.unwrap());
     }
-    destination.finish(&object.into()).await.unwrap();
+    destination.replace().unwrap().put_in_place(&object.into()).await.unwrap();
     let entry = fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap();
     (outcomes, fs::read_to_string(entry.path()).unwrap())
 }

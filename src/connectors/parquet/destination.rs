@@ -9,7 +9,7 @@ use polars::{
 };
 
 use crate::connector::{
-    ConnectorError, Context, Destination, ErrorKind, FetchRequest,
+    ConnectorError, Context, Destination, ErrorKind, FetchRequest, Replace,
     file::{FileWriter, Folder, Replacement, Writers, background},
 };
 use crate::model::{Batch, BatchRecord, Field, ObjectName, Outcome, Record, Rejection, Schema, Value, column};
@@ -40,10 +40,6 @@ impl Destination for ParquetDestination {
         Ok(Schema { object: object.clone(), fields: Vec::new(), is_open: true })
     }
 
-    async fn begin(&self, object: &ObjectName, fields: &[Field]) -> Result<(), ConnectorError> {
-        self.writers.begin(object, fields, GroupWriter::start).await
-    }
-
     async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
         self.writers.load(batch).await
     }
@@ -53,7 +49,18 @@ impl Destination for ParquetDestination {
         Err(ConnectorError::new(ErrorKind::Unexpected, "not_supported", message))
     }
 
-    async fn finish(&self, object: &ObjectName) -> Result<(), ConnectorError> {
+    fn replace(&self) -> Option<&dyn Replace> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Replace for ParquetDestination {
+    async fn begin(&self, object: &ObjectName, fields: &[Field]) -> Result<(), ConnectorError> {
+        self.writers.begin(object, fields, GroupWriter::start).await
+    }
+
+    async fn put_in_place(&self, object: &ObjectName) -> Result<(), ConnectorError> {
         self.writers.finish(object).await
     }
 }

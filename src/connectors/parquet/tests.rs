@@ -37,10 +37,10 @@ fn ada() -> BatchRecord {
 
 async fn write(folder: &Path, records: Vec<BatchRecord>) -> Vec<Outcome> {
     let destination = destination::<Parquet>(folder, &json!({}));
-    destination.begin(&"people".into(), &fields()).await.unwrap();
+    destination.replace().unwrap().begin(&"people".into(), &fields()).await.unwrap();
     let outcomes = destination.load(&insert("people", records)).await.unwrap();
     assert!(!folder.join("people.parquet").exists());
-    destination.finish(&"people".into()).await.unwrap();
+    destination.replace().unwrap().put_in_place(&"people".into()).await.unwrap();
     outcomes
 }
 

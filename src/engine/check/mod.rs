@@ -154,15 +154,19 @@ impl Check<'_> {
         if !uses.read.is_empty() {
             let source = (entry.source)(connection.options.clone(), context).map_err(config)?;
             source.check().await.map_err(failed)?;
-            inspection = source.inspect(&uses.read).await.map_err(failed)?;
+            if let Some(probe) = source.probe() {
+                inspection = probe.inspect(&uses.read).await.map_err(failed)?;
+            }
         }
         if !uses.written.is_empty() {
             let destination = (entry.destination)(connection.options.clone(), context).map_err(config)?;
             destination.check().await.map_err(failed)?;
-            let mut written = destination.inspect(&uses.written).await.map_err(failed)?;
-            written.missing.splice(0..0, inspection.missing);
-            written.missing.dedup();
-            inspection = written;
+            if let Some(probe) = destination.probe() {
+                let mut written = probe.inspect(&uses.written).await.map_err(failed)?;
+                written.missing.splice(0..0, inspection.missing);
+                written.missing.dedup();
+                inspection = written;
+            }
         }
         Ok(Some(inspection))
     }
@@ -228,7 +232,8 @@ impl Check<'_> {
         let context = self.environment.context_of(&config.connection);
         let Ok(destination) = (entry.destination)(connection.options.clone(), &context) else { return Vec::new() };
         let fields: Vec<FieldName> = config.mappings.keys().map(FieldName::new).collect();
-        destination.refusals(&config.object, &Operation::Update, &fields).await.ok().flatten().unwrap_or_default()
+        let Some(permissions) = destination.permissions() else { return Vec::new() };
+        permissions.refusals(&config.object, &Operation::Update, &fields).await.unwrap_or_default()
     }
 
     /// Says whether the login may write what is mapped; only then a test record is worth a try.

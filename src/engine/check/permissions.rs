@@ -17,15 +17,13 @@ pub(super) enum Permissions {
 
 /// Asks the destination about each operation with the fields that go along with it.
 pub(super) async fn of(loader: &Loader) -> Result<Permissions, ConnectorError> {
+    let Some(permissions) = loader.destination.permissions() else { return Ok(Permissions::NotTold) };
     let mut refusals: Vec<ConnectorError> = Vec::new();
     let all: Vec<FieldName> = loader.preparation.fields.iter().map(|field| field.name.clone()).collect();
     for operation in operations(loader) {
         let is_left_out = |name: &FieldName| operation == Operation::Update && loader.policy.on_create.contains(name);
         let fields: Vec<FieldName> = all.iter().filter(|name| !is_left_out(name)).cloned().collect();
-        let Some(refused) = loader.destination.refusals(&loader.target.object, &operation, &fields).await? else {
-            return Ok(Permissions::NotTold);
-        };
-        for refusal in refused {
+        for refusal in permissions.refusals(&loader.target.object, &operation, &fields).await? {
             if !refusals.iter().any(|known| known.message == refusal.message) {
                 refusals.push(refusal);
             }

@@ -78,7 +78,10 @@ impl Trial<'_> {
         let mut fields = Fields::new();
         for field in required.chain(keys).chain(self.marker()) {
             let value = match self.value(field, "") {
-                None => self.destination.example(&self.schema.object, &field.name).await?,
+                None => match self.destination.examples() {
+                    Some(examples) => examples.example(&self.schema.object, &field.name).await?,
+                    None => None,
+                },
                 value => value,
             };
             match value {
@@ -127,8 +130,6 @@ impl Trial<'_> {
     }
 
     async fn create(&self, fields: &Fields) -> Result<String, ConnectorError> {
-        let declared: Vec<Field> = fields.keys().filter_map(|name| self.schema.field(name)).cloned().collect();
-        self.destination.begin(&self.schema.object, &declared).await?;
         match self.load(Operation::Insert, None, fields.clone()).await? {
             Outcome::Created { id } | Outcome::Updated { id } => Ok(id),
             other => Err(unwanted(other)),

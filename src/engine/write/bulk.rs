@@ -91,7 +91,10 @@ impl Dispatch<'_> {
                 fields: &buffered.fields,
                 records: &records,
             };
-            let error = match self.loader.destination.load_bulk(&batch).await {
+            let Some(bulk) = self.loader.destination.bulk() else {
+                return Err(self.loader.unoffered("a bulk API"));
+            };
+            let error = match bulk.load_bulk(&batch).await {
                 Ok(outcomes) if outcomes.len() == open.len() => {
                     self.commit_bulk(buffered, places, &intents, found, Some(outcomes), settle)?;
                     return Ok(Sent::Complete);

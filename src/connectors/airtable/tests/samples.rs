@@ -162,7 +162,7 @@ async fn the_sample_of_a_list_of_bases_tells_what_may_be_done_in_each() {
         options["base_id"] = base["id"].clone();
         let config = serde_json::from_value(options).unwrap();
         let destination: Box<dyn Destination> = Airtable::destination(config, &context()).unwrap();
-        let inspection = destination.inspect(&[]).await.unwrap();
+        let inspection = destination.probe().unwrap().inspect(&[]).await.unwrap();
         assert_eq!(inspection.login.as_deref(), Some("user usrSample"));
         assert!(inspection.missing.is_empty(), "`create` and `edit` are enough: {inspection:?}");
     }

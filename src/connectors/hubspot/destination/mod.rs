@@ -14,7 +14,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use crate::connector::{ConnectorError, Destination, FetchRequest, Inspection};
+use crate::connector::{ConnectorError, Destination, Examples, FetchRequest, Inspection, Probe};
 use crate::http::Access;
 use crate::model::{Batch, FieldName, ObjectName, Operation, Outcome, Record, Schema, Value};
 
@@ -50,10 +50,6 @@ impl Destination for HubSpotDestination {
         source::check(&self.catalog).await
     }
 
-    async fn inspect(&self, objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
-        inspect(&self.catalog.api, &self.login, objects, Access::Write).await
-    }
-
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
         Ok(self.catalog.object(object).await?.destination_schema(&self.catalog.custom_objects))
     }
@@ -71,6 +67,28 @@ impl Destination for HubSpotDestination {
         }
     }
 
+    async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
+        fetch::fetch(&self.catalog, request).await
+    }
+
+    fn probe(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+
+    fn examples(&self) -> Option<&dyn Examples> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Probe for HubSpotDestination {
+    async fn inspect(&self, objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        inspect(&self.catalog.api, &self.login, objects, Access::Write).await
+    }
+}
+
+#[async_trait]
+impl Examples for HubSpotDestination {
     /// Pipelines and stages may be written by name too, so their options are not listed: the first ones are good examples.
     async fn example(&self, object: &ObjectName, field: &FieldName) -> Result<Option<Value>, ConnectorError> {
         let Some((pipeline, stage)) = limits::pipeline_properties(object) else { return Ok(None) };
@@ -80,9 +98,5 @@ impl Destination for HubSpotDestination {
         let pipelines = self.catalog.pipelines(object).await?;
         let Some((first, first_stage)) = pipelines.first() else { return Ok(None) };
         Ok(Some(Value::Text(if field.as_str() == pipeline { first } else { first_stage }.to_owned())))
-    }
-
-    async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
-        fetch::fetch(&self.catalog, request).await
     }
 }

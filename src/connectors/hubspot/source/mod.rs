@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream, stream::BoxStream};
 
 use crate::clock::Clock;
-use crate::connector::{ConnectorError, ErrorKind, FixtureForm, Inspection, ReadRequest, Source};
+use crate::connector::{ConnectorError, ErrorKind, FixtureForm, Fixtures, Inspection, Probe, ReadRequest, Source};
 use crate::http::Access;
 use crate::model::{ObjectName, Page, Schema};
 
@@ -55,14 +55,6 @@ impl Source for HubSpotSource {
         check(&self.catalog).await
     }
 
-    async fn inspect(&self, objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
-        inspect(&self.catalog.api, &self.login, objects, Access::Read).await
-    }
-
-    async fn fixture(&self, object: &ObjectName) -> Result<Option<FixtureForm>, ConnectorError> {
-        fixture::form(&self.catalog, object).await.map(Some)
-    }
-
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
         Ok(self.catalog.object(object).await?.source_schema(&self.catalog.custom_objects))
     }
@@ -85,6 +77,28 @@ impl Source for HubSpotSource {
             }
         })
         .boxed()
+    }
+
+    fn probe(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+
+    fn fixtures(&self) -> Option<&dyn Fixtures> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Probe for HubSpotSource {
+    async fn inspect(&self, objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        inspect(&self.catalog.api, &self.login, objects, Access::Read).await
+    }
+}
+
+#[async_trait]
+impl Fixtures for HubSpotSource {
+    async fn fixture(&self, object: &ObjectName) -> Result<FixtureForm, ConnectorError> {
+        fixture::form(&self.catalog, object).await
     }
 }
 

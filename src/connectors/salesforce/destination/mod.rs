@@ -18,7 +18,10 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-use crate::connector::{BulkBatch, ConnectorError, Destination, ErrorKind, FetchRequest, Inspection, Outcomes};
+use crate::connector::{
+    BulkBatch, BulkLoad, ConnectorError, Destination, EarlierJobs, ErrorKind, FetchRequest, Inspection, Outcomes,
+    PartialDescribe, Permissions, Probe,
+};
 use crate::model::{Batch, FieldName, ObjectName, Operation, Outcome, Record, Schema};
 
 use super::{
@@ -80,29 +83,8 @@ impl Destination for SalesforceDestination {
         check(&self.catalog).await
     }
 
-    async fn inspect(&self, objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
-        let options =
-            RuleOptions { assignment_rule: self.assignment_rule.as_deref(), allow_duplicates: self.allow_duplicates };
-        let inspection = inspection::inspect(&self.catalog.api).await?;
-        Ok(Inspection { rules: inspection::rules(&self.catalog.api, objects, options).await?, ..inspection })
-    }
-
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
         written_schema(&*self.catalog.written_object(object).await?, object)
-    }
-
-    async fn describe_written(&self, object: &ObjectName, fields: &[FieldName]) -> Result<Schema, ConnectorError> {
-        written_schema(&*self.described(object, fields.iter()).await?, object)
-    }
-
-    async fn refusals(
-        &self,
-        object: &ObjectName,
-        operation: &Operation,
-        fields: &[FieldName],
-    ) -> Result<Option<Vec<ConnectorError>>, ConnectorError> {
-        let info = self.described(object, fields.iter()).await?;
-        Ok(Some(prepare::refusals(&info, operation, fields)))
     }
 
     async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
@@ -114,6 +96,64 @@ impl Destination for SalesforceDestination {
         Ok(self.load_bulk(&batch).await?.collect())
     }
 
+    async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
+        let info = self.catalog.object(&request.object).await?;
+        self.fetch_records(&info, request).await
+    }
+
+    fn probe(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+
+    fn permissions(&self) -> Option<&dyn Permissions> {
+        Some(self)
+    }
+
+    fn partial_describe(&self) -> Option<&dyn PartialDescribe> {
+        Some(self)
+    }
+
+    fn bulk(&self) -> Option<&dyn BulkLoad> {
+        Some(self)
+    }
+
+    fn earlier_jobs(&self) -> Option<&dyn EarlierJobs> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Probe for SalesforceDestination {
+    async fn inspect(&self, objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        let options =
+            RuleOptions { assignment_rule: self.assignment_rule.as_deref(), allow_duplicates: self.allow_duplicates };
+        let inspection = inspection::inspect(&self.catalog.api).await?;
+        Ok(Inspection { rules: inspection::rules(&self.catalog.api, objects, options).await?, ..inspection })
+    }
+}
+
+#[async_trait]
+impl Permissions for SalesforceDestination {
+    async fn refusals(
+        &self,
+        object: &ObjectName,
+        operation: &Operation,
+        fields: &[FieldName],
+    ) -> Result<Vec<ConnectorError>, ConnectorError> {
+        let info = self.described(object, fields.iter()).await?;
+        Ok(prepare::refusals(&info, operation, fields))
+    }
+}
+
+#[async_trait]
+impl PartialDescribe for SalesforceDestination {
+    async fn describe_for(&self, object: &ObjectName, fields: &[FieldName]) -> Result<Schema, ConnectorError> {
+        written_schema(&*self.described(object, fields.iter()).await?, object)
+    }
+}
+
+#[async_trait]
+impl BulkLoad for SalesforceDestination {
     async fn load_bulk(&self, batch: &BulkBatch<'_>) -> Result<Outcomes, ConnectorError> {
         let info = self.described(batch.object, batch.fields.iter()).await.map_err(without_effect)?;
         let is_body = |name: &FieldName| info.field(name).is_some_and(|field| field.kind == Kind::Body);
@@ -124,15 +164,13 @@ impl Destination for SalesforceDestination {
         self.finish_by_collections(&info, batch, &mut progress).await?;
         progress.into_outcomes()
     }
+}
 
-    async fn settle(&self, object: &ObjectName) -> Result<(), ConnectorError> {
+#[async_trait]
+impl EarlierJobs for SalesforceDestination {
+    async fn wait_for_earlier_jobs(&self, object: &ObjectName) -> Result<(), ConnectorError> {
         let info = self.catalog.object(object).await?;
         self.settle_earlier_jobs(&info).await
-    }
-
-    async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
-        let info = self.catalog.object(&request.object).await?;
-        self.fetch_records(&info, request).await
     }
 }
 

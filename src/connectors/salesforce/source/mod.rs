@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream, stream::BoxStream};
 
 use crate::clock::Clock;
-use crate::connector::{ConnectorError, ErrorKind, FixtureForm, Inspection, ReadRequest, Source};
+use crate::connector::{ConnectorError, ErrorKind, FixtureForm, Fixtures, Inspection, Probe, ReadRequest, Source};
 use crate::model::{ObjectName, Page, Schema};
 
 use super::{fixture, inspection, schema::Catalog};
@@ -50,10 +50,6 @@ impl Source for SalesforceSource {
         check(&self.catalog).await
     }
 
-    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
-        inspection::inspect(&self.catalog.api).await
-    }
-
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
         let info = self.catalog.object(object).await?;
         if !info.is_queryable {
@@ -64,10 +60,6 @@ impl Source for SalesforceSource {
         let mut schema = info.source_schema();
         schema.fields.extend(junctions::fields(&info.name));
         Ok(schema)
-    }
-
-    async fn fixture(&self, object: &ObjectName) -> Result<Option<FixtureForm>, ConnectorError> {
-        fixture::form(&self.catalog, object).await.map(Some)
     }
 
     fn read(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>> {
@@ -89,6 +81,28 @@ impl Source for SalesforceSource {
             }
         })
         .boxed()
+    }
+
+    fn probe(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+
+    fn fixtures(&self) -> Option<&dyn Fixtures> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Probe for SalesforceSource {
+    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        inspection::inspect(&self.catalog.api).await
+    }
+}
+
+#[async_trait]
+impl Fixtures for SalesforceSource {
+    async fn fixture(&self, object: &ObjectName) -> Result<FixtureForm, ConnectorError> {
+        fixture::form(&self.catalog, object).await
     }
 }
 

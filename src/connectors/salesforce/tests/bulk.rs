@@ -289,7 +289,7 @@ async fn a_job_of_a_killed_run_is_waited_for_where_the_engine_says_that_there_ma
         }
     })
     .await;
-    destination(&script.url).settle(&"Contact".into()).await.unwrap();
+    destination(&script.url).earlier_jobs().unwrap().wait_for_earlier_jobs(&"Contact".into()).await.unwrap();
     assert_eq!(script.count("jobs/ingest/750x"), 3);
     assert_eq!(script.count("jobs/ingest"), 1);
 }

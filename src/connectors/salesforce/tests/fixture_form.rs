@@ -82,7 +82,7 @@ async fn the_descriptions_of_real_objects_survive() {
         let source = source(&script.url);
         let (real, form) = (
             source.describe(&ObjectName::new(&object)).await.unwrap(),
-            source.fixture(&ObjectName::new(&object)).await.unwrap().unwrap(),
+            source.fixtures().unwrap().fixture(&ObjectName::new(&object)).await.unwrap(),
         );
         let local = recorded(&object, &form).await;
         for field in form.fields.iter().chain(form.links.keys()) {
@@ -104,7 +104,7 @@ async fn the_descriptions_of_real_objects_survive() {
 #[tokio::test]
 async fn references_are_links_users_come_along_and_what_is_not_the_object_s_own_is_left_out() {
     let script = org(description("Contact"), "").await;
-    let form = source(&script.url).fixture(&"Contact".into()).await.unwrap().unwrap();
+    let form = source(&script.url).fixtures().unwrap().fixture(&"Contact".into()).await.unwrap();
     let names: Vec<&str> = form.fields.iter().map(FieldName::as_str).collect();
     for absent in ["Id", "IsDeleted", "Account.Name", "Content", "MailingAddress", "AccountId"] {
         assert!(!names.contains(&absent), "{absent}");

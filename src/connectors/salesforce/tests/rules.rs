@@ -40,7 +40,8 @@ fn text<'r>(rules: &'r [Remark], subject: &str) -> &'r str {
 #[tokio::test]
 async fn active_rules_are_named_with_what_they_do() {
     let script = org().await;
-    let rules = destination(&script.url).inspect(&["Contact".into(), "lead".into()]).await.unwrap().rules;
+    let rules =
+        destination(&script.url).probe().unwrap().inspect(&["Contact".into(), "lead".into()]).await.unwrap().rules;
     assert!(
         text(&rules, "duplicate rules of `Contact`")
             .starts_with("`Same e-mail`, `Same name` are active: a record like")
@@ -53,15 +54,23 @@ async fn active_rules_are_named_with_what_they_do() {
     assert!(queries.iter().any(|query| {
         query.ends_with("WHERE IsActive = TRUE AND SobjectType IN ('Contact','lead') ORDER BY MasterLabel")
     }));
-    assert!(source(&script.url).inspect(&["Lead".into()]).await.unwrap().rules.is_empty(), "a read meets no rule");
+    assert!(
+        source(&script.url).probe().unwrap().inspect(&["Lead".into()]).await.unwrap().rules.is_empty(),
+        "a read meets no rule"
+    );
 }
 
 #[tokio::test]
 async fn what_the_connection_says_of_rules_is_told_with_them() {
     let script = org().await;
     let options = json!({ "allow_duplicates": true, "assignment_rule": "default" });
-    let rules =
-        destination_with(&script.url, &options).inspect(&["Contact".into(), "Lead".into()]).await.unwrap().rules;
+    let rules = destination_with(&script.url, &options)
+        .probe()
+        .unwrap()
+        .inspect(&["Contact".into(), "Lead".into()])
+        .await
+        .unwrap()
+        .rules;
     assert!(
         text(&rules, "duplicate rules of `Contact`")
             .ends_with("is saved where the rule alerts, and rejected where it blocks")
@@ -76,7 +85,7 @@ async fn rules_that_this_user_may_not_see_are_no_failure() {
         _ => ok(&json!({})),
     })
     .await;
-    let rules = destination(&script.url).inspect(&["Lead".into()]).await.unwrap().rules;
+    let rules = destination(&script.url).probe().unwrap().inspect(&["Lead".into()]).await.unwrap().rules;
     assert!(text(&rules, "duplicate rules").starts_with("could not be read"));
     assert!(text(&rules, "assignment rules").starts_with("could not be read"));
 }
@@ -84,7 +93,7 @@ async fn rules_that_this_user_may_not_see_are_no_failure() {
 #[tokio::test]
 async fn an_object_s_name_cannot_change_the_query_for_rules() {
     let script = org().await;
-    destination(&script.url).inspect(&["Lead') OR (Name != '".into()]).await.unwrap();
+    destination(&script.url).probe().unwrap().inspect(&["Lead') OR (Name != '".into()]).await.unwrap();
     let query = script
         .asked()
         .iter()
@@ -99,7 +108,8 @@ async fn each_field_that_this_user_may_not_write_is_named_with_what_to_do() {
     let destination = destination(&script.url);
     let fields: Vec<FieldName> = ["LastName", "SystemModstamp", "CreatedDate"].iter().map(FieldName::new).collect();
     let refused = async |operation: Operation| {
-        let refusals = destination.refusals(&"Contact".into(), &operation, &fields).await.unwrap().unwrap();
+        let refusals =
+            destination.permissions().unwrap().refusals(&"Contact".into(), &operation, &fields).await.unwrap();
         refusals
             .into_iter()
             .map(|refusal| format!("{}: {}", refusal.message, refusal.hint.unwrap()))
@@ -131,8 +141,12 @@ async fn an_object_that_may_be_changed_only_says_which_right_is_missing() {
     .await;
     let destination = destination(&script.url);
     let hints = async |operation: Operation| {
-        let refusals =
-            destination.refusals(&"Contact".into(), &operation, &["LastName".into()]).await.unwrap().unwrap();
+        let refusals = destination
+            .permissions()
+            .unwrap()
+            .refusals(&"Contact".into(), &operation, &["LastName".into()])
+            .await
+            .unwrap();
         refusals.into_iter().map(|refusal| refusal.hint.unwrap()).collect::<Vec<_>>().join(" ")
     };
     assert!(hints(Operation::Insert).await.contains("`Create` on the object"));

@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{Connection, Limits, OnError, OnMissing, Pipeline, Stream, StreamDestination, WriteMode};
 use crate::connector::{
-    BulkBatch, ConfigError, Connector, ConnectorError, Context, Destination, Entry, ErrorKind, FetchRequest, Outcomes,
-    ReadRequest, Registry, SEGMENT_RECORDS, Selection, Source,
+    BulkBatch, BulkLoad, ConfigError, Connector, ConnectorError, Context, Destination, EarlierJobs, Entry, ErrorKind,
+    FetchRequest, Outcomes, ReadRequest, Registry, SEGMENT_RECORDS, Selection, Source,
 };
 use crate::engine::{Environment, Finished, RunOptions, Silent, run};
 use crate::model::{
@@ -259,6 +259,29 @@ impl Destination for InBulkSystem {
         own.write(&batch.operation, &batch.records)
     }
 
+    async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
+        let Selection::Keys { values, .. } = &request.selection else { panic!("asked by id") };
+        let own = self.0.lock().unwrap();
+        let is_wanted = |key: &String| values.iter().any(|values| values[0].to_text() == *key);
+        let record = |(id, key): (&u64, &String)| Record {
+            id: id.to_string(),
+            fields: Fields::from_iter([(FieldName::new("Key"), Value::Text(key.clone()))]),
+            merged_into: None,
+        };
+        Ok(own.held.iter().filter(|(_, key)| is_wanted(key)).map(record).collect())
+    }
+
+    fn bulk(&self) -> Option<&dyn BulkLoad> {
+        Some(self)
+    }
+
+    fn earlier_jobs(&self) -> Option<&dyn EarlierJobs> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl BulkLoad for InBulkSystem {
     async fn load_bulk(&self, batch: &BulkBatch<'_>) -> Result<Outcomes, ConnectorError> {
         let segments = (0..batch.records.len()).step_by(SEGMENT_RECORDS).map(|first| batch.records.segment(first));
         let records = segments.collect::<Result<Vec<_>, _>>()?.concat();
@@ -273,22 +296,13 @@ impl Destination for InBulkSystem {
         }
         Ok(Box::new(Short { outcomes: outcomes.into_iter(), len: records.len() }))
     }
+}
 
-    async fn settle(&self, _: &ObjectName) -> Result<(), ConnectorError> {
+#[async_trait]
+impl EarlierJobs for InBulkSystem {
+    async fn wait_for_earlier_jobs(&self, _: &ObjectName) -> Result<(), ConnectorError> {
         self.0.lock().unwrap().settles += 1;
         Ok(())
-    }
-
-    async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
-        let Selection::Keys { values, .. } = &request.selection else { panic!("asked by id") };
-        let own = self.0.lock().unwrap();
-        let is_wanted = |key: &String| values.iter().any(|values| values[0].to_text() == *key);
-        let record = |(id, key): (&u64, &String)| Record {
-            id: id.to_string(),
-            fields: Fields::from_iter([(FieldName::new("Key"), Value::Text(key.clone()))]),
-            merged_into: None,
-        };
-        Ok(own.held.iter().filter(|(_, key)| is_wanted(key)).map(record).collect())
     }
 }
 

@@ -1,0 +1,117 @@
+//! What only some systems have, each a trait that a source or destination offers or not.
+//!
+//! The core ([`Source`](super::Source), [`Destination`](super::Destination)) is what every connector does. Its methods with a
+//! default body return `None`; a connector that has more implements the trait and returns itself.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use crate::model::{Field, FieldName, ObjectName, Operation, Schema, Value};
+
+use super::{
+    bulk::{BulkBatch, Outcomes},
+    error::ConnectorError,
+    fixture::FixtureForm,
+    inspection::Inspection,
+};
+
+/// Tells what a login may do and what is left of its limits.
+#[async_trait]
+pub trait Probe: Debug + Send + Sync {
+    /// Returns what the login may do with these objects and what is left of the limits, in as few calls as possible and
+    /// without writes. What the vendor does not tell is absent.
+    ///
+    /// # Errors
+    /// Says why the login does not work. A part that this login may not ask for is no error.
+    async fn inspect(&self, objects: &[ObjectName]) -> Result<Inspection, ConnectorError>;
+}
+
+/// Tells before a write what the login may not write.
+#[async_trait]
+pub trait Permissions: Debug + Send + Sync {
+    /// Returns what the login may not write of the object and these fields by an operation, each with what to do about it.
+    ///
+    /// # Errors
+    /// Fails when the object does not exist or cannot be asked about.
+    async fn refusals(
+        &self,
+        object: &ObjectName,
+        operation: &Operation,
+        fields: &[FieldName],
+    ) -> Result<Vec<ConnectorError>, ConnectorError>;
+}
+
+/// Describes an object at a lower cost where only some of its fields are written.
+#[async_trait]
+pub trait PartialDescribe: Debug + Send + Sync {
+    /// Returns the fields of an object for a run that writes these: what costs calls of its own to describe may be left out
+    /// unless these fields name it.
+    ///
+    /// # Errors
+    /// As those of [`Destination::describe`](super::Destination::describe).
+    async fn describe_for(&self, object: &ObjectName, fields: &[FieldName]) -> Result<Schema, ConnectorError>;
+}
+
+/// Gives a value for a test record where [`Destination::describe`](super::Destination::describe) does not list the options.
+#[async_trait]
+pub trait Examples: Debug + Send + Sync {
+    /// Returns a value that the field of a test record may have; none where the connector knows none.
+    ///
+    /// # Errors
+    /// Fails when the destination cannot be asked.
+    async fn example(&self, object: &ObjectName, field: &FieldName) -> Result<Option<Value>, ConnectorError>;
+}
+
+/// Writes batches that may be too large for memory through the system's bulk API.
+#[async_trait]
+pub trait BulkLoad: Debug + Send + Sync {
+    /// Writes a batch within [`Capabilities::bulk`](crate::model::Capabilities::bulk) and returns exactly one outcome per
+    /// record, in the batch's order.
+    ///
+    /// # Errors
+    /// As those of [`Destination::load`](super::Destination::load).
+    async fn load_bulk(&self, batch: &BulkBatch<'_>) -> Result<Outcomes, ConnectorError>;
+}
+
+/// Waits for what a killed run left running at the system.
+#[async_trait]
+pub trait EarlierJobs: Debug + Send + Sync {
+    /// Waits until nothing that an earlier run sent still changes the object, so that no write or look-up races with it. Called
+    /// before the first write where the state file has batches without an outcome.
+    ///
+    /// # Errors
+    /// Says why nothing may be written yet.
+    async fn wait_for_earlier_jobs(&self, object: &ObjectName) -> Result<(), ConnectorError>;
+}
+
+/// Writes a whole object anew and puts it in place at once: `write: replace`.
+///
+/// Between `begin` and `put_in_place`, the batches that [`Destination::load`](super::Destination::load) gets for the object are
+/// inserts into its new version. Until `put_in_place`, readers see the earlier version.
+#[async_trait]
+pub trait Replace: Debug + Send + Sync {
+    /// Begins the new version of an object, also when no record will come. Called again, it starts over.
+    ///
+    /// `fields` are those that will be written, in the mappings' order and with their types: a file gets its header from them.
+    ///
+    /// # Errors
+    /// Says why nothing can be written.
+    async fn begin(&self, object: &ObjectName, fields: &[Field]) -> Result<(), ConnectorError>;
+
+    /// Puts the new version in the place of the earlier one, once all its records have outcomes.
+    ///
+    /// # Errors
+    /// Fails when that cannot be done; nothing of the earlier version is lost then.
+    async fn put_in_place(&self, object: &ObjectName) -> Result<(), ConnectorError>;
+}
+
+/// Says how an object is written down as a fixture of the vendor's emulator.
+#[async_trait]
+pub trait Fixtures: Debug + Send + Sync {
+    /// Returns the form of the object's fixture.
+    ///
+    /// # Errors
+    /// Fails when the object does not exist or cannot be asked about.
+    async fn fixture(&self, object: &ObjectName) -> Result<FixtureForm, ConnectorError>;
+}
