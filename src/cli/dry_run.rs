@@ -114,7 +114,7 @@ struct Requests {
 struct Notes {
     /// The connections and their limits, by URL.
     names: BTreeMap<String, (ConnectionName, &'static [RateLimit])>,
-    /// How many requests count against each limit, by URL and the limit's name.
+    /// How many units count against each limit, by URL and the limit's name.
     counted: BTreeMap<(String, &'static str), u32>,
     /// How often each kind of request was sent, and how many records it carried, in the order of the first one.
     kinds: Vec<(Kind, u64, u64)>,
@@ -144,7 +144,7 @@ impl Requests {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         let times = notes.counted.iter().filter_map(|((url, name), count)| {
             let limit = notes.names.get(url)?.1.iter().find(|limit| limit.name == *name)?;
-            Some(limit.window * (count.saturating_sub(1) / limit.max_requests))
+            Some(limit.window * (count.saturating_sub(1) / limit.max_units))
         });
         times.max().unwrap_or_default()
     }
@@ -187,8 +187,8 @@ impl Recorder for Requests {
         let url = exchange.base_url.as_str();
         let connection = notes.names.get(url).map_or_else(String::new, |(name, _)| name.to_string());
         let request = exchange.request;
-        for limit in request.rate_limits {
-            *notes.counted.entry((url.to_owned(), limit)).or_default() += 1;
+        for cost in request.costs {
+            *notes.counted.entry((url.to_owned(), cost.limit)).or_default() += cost.units.get();
         }
         let kind = Kind { connection, request: format!("{} {}", request.method, request.path) };
         let records = request.carried_records().and_then(|count| u64::try_from(count).ok()).unwrap_or(0);

@@ -137,7 +137,7 @@ fn pace(requests_per_sec: f64) -> RateLimit {
         Some(whole) => f64::from(whole.get()) / requests_per_sec,
         None => 1.0 / requests_per_sec.max(1e-6),
     };
-    RateLimit { name: "pace", max_requests: whole.unwrap_or(one), window: std::time::Duration::from_secs_f64(window) }
+    RateLimit::per("pace", whole.unwrap_or(one), std::time::Duration::from_secs_f64(window))
 }
 
 fn existing(path: &Path) -> Result<State, Failure> {

@@ -1,7 +1,6 @@
 //! Sends requests: waits for the rate limit, repeats what may be repeated, counts every attempt.
 
 use std::{
-    collections::BTreeMap,
     fmt,
     io::{self, Write},
     sync::Arc,
@@ -20,12 +19,13 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::model::{ConnectionName, Quota};
+use crate::model::{ConnectionName, Cost, Quota};
 use crate::spool::{Spool, SpoolWriter};
 
 use super::{
+    limits::{Limits, RateLimiters},
     meter::Meter,
-    rate_limit::{Permit, RateLimiter, RateLimiters},
+    rate_limit::{Permit, RateLimiter},
     record::{Exchange, Recorder, count_records},
     redact::redact_url,
     request::{Answer, AnswerClass, ApiRequest, Body},
@@ -112,7 +112,7 @@ pub struct Client {
     transport: Transport,
     base_url: Url,
     dialect: Arc<dyn Dialect>,
-    limiters: BTreeMap<&'static str, RateLimiter>,
+    limits: Limits,
     meter: Meter,
 }
 
@@ -245,14 +245,8 @@ impl Transport {
 
 impl Client {
     /// Makes a client of one account. `base_url` must end with a slash.
-    pub fn new(
-        transport: Transport,
-        base_url: Url,
-        dialect: Arc<dyn Dialect>,
-        limiters: BTreeMap<&'static str, RateLimiter>,
-        meter: Meter,
-    ) -> Self {
-        Self { transport, base_url, dialect, limiters, meter }
+    pub fn new(transport: Transport, base_url: Url, dialect: Arc<dyn Dialect>, limits: Limits, meter: Meter) -> Self {
+        Self { transport, base_url, dialect, limits, meter }
     }
 
     /// Sends a request until there is an answer that the connector can decode.
@@ -294,8 +288,7 @@ impl Client {
                         if rate_limit_waits > MAX_RATE_LIMIT_WAITS {
                             return Err(failed(HttpErrorKind::RateLimited, "the rate limit does not lift", answer));
                         }
-                        let limiters = request.rate_limits.iter().filter_map(|name| self.limiters.get(name));
-                        limiters.for_each(|limiter| limiter.pause(wait));
+                        self.limits.pause(request.costs, wait);
                         self.wait(wait, attempt).await?;
                         attempt -= 1;
                         continue;
@@ -384,7 +377,7 @@ impl Client {
         }
         let authorized = self.dialect.authorize(builder).await?;
         let asked_at = self.transport.clock.elapsed();
-        let permits = self.permits(request.rate_limits).await?;
+        let permits = self.permits(request.costs).await?;
         let sent_at = self.transport.clock.elapsed();
         self.meter.count(request.access);
         self.meter.count_wait(sent_at.saturating_sub(asked_at));
@@ -399,7 +392,11 @@ impl Client {
             transmit(authorized, attempt, request.is_file_wanted).await
         };
         drop(permits);
-        if let Some(quota) = answer.as_ref().ok().and_then(|answer| self.dialect.quota(answer)) {
+        let told = answer.as_ref().ok().and_then(|answer| self.dialect.quota(answer));
+        if let Some(quota) = told {
+            self.limits.correct(quota);
+        }
+        if let Some(quota) = told.or_else(|| self.limits.quota()) {
             self.meter.note_quota(quota);
         }
         if let Some(recorder) = &self.transport.recorder {
@@ -421,16 +418,13 @@ impl Client {
         answer
     }
 
-    async fn permits(&self, names: &[&str]) -> Result<Vec<Permit>, HttpError> {
-        let mut permits = Vec::with_capacity(names.len() + 1);
-        let limiters = names.iter().filter_map(|name| self.limiters.get(name)).chain(&self.transport.pace);
-        for limiter in limiters {
-            tokio::select! {
-                permit = limiter.acquire() => permits.push(permit),
-                () = self.transport.shutdown.cancelled() => return Err(cancelled(0)),
+    async fn permits(&self, costs: &[Cost]) -> Result<Vec<Permit>, HttpError> {
+        tokio::select! {
+            permits = self.limits.acquire(costs, self.transport.pace.as_ref()) => {
+                permits.map_err(|spent| HttpError::unsent(HttpErrorKind::QuotaSpent, spent.to_string()))
             }
+            () = self.transport.shutdown.cancelled() => Err(cancelled(0)),
         }
-        Ok(permits)
     }
 
     async fn wait(&self, duration: Duration, attempts: u32) -> Result<(), HttpError> {

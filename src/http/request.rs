@@ -10,6 +10,7 @@ use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+use crate::model::Cost;
 use crate::spool::Spool;
 
 /// Says what to send. The token is added by the [`Dialect`](super::Dialect), never by the caller.
@@ -32,8 +33,8 @@ pub struct ApiRequest {
     pub is_idempotent: bool,
     /// Whether the answer may be too large for memory: a file of CSV goes to disk then, see [`Answer::file`].
     pub is_file_wanted: bool,
-    /// The rate limits it counts against, by the names in the connector's capabilities.
-    pub rate_limits: &'static [&'static str],
+    /// What it costs, by the names of the limits in the connector's capabilities.
+    pub costs: &'static [Cost],
 }
 
 /// The body of a request.
@@ -60,7 +61,7 @@ pub enum Access {
 
 impl ApiRequest {
     /// Makes a GET: a read that may be repeated.
-    pub fn get(path: impl Into<String>, rate_limits: &'static [&'static str]) -> Self {
+    pub fn get(path: impl Into<String>, costs: &'static [Cost]) -> Self {
         Self {
             method: Method::GET,
             path: path.into(),
@@ -70,24 +71,18 @@ impl ApiRequest {
             access: Access::Read,
             is_idempotent: true,
             is_file_wanted: false,
-            rate_limits,
+            costs,
         }
     }
 
     /// Makes a POST that only reads (a search, a batch read): it may be repeated.
-    pub fn read(path: impl Into<String>, body: Json, rate_limits: &'static [&'static str]) -> Self {
-        Self { method: Method::POST, body: Body::Json(body), ..Self::get(path, rate_limits) }
+    pub fn read(path: impl Into<String>, body: Json, costs: &'static [Cost]) -> Self {
+        Self { method: Method::POST, body: Body::Json(body), ..Self::get(path, costs) }
     }
 
     /// Makes a call that writes and must not be repeated blindly.
-    pub fn write(method: Method, path: impl Into<String>, body: Json, rate_limits: &'static [&'static str]) -> Self {
-        Self {
-            method,
-            body: Body::Json(body),
-            access: Access::Write,
-            is_idempotent: false,
-            ..Self::get(path, rate_limits)
-        }
+    pub fn write(method: Method, path: impl Into<String>, body: Json, costs: &'static [Cost]) -> Self {
+        Self { method, body: Body::Json(body), access: Access::Write, is_idempotent: false, ..Self::get(path, costs) }
     }
 
     /// Marks a write as safe to repeat.

@@ -94,7 +94,7 @@ pub struct BatchLimit {
 /// The size of a batch on a system's bulk API (a job with a file, not a request with records).
 ///
 /// Where a chunk has at least `min_records` of one operation, they are gathered on disk with those of the chunks behind, and
-/// written as one batch by `Destination::load_bulk`. Deletes and links are cut by this instead of by the operation's own limit;
+/// written as one batch by `BulkLoad::load_bulk`. Deletes and links are cut by this instead of by the operation's own limit;
 /// the connector sees by a batch's size which way it is meant to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BulkLimit {
@@ -106,13 +106,55 @@ pub struct BulkLimit {
     pub max_bytes: usize,
 }
 
-/// A vendor's limit on requests.
+/// A vendor's limit on requests: so many units in a window. A connection may have several at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// What the connector's requests call it.
+    /// What the costs of the connector's requests call it.
     pub name: &'static str,
-    /// Most requests in any window.
-    pub max_requests: NonZeroU32,
+    /// Most units in any window. A unit is what the vendor counts: requests, tokens.
+    pub max_units: NonZeroU32,
     /// The window's length.
     pub window: Duration,
+    /// What a request does when the limit is used up.
+    pub when_spent: WhenSpent,
+}
+
+/// What a request does when a limit is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenSpent {
+    /// It waits for the window to pass.
+    Wait,
+    /// It fails as a spent [`Quota`](super::Quota) does, because the window is too long to wait for: a budget of a day or a month.
+    Stop,
+}
+
+/// What a request spends of one limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// The limit's name.
+    pub limit: &'static str,
+    /// Units of that limit.
+    pub units: NonZeroU32,
+}
+
+impl RateLimit {
+    /// Makes a limit that requests wait for.
+    pub const fn per(name: &'static str, max_units: NonZeroU32, window: Duration) -> Self {
+        Self { name, max_units, window, when_spent: WhenSpent::Wait }
+    }
+}
+
+impl Cost {
+    /// Makes a cost of one unit.
+    pub const fn one(limit: &'static str) -> Self {
+        Self { limit, units: NonZeroU32::MIN }
+    }
+
+    /// Makes a cost of several units; none is taken for one.
+    pub const fn of(limit: &'static str, units: u32) -> Self {
+        match NonZeroU32::new(units) {
+            Some(units) => Self { limit, units },
+            None => Self::one(limit),
+        }
+    }
 }

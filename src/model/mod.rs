@@ -15,7 +15,9 @@ mod schema;
 mod value;
 
 pub use batch::{Batch, BatchRecord, Fields, Operation, Record};
-pub use capability::{BatchLimit, BulkLimit, Capabilities, FilterSupport, KeyRule, RateLimit, SyncMode};
+pub use capability::{
+    BatchLimit, BulkLimit, Capabilities, Cost, FilterSupport, KeyRule, RateLimit, SyncMode, WhenSpent,
+};
 pub use column::column;
 pub use ledger::{Calls, Ledger, Quota};
 pub use name::{ConnectionName, FieldName, ObjectName, StreamName};

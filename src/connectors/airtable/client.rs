@@ -1,6 +1,6 @@
 //! The requests, one function each, as Airtable documents them. No policy.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -125,9 +125,8 @@ impl AirtableClient {
     /// Makes the client of an account. Does no I/O.
     pub(super) fn new(account: &Account, context: &Context) -> Self {
         let limiters = &context.transport.limiters;
-        let mut limits = BTreeMap::new();
-        limits.extend(limiters.account(&format!("airtable base {}", account.base_id), &[BASE_RATE]));
-        limits.extend(limiters.account(&AirtableDialect::account_name(account), &[TOKEN_RATE]));
+        let base = limiters.of(&format!("airtable base {}", account.base_id), &[BASE_RATE]);
+        let limits = base.and(limiters.of(&AirtableDialect::account_name(account), &[TOKEN_RATE]));
         let dialect = Arc::new(AirtableDialect::new(account, context));
         let meter = context.meter.clone();
         Self {

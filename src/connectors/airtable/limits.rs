@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::model::{BatchLimit, Capabilities, Comparison, FilterSupport, KeyRule, RateLimit, SyncMode};
+use crate::model::{BatchLimit, Capabilities, Comparison, Cost, FilterSupport, KeyRule, RateLimit, SyncMode};
 
 /// Most records in one create, update, upsert or delete, in records. One more is refused with 422 `INVALID_RECORDS`.
 /// Source: airtable.com/developers/web/api, "Create records", "Update multiple records", "Delete multiple records".
@@ -33,16 +33,14 @@ const MAX_MERGE_FIELDS: usize = 3;
 pub(super) const RATE_LIMIT_WAIT: Duration = Duration::from_secs(30);
 
 /// The requests per second of a base, all tokens together. Source: "Rate limits".
-pub(super) const BASE_RATE: RateLimit =
-    RateLimit { name: "base", max_requests: count(5), window: Duration::from_secs(1) };
+pub(super) const BASE_RATE: RateLimit = RateLimit::per("base", count(5), Duration::from_secs(1));
 
 /// The requests per second of all tokens of one user. Source: "Rate limits". Ferry sees tokens, not users, and counts each
 /// token for itself.
-pub(super) const TOKEN_RATE: RateLimit =
-    RateLimit { name: "token", max_requests: count(50), window: Duration::from_secs(1) };
+pub(super) const TOKEN_RATE: RateLimit = RateLimit::per("token", count(50), Duration::from_secs(1));
 
-/// The limits that every request counts against.
-pub(super) const EVERY_REQUEST: &[&str] = &[BASE_RATE.name, TOKEN_RATE.name];
+/// What every request costs.
+pub(super) const EVERY_REQUEST: &[Cost] = &[Cost::one(BASE_RATE.name), Cost::one(TOKEN_RATE.name)];
 
 /// How far an incremental read reaches back before the last one began: Airtable does not say how finely it compares
 /// times, and what comes twice is left out by the engine as unchanged.

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::model::{BatchLimit, Capabilities, Comparison, FilterSupport, KeyRule, RateLimit, SyncMode};
+use crate::model::{BatchLimit, Capabilities, Comparison, Cost, FilterSupport, KeyRule, RateLimit, SyncMode};
 
 use super::config::Plan;
 
@@ -69,14 +69,14 @@ const SEARCH: &str = "search";
 const ASSOCIATIONS: &str = "associations";
 
 /// What most requests count against.
-pub(super) const COUNTS_AS_CALL: &[&str] = &[BURST];
-/// What a search counts against: the scarcer limit first, so that no slot of the other is held while waiting for it.
-pub(super) const COUNTS_AS_SEARCH: &[&str] = &[SEARCH, BURST];
+pub(super) const COUNTS_AS_CALL: &[Cost] = &[Cost::one(BURST)];
+/// What a search counts against.
+pub(super) const COUNTS_AS_SEARCH: &[Cost] = &[Cost::one(SEARCH), Cost::one(BURST)];
 /// What a search of an OAuth app counts against.
-pub(super) const COUNTS_AS_OAUTH_SEARCH: &[&str] = &[SEARCH];
+pub(super) const COUNTS_AS_OAUTH_SEARCH: &[Cost] = &[Cost::one(SEARCH)];
 /// What an association request counts against. The vendor gives them a limit of their own and does not say that they are
 /// free of the other.
-pub(super) const COUNTS_AS_ASSOCIATION: &[&str] = &[ASSOCIATIONS, BURST];
+pub(super) const COUNTS_AS_ASSOCIATION: &[Cost] = &[Cost::one(ASSOCIATIONS), Cost::one(BURST)];
 
 /// What the engine plans with.
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
@@ -108,9 +108,9 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     // Enough to keep the wire busy at the burst limit with answers that take a few tenths of a second.
     concurrency: count(4),
     rate_limits: &[
-        RateLimit { name: BURST, max_requests: BURST_STARTER, window: BURST_WINDOW },
-        RateLimit { name: SEARCH, max_requests: SEARCHES, window: SEARCH_WINDOW },
-        RateLimit { name: ASSOCIATIONS, max_requests: ASSOCIATIONS_STARTER, window: BURST_WINDOW },
+        RateLimit::per(BURST, BURST_STARTER, BURST_WINDOW),
+        RateLimit::per(SEARCH, SEARCHES, SEARCH_WINDOW),
+        RateLimit::per(ASSOCIATIONS, ASSOCIATIONS_STARTER, BURST_WINDOW),
     ],
 };
 
@@ -122,9 +122,9 @@ pub(super) fn rate_limits(plan: Plan, is_oauth: bool, burst: Option<NonZeroU32>)
     };
     let burst = burst.unwrap_or(if is_oauth { BURST_OAUTH } else { by_plan });
     vec![
-        RateLimit { name: BURST, max_requests: burst, window: BURST_WINDOW },
-        RateLimit { name: SEARCH, max_requests: SEARCHES, window: SEARCH_WINDOW },
-        RateLimit { name: ASSOCIATIONS, max_requests: associations, window: BURST_WINDOW },
+        RateLimit::per(BURST, burst, BURST_WINDOW),
+        RateLimit::per(SEARCH, SEARCHES, SEARCH_WINDOW),
+        RateLimit::per(ASSOCIATIONS, associations, BURST_WINDOW),
     ]
 }
 
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_plan_decides_the_burst_and_oauth_has_its_own() {
-        let burst = |plan, is_oauth, given| rate_limits(plan, is_oauth, given)[0].max_requests.get();
+        let burst = |plan, is_oauth, given| rate_limits(plan, is_oauth, given)[0].max_units.get();
         assert_eq!(burst(Plan::Starter, false, None), 100);
         assert_eq!(burst(Plan::Enterprise, false, None), 190);
         assert_eq!(burst(Plan::Enterprise, true, None), 110);

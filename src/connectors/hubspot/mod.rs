@@ -62,9 +62,9 @@ impl Connector for HubSpot {
 
 fn catalog(settings: &Settings, context: &Context) -> (Arc<Catalog>, Arc<Login>) {
     let transport = context.transport.clone();
-    let limiters = transport.limiters.account(&settings.account(), &settings.rate_limits);
+    let limits = transport.limiters.of(&settings.account(), &settings.rate_limits);
     let login = Arc::new(Login::new(settings, context));
     let dialect = Arc::<Login>::clone(&login);
-    let client = Client::new(transport, settings.base_url.clone(), dialect, limiters, context.meter.clone());
+    let client = Client::new(transport, settings.base_url.clone(), dialect, limits, context.meter.clone());
     (Arc::new(Catalog::new(Api::new(client, settings), settings.custom_objects.clone())), login)
 }

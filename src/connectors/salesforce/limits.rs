@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use crate::http::PollPace;
-use crate::model::{BatchLimit, BulkLimit, Capabilities, Comparison, FilterSupport, KeyRule, SyncMode};
+use crate::model::{BatchLimit, BulkLimit, Capabilities, Comparison, Cost, FilterSupport, KeyRule, SyncMode};
 
 /// The version of the API that is asked for: Summer '26. Source: `api_rest` quickstart, list of versions.
 pub(super) const DEFAULT_VERSION: &str = "67.0";
@@ -92,7 +92,7 @@ pub(super) const CONCURRENT_WAIT: Duration = Duration::from_secs(20);
 pub(super) const ASSERTION_SECS: i64 = 180;
 
 /// Salesforce has no limit on calls per second but a daily quota, which its answers tell.
-pub(super) const NO_RATE_LIMITS: &[&str] = &[];
+pub(super) const NO_RATE_LIMITS: &[Cost] = &[];
 
 /// What the engine plans with.
 pub(super) const CAPABILITIES: Capabilities = Capabilities {

@@ -18,10 +18,10 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use crate::connector::{Authorization, ConfigError, Connector, Context, Destination, Source};
-use crate::http::Client;
+use crate::http::{Client, Limits};
 use crate::model::{BulkLimit, Capabilities};
 
 pub use config::Config;
@@ -69,6 +69,6 @@ impl Connector for Salesforce {
 fn catalog(settings: &Settings, context: &Context) -> Catalog {
     let login = Arc::new(Login::new(settings, context));
     let transport = context.transport.clone();
-    let client = Client::new(transport, settings.login_url.clone(), login, BTreeMap::new(), context.meter.clone());
+    let client = Client::new(transport, settings.login_url.clone(), login, Limits::default(), context.meter.clone());
     Catalog::new(Api::new(client, settings.version), settings.parent_fields.clone())
 }

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use crate::connector::{ConnectorError, ErrorKind};
 use crate::http::{Answer, ApiRequest, Client};
+use crate::model::Cost;
 
 use super::{
     config::{ApiVersion, Credential, Settings},
@@ -26,7 +27,7 @@ pub(super) use wire::{
 pub(super) struct Api {
     client: Client,
     version: ApiVersion,
-    search_limits: &'static [&'static str],
+    search_costs: &'static [Cost],
 }
 
 /// What a page of a list should hold.
@@ -68,11 +69,11 @@ impl BatchWrite {
 
 impl Api {
     pub(super) fn new(client: Client, settings: &Settings) -> Self {
-        let search_limits = match settings.credential {
+        let search_costs = match settings.credential {
             Credential::Token(_) => limits::COUNTS_AS_SEARCH,
             Credential::OAuth { .. } => limits::COUNTS_AS_OAUTH_SEARCH,
         };
-        Self { client, version: settings.version.clone(), search_limits }
+        Self { client, version: settings.version.clone(), search_costs }
     }
 
     /// `GET crm/objects/{v}/{obj}`
@@ -103,7 +104,7 @@ impl Api {
         body: Json,
     ) -> Result<Timed<ResultPage<WireRecord>>, ConnectorError> {
         let path = format!("{}/search", self.version.objects(object));
-        let request = ApiRequest::read(path, body, self.search_limits);
+        let request = ApiRequest::read(path, body, self.search_costs);
         self.read_timed(&request, &format!("a search of `{object}`")).await
     }
 
