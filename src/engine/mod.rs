@@ -11,6 +11,7 @@ mod destination_run;
 mod error;
 mod observer;
 mod order;
+mod quota;
 mod read;
 mod redrive;
 mod report;

@@ -13,11 +13,7 @@ use crate::model::{
 use crate::state::{State, Target, TargetId};
 use crate::transform::{Mapper, TransformError, spec::When};
 
-use super::{
-    decide::prepare::Preparation,
-    error::{EngineError, Interruption},
-    observer::Observer,
-};
+use super::{decide::prepare::Preparation, error::EngineError, observer::Observer, quota::QuotaGuard};
 
 /// Records of a page of the state file. They are ids and little more, so that many fit into memory.
 const PAGE_RECORDS: u32 = 2_000;
@@ -44,6 +40,7 @@ pub(super) struct Extraction {
     pub source: Box<dyn Source>,
     pub capabilities: Capabilities,
     pub context: Context,
+    pub quota: QuotaGuard,
 }
 
 /// One destination of a stream, connected and ready to load.
@@ -89,7 +86,7 @@ pub(super) struct WritePolicy {
 pub(super) struct Guards {
     pub max_rejects: Option<CountOrShare>,
     pub max_deletes: Option<CountOrShare>,
-    pub quota_share: Option<f64>,
+    pub quota: QuotaGuard,
 }
 
 impl Environment {
@@ -101,7 +98,8 @@ impl Environment {
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
         let capabilities = (entry.capabilities_of)(connection.options.clone())
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
-        Ok(Extraction { source, capabilities, context })
+        let quota = QuotaGuard::new(pipeline.limits.quota_share, context.clone());
+        Ok(Extraction { source, capabilities, context, quota })
     }
 
     /// Makes what a connection of a stream is handed: its meter counts the calls, whether connecting succeeds or not.
@@ -175,7 +173,7 @@ impl Environment {
                     OnError::Continue => pipeline.limits.max_rejects,
                 },
                 max_deletes: pipeline.limits.max_deletes,
-                quota_share: pipeline.limits.quota_share,
+                quota: QuotaGuard::new(pipeline.limits.quota_share, context.clone()),
             },
             expect: stream.expect.as_deref().map(read_expectation).transpose()?,
             context,
@@ -286,16 +284,7 @@ impl Loader {
     /// Fails when nothing more may be sent: the run was asked to stop, or the quota's share is used.
     pub(super) fn check_may_send(&self) -> Result<(), EngineError> {
         self.check_goes_on()?;
-        let (Some(share), Some(quota)) = (self.guards.quota_share, self.context.meter.quota()) else { return Ok(()) };
-        if quota.used_share() >= share {
-            let (percent, limit) = (quota.used_share() * 100.0, share * 100.0);
-            let connection = self.connection();
-            let reason = format!(
-                "{percent:.1} % of the quota of `{connection}` is used and `limits.quota_share` allows {limit:.1} %"
-            );
-            return Err(EngineError::Interrupted(Interruption { reason, hint: None }));
-        }
-        Ok(())
+        self.guards.quota.check()
     }
 }
 

@@ -35,6 +35,8 @@ mod parents;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod quotas;
+#[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod round_trip;

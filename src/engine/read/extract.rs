@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
-use futures::StreamExt;
+use futures::{StreamExt, stream::BoxStream};
 use polars::{
     frame::DataFrame,
     prelude::{ParquetCompression, ParquetWriter},
@@ -12,10 +12,11 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Stream;
-use crate::connector::{ErrorKind, ReadRequest, Source};
+use crate::connector::{ConnectorError, ErrorKind, ReadRequest, Source};
 use crate::engine::{
     error::EngineError,
     observer::{Observer, Silent},
+    quota::QuotaGuard,
     setup::{Extraction, frame_schema, transform_error},
 };
 use crate::model::{ConnectionName, Cursor, FieldName, Page, StreamName, is_reserved};
@@ -44,6 +45,8 @@ pub(in crate::engine) struct Chunk {
     pub cursor: Option<Cursor>,
 }
 
+type Pages<'source> = BoxStream<'source, Result<Page, ConnectorError>>;
+
 /// What is read and what is done with it before mapping.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct ReadPlan {
@@ -57,6 +60,8 @@ pub(in crate::engine) struct ReadPlan {
     pub observer: Arc<dyn Observer>,
     /// Ends the read between two pages.
     pub shutdown: CancellationToken,
+    /// Ends the read between two pages when the source's quota is used as far as the pipeline allows.
+    pub quota: QuotaGuard,
 }
 
 /// Reads the stream to its end and sends its chunks. Returns whether it was read to its end (a limit stops earlier).
@@ -72,14 +77,14 @@ pub(in crate::engine) async fn extract(
     let mut gathered = Gathered::default();
     let mut budget = plan.limit.unwrap_or(u64::MAX);
     while budget > 0 {
-        plan.check_may_read()?;
-        let page = match pages.next().await {
-            None => break,
-            Some(Ok(page)) => page,
-            Some(Err(error)) => {
-                // What was read before the fault is whole and has its cursor: it is loaded, then the fault is told.
+        plan.check_goes_on()?;
+        let page = match plan.next_page(&mut pages).await {
+            Ok(None) => break,
+            Ok(Some(page)) => page,
+            Err(error) => {
+                // What was read before is whole and has its cursor: it is loaded, then the reason is told.
                 gathered.send(&chunks).await?;
-                return Err(EngineError::connector(&plan.connection, error));
+                return Err(error);
             }
         };
         let page = plan.take(page, &mut budget);
@@ -110,9 +115,9 @@ async fn extract_spooled(
     let mut totals = Chunk::default();
     let mut files: Vec<PathBuf> = Vec::new();
     while budget > 0 {
-        plan.check_may_read()?;
-        let Some(page) = pages.next().await else { break };
-        let page = plan.take(page.map_err(|error| EngineError::connector(&plan.connection, error))?, &mut budget);
+        plan.check_goes_on()?;
+        let Some(page) = plan.next_page(&mut pages).await? else { break };
+        let page = plan.take(page, &mut budget);
         totals.cursor = page.cursor.clone().or(totals.cursor);
         totals.read += page_records(&page);
         totals.rejects.extend(page.rejects.into_iter().map(read_reject));
@@ -141,7 +146,7 @@ async fn extract_spooled(
         steps.apply_spooled(&files, &mut deliver)
     });
     let stepped = stepped.await.map_err(|_| EngineError::Stopped)?.map_err(|error| plan.transform_error(error))?;
-    plan.check_may_read()?;
+    plan.check_goes_on()?;
     totals.count(stepped);
     chunks.send(totals).await.map_err(|_| EngineError::Stopped)?;
     Ok(budget > 0)
@@ -185,6 +190,7 @@ impl ReadPlan {
             limit: None,
             observer: Arc::new(Silent),
             shutdown: extraction.context.transport.shutdown.clone(),
+            quota: extraction.quota.clone(),
         })
     }
 
@@ -202,7 +208,14 @@ impl ReadPlan {
         page
     }
 
-    fn check_may_read(&self) -> Result<(), EngineError> {
+    /// Reads the next page, if the source's quota allows it.
+    async fn next_page(&self, pages: &mut Pages<'_>) -> Result<Option<Page>, EngineError> {
+        self.quota.check()?;
+        let page = pages.next().await.transpose();
+        page.map_err(|error| EngineError::connector(&self.connection, error))
+    }
+
+    fn check_goes_on(&self) -> Result<(), EngineError> {
         if self.shutdown.is_cancelled() {
             return Err(EngineError::asked_to_stop());
         }
