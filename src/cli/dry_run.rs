@@ -90,8 +90,7 @@ fn throw_away_files(workspace: &Workspace, pipeline: &mut Pipeline, folder: &Pat
     for stream in &mut pipeline.streams {
         for target in &mut stream.destinations {
             let Some(connection) = pipeline.connections.get(&target.connection) else { continue };
-            let is_file =
-                workspace.registry.get(&connection.connector).is_ok_and(|entry| entry.capabilities.replaces_object);
+            let is_file = workspace.registry.get(&connection.connector).is_ok_and(|entry| entry.capabilities.is_local);
             if !is_file {
                 continue;
             }

@@ -56,7 +56,7 @@ pub(super) async fn redirect(
     for (name, connection) in &mut pipeline.connections {
         let Ok(entry) = workspace.registry.get(&connection.connector) else { continue };
         if entry.emulator.is_none() {
-            if entry.capabilities.replaces_object {
+            if entry.capabilities.is_local {
                 continue;
             }
             let message = format!("connection `{name}` cannot be part of a dry run: there is no local {}", entry.name);

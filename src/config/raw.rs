@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::SyncMode;
+use crate::model::{Capabilities, SyncMode};
 use crate::transform::spec::{MappingSpecs, StepSpec};
 
 /// What a pipeline's name looks like: it becomes part of file names.
@@ -157,6 +157,20 @@ pub enum WriteMode {
     Upsert,
     /// As `upsert`; and records that Ferry wrote before and that the source no longer has are deleted.
     Mirror,
+    /// The whole object is written anew by each run and put in place once it is complete; until then, it keeps its old content.
+    /// Not every system offers it. Files are always written like this, also with `insert` and `upsert`.
+    Replace,
+}
+
+impl WriteMode {
+    /// Returns what a destination of these capabilities makes of it: where an object can only be written anew, to insert and to
+    /// upsert is to replace.
+    pub fn at(self, capabilities: &Capabilities) -> Self {
+        match self {
+            Self::Insert | Self::Upsert if capabilities.only_replaces() => Self::Replace,
+            Self::Insert | Self::Update | Self::Upsert | Self::Mirror | Self::Replace => self,
+        }
+    }
 }
 
 /// What is done with a record that was deleted at the destination while the source still has it.

@@ -7,26 +7,17 @@ use serde::Deserialize;
 
 use super::*;
 use crate::connector::{ConfigError, Connector, Entry, Registry};
-use crate::model::{BatchLimit, Capabilities, FilterSupport, KeyRule, SyncMode};
+use crate::model::{BatchLimit, Capabilities, SyncMode};
 
 const ONE: NonZeroU32 = NonZeroU32::MIN;
 const LIMIT: Option<BatchLimit> = Some(BatchLimit { max_records: ONE, max_bytes: 1_000_000, is_idempotent: false });
 const BOTH_WAYS: Capabilities = Capabilities {
     sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
-    filter: FilterSupport::None,
-    key: KeyRule::None,
     insert: LIMIT,
     update: LIMIT,
-    upsert: None,
-    delete: None,
-    bulk: None,
-    link: None,
     fetch: Some(ONE),
-    lookup_lag: std::time::Duration::ZERO,
-    inserts_carry_links: true,
-    replaces_object: false,
     concurrency: ONE,
-    rate_limits: &[],
+    ..Capabilities::NONE
 };
 
 /// A connector that reads and writes, with the options of many.

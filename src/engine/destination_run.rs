@@ -200,7 +200,7 @@ impl DestinationRun {
         report.calls_halving = self.halving_calls;
         report.set_waiting(waiting);
         report.missing = if self.loader.policy.on_missing == OnMissing::Recreate { missing } else { 0 };
-        report.is_replaced = self.loader.capabilities.replaces_object;
+        report.is_replaced = self.loader.is_replacing();
         report.set_calls(self.tally.calls, self.loader.context.meter.quota());
         Ok(report)
     }

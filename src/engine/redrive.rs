@@ -152,7 +152,7 @@ async fn redrive_group(
     let config = &stream.destinations[destination_index];
     let context = environment.context_of(&config.connection);
     let mut loader = environment.connect_destination(pipeline, stream, config, steps.output(), run_id, context).await?;
-    if loader.capabilities.replaces_object {
+    if loader.is_replacing() {
         return Err(EngineError::Unsupported(format!(
             "`{}` is written anew by each run: correct the source and run the pipeline",
             config.object

@@ -7,8 +7,8 @@ use jsonschema::Validator;
 use crate::config::{Connection, CountOrShare, OnError, OnMissing, Pipeline, Stream, StreamDestination, WriteMode};
 use crate::connector::{Context, Destination, Registry, Replace, Source};
 use crate::model::{
-    BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, KeyRule, Operation, Schema,
-    UPDATED_AT,
+    BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, KeyRule, LinkIds, Operation,
+    Schema, UPDATED_AT,
 };
 use crate::state::{State, Target, TargetId};
 use crate::transform::{Mapper, TransformError, spec::When};
@@ -132,7 +132,7 @@ impl Environment {
         let capabilities = (entry.capabilities_of)(connection.options.clone())
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
         let policy = write_policy(pipeline, config, &capabilities, &declared, &mapper);
-        check_policy(config, &policy, &capabilities)?;
+        check_policy(config, &policy, &capabilities, &mapper)?;
         let target = Target {
             pipeline: pipeline.name.clone(),
             stream: stream.name.clone(),
@@ -202,9 +202,19 @@ impl Loader {
         waited.map_err(|error| EngineError::connector(self.connection(), error))
     }
 
+    /// Tells whether the whole object is written anew: nothing is matched, and nothing of an earlier version is kept.
+    pub(super) fn is_replacing(&self) -> bool {
+        self.policy.write == WriteMode::Replace
+    }
+
+    /// Returns the limit of a batch of inserts.
+    pub(super) fn insert_limit(&self) -> Option<BatchLimit> {
+        if self.is_replacing() { self.capabilities.replace } else { self.capabilities.insert }
+    }
+
     /// Returns the way to write the whole object anew, where this run does so.
     pub(super) fn replacing(&self) -> Result<Option<&dyn Replace>, EngineError> {
-        if !self.capabilities.replaces_object {
+        if !self.is_replacing() {
             return Ok(None);
         }
         self.destination.replace().map(Some).ok_or_else(|| self.unoffered("a way to replace an object"))
@@ -336,7 +346,7 @@ fn write_policy(
     let is_upsert_native =
         is_wanted && has_native_key && capabilities.upsert.is_some() && on_create.is_empty() && if_blank.is_empty();
     WritePolicy {
-        write: config.write,
+        write: config.write.at(capabilities),
         is_upsert_native,
         on_create,
         if_blank,
@@ -350,16 +360,24 @@ fn check_policy(
     config: &StreamDestination,
     policy: &WritePolicy,
     capabilities: &Capabilities,
+    mapper: &Mapper,
 ) -> Result<(), EngineError> {
     let refuse = |what: &str| {
         Err(EngineError::Unsupported(format!("`{}` cannot {what} (object `{}`)", config.connection, config.object)))
     };
-    if capabilities.replaces_object {
-        return if policy.write == WriteMode::Mirror {
-            refuse("mirror: it is written anew by each run anyway")
-        } else {
-            Ok(())
+    if policy.write == WriteMode::Replace {
+        let has_links = mapper.fields().iter().any(|field| field.link.is_some());
+        return match capabilities.replace {
+            None => refuse("be written anew by each run (`write: replace`)"),
+            // A link that waits for its target would be written to a version that is no longer there.
+            Some(_) if has_links && capabilities.link_ids == LinkIds::Destination => {
+                refuse("hold links where it is written anew by each run (`write: replace`)")
+            }
+            Some(_) => Ok(()),
         };
+    }
+    if policy.write == WriteMode::Mirror && capabilities.only_replaces() {
+        return refuse("mirror: it is written anew by each run, so `write: replace` does the same");
     }
     if policy.write == WriteMode::Mirror && capabilities.delete.is_none() {
         return refuse("delete records, so it cannot mirror");

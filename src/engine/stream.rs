@@ -157,7 +157,7 @@ impl StreamRun {
 
     /// Finds where the read begins, and sets the tallies to what is counted up to there.
     async fn start(&mut self, place: &RunPlace, plan: &mut ReadPlan) -> Result<Start, EngineError> {
-        let is_anew = self.destinations.iter().any(|destination| destination.loader.capabilities.replaces_object);
+        let is_anew = self.destinations.iter().any(|destination| destination.loader.is_replacing());
         let mut checkpoints = Vec::new();
         for destination in &self.destinations {
             let target_id = destination.loader.target_id;

@@ -5,7 +5,6 @@ use std::{
     num::NonZeroU32,
     path::PathBuf,
     sync::{Arc, LazyLock, Mutex, PoisonError},
-    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -22,9 +21,8 @@ use crate::connector::{
     Registry, Selection, Source,
 };
 use crate::model::{
-    Batch, BatchLimit, Capabilities, ConnectionName, Cursor, DELETED, Field, FieldName, FieldType, Fields,
-    FilterSupport, ID, KeyRule, ObjectName, Operation, Outcome, Page, Record, Schema, StreamName, SyncMode, UPDATED_AT,
-    Value, column,
+    Batch, BatchLimit, Capabilities, ConnectionName, Cursor, DELETED, Field, FieldName, FieldType, Fields, ID,
+    ObjectName, Operation, Outcome, Page, Record, Schema, StreamName, SyncMode, UPDATED_AT, Value, column,
 };
 use crate::state::{RunStatus, Seal, State, Target};
 
@@ -67,20 +65,11 @@ impl Connector for ShelfConnector {
     const NAME: &'static str = "shelf";
     const CAPABILITIES: Capabilities = Capabilities {
         sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
-        filter: FilterSupport::None,
-        key: KeyRule::None,
         insert: Some(BatchLimit { max_records: NonZeroU32::MIN, max_bytes: 0, is_idempotent: false }),
         update: Some(BatchLimit { max_records: NonZeroU32::MIN, max_bytes: 0, is_idempotent: true }),
-        upsert: None,
-        delete: None,
-        link: None,
-        bulk: None,
         fetch: NonZeroU32::new(5),
-        lookup_lag: Duration::ZERO,
         inserts_carry_links: false,
-        replaces_object: false,
-        concurrency: NonZeroU32::MIN,
-        rate_limits: &[],
+        ..Capabilities::NONE
     };
     type Config = Options;
 

@@ -32,12 +32,25 @@ pub struct Capabilities {
     pub lookup_lag: Duration,
     /// Whether inserts can carry link fields even though the other operations need a call of their own.
     pub inserts_carry_links: bool,
-    /// Whether the whole object is written anew by each run and put in place when complete (files).
-    pub replaces_object: bool,
+    /// Limits of a batch while a whole object is written anew (`write: replace`); none where that is not offered.
+    pub replace: Option<BatchLimit>,
+    /// Which ids a link holds at the destination.
+    pub link_ids: LinkIds,
+    /// Whether a connection is a folder on this machine, the option `path`: there is no login, and a dry run writes elsewhere.
+    pub is_local: bool,
     /// Most batches in flight at once for one object.
     pub concurrency: NonZeroU32,
     /// The rate limits of an account, each under the name that requests count against.
     pub rate_limits: &'static [RateLimit],
+}
+
+/// Which ids a link holds at a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkIds {
+    /// Those of the destination: a link waits until the record it leads to has one.
+    Destination,
+    /// Those of the source, because records have no ids at the destination (lines of a file).
+    Source,
 }
 
 /// How a stream can be read.
@@ -66,6 +79,34 @@ pub enum FilterSupport {
         /// Whether `OR` is understood (as alternatives of groups that must all hold).
         has_or: bool,
     },
+}
+
+impl Capabilities {
+    /// What a system that can do nothing declares: the base that a connector's own facts are added to.
+    pub const NONE: Self = Self {
+        sync_modes: &[],
+        filter: FilterSupport::None,
+        key: KeyRule::None,
+        insert: None,
+        update: None,
+        upsert: None,
+        delete: None,
+        bulk: None,
+        link: None,
+        fetch: None,
+        lookup_lag: Duration::ZERO,
+        inserts_carry_links: true,
+        replace: None,
+        link_ids: LinkIds::Destination,
+        is_local: false,
+        concurrency: NonZeroU32::MIN,
+        rate_limits: &[],
+    };
+
+    /// Tells whether an object can only be written anew, so that `insert` and `upsert` mean that too (files).
+    pub fn only_replaces(&self) -> bool {
+        self.replace.is_some() && self.insert.is_none()
+    }
 }
 
 /// How a destination identifies records by key.

@@ -16,7 +16,7 @@ mod value;
 
 pub use batch::{Batch, BatchRecord, Fields, Operation, Record};
 pub use capability::{
-    BatchLimit, BulkLimit, Capabilities, Cost, FilterSupport, KeyRule, RateLimit, SyncMode, WhenSpent,
+    BatchLimit, BulkLimit, Capabilities, Cost, FilterSupport, KeyRule, LinkIds, RateLimit, SyncMode, WhenSpent,
 };
 pub use column::column;
 pub use ledger::{Calls, Ledger, Quota};

@@ -6,7 +6,6 @@ use std::{
     fs,
     num::NonZeroU32,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use ferry::{
@@ -15,8 +14,7 @@ use ferry::{
     connector::{Connector, Entry, Registry},
     connectors,
     model::{
-        BatchLimit, Capabilities, Choice, ConnectionName, Field, FieldType, FilterSupport, KeyRule, ObjectName,
-        ParentKey, Schema, SyncMode,
+        BatchLimit, Capabilities, Choice, ConnectionName, Field, FieldType, ObjectName, ParentKey, Schema, SyncMode,
     },
 };
 use proptest::prelude::*;
@@ -24,24 +22,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 const ONE: NonZeroU32 = NonZeroU32::MIN;
-/// Neither reads nor writes; the connectors below do one of both.
-const NOTHING: Capabilities = Capabilities {
-    sync_modes: &[],
-    filter: FilterSupport::None,
-    key: KeyRule::None,
-    insert: None,
-    update: None,
-    upsert: None,
-    delete: None,
-    bulk: None,
-    link: None,
-    fetch: None,
-    lookup_lag: Duration::ZERO,
-    inserts_carry_links: true,
-    replaces_object: false,
-    concurrency: ONE,
-    rate_limits: &[],
-};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -52,7 +32,7 @@ struct Feed;
 
 impl Connector for Feed {
     const NAME: &'static str = "feed";
-    const CAPABILITIES: Capabilities = Capabilities { sync_modes: &[SyncMode::FullRefresh], ..NOTHING };
+    const CAPABILITIES: Capabilities = Capabilities { sync_modes: &[SyncMode::FullRefresh], ..Capabilities::NONE };
     type Config = NoOptions;
 }
 
@@ -63,7 +43,7 @@ impl Connector for Archive {
     const NAME: &'static str = "archive";
     const CAPABILITIES: Capabilities = Capabilities {
         insert: Some(BatchLimit { max_records: ONE, max_bytes: 1000, is_idempotent: false }),
-        ..NOTHING
+        ..Capabilities::NONE
     };
     type Config = NoOptions;
 }
@@ -86,6 +66,7 @@ impl OfflineSchemas for Known {
                 .into(),
             ("airtable", "Contacts") => contacts_table(),
             ("salesforce", "Person__c") => people_with_parents(),
+            ("salesforce", "Deal__c") => deals_with_labels(),
             _ => return None,
         };
         Some(Schema { object: object.clone(), fields, is_open: false })
@@ -108,6 +89,21 @@ fn contacts_table() -> Vec<Field> {
     let name = Field { is_required: true, ..Field::new("Name", FieldType::Text) };
     let (age, company) = (Field::new("Age", FieldType::Integer), Field::new("Company", FieldType::Link));
     vec![Field::new("Email", FieldType::Text), name, status, count, age, company]
+}
+
+/// Names that say nothing, as some vendors make them of custom fields; two fields have one label.
+fn deals_with_labels() -> Vec<Field> {
+    let labelled =
+        |name: &str, label: &str, field_type| Field { label: Some(label.to_owned()), ..Field::new(name, field_type) };
+    vec![
+        labelled("f01__c", "Deal Name", FieldType::Text),
+        labelled("f02__c", "Amount", FieldType::Number),
+        labelled("f03__c", "Score", FieldType::Integer),
+        labelled("f04__c", "Score", FieldType::Integer),
+        // A name is stronger than another field's label.
+        labelled("f05__c", "Stage", FieldType::Text),
+        labelled("Stage", "State", FieldType::Text),
+    ]
 }
 
 fn people_with_parents() -> Vec<Field> {

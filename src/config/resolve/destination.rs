@@ -74,12 +74,13 @@ impl Resolver<'_> {
     /// Checks that the connector can do what is to be done with records.
     fn check_write(&mut self, entry: Entry, write: WriteMode, at: &At<'_>) {
         let can = entry.capabilities;
-        let upserts = can.upsert.is_some() || (can.insert.is_some() && can.update.is_some()) || can.replaces_object;
+        let upserts = can.upsert.is_some() || (can.insert.is_some() && can.update.is_some());
         let possible: Vec<(WriteMode, &str)> = [
-            (WriteMode::Insert, "insert", can.insert.is_some()),
+            (WriteMode::Insert, "insert", can.insert.is_some() || can.only_replaces()),
             (WriteMode::Update, "update", can.update.is_some()),
-            (WriteMode::Upsert, "upsert", upserts),
-            (WriteMode::Mirror, "mirror", upserts && (can.delete.is_some() || can.replaces_object)),
+            (WriteMode::Upsert, "upsert", upserts || can.only_replaces()),
+            (WriteMode::Mirror, "mirror", upserts && can.delete.is_some()),
+            (WriteMode::Replace, "replace", can.replace.is_some()),
         ]
         .into_iter()
         .filter_map(|(mode, word, is_possible)| is_possible.then_some((mode, word)))
@@ -263,5 +264,6 @@ fn word(write: WriteMode) -> &'static str {
         WriteMode::Update => "update",
         WriteMode::Upsert => "upsert",
         WriteMode::Mirror => "mirror",
+        WriteMode::Replace => "replace",
     }
 }

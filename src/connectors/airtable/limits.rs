@@ -78,14 +78,10 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     update: Some(batch(true)),
     upsert: Some(batch(true)),
     delete: Some(batch(true)),
-    bulk: None,
-    link: None,
     fetch: Some(PAGE_RECORDS),
-    lookup_lag: Duration::ZERO,
-    inserts_carry_links: true,
-    replaces_object: false,
     concurrency: CONCURRENCY,
     rate_limits: &[BASE_RATE, TOKEN_RATE],
+    ..Capabilities::NONE
 };
 
 const fn batch(is_idempotent: bool) -> BatchLimit {

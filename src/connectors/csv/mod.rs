@@ -13,7 +13,7 @@ mod source;
 mod tests;
 
 use crate::connector::{ConfigError, Connector, Context, Destination, Source};
-use crate::model::{BatchLimit, Capabilities, FilterSupport, KeyRule, SyncMode};
+use crate::model::{BatchLimit, Capabilities, LinkIds, SyncMode};
 
 pub use config::{CsvConfig, LineEnd};
 
@@ -25,25 +25,15 @@ impl Connector for Csv {
     const NAME: &'static str = "csv";
     const CAPABILITIES: Capabilities = Capabilities {
         sync_modes: &[SyncMode::FullRefresh],
-        filter: FilterSupport::None,
-        // An id of columns stays; an id made of the whole content never points at another record.
-        key: KeyRule::None,
-        insert: Some(BatchLimit {
+        replace: Some(BatchLimit {
             max_records: limits::BATCH_RECORDS,
             max_bytes: limits::BATCH_BYTES,
             is_idempotent: false,
         }),
-        update: None,
-        upsert: None,
-        delete: None,
-        bulk: None,
-        link: None,
-        fetch: None,
-        lookup_lag: std::time::Duration::ZERO,
-        inserts_carry_links: true,
-        replaces_object: true,
+        link_ids: LinkIds::Source,
+        is_local: true,
         concurrency: limits::CONCURRENCY,
-        rate_limits: &[],
+        ..Capabilities::NONE
     };
     type Config = CsvConfig;
 

@@ -99,12 +99,9 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     update: Some(BatchLimit { max_records: count(100), max_bytes: MAX_BATCH_BYTES, is_idempotent: true }),
     upsert: Some(BatchLimit { max_records: count(100), max_bytes: MAX_BATCH_BYTES, is_idempotent: true }),
     delete: Some(BatchLimit { max_records: count(100), max_bytes: MAX_BATCH_BYTES, is_idempotent: true }),
-    bulk: None,
     link: Some(BatchLimit { max_records: count(2_000), max_bytes: MAX_BATCH_BYTES, is_idempotent: true }),
     fetch: Some(count(100)),
     lookup_lag: LOOKUP_LAG,
-    inserts_carry_links: true,
-    replaces_object: false,
     // Enough to keep the wire busy at the burst limit with answers that take a few tenths of a second.
     concurrency: count(4),
     rate_limits: &[
@@ -112,6 +109,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         RateLimit::per(SEARCH, SEARCHES, SEARCH_WINDOW),
         RateLimit::per(ASSOCIATIONS, ASSOCIATIONS_STARTER, BURST_WINDOW),
     ],
+    ..Capabilities::NONE
 };
 
 /// Returns the limits of an account.

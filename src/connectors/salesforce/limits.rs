@@ -116,14 +116,11 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     upsert: Some(collection(true)),
     delete: Some(collection(true)),
     bulk: Some(BulkLimit { min_records: BULK_MIN_RECORDS, max_records: MAX_JOB_RECORDS, max_bytes: MAX_JOB_BYTES }),
-    link: None,
     fetch: Some(count(MAX_FETCH_KEYS)),
-    lookup_lag: Duration::ZERO,
-    inserts_carry_links: true,
-    replaces_object: false,
     // Two batches of one object would wait for each other's locks on the parents (UNABLE_TO_LOCK_ROW).
     concurrency: NonZeroU32::MIN,
     rate_limits: &[],
+    ..Capabilities::NONE
 };
 
 const fn collection(is_idempotent: bool) -> BatchLimit {

@@ -102,7 +102,7 @@ impl Check<'_> {
         self.options.stop.is_cancelled()
     }
 
-    /// Checks login, scopes and limits. What is written anew by each run is a folder: there is no login.
+    /// Checks login, scopes and limits. A folder on this machine has no login.
     async fn connection(&mut self, connection: &ConnectionName, uses: &Uses) {
         let context = self.environment.context_of(connection);
         let inspected = match self.inspect(connection, uses, &context).await {
@@ -145,7 +145,7 @@ impl Check<'_> {
     ) -> Result<Option<Inspection>, EngineError> {
         let connection = connection(self.pipeline, name)?;
         let entry = self.environment.registry.get(&connection.connector)?;
-        if entry.capabilities.replaces_object {
+        if entry.capabilities.is_local {
             return Ok(None);
         }
         let config = |error| EngineError::Config { connection: name.clone(), error };
@@ -284,7 +284,7 @@ impl Check<'_> {
     }
 
     async fn trial(&mut self, loader: &Loader) {
-        if loader.capabilities.replaces_object {
+        if loader.is_replacing() {
             return;
         }
         let now = loader.context.clock().now();

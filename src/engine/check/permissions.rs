@@ -40,7 +40,7 @@ fn operations(loader: &Loader) -> Vec<Operation> {
         vec![Operation::Insert, Operation::Update]
     };
     match loader.policy.write {
-        WriteMode::Insert => vec![Operation::Insert],
+        WriteMode::Insert | WriteMode::Replace => vec![Operation::Insert],
         WriteMode::Update => vec![Operation::Update],
         WriteMode::Upsert => upsert,
         WriteMode::Mirror => [upsert, vec![Operation::Delete]].concat(),

@@ -14,7 +14,7 @@ use crate::engine::{
     error::EngineError,
     setup::{Loader, UNKNOWN_EFFECT},
 };
-use crate::model::{Fields, Rejection, Value};
+use crate::model::{Fields, LinkIds, Rejection, Value};
 use crate::state::{IdEntry, Link, StateError, Work, WrittenAs};
 
 use super::{
@@ -107,7 +107,7 @@ pub(in crate::engine) async fn decide(
 }
 
 fn look_up(loader: &Loader, work: &Work<'_>, records: &[Arc<Prepared>]) -> Result<Known, StateError> {
-    if loader.capabilities.replaces_object {
+    if loader.is_replacing() {
         return Ok(Known { by_id: HashMap::new(), by_key: HashMap::new(), links: Resolved::default() });
     }
     let by_id = work.id_entries(loader.target_id, records.iter().map(|record| record.source_id.as_str()))?;
@@ -163,7 +163,7 @@ impl<'chunk> Matcher<'chunk> {
             // A mirror removes the record at the end of the stream, with all others that were not read.
             return Step::Done(Decision::Counted(Column::Filtered));
         }
-        if self.loader.capabilities.replaces_object {
+        if self.loader.is_replacing() {
             return Step::Done(Decision::Insert(record_write(self.loader, record, &self.known.links, None)));
         }
         if let Some(entry) = self.known.by_id.get(&record.source_id) {
@@ -259,23 +259,24 @@ fn record_write(loader: &Loader, record: &Prepared, known: &Resolved, destinatio
     let are_links_fields = !has_link_calls || (is_create && loader.capabilities.inserts_carry_links);
     let mut links = Vec::new();
     for link in &record.links {
+        if loader.capabilities.link_ids == LinkIds::Source {
+            fields.insert(link.field.clone(), Value::List(link.linked_ids.clone()));
+            continue;
+        }
         let ids = known.ids(link);
         let is_complete = ids.len() == link.linked_ids.len();
         // A create that carries links carries all of a field or none: what is missing would need a call of its own anyway.
         let is_carried = are_links_fields && !ids.is_empty() && (is_complete || !has_link_calls);
-        if is_carried || loader.capabilities.replaces_object {
-            let ids = if loader.capabilities.replaces_object { link.linked_ids.clone() } else { ids.clone() };
-            fields.insert(link.field.clone(), Value::List(ids));
+        if is_carried {
+            fields.insert(link.field.clone(), Value::List(ids.clone()));
         }
-        if !loader.capabilities.replaces_object {
-            links.push(Link {
-                source_id: record.source_id.clone(),
-                field: link.field.to_string(),
-                stream: link.stream.to_string(),
-                linked_ids: link.linked_ids.clone(),
-                linked: if is_carried { u64::try_from(ids.len()).unwrap_or(u64::MAX) } else { 0 },
-            });
-        }
+        links.push(Link {
+            source_id: record.source_id.clone(),
+            field: link.field.to_string(),
+            stream: link.stream.to_string(),
+            linked_ids: link.linked_ids.clone(),
+            linked: if is_carried { u64::try_from(ids.len()).unwrap_or(u64::MAX) } else { 0 },
+        });
     }
     RecordWrite { destination_id, fields, links }
 }

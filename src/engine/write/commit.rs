@@ -233,7 +233,7 @@ async fn load_records(
     let groups: [(Operation, Option<BatchLimit>, Vec<RecordItem>); 3] = [
         (Operation::Update, loader.capabilities.update, updates),
         (Operation::Upsert { key }, loader.capabilities.upsert, upserts),
-        (Operation::Insert, loader.capabilities.insert, inserts),
+        (Operation::Insert, loader.insert_limit(), inserts),
     ];
     let mut missing = Vec::new();
     for (operation, limit, items) in groups {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::*;
-use crate::model::{BatchLimit, FilterSupport, KeyRule, ObjectName, Record};
+use crate::model::{BatchLimit, ObjectName, Record};
 
 /// A destination of which one step may fail, and that counts what it holds.
 #[derive(Debug, Default)]
@@ -82,21 +82,13 @@ fn capabilities() -> Capabilities {
     let one = std::num::NonZeroU32::MIN;
     let limit = Some(BatchLimit { max_records: one, max_bytes: 1_000, is_idempotent: false });
     Capabilities {
-        sync_modes: &[],
-        filter: FilterSupport::None,
-        key: KeyRule::None,
         insert: limit,
         update: limit,
-        upsert: None,
         delete: limit,
-        link: None,
-        bulk: None,
         fetch: Some(one),
-        lookup_lag: Duration::ZERO,
         inserts_carry_links: false,
-        replaces_object: false,
         concurrency: one,
-        rate_limits: &[],
+        ..Capabilities::NONE
     }
 }
 

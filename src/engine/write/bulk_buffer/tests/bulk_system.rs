@@ -5,7 +5,6 @@ use std::{
     num::NonZeroU32,
     path::PathBuf,
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -26,8 +25,8 @@ use crate::connector::{
 use crate::engine::{Environment, Finished, RunOptions, Silent, run};
 use crate::model::{
     Batch, BatchLimit, BatchRecord, BulkLimit, Capabilities, ConnectionName, Cursor, DELETED, Field, FieldName,
-    FieldType, Fields, FilterSupport, ID, KeyRule, ObjectName, Operation, Outcome, Page, Record, Rejection, Schema,
-    StreamName, SyncMode, UPDATED_AT, Value, column,
+    FieldType, Fields, ID, KeyRule, ObjectName, Operation, Outcome, Page, Record, Rejection, Schema, StreamName,
+    SyncMode, UPDATED_AT, Value, column,
 };
 use crate::state::{Seal, State, Target};
 
@@ -110,20 +109,9 @@ impl Connector for BulkSystemConnector {
     const NAME: &'static str = "bulk_system";
     const CAPABILITIES: Capabilities = Capabilities {
         sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
-        filter: FilterSupport::None,
-        key: KeyRule::None,
-        insert: None,
-        update: None,
-        upsert: None,
-        delete: None,
-        link: None,
-        bulk: None,
         fetch: NonZeroU32::new(50),
-        lookup_lag: Duration::ZERO,
         inserts_carry_links: false,
-        replaces_object: false,
-        concurrency: NonZeroU32::MIN,
-        rate_limits: &[],
+        ..Capabilities::NONE
     };
     type Config = Options;
 
