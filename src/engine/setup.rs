@@ -11,7 +11,7 @@ use crate::model::{
     Schema, UPDATED_AT,
 };
 use crate::state::{State, Target, TargetId};
-use crate::transform::{Mapper, TransformError, spec::When};
+use crate::transform::{Mapper, TransformError, key_names, spec::When};
 
 use super::{decide::prepare::Preparation, error::EngineError, observer::Observer, quota::QuotaGuard};
 
@@ -131,7 +131,8 @@ impl Environment {
             Mapper::compile(&config.mappings, schema, &declared).map_err(|error| transform_error(stream, error))?;
         let capabilities = (entry.capabilities_of)(connection.options.clone())
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
-        let policy = write_policy(pipeline, config, &capabilities, &declared, &mapper);
+        let key = key_names(&config.key, &declared).map_err(|error| transform_error(stream, error))?;
+        let policy = write_policy(pipeline, config, &key, &capabilities, &declared, &mapper);
         check_policy(config, &policy, &capabilities, &mapper)?;
         let target = Target {
             pipeline: pipeline.name.clone(),
@@ -154,8 +155,8 @@ impl Environment {
             |name: &FieldName| declared.field(name).is_some_and(|field| field.is_case_insensitive);
         let preparation = Preparation {
             fields: mapper.fields().into(),
-            key: config.key.clone().into(),
-            are_keys_case_insensitive: config.key.iter().map(is_case_insensitive).collect(),
+            are_keys_case_insensitive: key.iter().map(is_case_insensitive).collect(),
+            key: key.into(),
         };
         Ok(Loader {
             run_id: run_id.to_owned(),
@@ -325,6 +326,7 @@ pub(super) fn connection<'pipeline>(
 fn write_policy(
     pipeline: &Pipeline,
     config: &StreamDestination,
+    key: &[FieldName],
     capabilities: &Capabilities,
     schema: &Schema,
     mapper: &Mapper,
@@ -334,13 +336,12 @@ fn write_policy(
         fields.map(|field| field.name.clone()).collect()
     };
     let (on_create, if_blank) = (named(When::OnCreate), named(When::IfBlank));
-    let is_key_field = |test: fn(&Field) -> bool| {
-        !config.key.is_empty() && config.key.iter().all(|name| schema.field(name).is_some_and(test))
-    };
+    let is_key_field =
+        |test: fn(&Field) -> bool| !key.is_empty() && key.iter().all(|name| schema.field(name).is_some_and(test));
     let has_native_key = match capabilities.key {
         KeyRule::None => false,
-        KeyRule::NativeOnUniqueField => config.key.len() == 1 && is_key_field(|field| field.is_unique),
-        KeyRule::NativeUpTo(most) => config.key.len() <= most && is_key_field(|field| field.is_upsert_key),
+        KeyRule::NativeOnUniqueField => key.len() == 1 && is_key_field(|field| field.is_unique),
+        KeyRule::NativeUpTo(most) => key.len() <= most && is_key_field(|field| field.is_upsert_key),
     };
     let is_wanted = matches!(config.write, WriteMode::Upsert | WriteMode::Mirror);
     let is_upsert_native =

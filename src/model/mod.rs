@@ -24,5 +24,5 @@ pub use name::{ConnectionName, FieldName, ObjectName, StreamName};
 pub use outcome::{Outcome, Rejection};
 pub use page::{Cursor, DELETED, ID, LINK_PREFIX, Page, ReadReject, UPDATED_AT, is_reserved, link_field};
 pub use predicate::{Comparison, Predicate};
-pub use schema::{Choice, Field, FieldType, ParentKey, Schema};
+pub use schema::{AmbiguousLabel, Choice, Field, FieldType, ParentKey, Schema};
 pub use value::{Value, ValueError};

@@ -133,10 +133,46 @@ impl FieldType {
     }
 }
 
+/// Says that several fields of an object have one label.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{label}` is the label of {} fields of `{object}`", fields.len())]
+pub struct AmbiguousLabel {
+    object: ObjectName,
+    label: String,
+    fields: Vec<FieldName>,
+}
+
+impl AmbiguousLabel {
+    /// Returns the names of the fields, for a person.
+    pub fn names(&self) -> String {
+        self.fields.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    }
+}
+
 impl Schema {
     /// Returns the field of that name, if the object has one.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name.as_str() == name)
+    }
+
+    /// Returns the field that a word of a pipeline means: the one of that name, else the one with that label.
+    ///
+    /// # Errors
+    /// Fails when no field has that name and several have that label.
+    pub fn find(&self, word: &str) -> Result<Option<&Field>, AmbiguousLabel> {
+        if let Some(field) = self.field(word) {
+            return Ok(Some(field));
+        }
+        let labelled: Vec<&Field> = self.fields.iter().filter(|field| field.label.as_deref() == Some(word)).collect();
+        match labelled.as_slice() {
+            [] => Ok(None),
+            [field] => Ok(Some(field)),
+            fields => Err(AmbiguousLabel {
+                object: self.object.clone(),
+                label: word.to_owned(),
+                fields: fields.iter().map(|field| field.name.clone()).collect(),
+            }),
+        }
     }
 }
 

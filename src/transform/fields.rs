@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{FieldName, LINK_PREFIX, ObjectName, is_reserved};
+use crate::model::{FieldName, LINK_PREFIX, ObjectName, Schema, is_reserved};
 
 use super::{
     cleaners,
@@ -20,6 +20,18 @@ pub struct FieldsUsed {
     pub links: BTreeSet<ObjectName>,
     /// Whether every field may be used, as by the SQL of an aggregate.
     pub is_everything: bool,
+}
+
+impl FieldsUsed {
+    /// Returns which fields of a source are used, by their names: a word is a field's name or its label.
+    pub fn names(&self, source: &Schema) -> BTreeSet<FieldName> {
+        if self.is_everything {
+            return source.fields.iter().map(|field| field.name.clone()).collect();
+        }
+        // A label of several fields is said where it is compiled.
+        let found = self.fields.iter().filter_map(|word| source.find(word).ok().flatten());
+        found.map(|field| field.name.clone()).collect()
+    }
 }
 
 /// Tells which fields of the source are used by a filter, by the steps, and by the mappings after them.

@@ -5,11 +5,11 @@ use polars::prelude::{AnyValue, BooleanFunction, DataType, Expr, FunctionExpr, L
 
 use crate::model::{Comparison, FieldName, FieldType, Predicate, Schema, Value};
 
-use super::{convert::parse_moment_text, error::TransformError, sql};
+use super::{convert::parse_moment_text, error::TransformError, labels::in_expression, sql};
 
 /// Returns the conjuncts of the condition that a [`Predicate`] can say, or none.
 pub(super) fn of(text: &str, schema: &Schema) -> Result<Option<Predicate>, TransformError> {
-    let condition = sql::parse(text)?;
+    let condition = in_expression(sql::parse(text)?, schema)?;
     let mut conjuncts = Vec::new();
     split_and(&condition, &mut conjuncts);
     let mut said: Vec<Predicate> = conjuncts.into_iter().filter_map(|part| say(part, schema)).collect();

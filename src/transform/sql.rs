@@ -16,6 +16,7 @@ use super::{
     columns::{field_type_of, full_polars_schema, normalise, polars_schema, type_of, unknown_field},
     convert::parse_moment_text,
     error::{TransformError, first_line},
+    labels::in_expression,
 };
 
 /// A SQL expression that is known to run on every frame of its schema.
@@ -36,7 +37,7 @@ pub(super) fn names(sql: &str) -> Result<Vec<String>, TransformError> {
 
 /// Compiles a SQL expression over the columns of a schema.
 pub(super) fn compile(sql: &str, schema: &Schema) -> Result<Sql, TransformError> {
-    let parsed = parse(sql)?;
+    let parsed = in_expression(parse(sql)?, schema)?;
     let roots = root_names(&parsed);
     for root in &roots {
         if type_of(schema, root).is_none() {

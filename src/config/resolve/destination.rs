@@ -31,6 +31,18 @@ struct Merged<'a> {
     unreadable: Vec<String>,
 }
 
+impl Merged<'_> {
+    /// Returns the mapping of the field that a word means: the one under the same word, else under another word for the field.
+    fn of_field(&self, word: &str, schema: Option<&Schema>) -> Option<&MappingSpec> {
+        let name = |word: &str| schema?.find(word).ok().flatten().map(|field| &field.name);
+        let by_other_word = || {
+            let wanted = name(word)?;
+            self.mappings.iter().find(|(other, _)| name(other) == Some(wanted)).map(|(_, spec)| spec)
+        };
+        self.mappings.get(word).or_else(by_other_word)
+    }
+}
+
 impl Resolver<'_> {
     /// Resolves one destination of a stream.
     pub(super) fn destination(
@@ -58,7 +70,7 @@ impl Resolver<'_> {
         if let Some(connection) = &connection {
             self.check_links(&merged.mappings, connection, linking, place);
         }
-        self.check_key(&raw.key, &merged, at);
+        self.check_key(&raw.key, &merged, schema.as_ref(), at);
         self.warn_of_required(write, &merged, schema.as_ref(), at);
         self.warn_of_own_parents(&merged, schema.as_ref());
         Some(StreamDestination {
@@ -138,10 +150,10 @@ impl Resolver<'_> {
         }
     }
 
-    fn check_key(&mut self, key: &[String], merged: &Merged<'_>, at: &At<'_>) {
+    fn check_key(&mut self, key: &[String], merged: &Merged<'_>, schema: Option<&Schema>, at: &At<'_>) {
         for (index, field) in key.iter().enumerate() {
             let spot = at.key("key").index(index).value_spot();
-            match merged.mappings.get(field) {
+            match merged.of_field(field, schema) {
                 Some(MappingSpec::Full(full)) if full.when == When::OnCreate => {
                     let message = format!("the key `{field}` is written only when a record is created");
                     let hint = "remove `when: on_create` from its mapping: a key is compared on every run";
@@ -178,10 +190,13 @@ impl Resolver<'_> {
         let is_empty = merged.mappings.is_empty();
         let Some(schema) = schema.filter(|_| write != WriteMode::Update && !is_empty) else { return };
         for field in schema.fields.iter().filter(|field| field.is_required && !field.is_read_only) {
-            let sets = |name: &String| schema.field(name).and_then(|field| field.parent.as_ref()).map(|key| &key.sets);
-            let is_mapped = merged.mappings.contains_key(field.name.as_str())
-                || merged.mappings.keys().any(|name| sets(name) == Some(&field.name))
-                || merged.unreadable.iter().any(|name| name == field.name.as_str());
+            let is_it = |word: &String| {
+                let found = schema.find(word).ok().flatten();
+                found.is_some_and(|found| {
+                    found.name == field.name || found.parent.as_ref().is_some_and(|key| key.sets == field.name)
+                })
+            };
+            let is_mapped = merged.mappings.keys().any(is_it) || merged.unreadable.iter().any(is_it);
             if !is_mapped {
                 let message =
                     format!("`{}` creates no record without `{}`, and it is not mapped", schema.object, field.name);
@@ -195,7 +210,7 @@ impl Resolver<'_> {
     fn warn_of_own_parents(&mut self, merged: &Merged<'_>, schema: Option<&Schema>) {
         let Some(schema) = schema else { return };
         for (name, place) in &merged.places {
-            let parent = schema.field(name).and_then(|field| field.parent.as_ref());
+            let parent = schema.find(name).ok().flatten().and_then(|field| field.parent.as_ref());
             let Some(parent) = parent.filter(|parent| parent.object == schema.object) else { continue };
             let message =
                 format!("`{name}` finds only parents that are at `{}` before their records are written", schema.object);

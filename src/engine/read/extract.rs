@@ -171,8 +171,8 @@ impl ReadPlan {
         let used = fields_used(&stream.transforms, mappings.unwrap_or_default(), stream.filter.as_deref());
         let used = used.map_err(failed)?;
         let declared_fields = declared.fields.iter().map(|field| field.name.clone());
-        let is_read =
-            |name: &FieldName| !is_reserved(name) && (all || used.is_everything || used.fields.contains(name));
+        let names = used.names(&declared);
+        let is_read = |name: &FieldName| !is_reserved(name) && (all || names.contains(name));
         let predicate = filter.as_ref().and_then(Filter::predicate);
         Ok(Self {
             stream: stream.name.clone(),

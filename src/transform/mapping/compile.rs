@@ -4,7 +4,7 @@ use polars::prelude::{Expr, lit, when};
 
 use crate::model::{FieldType, LINK_PREFIX, ParentKey, Schema, StreamName};
 
-use super::{MappedField, is_ours, options, picklist};
+use super::{MappedField, is_ours, names::Named, options, picklist};
 use crate::transform::{
     cleaners::{self, Cleaner, Values},
     column_query::{Cell, ColumnQuery, Failure},
@@ -12,7 +12,7 @@ use crate::transform::{
     constant::{constant, constant_as, constant_text},
     convert::{Formats, convert, no_empty_list, to_text},
     error::TransformError,
-    spec::{FullMapping, MappingSpecs},
+    spec::FullMapping,
     sql,
 };
 
@@ -82,19 +82,20 @@ pub(super) fn check_alone(name: &str, spec: &FullMapping, destination: &Schema) 
 }
 
 /// Finds the mappings that name a parent which another one names too, by its id or by a key of the same object.
-pub(super) fn check_parents(specs: &MappingSpecs, destination: &Schema) -> Vec<TransformError> {
-    let keyed = specs.keys().filter_map(|name| Some((name, destination.field(name)?.parent.as_ref()?)));
+pub(super) fn check_parents(named: &[Named<'_>], destination: &Schema) -> Vec<TransformError> {
+    let keyed =
+        named.iter().filter_map(|mapping| Some((mapping.word, destination.field(mapping.name)?.parent.as_ref()?)));
     let mut seen: Vec<(&str, &ParentKey)> = Vec::new();
     let mut mistakes = Vec::new();
-    for (name, parent) in keyed {
+    for (word, parent) in keyed {
         let by_key = seen.iter().find(|(_, known)| *known == parent).map(|(other, _)| *other);
-        let other = by_key.or_else(|| specs.contains_key(parent.sets.as_str()).then_some(parent.sets.as_str()));
-        if let Some(other) = other {
-            let message = format!("`{name}` names the same parent as `{other}`, which is mapped too");
+        let by_id = || named.iter().find(|mapping| mapping.name == parent.sets.as_str()).map(|mapping| mapping.word);
+        if let Some(other) = by_key.or_else(by_id) {
+            let message = format!("`{word}` names the same parent as `{other}`, which is mapped too");
             let error = TransformError::new("transform.parent_twice", message);
-            mistakes.push(error.hint("remove one of the two mappings").under(["mappings", name.as_str()]));
+            mistakes.push(error.hint("remove one of the two mappings").under(["mappings", word]));
         }
-        seen.push((name, parent));
+        seen.push((word, parent));
     }
     mistakes
 }

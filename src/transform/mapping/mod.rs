@@ -5,6 +5,7 @@
 //! and its record is refused with it; the first field to fail names the reason.
 
 mod compile;
+mod names;
 mod options;
 mod picklist;
 
@@ -18,11 +19,14 @@ use crate::model::{DELETED, FieldName, FieldType, ID, LINK_PREFIX, Schema, Strea
 use super::{
     column_query::{Cell, ColumnQuery},
     error::TransformError,
+    labels::in_mapping,
     reject::Rejected,
     spec::{MappingSpec, MappingSpecs, NullPolicy, When},
 };
 
 pub(super) use compile::{apply, to_type};
+
+use names::Named;
 
 /// One field of a destination as a mapping fills it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,8 +91,16 @@ impl Mapper {
         let mut fields = Vec::new();
         let mut cells: Vec<Cell> = Vec::new();
         let mut mistakes = Vec::new();
-        for (name, spec) in specs {
-            let full = spec.to_full();
+        let (named, unclear) = names::resolve(specs, destination);
+        mistakes.extend(unclear);
+        for Named { name, word, spec } in &named {
+            let full = match in_mapping(spec.to_full(), source) {
+                Ok(full) => full,
+                Err(error) => {
+                    mistakes.push(error.under(["mappings", word]));
+                    continue;
+                }
+            };
             // Offline it may not be known what an org or account lacks of the standard fields.
             if full.is_standard && !compile::is_possible(name, &full, source, destination) {
                 continue;
@@ -98,10 +110,10 @@ impl Mapper {
                     fields.push(field);
                     cells.push(cell);
                 }
-                Err(found) => mistakes.extend(found.into_iter().map(|error| error.under(["mappings", name.as_str()]))),
+                Err(found) => mistakes.extend(found.into_iter().map(|error| error.under(["mappings", word]))),
             }
         }
-        mistakes.extend(compile::check_parents(specs, destination));
+        mistakes.extend(compile::check_parents(&named, destination));
         let reserved = [ID, UPDATED_AT, DELETED].into_iter().map(col);
         let mapped = fields.iter().zip(&cells).map(|(field, cell)| cell.expr().alias(field.name.as_str()));
         let output = reserved.chain(mapped).collect();
@@ -120,12 +132,12 @@ pub fn check_mappings(
     if let Some(source) = source {
         return Mapper::compile_all(specs, source, destination).1;
     }
-    let mut mistakes = Vec::new();
-    for (name, spec) in specs {
+    let (named, mut mistakes) = names::resolve(specs, destination);
+    for Named { name, word, spec } in &named {
         let found = compile::check_alone(name, &spec.to_full(), destination);
-        mistakes.extend(found.into_iter().map(|error| error.under(["mappings", name.as_str()])));
+        mistakes.extend(found.into_iter().map(|error| error.under(["mappings", word])));
     }
-    mistakes.extend(compile::check_parents(specs, destination));
+    mistakes.extend(compile::check_parents(&named, destination));
     mistakes
 }
 

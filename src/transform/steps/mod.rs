@@ -31,7 +31,12 @@ use polars::prelude::DataFrame;
 
 use crate::model::{Schema, is_reserved};
 
-use super::{error::TransformError, reject::Rejected, spec::StepSpec};
+use super::{
+    error::TransformError,
+    labels::{as_written, in_step},
+    reject::Rejected,
+    spec::StepSpec,
+};
 
 pub use join_inputs::{JoinInput, JoinInputs};
 pub use spool::Spool;
@@ -221,6 +226,11 @@ fn check_alone(spec: &StepSpec, inputs: &JoinInputs) -> Vec<TransformError> {
 
 /// Compiles one step and changes the schema to what it is after it.
 fn compile_step(spec: &StepSpec, schema: &mut Schema, inputs: &JoinInputs) -> Result<Step, TransformError> {
+    let named = in_step(spec, schema)?;
+    compile_named(&named, schema, inputs).map_err(|error| as_written(error, spec, &named))
+}
+
+fn compile_named(spec: &StepSpec, schema: &mut Schema, inputs: &JoinInputs) -> Result<Step, TransformError> {
     Ok(match spec {
         StepSpec::Filter(sql) => page(filter::compile(sql, schema)?),
         StepSpec::Derive(fields) => page(derive::compile(fields, schema)?),
