@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::connector::ConnectorError;
 use crate::engine::{EngineError, Finished};
 use crate::model::ConnectionName;
-use crate::state::{LockError, RunStatus, StateError};
+use crate::state::{LeaseError, RunStatus, StateError};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,12 +119,13 @@ impl From<StateError> for Failure {
     }
 }
 
-impl From<LockError> for Failure {
-    fn from(error: LockError) -> Self {
+impl From<LeaseError> for Failure {
+    fn from(error: LeaseError) -> Self {
         match error {
-            LockError::Held { .. } => Self::new(Exit::Environment, "state.locked", error.to_string())
+            LeaseError::Held { .. } => Self::new(Exit::Environment, "state.locked", error.to_string())
                 .with_hint("wait for it to end, or stop that process; its lock goes with it"),
-            LockError::Io { .. } => Self::new(Exit::Environment, "state", error.to_string())
+            LeaseError::Stopped(error) => error.into(),
+            LeaseError::Io { .. } => Self::new(Exit::Environment, "state", error.to_string())
                 .with_hint("name another place for the state file with `--state FILE`"),
         }
     }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::engine::{self, Correction, Environment, LetterPlace};
-use crate::state::{DeadLetter, RunLock, State};
+use crate::state::{DeadLetter, LeaseName, State};
 
 use super::{
     audit,
@@ -36,8 +36,8 @@ pub(super) async fn redrive(
     let corrections = from.map(|file| read_corrections(&state, &run.run_id, file)).transpose()?;
     let pipeline = load(workspace, &run.file)?;
     let clock = Clock::accelerated(clock_speed);
-    let state_path = state.path().map_or_else(|| workspace.state_path(&run.file), Path::to_owned);
-    let _lock = RunLock::take(&state_path, &pipeline.name, clock.now())?;
+    let name = LeaseName::Run { pipeline: pipeline.name.clone() };
+    let _lease = state.take_lease(name, &pipeline.name, clock.now()).await?;
     let shutdown = CancellationToken::new();
     let signals = Signals::listen(shutdown.clone(), workspace.output);
     let tokens = Arc::new(StateTokens(state.clone()));

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::Pipeline;
 use crate::engine::{self, EngineError, Environment, Finished, Observer, RunOptions, Silent};
 use crate::model::StreamName;
-use crate::state::RunLock;
+use crate::state::LeaseName;
 
 use super::{
     args::RunArgs,
@@ -29,9 +29,9 @@ pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, F
     }
     let pipeline = load(workspace, &args.file)?;
     let clock = Clock::accelerated(args.clock_speed);
-    let state_path = workspace.state_path(&args.file);
-    let _lock = RunLock::take(&state_path, &pipeline.name, clock.now())?;
     let state = workspace.open_state(&args.file)?;
+    let name = LeaseName::Run { pipeline: pipeline.name.clone() };
+    let _lease = state.take_lease(name, &pipeline.name, clock.now()).await?;
     let shutdown = CancellationToken::new();
     let signals = Signals::listen(shutdown.clone(), workspace.output);
     let tokens = Arc::new(StateTokens(state.clone()));

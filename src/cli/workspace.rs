@@ -12,12 +12,12 @@ use crate::config::{Connection, Pipeline, SchemaCache};
 use crate::connector::{Context, Registry};
 use crate::http::{Meter, RateLimiter, TokenStore, Transport};
 use crate::model::{ConnectionName, RateLimit};
-use crate::state::{Seal, State};
+use crate::state::{FileKey, Seal, State};
 
 use super::{
     args::Global,
     exit::{Exit, Failure},
-    output::Output,
+    output::{self, Output},
 };
 
 /// The folder of the state file, beside the pipeline.
@@ -26,6 +26,10 @@ const STATE_FOLDER: &str = ".ferry";
 const STATE_FILE: &str = "state.db";
 /// The folder beside it with what systems declared when they were last described.
 const DESCRIPTIONS_FOLDER: &str = "descriptions";
+/// The file with the key of what the state file seals.
+const KEY_FILE: &str = "state.key";
+/// The folder, in that of the user's settings, of the leases that all state files share.
+const LEASES_FOLDER: &str = "leases";
 /// The variable with the key of what the state file seals: 64 hexadecimal digits.
 const KEY_VARIABLE: &str = "FERRY_STATE_KEY";
 
@@ -151,7 +155,11 @@ fn no_state(path: &Path) -> Failure {
 }
 
 fn open(path: &Path) -> Result<State, Failure> {
-    Ok(State::open(path, seal(path)?)?)
+    let state = State::open(path, seal(path)?)?;
+    Ok(match settings_folder() {
+        Some(folder) => state.with_lease_folder(folder.join(LEASES_FOLDER)),
+        None => state,
+    })
 }
 
 /// Finds the key: from the environment, else from the user's folder for settings, else beside the state file.
@@ -162,11 +170,33 @@ fn seal(state: &Path) -> Result<Seal, Failure> {
             Failure::new(Exit::Environment, "state.key", message).with_hint("a key is 64 hexadecimal digits")
         });
     }
-    let settings = variable("XDG_CONFIG_HOME").map(PathBuf::from);
-    let settings = settings.or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")));
-    let key_file = match settings {
-        Some(settings) => settings.join("ferry").join("state.key"),
-        None => state.with_file_name("state.key"),
-    };
-    Ok(Seal::from_key_file(&key_file)?)
+    let settings = settings_folder();
+    let key_file = settings.as_ref().map_or_else(|| state.with_file_name(KEY_FILE), |folder| folder.join(KEY_FILE));
+    let FileKey { seal, is_new } = FileKey::open(&key_file)?;
+    if is_new {
+        tell_key_place(&key_file, settings.is_some());
+    }
+    Ok(seal)
+}
+
+/// Says once where the key is: users have to keep it, and to keep it apart from the state file.
+fn tell_key_place(key_file: &Path, is_apart: bool) {
+    let place = key_file.display();
+    output::insist(&format!(
+        "made the key of the state file, `{place}`: keep a copy, the state file cannot be used without it"
+    ));
+    if !is_apart {
+        output::insist(&format!(
+            "warning: there is no home folder (`HOME`), so the key is beside the state file: whoever copies that folder can read \
+             both; set `{KEY_VARIABLE}` to keep the key elsewhere"
+        ));
+    }
+}
+
+/// Returns the folder of the user's settings for Ferry; none where there is no home folder. A variable that is empty or names no
+/// absolute path counts as not set.
+fn settings_folder() -> Option<PathBuf> {
+    let folder = |name| variable(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let settings = folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config")))?;
+    Some(settings.join("ferry"))
 }

@@ -10,7 +10,7 @@ use crate::model::{
     BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, KeyRule, LinkIds, Operation,
     Schema, UPDATED_AT,
 };
-use crate::state::{State, Target, TargetId};
+use crate::state::{Accounts, State, Target, TargetId};
 use crate::transform::{Mapper, TransformError, key_names, spec::When};
 
 use super::{decide::prepare::Preparation, error::EngineError, observer::Observer, quota::QuotaGuard};
@@ -139,6 +139,7 @@ impl Environment {
             stream: stream.name.clone(),
             connection: config.connection.clone(),
             object: config.object.clone(),
+            accounts: Accounts::default(),
         };
         let (target_id, unsettled, has_intents) = {
             let target = target.clone();

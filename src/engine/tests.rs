@@ -24,7 +24,7 @@ use crate::model::{
     Batch, BatchLimit, Capabilities, ConnectionName, Cursor, DELETED, Field, FieldName, FieldType, Fields, ID,
     ObjectName, Operation, Outcome, Page, Record, Schema, StreamName, SyncMode, UPDATED_AT, Value, column,
 };
-use crate::state::{RunStatus, Seal, State, Target};
+use crate::state::{Accounts, RunStatus, Seal, State, Target};
 
 use super::{Environment, Finished, RunOptions, Silent, run};
 
@@ -261,6 +261,7 @@ fn check_checkpoint(environment: &Environment, shelf: &Shelf) -> Result<(), Test
         stream: StreamName::new("things"),
         connection: ConnectionName::new("to"),
         object: ObjectName::new("things"),
+        accounts: Accounts::default(),
     };
     let checkpoint = environment.state.work_now(|work| work.checkpoint(work.target_id(&target)?)).unwrap();
     let end = checkpoint.and_then(|checkpoint| checkpoint.cursor.0.as_u64()).unwrap_or(0);

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::model::Cursor;
 
-use super::{Work, error::StateError, runs::moment, targets::TargetId};
+use super::{Work, error::StateError, runs::moment, seal::Cell, sets::signed, targets::TargetId};
 
 /// A cursor made durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,61 +18,56 @@ pub struct Checkpoint {
     pub chunk: u64,
     /// When it was saved.
     pub saved_at: DateTime<Utc>,
-    /// Where it stands in the order in which checkpoints were saved: given on saving. The machine's clock may jump back.
+    /// Where it is in the order in which checkpoints were saved: given on saving. The machine's clock may jump back.
     pub number: i64,
+}
+
+fn cell(target: TargetId) -> Cell {
+    Cell::new("checkpoints", &[&target.0])
 }
 
 impl Work<'_> {
     /// Returns the checkpoint of a target.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
     pub fn checkpoint(&self, target: TargetId) -> Result<Option<Checkpoint>, StateError> {
-        let sql = "SELECT run_id, sealed, chunk, saved_at, number FROM checkpoints WHERE scope_id = ?1";
-        let found = self
-            .transaction
-            .prepare_cached(sql)?
+        let sql = "SELECT run_id, sealed, chunk, saved_at, number FROM checkpoints WHERE target_id = ?1";
+        let mut statement = self.transaction.prepare_cached(sql)?;
+        let found = statement
             .query_row([target.0], |row| {
-                Ok((
-                    row.get::<_, String>(0)?,
-                    row.get::<_, Vec<u8>>(1)?,
-                    row.get::<_, i64>(2)?,
-                    row.get::<_, String>(3)?,
-                    row.get::<_, i64>(4)?,
-                ))
+                let sealed: Vec<u8> = row.get(1)?;
+                let checkpoint = Checkpoint {
+                    run_id: row.get(0)?,
+                    cursor: Cursor(serde_json::Value::Null),
+                    chunk: row.get::<_, i64>(2)?.unsigned_abs(),
+                    saved_at: moment(&row.get::<_, String>(3)?),
+                    number: row.get(4)?,
+                };
+                Ok((sealed, checkpoint))
             })
             .optional()?;
-        let Some((run_id, sealed, chunk, saved_at, number)) = found else { return Ok(None) };
-        let cursor = self.seal.open(&sealed)?;
-        Ok(Some(Checkpoint { run_id, cursor, chunk: chunk.unsigned_abs(), saved_at: moment(&saved_at), number }))
+        let Some((sealed, checkpoint)) = found else { return Ok(None) };
+        Ok(Some(Checkpoint { cursor: self.seal.open(&cell(target), &sealed)?, ..checkpoint }))
     }
 
     /// Moves the checkpoint of a target.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be written.
     pub fn save_checkpoint(&self, target: TargetId, checkpoint: &Checkpoint) -> Result<(), StateError> {
         self.transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO checkpoints (scope_id, run_id, sealed, chunk, saved_at, number)
+                "INSERT OR REPLACE INTO checkpoints (target_id, run_id, sealed, chunk, saved_at, number)
                  VALUES (?1, ?2, ?3, ?4, ?5, (SELECT COALESCE(MAX(number), 0) + 1 FROM checkpoints))",
             )?
             .execute(params![
                 target.0,
                 checkpoint.run_id,
-                self.seal.seal(&checkpoint.cursor)?,
-                i64::try_from(checkpoint.chunk).unwrap_or(i64::MAX),
+                self.seal.seal(&cell(target), &checkpoint.cursor)?,
+                signed(checkpoint.chunk),
                 checkpoint.saved_at.to_rfc3339(),
             ])?;
         Ok(())
     }
 
     /// Forgets the checkpoint of a target: the next read begins at the beginning.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be written.
     pub fn clear_checkpoint(&self, target: TargetId) -> Result<(), StateError> {
-        self.transaction.prepare_cached("DELETE FROM checkpoints WHERE scope_id = ?1")?.execute([target.0])?;
+        self.transaction.prepare_cached("DELETE FROM checkpoints WHERE target_id = ?1")?.execute([target.0])?;
         Ok(())
     }
 }

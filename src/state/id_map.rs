@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Row, params};
+use rusqlite::{Row, params, types::Value};
 
 use super::{
     SourceKey, Work,
     error::StateError,
     seal::{Hashed, Seal},
+    sets::{blobs, keys, signed, texts},
     targets::TargetId,
 };
 
@@ -76,42 +77,42 @@ impl WrittenAs {
 
 // Each look-up names its index: left to itself, SQLite takes one that begins with the target and reads all of its records.
 pub(super) const BY_SOURCE: &str =
-    "SELECT * FROM id_map INDEXED BY id_map_by_source WHERE scope_id = ?1 AND source_key = ?2";
-pub(super) const BY_KEY: &str = "SELECT * FROM id_map INDEXED BY id_map_by_key WHERE scope_id = ?1 AND key_hash = ?2";
-pub(super) const BY_DESTINATION: &str = "SELECT source_key FROM id_map INDEXED BY id_map_by_destination
-     WHERE scope_id = ?1 AND destination_id = ?2";
-pub(super) const FORGET_OTHERS: &str =
-    "DELETE FROM id_map INDEXED BY id_map_by_key WHERE scope_id = ?1 AND key_hash = ?2 AND source_key <> ?3";
-pub(super) const SAVE: &str = "INSERT INTO id_map
-     (scope_id, source_key, destination_id, content_hash, key_hash, written_run, written_as, seen_run, seen_chunk)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8)
-     ON CONFLICT (scope_id, source_key) DO UPDATE SET
+    "SELECT * FROM id_map INDEXED BY id_map_by_source WHERE target_id = ?1 AND source_key IN rarray(?2)";
+pub(super) const BY_KEY: &str =
+    "SELECT * FROM id_map INDEXED BY id_map_by_key WHERE target_id = ?1 AND key_hash IN rarray(?2)";
+pub(super) const BY_DESTINATION: &str = "SELECT destination_id, source_key FROM id_map INDEXED BY id_map_by_destination
+     WHERE target_id = ?1 AND destination_id IN rarray(?2)";
+pub(super) const FORGET_OTHERS: &str = "DELETE FROM id_map INDEXED BY id_map_by_key
+     WHERE target_id = ?1 AND key_hash IN rarray(?2) AND source_key NOT IN rarray(?3)";
+const SAVE: &str = "INSERT INTO id_map
+     (target_id, source_key, destination_id, content_hash, key_hash, written_run, written_as, seen_run, seen_chunk)";
+const SAVE_OVER: &str = "ON CONFLICT (target_id, source_key) DO UPDATE SET
      is_renewed = is_renewed OR destination_id <> excluded.destination_id, is_missing = 0,
      destination_id = excluded.destination_id, content_hash = excluded.content_hash, key_hash = excluded.key_hash,
      written_run = excluded.written_run, written_as = excluded.written_as,
      seen_run = excluded.seen_run, seen_chunk = excluded.seen_chunk";
 pub(super) const MARK_SEEN: &str = "UPDATE id_map INDEXED BY id_map_by_source SET seen_run = ?3, seen_chunk = ?4
-     WHERE scope_id = ?1 AND source_key = ?2";
+     WHERE target_id = ?1 AND source_key IN rarray(?2)";
 pub(super) const MARK_MISSING: &str = "UPDATE id_map INDEXED BY id_map_by_destination SET is_missing = 1
-     WHERE scope_id = ?1 AND destination_id = ?2";
-pub(super) const RELINK: &str = "UPDATE id_map INDEXED BY id_map_by_destination
-     SET destination_id = ?3, is_missing = 0, is_renewed = 1 WHERE scope_id = ?1 AND destination_id = ?2";
+     WHERE target_id = ?1 AND destination_id IN rarray(?2)";
+pub(super) const MOVE: &str = "UPDATE id_map INDEXED BY id_map_by_destination
+     SET destination_id = ?3, is_missing = 0, is_renewed = 1 WHERE target_id = ?1 AND destination_id = ?2";
 pub(super) const FORGET: &str =
-    "DELETE FROM id_map INDEXED BY id_map_by_source WHERE scope_id = ?1 AND source_key = ?2";
+    "DELETE FROM id_map INDEXED BY id_map_by_source WHERE target_id = ?1 AND source_key IN rarray(?2)";
 /// Reads on behind the last one: over all pages, each record of the target is looked at once.
 pub(super) const UNSEEN: &str = "SELECT * FROM id_map NOT INDEXED
-     WHERE scope_id = ?1 AND mapping_id > ?2 AND seen_run <> ?3 ORDER BY mapping_id LIMIT ?4";
+     WHERE target_id = ?1 AND entry_id > ?2 AND seen_run <> ?3 ORDER BY entry_id LIMIT ?4";
 pub(super) const FORGET_MISSING: &str =
-    "DELETE FROM id_map INDEXED BY id_map_missing WHERE scope_id = ?1 AND is_missing = 1 AND seen_run <> ?2";
+    "DELETE FROM id_map INDEXED BY id_map_missing WHERE target_id = ?1 AND is_missing = 1 AND seen_run <> ?2";
 pub(super) const COUNT_MISSING: &str =
-    "SELECT COUNT(*) FROM id_map INDEXED BY id_map_missing WHERE scope_id = ?1 AND is_missing = 1";
+    "SELECT COUNT(*) FROM id_map INDEXED BY id_map_missing WHERE target_id = ?1 AND is_missing = 1";
 
 fn from_row(seal: &Seal, row: &Row<'_>) -> rusqlite::Result<IdEntry> {
     let is_created = row.get_ref("written_as")?.as_str()? == "created";
     let source_key = SourceKey(row.get("source_key")?);
     let masked = u128::from_be_bytes(row.get("content_hash")?);
     Ok(IdEntry {
-        entry_id: row.get("mapping_id")?,
+        entry_id: row.get("entry_id")?,
         source_key,
         destination_id: row.get("destination_id")?,
         content_hash: masked ^ mask(seal, source_key),
@@ -127,10 +128,6 @@ fn mask(seal: &Seal, source_key: SourceKey) -> u128 {
     u128::from_be_bytes(seal.keyed_hash(Hashed::Content, &source_key.0))
 }
 
-fn chunk_number(chunk: u64) -> i64 {
-    i64::try_from(chunk).unwrap_or(i64::MAX)
-}
-
 impl Work<'_> {
     /// Returns a source's id as it is looked up.
     pub fn source_key(&self, source_id: &str) -> SourceKey {
@@ -142,108 +139,130 @@ impl Work<'_> {
     }
 
     /// Returns the entries of these source ids, by source id.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
-    pub fn id_entries<'id>(
+    pub(super) fn entries<'id>(
         &self,
         target: TargetId,
-        source_ids: impl Iterator<Item = &'id str>,
+        source_ids: impl IntoIterator<Item = &'id str>,
     ) -> Result<HashMap<String, IdEntry>, StateError> {
+        let names: HashMap<SourceKey, &str> = source_ids.into_iter().map(|id| (self.source_key(id), id)).collect();
+        let found = self.entries_of(target, names.keys())?;
+        Ok(found.into_iter().filter_map(|(key, entry)| Some(((*names.get(&key)?).to_owned(), entry))).collect())
+    }
+
+    /// Returns the entries of these source ids, as they are looked up.
+    pub(super) fn entries_of<'key>(
+        &self,
+        target: TargetId,
+        source_keys: impl IntoIterator<Item = &'key SourceKey>,
+    ) -> Result<HashMap<SourceKey, IdEntry>, StateError> {
         let mut statement = self.transaction.prepare_cached(BY_SOURCE)?;
-        let mut found = HashMap::new();
-        for source_id in source_ids {
-            let source_key = self.source_key(source_id);
-            for entry in statement.query_map(params![target.0, source_key.0], |row| from_row(&self.seal, row))? {
-                found.insert(source_id.to_owned(), entry?);
-            }
-        }
-        Ok(found)
+        let rows = statement.query_map(params![target.0, keys(source_keys)], |row| from_row(&self.seal, row))?;
+        rows.map(|entry| entry.map(|entry| (entry.source_key, entry)).map_err(StateError::from)).collect()
     }
 
     /// Returns the entries with these keys, by key.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
-    pub fn id_entries_by_key(
+    pub(super) fn entries_by_key(
         &self,
         target: TargetId,
-        key_hashes: impl Iterator<Item = u128>,
+        key_hashes: impl IntoIterator<Item = u128>,
     ) -> Result<HashMap<u128, IdEntry>, StateError> {
+        let names: HashMap<[u8; 16], u128> = key_hashes.into_iter().map(|hash| (self.key_hash(hash), hash)).collect();
         let mut statement = self.transaction.prepare_cached(BY_KEY)?;
+        let mut rows = statement.query(params![target.0, blobs(names.keys().copied())])?;
         let mut found = HashMap::new();
-        for key_hash in key_hashes {
-            let of_row = |row: &Row<'_>| from_row(&self.seal, row);
-            for entry in statement.query_map(params![target.0, self.key_hash(key_hash)], of_row)? {
-                found.insert(key_hash, entry?);
+        while let Some(row) = rows.next()? {
+            if let Some(hash) = names.get(&row.get::<_, [u8; 16]>("key_hash")?) {
+                found.insert(*hash, from_row(&self.seal, row)?);
             }
         }
         Ok(found)
     }
 
-    /// Stores what was written, in the run and chunk of `seen`; another record's entry with the same key is forgotten. Where
-    /// the record had another destination id before, links to it are to be set again ([`Work::reopen_links`]).
-    ///
-    /// # Errors
-    /// Fails when the file cannot be written.
-    pub fn save_id_entry(&self, target: TargetId, written: &Written<'_>, seen: &SeenMark) -> Result<(), StateError> {
-        let source_key = self.source_key(written.source_id);
-        let key_hash = written.key_hash.map(|key_hash| self.key_hash(key_hash));
-        if let Some(key_hash) = key_hash {
-            self.transaction.prepare_cached(FORGET_OTHERS)?.execute(params![target.0, key_hash, source_key.0])?;
-        }
-        self.transaction.prepare_cached(SAVE)?.execute(params![
-            target.0,
-            source_key.0,
-            written.destination_id,
-            (written.content_hash ^ mask(&self.seal, source_key)).to_be_bytes(),
-            key_hash,
-            seen.run_id,
-            written.written_as.as_str(),
-            chunk_number(seen.chunk),
-        ])?;
-        Ok(())
-    }
-
-    /// Notes that these records were read again.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be written.
-    pub fn mark_seen(
+    /// Stores what was written, each in the run and chunk of its mark. A key has one owner, the last that was written: other
+    /// records' entries with the same key are forgotten. Where a record had another destination id before, links to it are to be
+    /// set again ([`Work::reopen_links`]).
+    pub(super) fn save_entries(
         &self,
         target: TargetId,
-        source_keys: impl Iterator<Item = SourceKey>,
+        written: &[(Written<'_>, u64)],
+        run_id: &str,
+    ) -> Result<(), StateError> {
+        let (owned, others) = owners(written);
+        if !others.is_empty() {
+            let others: Vec<SourceKey> = others.iter().map(|source_id| self.source_key(source_id)).collect();
+            self.transaction.prepare_cached(FORGET)?.execute(params![target.0, keys(&others)])?;
+        }
+        let source_keys: Vec<SourceKey> = owned.iter().map(|(written, _)| self.source_key(written.source_id)).collect();
+        let key_hashes = owned.iter().filter_map(|(written, _)| written.key_hash).map(|hash| self.key_hash(hash));
+        let key_hashes = blobs(key_hashes);
+        if !key_hashes.is_empty() {
+            let parameters = params![target.0, key_hashes, keys(&source_keys)];
+            self.transaction.prepare_cached(FORGET_OTHERS)?.execute(parameters)?;
+        }
+        let rows: Vec<[Value; 9]> = owned
+            .iter()
+            .zip(source_keys)
+            .map(|((written, chunk), source_key)| self.entry_row(target, written, source_key, run_id, *chunk))
+            .collect();
+        self.insert_rows(SAVE, SAVE_OVER, &rows)
+    }
+
+    fn entry_row(
+        &self,
+        target: TargetId,
+        written: &Written<'_>,
+        source_key: SourceKey,
+        run_id: &str,
+        chunk: u64,
+    ) -> [Value; 9] {
+        let masked = written.content_hash ^ mask(&self.seal, source_key);
+        [
+            Value::Integer(target.0),
+            Value::Blob(source_key.0.to_vec()),
+            Value::Text(written.destination_id.to_owned()),
+            Value::Blob(masked.to_be_bytes().to_vec()),
+            written.key_hash.map_or(Value::Null, |hash| Value::Blob(self.key_hash(hash).to_vec())),
+            Value::Text(run_id.to_owned()),
+            Value::Text(written.written_as.as_str().to_owned()),
+            Value::Text(run_id.to_owned()),
+            Value::Integer(signed(chunk)),
+        ]
+    }
+
+    /// Notes that these records were read.
+    pub(super) fn mark_all_seen(
+        &self,
+        target: TargetId,
+        source_keys: &[SourceKey],
         seen: &SeenMark,
     ) -> Result<(), StateError> {
-        let mut statement = self.transaction.prepare_cached(MARK_SEEN)?;
-        for source_key in source_keys {
-            statement.execute(params![target.0, source_key.0, seen.run_id, chunk_number(seen.chunk)])?;
+        if !source_keys.is_empty() {
+            let parameters = params![target.0, keys(source_keys), seen.run_id, signed(seen.chunk)];
+            self.transaction.prepare_cached(MARK_SEEN)?.execute(parameters)?;
         }
         Ok(())
     }
 
-    /// Notes that the destination no longer holds a record with this id.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be written.
-    pub fn mark_missing(&self, target: TargetId, destination_id: &str) -> Result<(), StateError> {
-        self.transaction.prepare_cached(MARK_MISSING)?.execute(params![target.0, destination_id])?;
+    /// Notes that the destination no longer holds records with these ids.
+    pub(super) fn mark_all_missing(&self, target: TargetId, destination_ids: &[String]) -> Result<(), StateError> {
+        if !destination_ids.is_empty() {
+            let ids = texts(destination_ids.iter().map(String::as_str));
+            self.transaction.prepare_cached(MARK_MISSING)?.execute(params![target.0, ids])?;
+        }
         Ok(())
     }
 
-    /// Notes that the destination holds a record under another id now: it was merged into another one there.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be written.
-    pub fn relink(&self, target: TargetId, old_id: &str, new_id: &str) -> Result<(), StateError> {
-        self.transaction.prepare_cached(RELINK)?.execute(params![target.0, old_id, new_id])?;
+    /// Notes that the destination holds records under other ids now: they were merged into other ones there. There are never
+    /// many of them, so that each is a statement.
+    pub(super) fn move_ids(&self, target: TargetId, moved: &[(String, String)]) -> Result<(), StateError> {
+        let mut statement = self.transaction.prepare_cached(MOVE)?;
+        for (old_id, new_id) in moved {
+            statement.execute(params![target.0, old_id, new_id])?;
+        }
         Ok(())
     }
 
-    /// Returns how many mapped records of a target the destination was found not to hold any more.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
+    /// Returns how many records of a target the destination was found not to hold any more.
     pub fn count_missing(&self, target: TargetId) -> Result<u64, StateError> {
         let count: i64 = self.transaction.prepare_cached(COUNT_MISSING)?.query_row([target.0], |row| row.get(0))?;
         Ok(count.unsigned_abs())
@@ -251,73 +270,46 @@ impl Work<'_> {
 
     /// Forgets the records that are missing at the destination and that this run, having read all, did not read: the source
     /// does not have them either.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be written.
     pub fn forget_missing(&self, target: TargetId, run_id: &str) -> Result<(), StateError> {
         self.transaction.prepare_cached(FORGET_MISSING)?.execute(params![target.0, run_id])?;
         Ok(())
     }
 
-    /// Returns which of these destination ids are mapped.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
-    pub fn mapped_ids(&self, target: TargetId, destination_ids: &[String]) -> Result<HashSet<String>, StateError> {
+    /// Returns the owners of these destination ids: source records that are mapped to them.
+    pub(super) fn owners_of<'id>(
+        &self,
+        target: TargetId,
+        destination_ids: impl IntoIterator<Item = &'id str>,
+    ) -> Result<HashMap<String, HashSet<SourceKey>>, StateError> {
         let mut statement = self.transaction.prepare_cached(BY_DESTINATION)?;
-        let mut mapped = HashSet::new();
-        for destination_id in destination_ids {
-            if statement.exists(params![target.0, destination_id])? {
-                mapped.insert(destination_id.clone());
-            }
+        let mut rows = statement.query(params![target.0, texts(destination_ids)])?;
+        let mut owners: HashMap<String, HashSet<SourceKey>> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            owners.entry(row.get(0)?).or_default().insert(SourceKey(row.get(1)?));
         }
-        Ok(mapped)
-    }
-
-    /// Tells whether another record is mapped to the same destination id as this one: the two were merged there.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
-    pub fn is_shared(&self, target: TargetId, entry: &IdEntry) -> Result<bool, StateError> {
-        let mut statement = self.transaction.prepare_cached(BY_DESTINATION)?;
-        let owners = statement.query_map(params![target.0, entry.destination_id], |row| row.get(0).map(SourceKey))?;
-        for owner in owners {
-            if owner? != entry.source_key {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(owners)
     }
 
     /// Moves the marks of a run that are behind one of its chunks behind all of them: it reads the records behind that one once
     /// more.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be written.
     pub fn rewind_seen(&self, target: TargetId, run_id: &str, chunk: u64) -> Result<(), StateError> {
-        self.transaction
-            .prepare_cached(
-                "UPDATE id_map SET seen_chunk = ?3 WHERE scope_id = ?1 AND seen_run = ?2 AND seen_chunk > ?4",
-            )?
-            .execute(params![target.0, run_id, i64::MAX, chunk_number(chunk)])?;
+        let sql = "UPDATE id_map SET seen_chunk = ?3 WHERE target_id = ?1 AND seen_run = ?2 AND seen_chunk > ?4";
+        self.transaction.prepare_cached(sql)?.execute(params![target.0, run_id, i64::MAX, signed(chunk)])?;
         Ok(())
     }
 
-    /// Forgets a record: its entry and its links.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be written.
-    pub fn forget_id_entry(&self, target: TargetId, source_key: SourceKey) -> Result<(), StateError> {
-        self.transaction.prepare_cached(FORGET)?.execute(params![target.0, source_key.0])?;
-        self.forget_links(target, source_key)
+    /// Forgets records: their entries and links.
+    pub(super) fn forget_entries(&self, target: TargetId, source_keys: &[SourceKey]) -> Result<(), StateError> {
+        if source_keys.is_empty() {
+            return Ok(());
+        }
+        self.transaction.prepare_cached(FORGET)?.execute(params![target.0, keys(source_keys)])?;
+        self.forget_links(target, source_keys)
     }
 
     /// Returns how many records of a target are mapped, and how many of them this run has not read.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
     pub fn count_unseen(&self, target: TargetId, run_id: &str) -> Result<(u64, u64), StateError> {
-        let sql = "SELECT COUNT(*), COALESCE(SUM(seen_run <> ?2), 0) FROM id_map WHERE scope_id = ?1";
+        let sql = "SELECT COUNT(*), COALESCE(SUM(seen_run <> ?2), 0) FROM id_map WHERE target_id = ?1";
         let counts = self
             .transaction
             .prepare_cached(sql)?
@@ -327,12 +319,26 @@ impl Work<'_> {
 
     /// Returns up to `limit` entries that this run has not read, behind the one with the id `after`, in the order in which they
     /// came.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
     pub fn unseen(&self, target: TargetId, run_id: &str, after: i64, limit: u32) -> Result<Vec<IdEntry>, StateError> {
         let mut statement = self.transaction.prepare_cached(UNSEEN)?;
         let rows = statement.query_map(params![target.0, after, run_id, limit], |row| from_row(&self.seal, row))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+/// Parts the records that own their key from those whose key a later one of the same batch has.
+fn owners<'written, 'record>(
+    written: &'written [(Written<'record>, u64)],
+) -> (Vec<&'written (Written<'record>, u64)>, Vec<&'record str>) {
+    let mut keys = HashSet::new();
+    let (mut owned, mut others) = (Vec::with_capacity(written.len()), Vec::new());
+    for record in written.iter().rev() {
+        if record.0.key_hash.is_none_or(|key_hash| keys.insert(key_hash)) {
+            owned.push(record);
+        } else {
+            others.push(record.0.source_id);
+        }
+    }
+    owned.reverse();
+    (owned, others)
 }

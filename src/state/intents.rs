@@ -1,9 +1,9 @@
 //! Batches that were about to be sent and have no outcome yet.
 
 use chrono::{DateTime, Utc};
-use rusqlite::params;
+use rusqlite::{params, types::Value};
 
-use super::{Work, error::StateError, targets::TargetId};
+use super::{State, Work, error::StateError, runs::moment, seal::Cell, sets::numbers, targets::TargetId};
 
 /// A batch that is about to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,78 +16,119 @@ pub struct Intent {
     pub source_ids: Vec<String>,
 }
 
-pub(super) const REMOVE: &str = "DELETE FROM intents WHERE intent_id = ?1";
-pub(super) const UNSETTLED: &str =
-    "SELECT sealed FROM intents INDEXED BY intents_by_scope WHERE scope_id = ?1 AND operation = ?2";
+/// Identifies an intent within the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IntentId(pub(super) i64);
 
-impl Work<'_> {
-    /// Stores an intent and returns its id.
+/// A batch of which it is unknown whether it took effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenIntent {
+    /// Identifies it.
+    pub intent_id: IntentId,
+    /// What was about to be sent.
+    pub intent: Intent,
+    /// When: a request of it can have arrived only later.
+    pub saved_at: DateTime<Utc>,
+}
+
+const INSERT: &str = "INSERT INTO intents (intent_id, run_id, target_id, operation, sealed, created_at)";
+pub(super) const REMOVE: &str = "DELETE FROM intents WHERE intent_id IN rarray(?1)";
+pub(super) const OPEN: &str = "SELECT * FROM intents INDEXED BY intents_by_target WHERE target_id = ?1";
+pub(super) const REMOVE_OF: &str = "DELETE FROM intents INDEXED BY intents_by_target
+     WHERE target_id = ?1 AND operation = ?2";
+
+impl State {
+    /// Stores the intents of batches that are about to be sent, durably, and returns their ids in order.
     ///
     /// # Errors
-    /// Fails when the file cannot be written.
-    pub fn save_intent(&self, target: TargetId, intent: &Intent, now: DateTime<Utc>) -> Result<i64, StateError> {
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO intents (run_id, scope_id, operation, sealed, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
-                intent.run_id,
-                target.0,
-                intent.operation,
-                self.seal.seal(&intent.source_ids)?,
-                now.to_rfc3339(),
-            ])?;
-        Ok(self.transaction.last_insert_rowid())
+    /// Fails when the state cannot be written; nothing may be sent then.
+    pub async fn save_intents(
+        &self,
+        target: TargetId,
+        intents: Vec<Intent>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<IntentId>, StateError> {
+        self.write(move |work| work.save_intents(target, &intents, now)).await
     }
 
-    /// Removes an intent whose outcomes are known.
+    /// Removes intents of batches of which nothing was sent or written. Those with outcomes are removed with these
+    /// ([`State::commit`]).
     ///
     /// # Errors
-    /// Fails when the file cannot be written.
-    pub fn remove_intent(&self, intent_id: i64) -> Result<(), StateError> {
-        self.transaction.prepare_cached(REMOVE)?.execute([intent_id])?;
+    /// Fails when the state cannot be written.
+    pub async fn remove_intents(&self, intents: Vec<IntentId>) -> Result<(), StateError> {
+        self.write(move |work| work.remove_intents(&intents)).await
+    }
+
+    /// Removes the intents of a target for one operation, when everything that it had to do is done.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be written.
+    pub async fn remove_intents_of(&self, target: TargetId, operation: &'static str) -> Result<(), StateError> {
+        self.write(move |work| work.remove_intents_of(target, operation)).await
+    }
+}
+
+fn cell(target: TargetId, intent_id: i64) -> Cell {
+    Cell::new("intents", &[&target.0, &intent_id])
+}
+
+impl Work<'_> {
+    pub(super) fn save_intents(
+        &self,
+        target: TargetId,
+        intents: &[Intent],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<IntentId>, StateError> {
+        let first = self.next_id("intents", "intent_id")?;
+        let mut rows = Vec::with_capacity(intents.len());
+        for (intent_id, intent) in (first..).zip(intents) {
+            rows.push([
+                Value::Integer(intent_id),
+                Value::Text(intent.run_id.clone()),
+                Value::Integer(target.0),
+                Value::Text(intent.operation.clone()),
+                Value::Blob(self.seal.seal(&cell(target, intent_id), &intent.source_ids)?),
+                Value::Text(now.to_rfc3339()),
+            ]);
+        }
+        self.insert_rows(INSERT, "", &rows)?;
+        Ok((first..).map(IntentId).take(intents.len()).collect())
+    }
+
+    pub(super) fn remove_intents(&self, intents: &[IntentId]) -> Result<(), StateError> {
+        if !intents.is_empty() {
+            let ids = numbers(intents.iter().map(|intent| intent.0));
+            self.transaction.prepare_cached(REMOVE)?.execute([ids])?;
+        }
         Ok(())
     }
 
-    /// Tells whether a target has intents: batches of which it is unknown whether they took effect.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
-    pub fn has_intents(&self, target: TargetId) -> Result<bool, StateError> {
-        Ok(self.transaction.prepare_cached("SELECT 1 FROM intents WHERE scope_id = ?1")?.exists([target.0])?)
-    }
-
-    /// Returns the source ids of the intents of a target with this operation: whether they took effect is unknown.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
-    pub fn unsettled(&self, target: TargetId, operation: &str) -> Result<Vec<String>, StateError> {
-        let mut statement = self.transaction.prepare_cached(UNSETTLED)?;
-        let rows = statement.query_map(params![target.0, operation], |row| row.get::<_, Vec<u8>>(0))?;
-        let mut source_ids = Vec::new();
-        for row in rows {
-            source_ids.extend(self.seal.open::<Vec<String>>(&row?)?);
-        }
-        Ok(source_ids)
-    }
-
-    /// Removes the intents of a target for this operation, once all that it had to do is done.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be written.
-    pub fn clear_intents_of(&self, target: TargetId, operation: &str) -> Result<(), StateError> {
-        self.transaction
-            .prepare_cached("DELETE FROM intents WHERE scope_id = ?1 AND operation = ?2")?
-            .execute(params![target.0, operation])?;
+    pub(super) fn remove_intents_of(&self, target: TargetId, operation: &str) -> Result<(), StateError> {
+        self.transaction.prepare_cached(REMOVE_OF)?.execute(params![target.0, operation])?;
         Ok(())
     }
 
     /// Removes the intents of a target, once its stream was read to its end and every record has an outcome.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be written.
     pub fn clear_intents(&self, target: TargetId) -> Result<(), StateError> {
-        self.transaction.prepare_cached("DELETE FROM intents WHERE scope_id = ?1")?.execute([target.0])?;
+        self.transaction.prepare_cached("DELETE FROM intents WHERE target_id = ?1")?.execute([target.0])?;
         Ok(())
+    }
+
+    /// Returns the intents of a target: whether they took effect is unknown.
+    pub(super) fn open_intents(&self, target: TargetId) -> Result<Vec<OpenIntent>, StateError> {
+        let mut statement = self.transaction.prepare_cached(OPEN)?;
+        let mut rows = statement.query([target.0])?;
+        let mut open = Vec::new();
+        while let Some(row) = rows.next()? {
+            let intent_id: i64 = row.get("intent_id")?;
+            let source_ids = self.seal.open(&cell(target, intent_id), &row.get::<_, Vec<u8>>("sealed")?)?;
+            open.push(OpenIntent {
+                intent_id: IntentId(intent_id),
+                intent: Intent { run_id: row.get("run_id")?, operation: row.get("operation")?, source_ids },
+                saved_at: moment(&row.get::<_, String>("created_at")?),
+            });
+        }
+        Ok(open)
     }
 }

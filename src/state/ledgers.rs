@@ -8,7 +8,8 @@ use crate::model::{Calls, Cursor, Ledger};
 use super::{
     Work,
     error::StateError,
-    seal::Seal,
+    seal::{Cell, Seal},
+    sets::signed,
     targets::{Target, TargetId},
 };
 
@@ -64,79 +65,91 @@ impl TargetStatus {
     }
 }
 
-type RawLedger = (Target, u32, Option<Vec<u8>>, String, String, String, Option<String>, i64);
-
-fn from_row(row: &Row<'_>) -> rusqlite::Result<RawLedger> {
-    Ok((
-        Target::from_row(row)?,
-        row.get("position")?,
-        row.get("sealed")?,
-        row.get("status")?,
-        row.get("ledger")?,
-        row.get("calls")?,
-        row.get("message")?,
-        row.get("chunk")?,
-    ))
+/// A row of the table, sealed as it is there.
+struct RawLedger {
+    target_id: TargetId,
+    target: Target,
+    position: u32,
+    sealed: Option<Vec<u8>>,
+    status: String,
+    ledger: String,
+    calls: String,
+    message: Option<String>,
+    chunk: i64,
 }
 
-fn decode(seal: &Seal, raw: RawLedger) -> Result<TargetLedger, StateError> {
-    let (target, position, start_cursor, status, ledger, calls, message, chunk) = raw;
-    Ok(TargetLedger {
-        target,
-        position,
-        start_cursor: start_cursor.map(|sealed| seal.open(&sealed)).transpose()?,
-        status: TargetStatus::from_word(&status),
-        ledger: serde_json::from_str(&ledger)?,
-        calls: serde_json::from_str(&calls)?,
-        message,
-        chunk: chunk.unsigned_abs(),
+fn from_row(row: &Row<'_>) -> rusqlite::Result<RawLedger> {
+    Ok(RawLedger {
+        target_id: TargetId(row.get("target_id")?),
+        target: Target::from_row(row)?,
+        position: row.get("position")?,
+        sealed: row.get("sealed")?,
+        status: row.get("status")?,
+        ledger: row.get("ledger")?,
+        calls: row.get("calls")?,
+        message: row.get("message")?,
+        chunk: row.get("chunk")?,
     })
 }
 
+fn cell(run_id: &str, target: TargetId) -> Cell {
+    Cell::new("ledgers", &[&run_id, &target.0])
+}
+
+impl RawLedger {
+    fn decode(self, seal: &Seal, run_id: &str) -> Result<TargetLedger, StateError> {
+        let cell = cell(run_id, self.target_id);
+        Ok(TargetLedger {
+            target: self.target,
+            position: self.position,
+            start_cursor: self.sealed.map(|sealed| seal.open(&cell, &sealed)).transpose()?,
+            status: TargetStatus::from_word(&self.status),
+            ledger: serde_json::from_str(&self.ledger)?,
+            calls: serde_json::from_str(&self.calls)?,
+            message: self.message,
+            chunk: self.chunk.unsigned_abs(),
+        })
+    }
+}
+
+const SAVE: &str = "INSERT OR REPLACE INTO ledgers
+     (run_id, target_id, position, sealed, status, ledger, calls, message, chunk)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
 impl Work<'_> {
-    /// Stores the account of a target.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be written.
-    pub fn save_ledger(&self, run_id: &str, target_id: TargetId, account: &TargetLedger) -> Result<(), StateError> {
-        let start_cursor = account.start_cursor.as_ref().map(|cursor| self.seal.seal(cursor)).transpose()?;
-        self.transaction
-            .prepare_cached(
-                "INSERT OR REPLACE INTO ledgers (run_id, scope_id, position, sealed, status, ledger, calls, message, chunk)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            )?
-            .execute(params![
-                run_id,
-                target_id.0,
-                account.position,
-                start_cursor,
-                account.status.as_str(),
-                serde_json::to_string(&account.ledger)?,
-                serde_json::to_string(&account.calls)?,
-                account.message,
-                i64::try_from(account.chunk).unwrap_or(i64::MAX),
-            ])?;
+    /// Stores the ledger of a target.
+    pub fn save_ledger(&self, run_id: &str, target: TargetId, ledger: &TargetLedger) -> Result<(), StateError> {
+        let cell = cell(run_id, target);
+        let start_cursor = ledger.start_cursor.as_ref().map(|cursor| self.seal.seal(&cell, cursor)).transpose()?;
+        self.transaction.prepare_cached(SAVE)?.execute(params![
+            run_id,
+            target.0,
+            ledger.position,
+            start_cursor,
+            ledger.status.as_str(),
+            serde_json::to_string(&ledger.ledger)?,
+            serde_json::to_string(&ledger.calls)?,
+            ledger.message,
+            signed(ledger.chunk),
+        ])?;
         Ok(())
     }
 
-    /// Returns the account of one target in a run.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
-    pub fn ledger(&self, run_id: &str, target_id: TargetId) -> Result<Option<TargetLedger>, StateError> {
-        let sql = "SELECT * FROM ledgers JOIN scopes USING (scope_id) WHERE run_id = ?1 AND scope_id = ?2";
-        let raw = self.transaction.prepare_cached(sql)?.query_row(params![run_id, target_id.0], from_row).optional()?;
-        raw.map(|raw| decode(&self.seal, raw)).transpose()
+    /// Returns the ledger of one target in a run.
+    pub fn ledger(&self, run_id: &str, target: TargetId) -> Result<Option<TargetLedger>, StateError> {
+        let sql = "SELECT * FROM ledgers JOIN targets USING (target_id) WHERE run_id = ?1 AND target_id = ?2";
+        let raw = self.transaction.prepare_cached(sql)?.query_row(params![run_id, target.0], from_row).optional()?;
+        raw.map(|raw| raw.decode(&self.seal, run_id)).transpose()
     }
 
-    /// Returns the accounts of a run, in the pipeline's order.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
-    pub fn ledgers(&self, run_id: &str) -> Result<Vec<TargetLedger>, StateError> {
-        let sql = "SELECT * FROM ledgers JOIN scopes USING (scope_id) WHERE run_id = ?1 ORDER BY position";
+    /// Returns the ledgers of a run with their targets, in the pipeline's order.
+    pub(super) fn ledgers_of(&self, run_id: &str) -> Result<Vec<(TargetId, TargetLedger)>, StateError> {
+        let sql = "SELECT * FROM ledgers JOIN targets USING (target_id) WHERE run_id = ?1 ORDER BY position";
         let mut statement = self.transaction.prepare_cached(sql)?;
         let rows = statement.query_map([run_id], from_row)?;
-        rows.map(|raw| decode(&self.seal, raw?)).collect()
+        rows.map(|raw| {
+            raw.map_err(StateError::from).and_then(|raw| Ok((raw.target_id, raw.decode(&self.seal, run_id)?)))
+        })
+        .collect()
     }
 }

@@ -6,8 +6,9 @@ use std::{
 };
 
 use rusqlite::{
-    Connection, Error as SqlError,
+    Connection, Error as SqlError, TransactionBehavior,
     functions::{Context, FunctionFlags},
+    types::ValueRef,
 };
 use serde_json::Value as Json;
 
@@ -15,51 +16,73 @@ use super::{
     dead_letters::{LetterBody, SealedLetter},
     error::StateError,
     links::SealedLink,
-    seal::{Hashed, Seal, new_private_file},
+    private_file::new_private_file,
+    seal::{Cell, Hashed, Seal},
 };
 
 /// The forms, oldest first. Never edit one that was released: add another.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_sealed_ids.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_sealed_ids.sql"),
+    include_str!("migrations/0003_accounts.sql"),
+];
 /// Marks the file as Ferry's (`PRAGMA application_id`): "Fery" in ASCII.
 const APPLICATION_ID: i64 = 0x4665_7279;
 
-pub(super) fn migrate(
-    connection: &mut Connection,
-    path: &Path,
-    is_new: bool,
-    seal: &Arc<Seal>,
-) -> Result<(), StateError> {
+/// Brings the file to the newest form. Foreign keys are not enforced meanwhile.
+pub(super) fn migrate(connection: &mut Connection, path: &Path, seal: &Arc<Seal>) -> Result<(), StateError> {
     let damaged = |error| StateError::at(path, error);
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(damaged)?;
+    let found = form(connection).map_err(damaged)?;
     if found > known {
         return Err(StateError::Newer { path: path.to_owned(), found, known });
     }
     if found == known {
         return Ok(());
     }
-    let is_changed = !is_new && found > 0;
-    if is_changed {
+    if found > 0 {
         back_up(connection, path, found)?;
     }
     offer_functions(connection, seal)?;
-    let transaction = connection.transaction()?;
-    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
-        transaction.execute_batch(migration).map_err(|error| {
-            // Of what a function of ours says, SQLite keeps the words alone.
-            let is_wrong_key = error.to_string().contains(&StateError::WrongKey.to_string());
-            if is_wrong_key { StateError::WrongKey } else { damaged(error) }
-        })?;
-    }
-    transaction.pragma_update(None, "user_version", known)?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.commit()?;
-    if is_changed {
+    connection.pragma_update(None, "foreign_keys", false)?;
+    let changed = change(connection, path, known);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    changed?;
+    if found > 0 {
         // What was in clear is not left in pages that are free now, nor in the log.
         connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")?;
     }
     Ok(())
+}
+
+/// Applies the forms that the file lacks, in one transaction that nobody else can read or write beside.
+fn change(connection: &mut Connection, path: &Path, known: i64) -> Result<(), StateError> {
+    let damaged = |error| StateError::at(path, error);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(damaged)?;
+    let found = form(&transaction).map_err(damaged)?;
+    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(migration).map_err(|error| {
+            // SQLite keeps only the words of what a function of ours says.
+            let is_wrong_key = error.to_string().contains(&StateError::WrongKey.to_string());
+            if is_wrong_key { StateError::WrongKey } else { damaged(error) }
+        })?;
+    }
+    let is_broken = transaction.prepare("PRAGMA foreign_key_check")?.exists([])?;
+    if is_broken {
+        let reason = "rows of it lead to rows that are not there".to_owned();
+        return Err(damaged(SqlError::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+            Some(reason),
+        )));
+    }
+    transaction.pragma_update(None, "user_version", known)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn form(connection: &Connection) -> Result<i64, SqlError> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 /// Makes a value of a row's values; null where that is none.
@@ -78,6 +101,10 @@ fn offer_functions(connection: &Connection, seal: &Arc<Seal>) -> Result<(), Stat
         let source_id: String = context.get(0)?;
         Ok(Some(seal.keyed_hash(Hashed::SourceId, source_id.as_bytes()).to_vec()))
     })?;
+    offer("token_key", 1, |seal, context| {
+        let name: String = context.get(0)?;
+        Ok(Some(seal.keyed_hash(Hashed::TokenName, name.as_bytes()).to_vec()))
+    })?;
     offer("key_hash", 1, |seal, context| {
         let hash: Option<Vec<u8>> = context.get(0)?;
         Ok(hash.map(|hash| seal.keyed_hash(Hashed::RecordKey, &hash).to_vec()))
@@ -89,28 +116,46 @@ fn offer_functions(connection: &Connection, seal: &Arc<Seal>) -> Result<(), Stat
     })?;
     offer("sealed_json", 1, |seal, context| {
         let text: Option<String> = context.get(0)?;
-        text.map(|text| seal.seal(&serde_json::from_str::<Json>(&text)?)).transpose()
+        text.map(|text| seal.seal_old(&serde_json::from_str::<Json>(&text)?)).transpose()
     })?;
     offer("sealed_link", 2, |seal, context| {
         let (source_id, linked_ids): (String, String) = (context.get(0)?, context.get(1)?);
-        Ok(Some(seal.seal(&SealedLink { source_id, linked_ids: serde_json::from_str(&linked_ids)? })?))
+        Ok(Some(seal.seal_old(&SealedLink { source_id, linked_ids: serde_json::from_str(&linked_ids)? })?))
     })?;
     offer("sealed_letter", 2, |seal, context| {
         let (source_id, sealed): (String, Vec<u8>) = (context.get(0)?, context.get(1)?);
-        let body: LetterBody = seal.open(&sealed)?;
-        Ok(Some(seal.seal(&SealedLetter { source_id, body })?))
+        let body: LetterBody = seal.open_old(&sealed)?;
+        Ok(Some(seal.seal_old(&SealedLetter { source_id, body })?))
     })?;
+    offer("rebound", -1, rebound)?;
     Ok(())
 }
 
-/// Copies the file as SQLite sees it (with what is still in its log) to `<file>.backup-<form>`, for its owner's eyes only.
+/// Seals a cell of form 2 anew, bound to the table and row that follow.
+fn rebound(seal: &Seal, context: &Context<'_>) -> Result<Option<Vec<u8>>, StateError> {
+    let Some(sealed) = context.get::<Option<Vec<u8>>>(0)? else { return Ok(None) };
+    let table: String = context.get(1)?;
+    let mut row: Vec<String> = Vec::new();
+    for place in 2..context.len() {
+        row.push(match context.get_raw(place) {
+            ValueRef::Integer(number) => number.to_string(),
+            other => other.as_str().map_err(rusqlite::Error::from)?.to_owned(),
+        });
+    }
+    let row: Vec<&dyn std::fmt::Display> = row.iter().map(|part| part as &dyn std::fmt::Display).collect();
+    Ok(Some(seal.rebind(&Cell::new(&table, &row), &sealed)?))
+}
+
+/// Copies the file as SQLite sees it (with what is still in its log) to `<file>.backup-<form>`, for its owner's eyes only. The copy
+/// gets its name when it is whole.
 fn back_up(connection: &Connection, path: &Path, form: i64) -> Result<(), StateError> {
     let backup = PathBuf::from(format!("{}.backup-{form}", path.display()));
+    let unfinished = PathBuf::from(format!("{}.unfinished", backup.display()));
     let failed = |error| StateError::Backup { path: backup.clone(), error };
-    if backup.exists() {
-        std::fs::remove_file(&backup).map_err(failed)?;
+    if unfinished.exists() {
+        std::fs::remove_file(&unfinished).map_err(failed)?;
     }
-    new_private_file(&backup).map_err(failed)?;
-    connection.execute("VACUUM INTO ?1", [backup.to_string_lossy()])?;
-    Ok(())
+    new_private_file(&unfinished).map_err(failed)?;
+    connection.execute("VACUUM INTO ?1", [unfinished.to_string_lossy()])?;
+    std::fs::rename(&unfinished, &backup).map_err(failed)
 }

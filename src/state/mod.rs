@@ -3,17 +3,28 @@
 //! Everything that must hold after a kill at any instruction is a transaction here. Start at [`State`]; what one table is
 //! for stands in `migrations/`.
 
+mod accounts;
+mod attempts;
+mod changes;
 mod checkpoints;
 mod dead_letters;
+mod duplicates;
 mod error;
 mod id_map;
 mod intents;
+mod key_file;
+mod known;
+mod lease;
 mod ledgers;
 mod links;
-mod lock;
 mod migrate;
+mod private_file;
+mod progress;
+mod rows;
 mod runs;
 mod seal;
+mod sets;
+mod stored;
 mod targets;
 mod tokens;
 
@@ -25,17 +36,27 @@ use std::{
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use private_file::{new_private_file, open_lock_file};
+
+pub use accounts::AccountSighting;
+pub use attempts::{Attempt, AttemptEnd, AttemptError};
+pub use changes::{ChangePlace, Changes, LinkedLink, ReadRecord, RecordKey, WrittenRecord};
 pub use checkpoints::Checkpoint;
-pub use dead_letters::{DeadLetter, DeadLetterKind, LetterBody, ReasonCount};
+pub use dead_letters::{DeadLetter, DeadLetterKind, LetterBody, LetterCount, Letters, ReasonCount};
+pub use duplicates::Duplicate;
 pub use error::StateError;
 pub use id_map::{IdEntry, SeenMark, Written, WrittenAs};
-pub use intents::Intent;
+pub use intents::{Intent, IntentId, OpenIntent};
+pub use key_file::FileKey;
+pub use known::{Known, LinkedRecord, Wanted};
+pub use lease::{Lease, LeaseError, LeaseName, LeaseOwner};
 pub use ledgers::{TargetLedger, TargetStatus};
 pub use links::{Link, PendingLink, WaitingCount};
-pub use lock::{LockError, RunLock};
+pub use progress::{TargetEnd, UnseenCount, UnseenPage};
 pub use runs::{Run, RunKind, RunStatus};
 pub use seal::{KEY_BYTES, Seal};
-pub use targets::{Target, TargetId};
+pub use stored::{StoredRun, WaitingLink};
+pub use targets::{Accounts, OpenTarget, OpenedTarget, Target, TargetId};
 
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,6 +67,7 @@ pub struct State {
     connection: Arc<Mutex<Connection>>,
     seal: Arc<Seal>,
     path: Option<PathBuf>,
+    lease_folder: Option<PathBuf>,
 }
 
 /// A source's id as the state file looks it up: hashed with the key, so that the file holds no address that serves as an id.
@@ -60,24 +82,26 @@ pub struct Work<'connection> {
 }
 
 impl State {
-    /// Opens the state file, makes it where there is none, and brings it to this version's form (a copy is kept first).
+    /// Opens the state file, makes it where there is none, and brings it to this version's form (a copy is kept first). Several
+    /// processes may do so at once: one after the other.
     ///
     /// # Errors
     /// Fails when the file cannot be opened, is damaged, or was written by a newer version.
     pub fn open(path: &Path, seal: Seal) -> Result<Self, StateError> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|error| StateError::Folder { path: folder.to_owned(), error })?;
-        }
-        let is_new = !path.exists();
-        if is_new {
+        let failed = |error| StateError::Folder { path: path.to_owned(), error };
+        let lock = open_lock_file(&path.with_added_extension("opening")).map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        if !path.exists() {
             // For its owner's eyes only. SQLite gives its log the same rights.
-            seal::new_private_file(path).map_err(|error| StateError::Folder { path: path.to_owned(), error })?;
+            new_private_file(path).map_err(failed)?;
         }
         let mut connection = Connection::open(path).map_err(|error| StateError::at(path, error))?;
         prepare(&connection).map_err(|error| StateError::at(path, error))?;
         let seal = Arc::new(seal);
-        migrate::migrate(&mut connection, path, is_new, &seal)?;
-        Self::with_checked_key(connection, seal, Some(path.to_owned()))
+        migrate::migrate(&mut connection, path, &seal)?;
+        let state = Self::with_checked_key(connection, seal, Some(path.to_owned()))?;
+        drop(lock);
+        Ok(state)
     }
 
     /// Opens a state that is gone when it is dropped: for dry runs and tests.
@@ -88,16 +112,45 @@ impl State {
         let mut connection = Connection::open_in_memory()?;
         prepare(&connection)?;
         let seal = Arc::new(seal);
-        migrate::migrate(&mut connection, Path::new(":memory:"), true, &seal)?;
+        migrate::migrate(&mut connection, Path::new(":memory:"), &seal)?;
         Self::with_checked_key(connection, seal, None)
     }
 
     /// Makes sure that the key is the one that the file was written with: with another one no id would be found, and every
     /// record would be created again.
     fn with_checked_key(connection: Connection, seal: Arc<Seal>, path: Option<PathBuf>) -> Result<Self, StateError> {
-        let state = Self { connection: Arc::new(Mutex::new(connection)), seal, path };
+        let state = Self { connection: Arc::new(Mutex::new(connection)), seal, path, lease_folder: None };
         state.work_now(tokens::check_key)?;
         Ok(state)
+    }
+
+    /// Changes the state in one transaction, off the async threads. Nothing of it is kept when it fails.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Work<'_>) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, StateError> {
+        self.work(work).await
+    }
+
+    /// Reads what is committed, off the async threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Work<'_>) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, StateError> {
+        self.work(work).await
+    }
+
+    /// Names the folder of what all states of a user share: leases on what is written at vendors.
+    #[must_use]
+    pub fn with_lease_folder(mut self, folder: PathBuf) -> Self {
+        self.lease_folder = Some(folder);
+        self
+    }
+
+    /// Returns the folder of the leases that are shared with other states; none where the state is in memory.
+    pub(super) fn lease_folder(&self) -> Option<&Path> {
+        let path = self.path()?;
+        self.lease_folder.as_deref().or(path.parent())
     }
 
     /// Returns where the state file is; none where it is in memory.
@@ -139,6 +192,7 @@ fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -16_000)?;
     connection.set_prepared_statement_cache_capacity(64);
+    rusqlite::vtab::array::load_module(connection)?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Work, error::StateError};
+use super::{State, Work, error::StateError};
 
 /// One run of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -91,12 +91,37 @@ pub(super) fn moment(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).map_or(DateTime::<Utc>::MIN_UTC, |moment| moment.to_utc())
 }
 
-impl Work<'_> {
-    /// Stores a run that begins.
+impl State {
+    /// Returns the newest run of a pipeline; redrives do not count.
     ///
     /// # Errors
-    /// Fails when the file cannot be written.
-    pub fn start_run(&self, run: &Run) -> Result<(), StateError> {
+    /// Fails when the state cannot be read.
+    pub async fn last_run(&self, pipeline: &str) -> Result<Option<Run>, StateError> {
+        let pipeline = pipeline.to_owned();
+        self.read(move |work| work.last_run_of(&pipeline)).await
+    }
+
+    /// Returns the run with this id, or the newest one for `last`.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be read.
+    pub async fn run(&self, run_id: &str) -> Result<Option<Run>, StateError> {
+        let run_id = run_id.to_owned();
+        self.read(move |work| work.run_with(&run_id)).await
+    }
+
+    /// Returns all runs, the newest first.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be read.
+    pub async fn runs(&self) -> Result<Vec<Run>, StateError> {
+        self.read(|work| work.all_runs()).await
+    }
+}
+
+impl Work<'_> {
+    /// Stores a run that begins, or goes on.
+    pub(super) fn save_run(&self, run: &Run) -> Result<(), StateError> {
         self.transaction
             .prepare_cached(
                 "INSERT INTO runs (run_id, pipeline, file, fingerprint, kind, status, started_at, version)
@@ -120,31 +145,20 @@ impl Work<'_> {
     }
 
     /// Stores how a run ended.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be written.
-    pub fn finish_run(&self, run_id: &str, status: RunStatus, now: DateTime<Utc>) -> Result<(), StateError> {
+    pub(super) fn end_run(&self, run_id: &str, status: RunStatus, now: DateTime<Utc>) -> Result<(), StateError> {
         self.transaction
             .prepare_cached("UPDATE runs SET status = ?2, finished_at = ?3 WHERE run_id = ?1")?
             .execute(params![run_id, status.as_str(), now.to_rfc3339()])?;
         Ok(())
     }
 
-    /// Returns the newest run of a pipeline; redrives do not count. The machine's clock may have jumped back since, so the order
-    /// of the rows decides.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
-    pub fn last_run(&self, pipeline: &str) -> Result<Option<Run>, StateError> {
+    /// The machine's clock may have jumped back since, so the order of the rows decides.
+    pub(super) fn last_run_of(&self, pipeline: &str) -> Result<Option<Run>, StateError> {
         let sql = "SELECT * FROM runs WHERE pipeline = ?1 AND kind = 'run' ORDER BY rowid DESC LIMIT 1";
         Ok(self.transaction.prepare_cached(sql)?.query_row([pipeline], from_row).optional()?)
     }
 
-    /// Returns the run with this id, or the newest one for `last`.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
-    pub fn run(&self, run_id: &str) -> Result<Option<Run>, StateError> {
+    pub(super) fn run_with(&self, run_id: &str) -> Result<Option<Run>, StateError> {
         let sql = if run_id == "last" {
             "SELECT * FROM runs WHERE ?1 = 'last' ORDER BY rowid DESC LIMIT 1"
         } else {
@@ -153,11 +167,7 @@ impl Work<'_> {
         Ok(self.transaction.prepare_cached(sql)?.query_row([run_id], from_row).optional()?)
     }
 
-    /// Returns all runs, the newest first.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read.
-    pub fn runs(&self) -> Result<Vec<Run>, StateError> {
+    pub(super) fn all_runs(&self) -> Result<Vec<Run>, StateError> {
         let mut statement = self.transaction.prepare_cached("SELECT * FROM runs ORDER BY rowid DESC")?;
         let runs = statement.query_map([], from_row)?;
         Ok(runs.collect::<Result<_, _>>()?)

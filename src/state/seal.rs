@@ -1,10 +1,10 @@
-//! Seals what a state file holds of people and secrets, so that nothing of it lies there in clear.
+//! Seals what a state file holds of people and secrets, so that none of it is in the file in clear.
 
-use std::{fmt, fs, io::Write, path::Path};
+use std::fmt;
 
 use chacha20poly1305::{
-    AeadCore, ChaCha20Poly1305, Key, KeyInit, Nonce,
-    aead::{Aead, OsRng},
+    AeadCore, ChaCha20Poly1305, Key, KeyInit, Nonce, XChaCha20Poly1305, XNonce,
+    aead::{Aead, OsRng, Payload},
 };
 use ring::hmac;
 use serde::{Serialize, de::DeserializeOwned};
@@ -13,26 +13,31 @@ use super::error::StateError;
 
 /// The length of a key, in bytes.
 pub const KEY_BYTES: usize = 32;
-/// The length of a nonce of ChaCha20-Poly1305, in bytes (RFC 8439).
-const NONCE_BYTES: usize = 12;
+/// The length of a nonce of XChaCha20-Poly1305, in bytes: 192 bits, so that random ones never meet.
+const NONCE_BYTES: usize = 24;
+/// The length of the nonces before form 3: those of ChaCha20-Poly1305, in bytes (RFC 8439).
+const OLD_NONCE_BYTES: usize = 12;
 
 /// The length of a keyed hash, in bytes: half of what HMAC-SHA256 gives, which leaves no chance of two ids with the same one.
 pub(super) const KEYED_HASH_BYTES: usize = 16;
 
-/// Encrypts and decrypts with one key (ChaCha20-Poly1305, a random nonce each), and hashes with it what is only ever looked up.
+/// Encrypts and decrypts with one key (XChaCha20-Poly1305, a random nonce each), and hashes with it what is only looked up.
 pub struct Seal {
-    cipher: ChaCha20Poly1305,
-    /// Of a key of its own, which is derived from the first: what is hashed says nothing of what is encrypted.
-    hash_key: hmac::Key,
+    cipher: XChaCha20Poly1305,
+    /// Opens what was sealed before form 3.
+    old_cipher: ChaCha20Poly1305,
+    /// Of a key of its own, which is derived from the first: a hash says nothing about what is encrypted.
+    hashing: hmac::Key,
     pseudonyms: hmac::Tag,
 }
 
-/// What is hashed: the same text is another hash as something else.
+/// What is hashed: the same text has another hash as something else.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Hashed {
     SourceId,
     RecordKey,
     Content,
+    TokenName,
 }
 
 impl Hashed {
@@ -41,7 +46,24 @@ impl Hashed {
             Self::SourceId => b"source_id\0",
             Self::RecordKey => b"record_key\0",
             Self::Content => b"content\0",
+            Self::TokenName => b"token_name\0",
         }
+    }
+}
+
+/// The place of a sealed cell: its table and the parts that identify its row. A cell that is copied to another place does not
+/// open there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cell(String);
+
+impl Cell {
+    pub(super) fn new(table: &str, row: &[&dyn fmt::Display]) -> Self {
+        let mut place = table.to_owned();
+        for part in row {
+            place.push('\0');
+            place.push_str(&part.to_string());
+        }
+        Self(place)
     }
 }
 
@@ -56,8 +78,9 @@ impl Seal {
     pub fn new(key: &[u8; KEY_BYTES]) -> Self {
         let derive = |purpose: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), purpose);
         Self {
-            cipher: ChaCha20Poly1305::new(Key::from_slice(key)),
-            hash_key: hmac::Key::new(hmac::HMAC_SHA256, derive(b"ferry state: keyed hashes").as_ref()),
+            cipher: XChaCha20Poly1305::new(Key::from_slice(key)),
+            old_cipher: ChaCha20Poly1305::new(Key::from_slice(key)),
+            hashing: hmac::Key::new(hmac::HMAC_SHA256, derive(b"ferry state: keyed hashes").as_ref()),
             pseudonyms: derive(b"ferry pseudonyms"),
         }
     }
@@ -69,26 +92,11 @@ impl Seal {
 
     /// Makes a seal that nobody can open later: for a state in memory.
     pub fn ephemeral() -> Self {
-        Self::new(&ChaCha20Poly1305::generate_key(&mut OsRng).into())
+        Self::new(&Self::new_key())
     }
 
-    /// Reads the key of a file, and makes the file (readable for its owner only) where there is none.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read or made, or holds no key.
-    pub fn from_key_file(path: &Path) -> Result<Self, StateError> {
-        let failed = |reason: String| StateError::KeyFile { path: path.to_owned(), reason };
-        if path.exists() {
-            let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-            return Self::from_text(&text).ok_or_else(|| failed(format!("it is not {KEY_BYTES} bytes in hexadecimal")));
-        }
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
-        }
-        let key = ChaCha20Poly1305::generate_key(&mut OsRng);
-        let mut file = new_private_file(path).map_err(|error| failed(error.to_string()))?;
-        write_hexadecimal(&mut file, &key).map_err(|error| failed(error.to_string()))?;
-        Ok(Self::new(&key.into()))
+    pub(super) fn new_key() -> [u8; KEY_BYTES] {
+        XChaCha20Poly1305::generate_key(&mut OsRng).into()
     }
 
     /// Reads a key of 64 hexadecimal digits; none where the text is something else.
@@ -106,7 +114,7 @@ impl Seal {
 
     /// Hashes with the key: the same content has the same hash, and without the key nobody can try out what it is of.
     pub(super) fn keyed_hash(&self, what: Hashed, bytes: &[u8]) -> [u8; KEYED_HASH_BYTES] {
-        let mut context = hmac::Context::with_key(&self.hash_key);
+        let mut context = hmac::Context::with_key(&self.hashing);
         context.update(what.word());
         context.update(bytes);
         let mut hash = [0; KEYED_HASH_BYTES];
@@ -114,35 +122,83 @@ impl Seal {
         hash
     }
 
-    pub(super) fn seal<T: Serialize>(&self, content: &T) -> Result<Vec<u8>, StateError> {
+    pub(super) fn seal<T: Serialize>(&self, cell: &Cell, content: &T) -> Result<Vec<u8>, StateError> {
+        self.seal_bytes(cell, &serde_json::to_vec(content)?)
+    }
+
+    pub(super) fn open<T: DeserializeOwned>(&self, cell: &Cell, sealed: &[u8]) -> Result<T, StateError> {
+        let (nonce, cipher_text) = sealed.split_at_checked(NONCE_BYTES).ok_or(StateError::WrongKey)?;
+        let payload = Payload { msg: cipher_text, aad: cell.0.as_bytes() };
+        let plain = self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| StateError::WrongKey)?;
+        Ok(serde_json::from_slice(&plain)?)
+    }
+
+    /// Seals a cell of form 2 anew, bound to its place.
+    pub(super) fn rebind(&self, cell: &Cell, sealed: &[u8]) -> Result<Vec<u8>, StateError> {
+        self.seal_bytes(cell, &self.open_old_bytes(sealed)?)
+    }
+
+    /// Seals as the forms before 3 did, bound to no place: for the migrations that lead to them.
+    pub(super) fn seal_old<T: Serialize>(&self, content: &T) -> Result<Vec<u8>, StateError> {
         let nonce = ChaCha20Poly1305::generate_nonce(&mut OsRng);
         let plain = serde_json::to_vec(content)?;
-        let sealed = self.cipher.encrypt(&nonce, plain.as_slice()).map_err(|_| StateError::WrongKey)?;
+        let sealed = self.old_cipher.encrypt(&nonce, plain.as_slice()).map_err(|_| StateError::WrongKey)?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    pub(super) fn open<T: DeserializeOwned>(&self, sealed: &[u8]) -> Result<T, StateError> {
-        let (nonce, cipher_text) = sealed.split_at_checked(NONCE_BYTES).ok_or(StateError::WrongKey)?;
-        let plain = self.cipher.decrypt(Nonce::from_slice(nonce), cipher_text).map_err(|_| StateError::WrongKey)?;
-        Ok(serde_json::from_slice(&plain)?)
+    /// Opens what a form before 3 sealed.
+    pub(super) fn open_old<T: DeserializeOwned>(&self, sealed: &[u8]) -> Result<T, StateError> {
+        Ok(serde_json::from_slice(&self.open_old_bytes(sealed)?)?)
+    }
+
+    fn open_old_bytes(&self, sealed: &[u8]) -> Result<Vec<u8>, StateError> {
+        let (nonce, cipher_text) = sealed.split_at_checked(OLD_NONCE_BYTES).ok_or(StateError::WrongKey)?;
+        self.old_cipher.decrypt(Nonce::from_slice(nonce), cipher_text).map_err(|_| StateError::WrongKey)
+    }
+
+    fn seal_bytes(&self, cell: &Cell, plain: &[u8]) -> Result<Vec<u8>, StateError> {
+        let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
+        let payload = Payload { msg: plain, aad: cell.0.as_bytes() };
+        let sealed = self.cipher.encrypt(&nonce, payload).map_err(|_| StateError::WrongKey)?;
+        Ok([nonce.as_slice(), &sealed].concat())
     }
 }
 
-fn write_hexadecimal(file: &mut fs::File, key: &[u8]) -> std::io::Result<()> {
-    for byte in key {
-        write!(file, "{byte:02x}")?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_opens_at_its_place_alone() {
+        let seal = Seal::new(&[7; KEY_BYTES]);
+        let cell = Cell::new("links", &[&1, &23]);
+        let sealed = seal.seal(&cell, &"ada@example.test").unwrap();
+        assert_eq!(seal.open::<String>(&cell, &sealed).unwrap(), "ada@example.test");
+        for elsewhere in [
+            Cell::new("links", &[&1, &24]),
+            Cell::new("links", &[&2, &23]),
+            Cell::new("links", &[&12, &3]),
+            Cell::new("intents", &[&1, &23]),
+            Cell::new("links", &[]),
+        ] {
+            let opened = seal.open::<String>(&elsewhere, &sealed);
+            assert!(matches!(opened, Err(StateError::WrongKey)), "{elsewhere:?}");
+        }
     }
-    writeln!(file)?;
-    file.sync_all()
-}
 
-#[cfg(unix)]
-pub(super) fn new_private_file(path: &Path) -> std::io::Result<fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
+    #[test]
+    fn the_same_content_is_never_sealed_the_same_way_twice() {
+        let seal = Seal::new(&[7; KEY_BYTES]);
+        let cell = Cell::new("tokens", &[&"a"]);
+        assert_ne!(seal.seal(&cell, &1).unwrap(), seal.seal(&cell, &1).unwrap());
+    }
 
-#[cfg(not(unix))]
-pub(super) fn new_private_file(path: &Path) -> std::io::Result<fs::File> {
-    fs::OpenOptions::new().write(true).create_new(true).open(path)
+    #[test]
+    fn a_key_is_64_hexadecimal_digits() {
+        assert!(Seal::from_text(&"0a".repeat(32)).is_some());
+        assert!(Seal::from_text(&format!(" {}\n", "0A".repeat(32))).is_some());
+        for text in ["", "0a", &"0g".repeat(32), &"0a".repeat(33), &"ä".repeat(32)] {
+            assert!(Seal::from_text(text).is_none(), "{text}");
+        }
+    }
 }

@@ -2,21 +2,51 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Work, error::StateError};
+use super::{
+    State, Work,
+    error::StateError,
+    seal::{Cell, Hashed},
+};
 
 /// What the key is tried on.
 const KEY_CHECK: &str = "the right key";
 
 /// Makes sure that the key is the one that the file was written with; the first one that comes is.
 pub(super) fn check_key(work: &Work<'_>) -> Result<(), StateError> {
+    let cell = Cell::new("key_check", &[]);
     let sql = "SELECT sealed FROM key_check";
     let found: Option<Vec<u8>> = work.transaction.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
     if let Some(sealed) = found {
-        return work.seal.open::<String>(&sealed).map(drop);
+        return work.seal.open::<String>(&cell, &sealed).map(drop);
     }
     let insert = "INSERT INTO key_check (sealed) VALUES (?1)";
-    work.transaction.prepare_cached(insert)?.execute([work.seal.seal(&KEY_CHECK)?])?;
+    work.transaction.prepare_cached(insert)?.execute([work.seal.seal(&cell, &KEY_CHECK)?])?;
     Ok(())
+}
+
+fn cell(name_key: &[u8]) -> Cell {
+    let name: String = name_key.iter().map(|byte| format!("{byte:02X}")).collect();
+    Cell::new("tokens", &[&name])
+}
+
+impl State {
+    /// Returns the secret kept under a name. The name itself is not in the file: it may be made of a secret.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be read or the key does not open it.
+    pub async fn secret(&self, name: &str) -> Result<Option<String>, StateError> {
+        let name = name.to_owned();
+        self.read(move |work| work.secret(&name)).await
+    }
+
+    /// Keeps a secret under a name.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be written.
+    pub async fn save_secret(&self, name: &str, secret: &str) -> Result<(), StateError> {
+        let (name, secret) = (name.to_owned(), secret.to_owned());
+        self.write(move |work| work.save_secret(&name, &secret)).await
+    }
 }
 
 impl Work<'_> {
@@ -25,9 +55,10 @@ impl Work<'_> {
     /// # Errors
     /// Fails when the file cannot be written.
     pub fn save_secret(&self, name: &str, secret: &str) -> Result<(), StateError> {
+        let name_key = self.seal.keyed_hash(Hashed::TokenName, name.as_bytes());
         self.transaction
-            .prepare_cached("INSERT OR REPLACE INTO tokens (name, sealed) VALUES (?1, ?2)")?
-            .execute(params![name, self.seal.seal(&secret)?])?;
+            .prepare_cached("INSERT OR REPLACE INTO tokens (name_key, sealed) VALUES (?1, ?2)")?
+            .execute(params![name_key, self.seal.seal(&cell(&name_key), &secret)?])?;
         Ok(())
     }
 
@@ -36,9 +67,10 @@ impl Work<'_> {
     /// # Errors
     /// Fails when the file cannot be read or the key does not open it.
     pub fn secret(&self, name: &str) -> Result<Option<String>, StateError> {
-        let sql = "SELECT sealed FROM tokens WHERE name = ?1";
+        let name_key = self.seal.keyed_hash(Hashed::TokenName, name.as_bytes());
+        let sql = "SELECT sealed FROM tokens WHERE name_key = ?1";
         let sealed: Option<Vec<u8>> =
-            self.transaction.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?;
-        sealed.map(|sealed| self.seal.open(&sealed)).transpose()
+            self.transaction.prepare_cached(sql)?.query_row([name_key], |row| row.get(0)).optional()?;
+        sealed.map(|sealed| self.seal.open(&cell(&name_key), &sealed)).transpose()
     }
 }

@@ -76,6 +76,25 @@ fn state_files_that_cannot_be_used_say_what_to_do() {
 }
 
 #[test]
+fn the_first_run_says_where_the_key_is_and_keeps_it_beside_the_state_only_with_a_warning() {
+    let (_crms, mut desk) = desk();
+    desk.unset("FERRY_STATE_KEY");
+    let no_homes = [("HOME", ""), ("HOME", "home"), ("XDG_CONFIG_HOME", "settings")];
+    check(&desk, "state_key_is_made", &desk.ferry(["run", "people.yaml", "--quiet"]));
+    assert!(desk.path("home/.config/ferry/state.key").exists());
+    let again = desk.ferry(["run", "people.yaml", "--quiet"]);
+    assert!(!again.stderr.contains("key"), "it is said once: {again:?}");
+    for (name, value) in no_homes {
+        fs::remove_file(desk.path("state.db")).unwrap();
+        desk.unset("HOME");
+        desk.set(name, value);
+        check(&desk, "state_key_is_beside_the_state", &desk.ferry(["run", "people.yaml", "--quiet"]));
+        fs::remove_file(desk.path("state.key")).unwrap();
+        desk.unset(name);
+    }
+}
+
+#[test]
 fn a_locked_pipeline_names_its_owner() {
     let crms = Crms::start(&["hubspot"], None, &["--fault", "slow=200ms"]);
     let desk = Desk::new(&crms);

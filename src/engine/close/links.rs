@@ -237,9 +237,12 @@ fn link_letter(context: &CommitContext, link: &Link, reason: &Rejection) -> Dead
         run_id: context.run_id.clone(),
         target: context.target.clone(),
         source_id: link.source_id.clone(),
+        source_key: None,
         kind: DeadLetterKind::Link,
         code: reason.code.clone(),
         field: Some(link.field.clone()),
+        number: 0,
+        line: None,
         created_at: context.now,
         chunk: context.chunk,
         body: LetterBody {

@@ -112,9 +112,12 @@ impl DeleteItem {
             run_id: context.run_id.clone(),
             target: context.target.clone(),
             source_id: String::new(),
+            source_key: None,
             kind: DeadLetterKind::Rejected,
             code: reason.code.clone(),
             field: reason.field.clone(),
+            number: 0,
+            line: None,
             created_at: context.now,
             chunk: context.chunk,
             body: LetterBody {

@@ -14,6 +14,9 @@ use tempfile::TempDir;
 
 use super::{COMMAND_TIMEOUT, Crms, FERRY, audit::audit_whole, wait_within};
 
+/// The key of the state files on all desks, unless a test takes it away.
+const STATE_KEY: &str = "3333333333333333333333333333333333333333333333333333333333333333";
+
 /// Where a test types its commands.
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -55,6 +58,7 @@ impl Desk {
     pub(crate) fn without_tokens() -> Self {
         let mut desk = Self { folder: tempfile::tempdir().unwrap(), variables: BTreeMap::new() };
         desk.set("HOME", desk.path("home").to_str().unwrap());
+        desk.set("FERRY_STATE_KEY", STATE_KEY);
         desk
     }
 

@@ -28,7 +28,7 @@ use crate::model::{
     FieldType, Fields, ID, KeyRule, ObjectName, Operation, Outcome, Page, Record, Rejection, Schema, StreamName,
     SyncMode, UPDATED_AT, Value, column,
 };
-use crate::state::{Seal, State, Target};
+use crate::state::{Accounts, Seal, State, Target};
 
 /// From how many records on the bulk API is taken. A chunk has 20 in tests.
 const MIN_RECORDS: u32 = 10;
@@ -331,6 +331,7 @@ impl Place {
             stream: StreamName::new("things"),
             connection: ConnectionName::new(connection),
             object: ObjectName::new("things"),
+            accounts: Accounts::default(),
         };
         let checkpoint = self.environment.state.work_now(|work| work.checkpoint(work.target_id(&target)?)).unwrap();
         checkpoint.and_then(|checkpoint| checkpoint.cursor.0.as_u64())

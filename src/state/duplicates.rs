@@ -1,0 +1,59 @@
+//! Source records that are the same as another one, so that links to them lead to the survivor.
+
+use std::collections::HashMap;
+
+use rusqlite::{params, types::Value};
+
+use super::{SourceKey, Work, error::StateError, sets::keys, targets::TargetId};
+
+/// A record that is not written because another one is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicate {
+    /// Its source id.
+    pub source_id: String,
+    /// The source id of the one that is written.
+    pub survivor_id: String,
+}
+
+const SAVE: &str = "INSERT OR REPLACE INTO duplicates (target_id, source_key, survivor_key)";
+pub(super) const SURVIVORS: &str =
+    "SELECT source_key, survivor_key FROM duplicates WHERE target_id = ?1 AND source_key IN rarray(?2)";
+pub(super) const FORGET: &str = "DELETE FROM duplicates WHERE target_id = ?1 AND source_key IN rarray(?2)";
+
+impl Work<'_> {
+    /// Stores which record each of these is the same as.
+    pub(super) fn save_duplicates(&self, target: TargetId, duplicates: &[Duplicate]) -> Result<(), StateError> {
+        let of_others = duplicates.iter().filter(|duplicate| duplicate.source_id != duplicate.survivor_id);
+        let rows: Vec<[Value; 3]> = of_others
+            .map(|duplicate| {
+                [
+                    Value::Integer(target.0),
+                    Value::Blob(self.source_key(&duplicate.source_id).0.to_vec()),
+                    Value::Blob(self.source_key(&duplicate.survivor_id).0.to_vec()),
+                ]
+            })
+            .collect();
+        self.insert_rows(SAVE, "", &rows)
+    }
+
+    /// Returns the survivors of those of these records that are duplicates.
+    pub(super) fn survivors(
+        &self,
+        target: TargetId,
+        source_keys: &[SourceKey],
+    ) -> Result<HashMap<SourceKey, SourceKey>, StateError> {
+        let mut statement = self.transaction.prepare_cached(SURVIVORS)?;
+        let rows = statement.query_map(params![target.0, keys(source_keys)], |row| {
+            Ok((SourceKey(row.get(0)?), SourceKey(row.get(1)?)))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Notes that records are written as themselves.
+    pub(super) fn forget_duplicates(&self, target: TargetId, source_keys: &[SourceKey]) -> Result<(), StateError> {
+        if !source_keys.is_empty() {
+            self.transaction.prepare_cached(FORGET)?.execute(params![target.0, keys(source_keys)])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,232 @@
+//! The right to do what only one process may do at a time: run a pipeline, or write an object by a key that is looked up.
+//!
+//! With SQLite, the operating system holds a lease: a locked file, which it lets go when its owner dies, however it dies. A dead
+//! owner is never in the way, so nothing has to be renewed. What the file says about the owner is for people.
+
+use std::{
+    fmt,
+    fs::{File, TryLockError},
+    io::{Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, Utc};
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+
+use super::{State, error::StateError, private_file::open_lock_file};
+
+/// What only one process may do at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum LeaseName {
+    /// Run a pipeline, among all that share a state.
+    Run {
+        /// Its name.
+        pipeline: String,
+    },
+    /// Write records of an object by a key that the vendor does not keep unique: two at once would each create what the other
+    /// has not created yet. Among all states of this user.
+    KeyedWrite {
+        /// The connector and the account: object names mean nothing without them.
+        account: String,
+        /// The object.
+        object: String,
+        /// The fields of the key.
+        key: Vec<String>,
+    },
+}
+
+/// A lease; given back when this is dropped.
+#[derive(Debug)]
+pub struct Lease {
+    /// None where the state is in memory: no other process shares it.
+    _file: Option<File>,
+}
+
+/// Who has a lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseOwner {
+    /// The pipeline that it runs.
+    pub pipeline: String,
+    /// The process.
+    pub process: u32,
+    /// The machine, where it has a name.
+    pub host: Option<String>,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// Says why a lease cannot be had now.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// Another process has it.
+    #[error("{}", held(name, owner.as_ref()))]
+    Held {
+        /// What is asked for.
+        name: LeaseName,
+        /// Who has it; none where it has not said so yet.
+        owner: Option<LeaseOwner>,
+    },
+    /// The lock file cannot be used.
+    #[error("the lock file `{}` cannot be used: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The process is ending.
+    #[error(transparent)]
+    Stopped(StateError),
+}
+
+fn held(name: &LeaseName, owner: Option<&LeaseOwner>) -> String {
+    let owner_words = owner.map_or_else(|| "another process".to_owned(), ToString::to_string);
+    match name {
+        LeaseName::Run { .. } => format!("the pipeline is being run already ({owner_words})"),
+        LeaseName::KeyedWrite { object, key, .. } => {
+            let pipeline = owner.map_or_else(|| "another pipeline".to_owned(), |owner| format!("`{}`", owner.pipeline));
+            format!(
+                "{pipeline} is writing `{object}` by `{}` at the same account ({owner_words}): both at once could create a \
+                 record twice, because the vendor does not keep this key unique",
+                key.join(", ")
+            )
+        }
+    }
+}
+
+impl fmt::Display for LeaseOwner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "process {}, since {} UTC", self.process, self.since.format("%Y-%m-%d %H:%M:%S"))
+    }
+}
+
+impl LeaseName {
+    /// Returns the name of its file: readable, and another one for each lease.
+    fn file_name(&self) -> String {
+        let (words, is_whole) = match self {
+            Self::Run { pipeline } => (pipeline.clone(), true),
+            Self::KeyedWrite { account, object, key } => (format!("{account}\0{object}\0{}", key.join("\0")), false),
+        };
+        let is_safe = |letter: char| letter.is_alphanumeric() || letter == '-';
+        let safe: String = words.chars().map(|letter| if is_safe(letter) { letter } else { '_' }).take(80).collect();
+        if is_whole && safe == words {
+            return format!("{safe}.lock");
+        }
+        let hash = digest(&SHA256, words.as_bytes());
+        let mark: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        format!("{safe}-{mark}.lock")
+    }
+}
+
+impl State {
+    /// Takes a lease for a pipeline.
+    ///
+    /// # Errors
+    /// Fails when another process has it.
+    pub async fn take_lease(&self, name: LeaseName, pipeline: &str, now: DateTime<Utc>) -> Result<Lease, LeaseError> {
+        let folder = match &name {
+            LeaseName::Run { .. } => self.path().and_then(Path::parent),
+            LeaseName::KeyedWrite { .. } => self.lease_folder(),
+        };
+        let Some(folder) = folder.map(Path::to_owned) else { return Ok(Lease { _file: None }) };
+        let owner = LeaseOwner { pipeline: pipeline.to_owned(), process: std::process::id(), host: host(), since: now };
+        let taken = tokio::task::spawn_blocking(move || take(&folder, name, &owner)).await;
+        taken.map_err(|_| LeaseError::Stopped(StateError::Stopped))?
+    }
+}
+
+fn take(folder: &Path, name: LeaseName, owner: &LeaseOwner) -> Result<Lease, LeaseError> {
+    let path = folder.join(name.file_name());
+    let failed = |error| LeaseError::Io { path: path.clone(), error };
+    let mut file = open_lock_file(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            file.read_to_string(&mut text).map_err(failed)?;
+            return Err(LeaseError::Held { name, owner: serde_json::from_str(&text).ok() });
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    let text = serde_json::to_string(owner).map_err(|error| failed(error.into()))?;
+    file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{text}")).map_err(failed)?;
+    Ok(Lease { _file: Some(file) })
+}
+
+fn host() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Seal;
+
+    fn run(pipeline: &str) -> LeaseName {
+        LeaseName::Run { pipeline: pipeline.to_owned() }
+    }
+
+    fn write(account: &str, object: &str, key: &[&str]) -> LeaseName {
+        let key = key.iter().map(|field| (*field).to_owned()).collect();
+        LeaseName::KeyedWrite { account: account.to_owned(), object: object.to_owned(), key }
+    }
+
+    #[tokio::test]
+    async fn a_second_run_of_a_pipeline_is_refused_until_the_first_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(&folder.path().join("state.db"), Seal::ephemeral()).unwrap();
+        let now = DateTime::UNIX_EPOCH;
+        let lease = state.take_lease(run("nightly"), "nightly", now).await.unwrap();
+        let Err(LeaseError::Held { owner: Some(owner), .. }) = state.take_lease(run("nightly"), "nightly", now).await
+        else {
+            panic!("it was given twice");
+        };
+        assert_eq!((owner.pipeline.as_str(), owner.process, owner.since), ("nightly", std::process::id(), now));
+        assert!(state.take_lease(run("other"), "other", now).await.is_ok());
+        drop(lease);
+        assert!(state.take_lease(run("nightly"), "nightly", now).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn states_of_one_user_share_the_leases_of_keyed_writes() {
+        let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        let [first, second] = [0, 1].map(|index: usize| {
+            let state = State::open(&folders[index].path().join("state.db"), Seal::ephemeral()).unwrap();
+            state.with_lease_folder(folders[2].path().to_owned())
+        });
+        let now = DateTime::UNIX_EPOCH;
+        let lease = first.take_lease(write("hubspot 1", "contacts", &["email"]), "a", now).await.unwrap();
+        let refused = second.take_lease(write("hubspot 1", "contacts", &["email"]), "b", now).await.unwrap_err();
+        let words = refused.to_string();
+        assert!(words.starts_with("`a` is writing `contacts` by `email` at the same account (process "), "{words}");
+        for other in [
+            write("hubspot 2", "contacts", &["email"]),
+            write("hubspot 1", "companies", &["email"]),
+            write("hubspot 1", "contacts", &["email", "phone"]),
+        ] {
+            assert!(second.take_lease(other, "b", now).await.is_ok());
+        }
+        drop(lease);
+        assert!(second.take_lease(write("hubspot 1", "contacts", &["email"]), "b", now).await.is_ok());
+    }
+
+    #[test]
+    fn no_two_leases_share_a_file() {
+        let names = [
+            run("a b"),
+            run("a_b"),
+            run("a.b"),
+            run("a"),
+            write("a", "b", &["c"]),
+            write("a", "b_c", &[]),
+            write("a_b", "c", &[]),
+            write("", &"x".repeat(200), &["a"]),
+            write("", &"x".repeat(200), &["b"]),
+        ];
+        let files: std::collections::HashSet<String> = names.iter().map(LeaseName::file_name).collect();
+        assert_eq!(files.len(), names.len(), "{files:?}");
+        assert_eq!(run("nightly").file_name(), "nightly.lock");
+    }
+}
