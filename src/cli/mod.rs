@@ -124,4 +124,6 @@ fn start_log(verbose: u8, output: Output) {
         .with_target(false);
     // Only a second start in one process is refused, and there the first log stays.
     let _ = subscriber.try_init();
+    // What polars would say to its own callers, such as `Deprecation: …`, is nothing that a user could act on.
+    polars::error::set_warning_function(|text, kind| tracing::debug!(?kind, text, "polars warns"));
 }

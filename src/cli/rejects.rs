@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, fs::File, io::Write, path::Path};
 use serde_json::{Value as Json, json};
 
 use crate::engine::{WaitingLink, waiting_links};
+use crate::model::{LIST_SEPARATOR, join_list};
 use crate::state::{DeadLetter, Run};
 
 use super::{
@@ -174,7 +175,7 @@ pub(super) fn cell_text(value: &Json) -> String {
     match value {
         Json::Null => String::new(),
         Json::String(text) => text.clone(),
-        Json::Array(items) => items.iter().map(cell_text).collect::<Vec<_>>().join(";"),
+        Json::Array(items) => join_list(items.iter().map(cell_text), LIST_SEPARATOR),
         other => other.to_string(),
     }
 }

@@ -6,7 +6,7 @@ use polars::frame::DataFrame;
 use serde_json::Value as Json;
 
 use crate::config::{OnMissing, Pipeline, Stream};
-use crate::model::{DELETED, Field, FieldType, ID, Ledger, Rejection, Schema, Value, column};
+use crate::model::{ABSENT, DELETED, Field, FieldType, ID, Ledger, Rejection, Schema, Value, column};
 use crate::state::{DeadLetter, DeadLetterKind, Run, RunKind, RunStatus, TargetStatus};
 use crate::transform::{Rejected, Steps};
 
@@ -212,7 +212,7 @@ async fn load_group(
             Ok(record) => records.push(record),
             Err(rejection) => {
                 tally.ledger.read -= 1;
-                rejects.push(Rejected { id: source_id, rejection, source: mapped });
+                rejects.push(Rejected { id: source_id, line: None, rejection, source: mapped });
             }
         }
     }
@@ -238,7 +238,10 @@ fn corrected_record(loader: &Loader, source_id: &str, mapped: &Json) -> Result<P
         })?;
         values.push(value);
     }
-    Ok(loader.preparation.record(source_id.to_owned(), false, values))
+    // What a mapped record does not hold was to be kept, and still is.
+    let names = loader.preparation.fields.iter().map(|field| field.name.to_string());
+    let absent = names.filter(|name| mapped.get(name).is_none()).collect();
+    Ok(loader.preparation.record(source_id.to_owned(), false, values, &absent))
 }
 
 /// Builds the frame of records as the source gave them. A value that does not fit becomes null and is told by the mapping.
@@ -255,6 +258,12 @@ fn frame(schema: &Schema, rows: &[(String, Json)]) -> Result<DataFrame, EngineEr
         rows.iter().map(value).collect()
     };
     let columns = schema.fields.iter().map(|field| column(&field.name, field.field_type, &values_of(field)));
-    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let mut columns = columns.collect::<Result<Vec<_>, _>>()?;
+    if rows.iter().any(|(_, row)| row.get(ABSENT).is_some()) {
+        let absent = |(_, row): &(String, Json)| {
+            row.get(ABSENT).and_then(|names| Value::from_json(names, FieldType::MultiChoice)).unwrap_or_default()
+        };
+        columns.push(column(ABSENT, FieldType::MultiChoice, &rows.iter().map(absent).collect::<Vec<_>>())?);
+    }
     Ok(DataFrame::new(rows.len(), columns)?)
 }

@@ -6,7 +6,10 @@
 mod batch;
 mod capability;
 mod column;
+mod decimal;
 mod ledger;
+mod list;
+mod look;
 mod name;
 mod outcome;
 mod page;
@@ -19,10 +22,15 @@ pub use capability::{
     BatchLimit, BulkLimit, Capabilities, Cost, FilterSupport, KeyRule, LinkIds, RateLimit, SyncMode, WhenSpent,
 };
 pub use column::column;
+pub use decimal::{exact_float, exact_integer, exact_number, is_number, plain_number};
 pub use ledger::{Calls, Ledger, Quota};
+pub use list::{LIST_SEPARATOR, join_list, split_list};
+pub use look::{is_invisible, one_form};
 pub use name::{ConnectionName, FieldName, ObjectName, StreamName};
 pub use outcome::{Outcome, Rejection};
-pub use page::{Cursor, DELETED, ID, LINK_PREFIX, Page, ReadReject, UPDATED_AT, is_reserved, link_field};
+pub use page::{
+    ABSENT, Cursor, DELETED, FILE_PREFIX, ID, LINK_PREFIX, Page, ReadReject, UPDATED_AT, is_reserved, link_field,
+};
 pub use predicate::{Comparison, Predicate};
 pub use schema::{AmbiguousLabel, Choice, Field, FieldType, ParentKey, Schema};
 pub use value::{Value, ValueError};

@@ -12,6 +12,12 @@ pub const DELETED: &str = "_deleted";
 /// Begins the names of the columns with linked records' source ids: `_links.companies`, List(String).
 pub const LINK_PREFIX: &str = "_links.";
 
+/// Names the column with the fields that a record says nothing of: List(String). A source that can tell a field without a value
+/// from one that is not mentioned adds it to all of its pages; `null: clear` leaves such fields as they are.
+pub const ABSENT: &str = "_absent";
+/// Begins the field name of a file's column that has one of the names above: the file's own `_id` is `file._id`.
+pub const FILE_PREFIX: &str = "file.";
+
 /// Returns the name of the column with the ids of the linked records of `object`.
 pub fn link_field(object: &str) -> String {
     format!("{LINK_PREFIX}{object}")
@@ -19,7 +25,7 @@ pub fn link_field(object: &str) -> String {
 
 /// Tells whether a column is one of those that Ferry itself puts into every frame.
 pub fn is_reserved(column: &str) -> bool {
-    matches!(column, ID | UPDATED_AT | DELETED) || column.starts_with(LINK_PREFIX)
+    matches!(column, ID | UPDATED_AT | DELETED | ABSENT) || column.starts_with(LINK_PREFIX)
 }
 
 /// Carries the records of one read.
@@ -44,6 +50,10 @@ pub struct Cursor(pub serde_json::Value);
 pub struct ReadReject {
     /// The source's id of the record, or its place (`line 12`) where it has none.
     pub id: String,
+    /// Its number in the read, from 1, where the source counts: no two rejects of one read share it.
+    pub number: Option<u64>,
+    /// The line of the file that it begins on, where the source is a file of lines.
+    pub line: Option<u64>,
     /// The field whose value does not fit; none where the whole record is unreadable.
     pub field: Option<String>,
     /// The value that does not fit, as text.

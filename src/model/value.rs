@@ -4,7 +4,11 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use polars::prelude::{AnyValue, DataType, TimeUnit};
 use serde::{Deserialize, Serialize};
 
-use super::schema::FieldType;
+use super::{
+    decimal::{exact_integer, exact_number},
+    list::{LIST_SEPARATOR, join_list, split_list},
+    schema::FieldType,
+};
 
 /// Holds one value of a record's field.
 ///
@@ -20,7 +24,7 @@ pub enum Value {
     Text(String),
     /// A whole number.
     Integer(i64),
-    /// A number with a fraction.
+    /// A number with a fraction. The float stands for the decimal that it prints as.
     Number(f64),
     /// True or false.
     Boolean(bool),
@@ -51,7 +55,8 @@ impl Value {
             AnyValue::String(text) => Self::Text((*text).to_owned()),
             AnyValue::StringOwned(text) => Self::Text(text.to_string()),
             AnyValue::Boolean(flag) => Self::Boolean(*flag),
-            AnyValue::Float32(number) => Self::Number(f64::from(*number)),
+            // The shortest decimal that leads back to the number, not the digits that only its 64-bit form has.
+            AnyValue::Float32(number) => Self::Number(number.to_string().parse().map_err(|_| unsupported())?),
             AnyValue::Float64(number) => Self::Number(*number),
             AnyValue::Date(days) => {
                 let date = NaiveDate::from_epoch_days(*days).ok_or_else(unsupported)?;
@@ -88,12 +93,12 @@ impl Value {
         }
         match field_type {
             FieldType::Text | FieldType::Choice => Some(Self::Text(text)),
-            FieldType::Integer => text.parse().ok().map(Self::Integer),
-            FieldType::Number => text.parse().ok().filter(|number: &f64| number.is_finite()).map(Self::Number),
+            FieldType::Integer => exact_integer(&text).map(Self::Integer),
+            FieldType::Number => exact_number(&text).map(Self::Number),
             FieldType::Boolean => text.parse().ok().map(Self::Boolean),
             FieldType::Date => text.parse().ok().map(Self::Date),
             FieldType::Datetime => DateTime::parse_from_rfc3339(&text).ok().map(|at| Self::DateTime(at.to_utc())),
-            FieldType::MultiChoice | FieldType::Link => Some(Self::List(text.split(';').map(str::to_owned).collect())),
+            FieldType::MultiChoice | FieldType::Link => Some(Self::List(split_list(&text, LIST_SEPARATOR))),
         }
     }
 
@@ -115,7 +120,7 @@ impl Value {
         }
     }
 
-    /// Returns the value as a person would type it; empty for no value, lists joined with `;`.
+    /// Returns the value as a person would type it; empty for no value, lists joined with `;` (see [`join_list`](super::join_list)).
     pub fn to_text(&self) -> String {
         match self {
             Self::Null => String::new(),
@@ -125,7 +130,7 @@ impl Value {
             Self::Boolean(flag) => flag.to_string(),
             Self::Date(date) => date.format("%Y-%m-%d").to_string(),
             Self::DateTime(moment) => moment.to_rfc3339_opts(SecondsFormat::Millis, true),
-            Self::List(items) => items.join(";"),
+            Self::List(items) => join_list(items, LIST_SEPARATOR),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! A mapping or step adds expressions to a [`ColumnQuery`]; [`ColumnQuery::run`] evaluates them all in one polars query and splits off the
 //! records for which a check holds. Nothing is evaluated before.
 
+use std::{fmt, sync::Arc};
+
 use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, col, lit, when};
 
 use crate::model::{DELETED, FieldType, Rejection};
@@ -42,18 +44,55 @@ struct Check {
 }
 
 /// Why a value is refused.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Failure {
     /// A stable word for the reason.
     pub(super) code: &'static str,
     /// The reason, as it goes on after the value: `is no e-mail address`.
     pub(super) reason: String,
+    /// The part of the value that is to blame, where that is not all of it.
+    part: Option<String>,
+    /// Knows a better reason for some values.
+    better: Option<Arc<Better>>,
+}
+
+/// Returns a better reason for a value, where there is one.
+type Better = dyn Fn(&str) -> Option<Failure> + Send + Sync;
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Failure")
+            .field("code", &self.code)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Failure {
     /// Makes a failure.
     pub(super) fn new(code: &'static str, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into() }
+        Self { code, reason: reason.into(), part: None, better: None }
+    }
+
+    /// Gives another reason for the values that the closure knows one for. It is asked for refused values only.
+    pub(super) fn unless(mut self, better: impl Fn(&str) -> Option<Failure> + Send + Sync + 'static) -> Self {
+        self.better = Some(Arc::new(better));
+        self
+    }
+
+    /// Blames one part of the value, such as an item of a list.
+    pub(super) fn of_part(mut self, part: &str) -> Self {
+        self.part = Some(part.to_owned());
+        self
+    }
+
+    fn rejection(&self, field: &str, value: String) -> Rejection {
+        if let Some(better) = self.better.as_ref().and_then(|better| better(&value)) {
+            return better.rejection(field, value);
+        }
+        let value = self.part.clone().unwrap_or(value);
+        Rejection::new(self.code, format!("`{value}` {}", self.reason)).at(field, value)
     }
 }
 
@@ -188,15 +227,11 @@ const PROBLEM: &str = "__ferry.problem";
 
 impl Check {
     fn rejection(&self, drafted: &DataFrame, record: usize) -> Result<Rejection, TransformError> {
-        let Failure { code, reason } = &self.failure;
         let Some(column) = &self.value else {
-            return Ok(Rejection {
-                field: Some(self.field.clone()),
-                ..Rejection::new(*code, format!("`{}` {reason}", self.field))
-            });
+            let reason = format!("`{}` {}", self.field, self.failure.reason);
+            return Ok(Rejection { field: Some(self.field.clone()), ..Rejection::new(self.failure.code, reason) });
         };
-        let value = text_at(drafted, column, record)?;
-        Ok(Rejection::new(*code, format!("`{value}` {reason}")).at(self.field.as_str(), value))
+        Ok(self.failure.rejection(&self.field, text_at(drafted, column, record)?))
     }
 }
 

@@ -2,7 +2,9 @@
 
 use polars::prelude as pl;
 
-use crate::model::{DELETED, Field, FieldName, FieldType, ID, LINK_PREFIX, Schema, UPDATED_AT};
+use crate::model::{
+    DELETED, FILE_PREFIX, Field, FieldName, FieldType, ID, LINK_PREFIX, Schema, UPDATED_AT, is_reserved,
+};
 
 use super::error::TransformError;
 
@@ -19,7 +21,23 @@ pub(super) fn type_of(schema: &Schema, column: &str) -> Option<FieldType> {
 
 /// Returns the type of a column, or says that there is none and which name is nearest.
 pub(super) fn require(schema: &Schema, column: &str) -> Result<FieldType, TransformError> {
+    refuse_ambiguous(schema, column)?;
     type_of(schema, column).ok_or_else(|| unknown_field(schema, column, "`ferry describe` lists its fields"))
+}
+
+/// Refuses a name of Ferry's own where the file has a column of that name too: nobody can tell which of the two is meant.
+pub(super) fn refuse_ambiguous(schema: &Schema, column: &str) -> Result<(), TransformError> {
+    let of_file = format!("{FILE_PREFIX}{column}");
+    if !is_reserved(column) || schema.field(&of_file).is_none() {
+        return Ok(());
+    }
+    let message = format!("`{column}` is a name of Ferry's own, and `{}` has a column of that name too", schema.object);
+    let hint = if column == ID {
+        format!("write `{of_file}` for the file's column, or set `id: {ID}` at the connection: then both are the same")
+    } else {
+        format!("write `{of_file}` for the file's column")
+    };
+    Err(TransformError::new("transform.reserved", message).hint(hint))
 }
 
 /// Says that a frame of the schema has no such column, with the nearest name, or this hint where no name is near.

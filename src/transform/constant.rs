@@ -3,13 +3,9 @@
 use polars::prelude::{Expr, NamedFrom, Series, lit};
 use serde_json::Value;
 
-use crate::model::FieldType;
+use crate::model::{FieldType, LIST_SEPARATOR, join_list};
 
-use super::{
-    column_query::evaluate,
-    convert::{Formats, convert},
-    error::TransformError,
-};
+use super::{column_query::evaluate, convert::convert, error::TransformError, formats::Formats};
 
 /// Returns a constant as an expression with the type it has by itself.
 pub(super) fn constant(value: &Value) -> Result<(Expr, FieldType), TransformError> {
@@ -18,6 +14,8 @@ pub(super) fn constant(value: &Value) -> Result<(Expr, FieldType), TransformErro
         Value::Bool(flag) => Ok((lit(*flag), FieldType::Boolean)),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(whole), _) => Ok((lit(whole), FieldType::Integer)),
+            // A whole number of more than 63 bits is carried as its text.
+            (None, _) if number.is_u64() => Ok((lit(number.to_string()), FieldType::Text)),
             (None, Some(float)) => Ok((lit(float), FieldType::Number)),
             (None, None) => Err(not_a_constant(value)),
         },
@@ -36,7 +34,9 @@ pub(super) fn constant_text(value: &Value) -> Result<String, TransformError> {
         Value::String(text) => Ok(text.clone()),
         Value::Bool(flag) => Ok(flag.to_string()),
         Value::Number(number) => Ok(number.to_string()),
-        Value::Array(items) => Ok(items.iter().map(constant_text).collect::<Result<Vec<_>, _>>()?.join(";")),
+        Value::Array(items) => {
+            items.iter().map(constant_text).collect::<Result<Vec<_>, _>>().map(|items| join_list(items, LIST_SEPARATOR))
+        }
         Value::Null | Value::Object(_) => Err(not_a_constant(value)),
     }
 }

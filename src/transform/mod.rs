@@ -15,6 +15,7 @@ mod convert;
 mod error;
 mod fields;
 mod filter;
+mod formats;
 mod items;
 mod labels;
 mod mapping;

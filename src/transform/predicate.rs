@@ -5,7 +5,7 @@ use polars::prelude::{AnyValue, BooleanFunction, DataType, Expr, FunctionExpr, L
 
 use crate::model::{Comparison, FieldName, FieldType, Predicate, Schema, Value};
 
-use super::{convert::parse_moment_text, error::TransformError, labels::in_expression, sql};
+use super::{error::TransformError, formats::parse_moment_text, labels::in_expression, sql};
 
 /// Returns the conjuncts of the condition that a [`Predicate`] can say, or none.
 pub(super) fn of(text: &str, schema: &Schema) -> Result<Option<Predicate>, TransformError> {

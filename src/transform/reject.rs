@@ -11,6 +11,8 @@ use super::error::TransformError;
 pub struct Rejected {
     /// The source's id of the record.
     pub id: String,
+    /// The line of the source's file that it begins on, where it is known.
+    pub line: Option<u64>,
     /// Why it does not go on.
     pub rejection: Rejection,
     /// The record as it came in, as a JSON object, reserved columns included.
@@ -21,7 +23,7 @@ impl Rejected {
     /// Takes a record out of the frame it came in.
     pub(super) fn of(frame: &DataFrame, record: usize, rejection: Rejection) -> Result<Self, TransformError> {
         let id = text_at(frame, ID, record)?;
-        Ok(Self { id, rejection, source: record_as_json(frame, record)? })
+        Ok(Self { id, line: None, rejection, source: record_as_json(frame, record)? })
     }
 }
 

@@ -47,9 +47,15 @@ pub struct FullMapping {
     /// The type the value is turned into before it is written; the destination field's own type where left out.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub field_type: Option<FieldType>,
-    /// How dates and times are written in the source (`%d.%m.%Y`), where that is not ISO 8601.
+    /// How dates and times are written in the source, where that is not ISO 8601: a pattern such as `%d.%m.%Y`, `excel` for the
+    /// day numbers of Excel (`excel_1904` for those of old Excel for the Mac), `epoch_secs` or `epoch_millis` for time since
+    /// 1970. Several are separated by `|`; the first that fits is taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
+    /// What stands between the items where a list is written as one text, e.g. `","`. Default: `;`. In the text, a backslash
+    /// takes the meaning from a separator that belongs to an item.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub separator: Option<String>,
     /// Source value → destination value, for choices.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<IndexMap<String, serde_json::Value>>,

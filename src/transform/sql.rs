@@ -13,9 +13,9 @@ use polars::prelude::{
 use crate::model::{FieldType, Schema};
 
 use super::{
-    columns::{field_type_of, full_polars_schema, normalise, polars_schema, type_of, unknown_field},
-    convert::parse_moment_text,
+    columns::{field_type_of, full_polars_schema, normalise, polars_schema, refuse_ambiguous, type_of, unknown_field},
     error::{TransformError, first_line},
+    formats::parse_moment_text,
     labels::in_expression,
 };
 
@@ -40,6 +40,7 @@ pub(super) fn compile(sql: &str, schema: &Schema) -> Result<Sql, TransformError>
     let parsed = in_expression(parse(sql)?, schema)?;
     let roots = root_names(&parsed);
     for root in &roots {
+        refuse_ambiguous(schema, root)?;
         if type_of(schema, root).is_none() {
             let hint = format!("text stands in single quotes: '{root}'");
             return Err(unknown_field(schema, root, hint));

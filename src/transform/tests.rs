@@ -53,7 +53,7 @@ fn column(name: &str, field_type: FieldType, records: &[Value]) -> Column {
 }
 
 fn millis(values: &[Value]) -> Vec<Option<i64>> {
-    let moment = |text: &str| super::convert::parse_moment_text(text).unwrap().timestamp_millis();
+    let moment = |text: &str| super::formats::parse_moment_text(text).unwrap().timestamp_millis();
     values.iter().map(|value| value.as_str().map(moment)).collect()
 }
 

@@ -5,6 +5,8 @@ use std::{collections::HashMap, path::Path};
 use saphyr_parser::{Event, ScalarStyle, Span as EventSpan, Tag};
 use serde_json::{Number, Value as Json};
 
+use crate::model::exact_number;
+
 use super::{
     super::{
         diagnostic::Diagnostic,
@@ -281,5 +283,6 @@ fn number(text: &str) -> Option<Number> {
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.trim_start_matches('+').parse::<i64>().ok().map(Number::from);
     }
-    text.parse::<f64>().ok().and_then(Number::from_f64)
+    // What a number cannot carry exactly stays the text that was written.
+    exact_number(text).and_then(Number::from_f64)
 }

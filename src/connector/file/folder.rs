@@ -83,10 +83,14 @@ impl Folder {
         check_name(object)?;
         let exact = self.path.join(object.as_str());
         let with_ending = self.extensions.iter().map(|ending| self.path.join(format!("{object}.{ending}")));
-        if let Some(found) = std::iter::once(exact).chain(with_ending).find(|path| path.is_file()) {
-            return Ok(found);
+        let mut candidates = std::iter::once(exact).chain(with_ending);
+        if let Some(found) = candidates.find(|path| path.exists() && !path.is_dir()) {
+            return if found.is_file() { Ok(found) } else { Err(not_a_file(&found)) };
         }
         self.check_readable()?;
+        if let Some(found) = self.in_other_case(object) {
+            return Ok(found);
+        }
         let message = format!("`{}` holds no file for `{object}`", self.path.display());
         let error = ConnectorError::new(ErrorKind::NotFound, "file_not_found", message);
         Err(error.with_hint(self.hint(object)))
@@ -99,12 +103,26 @@ impl Folder {
     pub fn target(&self, object: &ObjectName) -> Result<PathBuf, ConnectorError> {
         check_name(object)?;
         let path = self.path.join(object.as_str());
-        let has_ending = path.extension().is_some_and(|ending| self.extensions.iter().any(|known| ending == *known));
-        if has_ending {
+        if self.has_known_ending(&path) {
             return Ok(path);
         }
         let ending = self.extensions.first().copied().unwrap_or_default();
         Ok(self.path.join(format!("{object}.{ending}")))
+    }
+
+    /// Returns the one file whose name differs in the case of its ending alone: `LEADS.CSV`, as Windows programs write it.
+    fn in_other_case(&self, object: &ObjectName) -> Option<PathBuf> {
+        let wanted = self.path.join(object.as_str());
+        let stem = wanted.file_name()?.to_owned();
+        let entries = fs::read_dir(wanted.parent()?).ok()?.flatten().map(|entry| entry.path());
+        let is_it = |path: &PathBuf| path.is_file() && path.file_stem() == Some(&stem) && self.has_known_ending(path);
+        let mut found = entries.filter(is_it);
+        let first = found.next();
+        first.filter(|_| found.next().is_none())
+    }
+
+    fn has_known_ending(&self, path: &Path) -> bool {
+        path.extension().is_some_and(|ending| self.extensions.iter().any(|known| ending.eq_ignore_ascii_case(known)))
     }
 
     fn hint(&self, object: &ObjectName) -> String {
@@ -127,8 +145,7 @@ impl Folder {
     fn names(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
         let paths = entries.flatten().map(|entry| entry.path());
-        let known =
-            paths.filter(|path| path.extension().is_some_and(|has| self.extensions.iter().any(|ext| has == *ext)));
+        let known = paths.filter(|path| self.has_known_ending(path));
         let mut names: Vec<String> =
             known.filter_map(|path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned())).collect();
         names.retain(|name| !name.starts_with('.'));
@@ -148,6 +165,20 @@ impl Stamp {
         let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let modified_ms = modified.and_then(|age| u64::try_from(age.as_millis()).ok()).unwrap_or_default();
         Ok(Self { size: metadata.len(), modified_ms })
+    }
+
+    /// Checks that the file is still the same after it was read: of one that was cut or changed meanwhile, nobody knows what was
+    /// read.
+    ///
+    /// # Errors
+    /// Fails when its size or time differ.
+    pub fn check(&self, path: &Path) -> Result<(), ConnectorError> {
+        if Self::of(path)? == *self {
+            return Ok(());
+        }
+        let message = format!("`{}` changed while it was read", path.display());
+        Err(ConnectorError::new(ErrorKind::Io, "file_changed", message)
+            .with_hint("run again when the program that writes the file is done"))
     }
 }
 
@@ -176,6 +207,12 @@ fn check_name(object: &ObjectName) -> Result<(), ConnectorError> {
     let message = format!("`{object}` is no name of a file inside the connection's folder");
     Err(ConnectorError::new(ErrorKind::NotFound, "bad_file_name", message)
         .with_hint("the folder is the connection's `path`; `object` names a file in it"))
+}
+
+fn not_a_file(path: &Path) -> ConnectorError {
+    let message = format!("`{}` is no regular file but a pipe or a device", path.display());
+    ConnectorError::new(ErrorKind::NotFound, "not_a_file", message)
+        .with_hint("a file is read more than once: save what comes out of the pipe to a file first")
 }
 
 fn not_a_folder(path: &Path) -> ConnectorError {
@@ -215,6 +252,34 @@ mod tests {
         assert_eq!(near.hint.as_deref(), Some("did you mean `accounts`?"));
         let far = folder.existing(&"tickets".into()).unwrap_err();
         assert_eq!(far.hint.as_deref(), Some("the folder holds `accounts`, `deals`"));
+    }
+
+    #[test]
+    fn an_ending_in_capitals_is_an_ending() {
+        let (_dir, folder) = folder_with(&["LEADS.CSV"]);
+        assert!(folder.existing(&"LEADS".into()).unwrap().ends_with("LEADS.CSV"));
+        assert!(folder.target(&"OUT.CSV".into()).unwrap().ends_with("OUT.CSV"));
+        let missing = folder.existing(&"lead".into()).unwrap_err();
+        assert_eq!(missing.hint.as_deref(), Some("did you mean `LEADS`?"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_told_from_a_missing_file() {
+        let (dir, folder) = folder_with(&[]);
+        let made = std::process::Command::new("mkfifo").arg(dir.path().join("people.csv")).status().unwrap();
+        assert!(made.success());
+        assert_eq!(folder.existing(&"people".into()).unwrap_err().code, "not_a_file");
+    }
+
+    #[test]
+    fn a_file_that_changed_is_told() {
+        let (dir, _) = folder_with(&["people.csv"]);
+        let path = dir.path().join("people.csv");
+        let stamp = Stamp::of(&path).unwrap();
+        stamp.check(&path).unwrap();
+        fs::write(&path, "").unwrap();
+        assert_eq!(stamp.check(&path).unwrap_err().code, "file_changed");
     }
 
     #[test]

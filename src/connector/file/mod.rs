@@ -5,6 +5,9 @@
 
 mod encoding;
 mod folder;
+mod garbled;
+mod kind;
+mod names;
 mod page;
 mod record_id;
 mod replacement;
@@ -12,9 +15,12 @@ mod replacement;
 pub(crate) mod testing;
 mod writers;
 
-pub use encoding::{Encoding, TextReader};
+pub use encoding::{Encoding, TextReader, UNDECODABLE, refuse_other_encoding};
 pub use folder::{Folder, Stamp, file_error};
-pub use page::{PageSender, assemble, background, read_pages, requested, scalar_text};
+pub use garbled::GarbledTexts;
+pub use kind::{not_parquet_but, refuse_other_kind};
+pub use names::{column_of, field_name, own_name, plain_label, visible};
+pub use page::{PageSender, absent_column, assemble, background, read_pages, requested, scalar_text};
 pub use record_id::{IdOption, content_id, joined_id};
 pub use replacement::Replacement;
 pub use writers::{FileWriter, Writers};

@@ -4,11 +4,12 @@ use futures::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use polars::prelude::{Column, DataFrame, IntoColumn, NamedFrom, Series};
+use polars::prelude::{Column, DataFrame, IntoColumn, ListBuilderTrait, ListStringChunkedBuilder, NamedFrom, Series};
 use tokio::{sync::mpsc, task};
 
-use crate::model::{DELETED, Field, FieldName, FieldType, ID, ObjectName, Page, Schema, UPDATED_AT};
+use crate::model::{ABSENT, DELETED, Field, FieldName, FieldType, ID, ObjectName, Page, Schema, UPDATED_AT};
 
+use super::names::visible;
 use crate::connector::{ConnectorError, ErrorKind, ReadRequest};
 
 /// Most pages that wait between the reading thread and the engine, in pages.
@@ -80,6 +81,15 @@ pub fn assemble(ids: Vec<String>, fields: Vec<Column>) -> Result<DataFrame, Conn
     DataFrame::new(record_count, columns).map_err(|error| broken(&error.to_string()))
 }
 
+/// Makes the column that names, of each record, the fields it says nothing of.
+pub fn absent_column(absent: &[Vec<String>]) -> Column {
+    let mut lists = ListStringChunkedBuilder::new(ABSENT.into(), absent.len(), absent.len());
+    for names in absent {
+        lists.append_values_iter(names.iter().map(String::as_str));
+    }
+    lists.finish().into_column()
+}
+
 /// Returns the fields that a request asks for, in its order, as the file declares them.
 ///
 /// # Errors
@@ -101,7 +111,7 @@ fn find(name: &FieldName, object: &ObjectName, schema: &Schema) -> Result<Field,
     let error = ConnectorError::new(ErrorKind::NotFound, "unknown_field", message);
     let distance = |field: &&Field| strsim::damerau_levenshtein(&field.name.to_lowercase(), &name.to_lowercase());
     Err(match schema.fields.iter().min_by_key(distance) {
-        Some(nearest) => error.with_hint(format!("did you mean `{}`?", nearest.name)),
+        Some(nearest) => error.with_hint(format!("did you mean `{}`?", visible(&nearest.name))),
         None => error,
     })
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::http::{MemoryTokens, Meter, Transport};
-use crate::model::{Batch, BatchRecord, Cursor, ID, Operation, Page, ReadReject, SyncMode, Value};
+use crate::model::{Batch, BatchRecord, Cursor, ID, Operation, Page, ReadReject, SyncMode, Value, is_reserved};
 
 use crate::connector::{Connector, ConnectorError, Context, Destination, Entry, Options, ReadRequest, Source};
 
@@ -65,14 +65,14 @@ pub(crate) async fn read_all(
     let mut gathered = Gathered::default();
     for page in pages {
         let page = page?;
-        let columns = page.frame.columns();
+        let fields: Vec<_> = page.frame.columns().iter().filter(|column| !is_reserved(column.name())).collect();
         for row in 0..page.frame.height() {
             let cell = |column: &polars::prelude::Column| {
                 let value = Value::from_any(&column.get(row).unwrap()).unwrap();
                 if value.is_null() { "-".to_owned() } else { value.to_text() }
             };
             gathered.ids.push(cell(page.frame.column(ID).unwrap()));
-            gathered.cells.push(columns.iter().skip(3).map(cell).collect());
+            gathered.cells.push(fields.iter().copied().map(cell).collect());
         }
         gathered.places.extend(page.rejects.iter().map(|reject| format!("{} {}", reject.id, reject.code)));
         gathered.rejects.extend(page.rejects);

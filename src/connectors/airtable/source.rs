@@ -280,6 +280,8 @@ impl<'table> Plan<'table> {
         let cell = record.fields.get(&field.id);
         let text = cell.map(|cell| cell.as_str().map_or_else(|| cell.to_string(), str::to_owned));
         ReadReject {
+            number: None,
+            line: None,
             id: record.id.clone(),
             field: Some(field.name.clone()),
             value: text,

@@ -9,6 +9,7 @@ use crate::connector::{
     ConfigError,
     file::{Encoding, IdOption},
 };
+use crate::model::ObjectName;
 
 /// A folder of CSV files. An `object` is the name of a file in it, with or without `.csv`; its first line names the fields.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -16,10 +17,13 @@ use crate::connector::{
 pub struct CsvConfig {
     /// The folder, relative to the pipeline's own, e.g. `data/export`.
     pub path: PathBuf,
-    /// How the text is encoded. A byte order mark in a file wins over it. Default: `utf-8`.
+    /// How the text is encoded, by any name of the WHATWG encoding standard, e.g. `windows-1252`, `windows-1250`, `shift_jis`,
+    /// `macintosh` or `utf-16le`; `utf-8-bom` writes a byte order mark for Excel. A byte order mark in a file wins over it. A file
+    /// that is UTF-8 under another name is refused. Default: `utf-8`.
     #[serde(default)]
     pub encoding: Encoding,
-    /// What stands between the cells: one character, e.g. `;`, or `tab`. Default: `,`.
+    /// What stands between the cells: one character, e.g. `;`, or `tab`. A first line `sep=;`, as Excel writes it, wins over it.
+    /// Default: `,`.
     #[serde(default = "comma")]
     pub separator: String,
     /// What a cell is quoted with that holds a separator or a line break. Default: `"`.
@@ -32,6 +36,10 @@ pub struct CsvConfig {
     /// Texts that mean "no value", e.g. `["NULL", "n/a"]`. An empty cell always does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub null_values: Vec<String>,
+    /// Texts that clear a field at the destination where a mapping says `null: clear`, e.g. `["#N/A"]`. With it, an empty cell
+    /// says nothing of its field, which keeps its value. Without it, `null: clear` clears for every empty cell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clear_words: Vec<String>,
     /// How lines end in files that are written. Default: `lf`.
     #[serde(default)]
     pub line_end: LineEnd,
@@ -55,9 +63,16 @@ pub(super) struct Form {
     pub(super) separator: u8,
     pub(super) quote: u8,
     pub(super) line_end: LineEnd,
+    /// Whether a carriage return alone ends a line, as the file's first line does.
+    pub(super) is_return_line_end: bool,
 }
 
 impl CsvConfig {
+    /// Returns the columns that identify a record of the object; none where its whole content does.
+    pub(super) fn id_columns(&self, object: &ObjectName) -> Vec<String> {
+        self.id.as_ref().map(|id| id.columns(object)).unwrap_or_default()
+    }
+
     /// Returns what the options mean.
     pub(super) fn form(&self) -> Result<Form, ConfigError> {
         let separator = match self.separator.as_str() {
@@ -68,7 +83,7 @@ impl CsvConfig {
         if separator == quote {
             return Err(ConfigError::new("quote", "the same character as `separator`"));
         }
-        Ok(Form { encoding: self.encoding, separator, quote, line_end: self.line_end })
+        Ok(Form { encoding: self.encoding, separator, quote, line_end: self.line_end, is_return_line_end: false })
     }
 }
 

@@ -73,7 +73,7 @@ impl CsvWriter {
     fn start(mut file: Replacement, fields: &[Field], form: Form) -> Result<Self, ConnectorError> {
         let fields: Vec<FieldName> = fields.iter().map(|field| field.name.clone()).collect();
         if let Some(field) = fields.iter().find(|field| !form.encoding.can_hold(field)) {
-            let message = format!("the field name `{field}` cannot be written in {}", form.encoding.as_str());
+            let message = format!("the field name `{field}` cannot be written in {}", form.encoding.name());
             return Err(ConnectorError::new(ErrorKind::Io, "not_encodable", message)
                 .with_hint("set `encoding: utf-8`, or map to another name"));
         }
@@ -92,7 +92,7 @@ impl CsvWriter {
         for field in &self.fields {
             let cell = record.fields.get(field).map(Value::to_text).unwrap_or_default();
             if !self.form.encoding.can_hold(&cell) {
-                let reason = format!("holds a character that {} does not have", self.form.encoding.as_str());
+                let reason = format!("holds a character that {} does not have", self.form.encoding.name());
                 return Err(Rejection::new("not_encodable", reason).at(field.as_str(), cell));
             }
             cells.push(cell);

@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod destination;
 mod limits;
+mod schema;
 mod source;
 
 #[cfg(test)]

@@ -11,14 +11,18 @@ use serde_json::{Map, Value as Json};
 
 use crate::connector::{
     ConfigError, ConnectorError, Context, ErrorKind, ReadRequest, Source,
-    file::{Folder, PageSender, Stamp, assemble, background, content_id, joined_id, read_pages, requested},
+    file::{
+        Folder, GarbledTexts, PageSender, Stamp, absent_column, assemble, background, column_of, content_id, joined_id,
+        read_pages, refuse_other_encoding, refuse_other_kind, requested,
+    },
 };
-use crate::model::{Cursor, Field, FieldType, ObjectName, Page, ReadReject, Schema, is_reserved};
+use crate::model::{Cursor, ObjectName, Page, ReadReject, Schema};
 
 use super::{
-    client::{Item, Place, RecordReader, encoding_hint, read_header},
+    client::{Header, Item, Place, RecordReader, encoding_hint, read_header},
     config::{CsvConfig, Form},
     limits,
+    schema::schema,
 };
 
 /// A folder of CSV files, to read.
@@ -53,9 +57,11 @@ impl Source for CsvSource {
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
         let (folder, object, form) = (self.folder.clone(), object.clone(), self.form);
+        let id_columns = self.config.id_columns(&object);
         background(move || {
-            let (header, _) = read_header(&folder.existing(&object)?, form)?;
-            Ok(schema(&object, &header))
+            let path = folder.existing(&object)?;
+            refuse_other_kind(&path)?;
+            Ok(schema(&object, &read_header(&path, form)?.names, &id_columns))
         })
         .await
     }
@@ -67,12 +73,6 @@ impl Source for CsvSource {
             Reading::prepare(path, &request, &config, form)?.run(&request, pages)
         })
     }
-}
-
-fn schema(object: &ObjectName, header: &[String]) -> Schema {
-    let names = header.iter().filter(|name| !name.is_empty() && !is_reserved(name));
-    let fields = names.map(|name| Field::new(name, FieldType::Text)).collect();
-    Schema { object: object.clone(), fields, is_open: false }
 }
 
 /// One read of one file.
@@ -87,78 +87,102 @@ struct Reading {
     /// The places of the fields that were asked for.
     field_cells: Vec<(PlSmallStr, usize)>,
     null_values: Vec<String>,
+    /// The texts that clear a field; where there are any, an empty cell says nothing.
+    clear_words: Vec<String>,
 }
 
 impl Reading {
     fn prepare(path: PathBuf, request: &ReadRequest, config: &CsvConfig, form: Form) -> Result<Self, ConnectorError> {
         let stamp = Stamp::of(&path)?;
-        let (header, behind_header) = read_header(&path, form)?;
-        let fields = requested(request, &schema(&request.object, &header))?;
-        let cell_of = |name: &str| header.iter().position(|column| column == name);
+        refuse_other_kind(&path)?;
+        refuse_other_encoding(&path, form.encoding)?;
+        let Header { names: header, end, form } = read_header(&path, form)?;
+        let id_columns = config.id_columns(&request.object);
+        let fields = requested(request, &schema(&request.object, &header, &id_columns))?;
+        let cell_of = |name: &str| column_of(name, &header);
         let field_cells = fields
             .iter()
             .filter_map(|field| Some((PlSmallStr::from_str(&field.name), cell_of(&field.name)?)))
             .collect();
-        let id_columns = config.id.as_ref().map(|id| id.columns(&request.object)).unwrap_or_default();
         let mut id_cells = Vec::with_capacity(id_columns.len());
         for column in &id_columns {
             id_cells.push(cell_of(column).ok_or_else(|| unknown_id_column(column, &path))?);
         }
-        let start = resume(request.cursor.as_ref(), &stamp).unwrap_or(behind_header);
-        let null_values = config.null_values.clone();
-        Ok(Self { path, form, stamp, header, start, id_cells, field_cells, null_values })
+        let start = resume(request.cursor.as_ref(), &stamp).unwrap_or(end);
+        let (null_values, clear_words) = (config.null_values.clone(), config.clear_words.clone());
+        Ok(Self { path, form, stamp, header, start, id_cells, field_cells, null_values, clear_words })
     }
 
     fn run(&self, request: &ReadRequest, pages: &PageSender) -> Result<(), ConnectorError> {
         tracing::debug!(object = %request.object, line = self.start.line, "csv file opened");
         let mut reader = RecordReader::open(&self.path, self.form, self.start)?;
-        let mut page = OpenPage::new(&self.field_cells);
+        let mut page = OpenPage::new(self);
+        let mut garbled = GarbledTexts::default();
         while let Some(item) = reader.next()? {
             match item {
                 Item::Record(record) => {
-                    if let Err(reject) = self.take(&record, &mut page, &reader) {
+                    if let Err(reject) = self.take(&record, &mut page, reader.line()) {
                         page.rejects.push(reject);
                     }
+                    self.field_cells.iter().filter_map(|(_, cell)| record.get(*cell)).for_each(|text| {
+                        garbled.look_at(text, reader.line());
+                    });
                     page.byte_count += record.as_slice().len();
                     reader.recycle(record);
                 }
-                Item::Broken { cells, code, reason } => {
+                Item::Broken { line, cells, code, reason } => {
                     let hint = if code == "invalid_encoding" { encoding_hint(self.form.encoding) } else { "" };
                     let separator = if hint.is_empty() { "" } else { "; " };
                     page.byte_count += cells.as_slice().len();
-                    page.rejects.push(self.reject(&reader, &cells, code, format!("{reason}{separator}{hint}")));
+                    page.rejects.push(self.reject(line, &cells, code, format!("{reason}{separator}{hint}")));
                 }
             }
-            if page.is_full() {
-                let full = std::mem::replace(&mut page, OpenPage::new(&self.field_cells));
+            // A cursor can only stand behind all lines of a record that is refused line by line.
+            if page.is_full() && !reader.has_more_broken() {
+                let full = std::mem::replace(&mut page, OpenPage::new(self));
                 if !pages.send(full.into_page(&self.stamp, reader.place())?) {
                     return Ok(());
                 }
             }
         }
+        self.stamp.check(&self.path)?;
+        garbled.tell(&request.object);
         if !page.is_empty() {
             pages.send(page.into_page(&self.stamp, reader.place())?);
         }
         Ok(())
     }
 
-    fn take(&self, record: &StringRecord, page: &mut OpenPage, reader: &RecordReader<'_>) -> Result<(), ReadReject> {
-        if record.len() != self.header.len() {
+    fn take(&self, record: &StringRecord, page: &mut OpenPage, line: u64) -> Result<(), ReadReject> {
+        if self.is_blank(record) {
+            return Ok(());
+        }
+        // Empty cells behind the last column are lost without harm: many programs end every line with a separator.
+        let has_more = record.iter().skip(self.header.len()).any(|cell| !cell.is_empty());
+        if record.len() < self.header.len() || has_more {
             let code = if record.len() < self.header.len() { "too_few_cells" } else { "too_many_cells" };
             let reason = format!("the line has {} cells, the header has {}", record.len(), self.header.len());
-            return Err(self.reject(reader, record, code, reason));
+            return Err(self.reject(line, record, code, reason));
         }
-        let id = self.id_of(record, reader)?;
+        let id = self.id_of(record, line)?;
         page.ids.push(id);
         for (column, (_, cell)) in page.columns.iter_mut().zip(&self.field_cells) {
             column.append_option(record.get(*cell).filter(|text| !self.is_null(text)));
         }
+        if let Some(absent) = &mut page.absent {
+            absent.push(self.unsaid(record));
+        }
         Ok(())
     }
 
-    fn id_of(&self, record: &StringRecord, reader: &RecordReader<'_>) -> Result<String, ReadReject> {
+    /// Tells whether a line of several cells holds nothing: it is no record.
+    fn is_blank(&self, record: &StringRecord) -> bool {
+        self.header.len() > 1 && record.iter().all(|cell| cell.trim().is_empty())
+    }
+
+    fn id_of(&self, record: &StringRecord, line: u64) -> Result<String, ReadReject> {
         if self.id_cells.is_empty() {
-            return Ok(content_id(record.iter().map(str::as_bytes)));
+            return Ok(content_id(record.iter().take(self.header.len()).map(str::as_bytes)));
         }
         let mut values = Vec::with_capacity(self.id_cells.len());
         for cell in &self.id_cells {
@@ -166,7 +190,7 @@ impl Reading {
             if self.is_null(value) {
                 let name = self.header.get(*cell).cloned().unwrap_or_default();
                 let reason = format!("the id column `{name}` has no value");
-                return Err(ReadReject { field: Some(name), ..self.reject(reader, record, "missing_id", reason) });
+                return Err(ReadReject { field: Some(name), ..self.reject(line, record, "missing_id", reason) });
             }
             values.push(value);
         }
@@ -174,11 +198,21 @@ impl Reading {
     }
 
     fn is_null(&self, text: &str) -> bool {
-        text.is_empty() || self.null_values.iter().any(|null| null == text)
+        let is_one_of = |words: &[String]| words.iter().any(|word| word == text);
+        text.is_empty() || is_one_of(&self.null_values) || is_one_of(&self.clear_words)
     }
 
-    fn reject(&self, reader: &RecordReader<'_>, cells: &StringRecord, code: &str, reason: String) -> ReadReject {
-        let id = format!("line {}", reader.line());
+    /// Returns the fields that a line says nothing of.
+    fn unsaid(&self, record: &StringRecord) -> Vec<String> {
+        let says_nothing = |cell: usize| {
+            let text = record.get(cell).unwrap_or_default();
+            self.is_null(text) && !self.clear_words.iter().any(|word| word == text)
+        };
+        self.field_cells.iter().filter(|(_, cell)| says_nothing(*cell)).map(|(name, _)| name.to_string()).collect()
+    }
+
+    fn reject(&self, line: u64, cells: &StringRecord, code: &str, reason: String) -> ReadReject {
+        let id = format!("line {line}");
         let mut record = Map::new();
         for (name, cell) in self.header.iter().zip(cells) {
             record.insert(name.clone(), Json::from(cell));
@@ -187,7 +221,16 @@ impl Reading {
         if !extra.is_empty() {
             record.insert("_extra_cells".to_owned(), Json::from(extra));
         }
-        ReadReject { id, field: None, value: None, code: code.to_owned(), reason, record: Json::Object(record) }
+        ReadReject {
+            id,
+            number: Some(line),
+            line: Some(line),
+            field: None,
+            value: None,
+            code: code.to_owned(),
+            reason,
+            record: Json::Object(record),
+        }
     }
 }
 
@@ -195,15 +238,24 @@ impl Reading {
 struct OpenPage {
     ids: Vec<String>,
     columns: Vec<StringChunkedBuilder>,
+    /// Of each record the fields that it says nothing of, where a line can tell.
+    absent: Option<Vec<Vec<String>>>,
     rejects: Vec<ReadReject>,
     byte_count: usize,
 }
 
 impl OpenPage {
-    fn new(fields: &[(PlSmallStr, usize)]) -> Self {
+    fn new(reading: &Reading) -> Self {
+        let fields = &reading.field_cells;
         let columns =
             fields.iter().map(|(name, _)| StringChunkedBuilder::new(name.clone(), limits::PAGE_RECORDS)).collect();
-        Self { ids: Vec::new(), columns, rejects: Vec::new(), byte_count: 0 }
+        Self {
+            ids: Vec::new(),
+            columns,
+            absent: (!reading.clear_words.is_empty()).then(Vec::new),
+            rejects: Vec::new(),
+            byte_count: 0,
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -215,7 +267,8 @@ impl OpenPage {
     }
 
     fn into_page(self, stamp: &Stamp, place: Place) -> Result<Page, ConnectorError> {
-        let columns: Vec<Column> = self.columns.into_iter().map(|column| column.finish().into_column()).collect();
+        let mut columns: Vec<Column> = self.columns.into_iter().map(|column| column.finish().into_column()).collect();
+        columns.extend(self.absent.as_deref().map(absent_column));
         let bookmark = serde_json::to_value(Bookmark { file: stamp.clone(), place });
         let cursor = bookmark.ok().map(Cursor);
         Ok(Page { frame: assemble(self.ids, columns)?, rejects: self.rejects, cursor })

@@ -67,7 +67,8 @@ async fn quoted_cells_hold_line_breaks_and_quotes() {
 
 #[tokio::test]
 async fn an_empty_cell_and_the_named_texts_are_no_value() {
-    check(b"name,note\n,\"\"\nNULL,n/a\n", &json!({ "null_values": ["NULL"] }), &[["-", "-"], ["-", "n/a"]], &[]).await;
+    check(b"name,note\n,\"x\"\nNULL,n/a\n", &json!({ "null_values": ["NULL"] }), &[["-", "x"], ["-", "n/a"]], &[])
+        .await;
 }
 
 #[tokio::test]
@@ -103,11 +104,134 @@ async fn bytes_that_are_not_of_the_encoding_reject_their_line_only() {
 async fn a_quote_that_is_never_closed_is_rejected_by_its_line() {
     for ending in ["", "\n", "\r\n"] {
         let content = format!("name,note\na,b\n\"c\nd,e\nf,g{ending}");
-        check(content.as_bytes(), &json!({}), &[["a", "b"]], &["line 3 unclosed_quote"]).await;
+        let places = ["line 3 unclosed_quote", "line 4 behind_open_quote", "line 5 behind_open_quote"];
+        check(content.as_bytes(), &json!({}), &[["a", "b"]], &places).await;
     }
     let endless = format!("name,note\n\"{}", "x,y\n".repeat(4_500_000));
     let error = read(endless.as_bytes(), &json!({}), &["name"]).await.unwrap_err();
     assert_eq!(error.code, "unclosed_quote");
+}
+
+#[tokio::test]
+async fn text_behind_a_closing_quote_refuses_its_lines_and_hides_none() {
+    let good = ["name,note", "a,5\" pipe", "b,\"say \"\"hi\"\"\""];
+    for (bad, places) in [
+        (&["\"5\" pipe\",x"][..], &["line 4 text_behind_quote"][..]),
+        (&["\"say \"hi\" now\",x"], &["line 4 text_behind_quote"]),
+        (&["c,\"x\" "], &["line 4 text_behind_quote"]),
+        (&["\"24\"\",x", "d,\"y\""], &["line 4 text_behind_quote", "line 5 behind_open_quote"]),
+        (&["\"one", "two\" three,x"], &["line 4 text_behind_quote", "line 5 behind_open_quote"]),
+    ] {
+        for end in ["\n", "\r\n", "\r"] {
+            let lines: Vec<&str> = good.iter().chain(bad).chain(&["z,\"w\""]).copied().collect();
+            let expected = [["a", "5\" pipe"], ["b", "say \"hi\""], ["z", "w"]];
+            check(lines.join(end).as_bytes(), &json!({}), &expected, places).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_line_is_a_record_or_a_reject() {
+    // Quotes, separators and line ends in any order: what is read and what is refused together are all lines of the file,
+    // but for line ends inside of whole quotes.
+    let parts = ["\"", "\"\"", ",", "x", "\n", "\r\n", "\"a\"", ",\"b\"\n"];
+    let mut seed = 7_u64;
+    for _ in 0..300 {
+        let mut text = String::from("name,note\n");
+        for _ in 0..24 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            text.push_str(parts[usize::try_from(seed >> 33).unwrap() % parts.len()]);
+        }
+        let read = read(text.as_bytes(), &json!({}), &["name", "note"]).await.unwrap();
+        let places: std::collections::BTreeSet<&str> =
+            read.places.iter().filter_map(|place| place.split_whitespace().nth(1)).collect();
+        assert_eq!(places.len(), read.places.len(), "no line is refused twice: {text:?}");
+        let inner: usize = read.cells.concat().iter().map(|cell| cell.matches('\n').count()).sum();
+        let blank = |line: &&str| line.split(',').all(|cell| cell.trim_matches('"').trim().is_empty());
+        let held = text.lines().skip(1).filter(|line| !blank(line)).count();
+        assert!(read.cells.len() + read.rejects.len() + inner >= held, "{text:?}: {:?} {:?}", read.cells, read.places);
+    }
+}
+
+#[tokio::test]
+async fn a_carriage_return_alone_ends_a_line() {
+    let content = b"name,note\ra,b\rshort\rc,d\r1,2,3\rlast\r";
+    let places = ["line 3 too_few_cells", "line 5 too_many_cells", "line 6 too_few_cells"];
+    check(content, &json!({}), &[["a", "b"], ["c", "d"]], &places).await;
+    let stray = b"name,note\na,b\nBo\rb,x\nc,d\n";
+    check(stray, &json!({}), &[["a", "b"], ["c", "d"]], &["line 3 stray_return", "line 4 stray_return"]).await;
+}
+
+#[tokio::test]
+async fn separators_at_the_end_of_lines_and_lines_of_nothing_do_no_harm() {
+    check(b"name,note\na,b,\nc,d,,\n", &json!({}), &[["a", "b"], ["c", "d"]], &[]).await;
+    check(b"name,note,\na,b,\n", &json!({}), &[["a", "b"]], &[]).await;
+    check(b"name,note\n   \n,\n , \na,b\n", &json!({}), &[["a", "b"]], &[]).await;
+}
+
+#[tokio::test]
+async fn the_line_of_excel_names_the_separator() {
+    let expected = [["a", "b,c"]];
+    for content in ["sep=;\r\nname;note\r\na;b,c\r\n", "\u{feff}sep=;\nname;note\na;b,c"] {
+        for more in [json!({}), json!({ "separator": ";" })] {
+            check(content.as_bytes(), &more, &expected, &[]).await;
+        }
+    }
+    check(b"sep=;\nname;note\nshort\n", &json!({}), &[], &["line 3 too_few_cells"]).await;
+}
+
+#[tokio::test]
+async fn what_is_no_csv_file_is_named() {
+    for (content, what) in [
+        (&b"PK\x03\x04....[Content_Types].xml"[..], "Excel workbook"),
+        (b"\x1F\x8B\x08", "gzip"),
+        (b"<!DOCTYPE html><html>", "web page"),
+    ] {
+        for encoding in ["utf-8", "windows-1252"] {
+            let error = read(content, &json!({ "encoding": encoding }), &[]).await.unwrap_err();
+            assert_eq!(error.code, "other_file_kind");
+            assert!(error.message.contains(what), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn utf_8_under_another_name_is_refused() {
+    let error =
+        read("name,note\nJürgen,x\n".as_bytes(), &json!({ "encoding": "windows-1252" }), &[]).await.unwrap_err();
+    assert_eq!(error.code, "other_encoding");
+    assert_eq!(error.hint.as_deref(), Some("set `encoding: utf-8`, or remove it"));
+}
+
+#[tokio::test]
+async fn blanks_around_a_columns_name_do_not_matter() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("people.csv"), "id, Name ,\"First\nName\"\n1,a,b\n").unwrap();
+    let source = source::<Csv>(dir.path(), &json!({ "id": "id" }));
+    let schema = source.describe(&"people".into()).await.unwrap();
+    let labels: Vec<Option<&str>> = schema.fields.iter().map(|field| field.label.as_deref()).collect();
+    assert_eq!(labels, [None, Some("Name"), Some("First Name")]);
+    let read = read_all(source.as_ref(), "people", &[" Name ", "First\nName"], None).await.unwrap();
+    assert_eq!(read.cells, [["a", "b"]]);
+}
+
+#[tokio::test]
+async fn a_word_clears_where_an_empty_cell_says_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("people.csv"), "name,note\na,#N/A\nb,\n").unwrap();
+    let source = source::<Csv>(dir.path(), &json!({ "clear_words": ["#N/A"] }));
+    let request = crate::connector::ReadRequest {
+        object: "people".into(),
+        fields: vec!["name".into(), "note".into()],
+        links: Vec::new(),
+        filter: None,
+        sync_mode: crate::model::SyncMode::FullRefresh,
+        cursor: None,
+    };
+    let page = futures::StreamExt::next(&mut source.read(request)).await.unwrap().unwrap();
+    let absent = page.frame.column(crate::model::ABSENT).unwrap();
+    let names = |row: usize| Value::from_any(&absent.get(row).unwrap()).unwrap().to_text();
+    assert_eq!((names(0), names(1)), (String::new(), "note".to_owned()));
 }
 
 #[tokio::test]
@@ -198,11 +322,15 @@ async fn a_changed_file_is_read_from_its_beginning() {
 }
 
 #[tokio::test]
-async fn describes_the_columns_as_text_without_the_reserved_names() {
+async fn columns_with_names_of_ferrys_own_are_read_under_another() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("people.csv"), "_id,name,_links.companies,\n1,a,2,\n").unwrap();
     let schema = source::<Csv>(dir.path(), &json!({})).describe(&"people".into()).await.unwrap();
-    assert_eq!(schema.fields, [Field::new("name", FieldType::Text)]);
+    let names: Vec<&str> = schema.fields.iter().map(|field| field.name.as_str()).collect();
+    assert_eq!(names, ["file._id", "name", "file._links.companies"]);
+    let source = source::<Csv>(dir.path(), &json!({ "id": "_id" }));
+    let read = read_all(source.as_ref(), "people", &["name", "file._links.companies"], None).await.unwrap();
+    assert_eq!((read.ids, read.cells), (vec!["1".to_owned()], vec![vec!["a".to_owned(), "2".to_owned()]]));
 }
 
 #[test]

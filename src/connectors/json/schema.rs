@@ -1,10 +1,13 @@
 //! JSON values ↔ our types.
 
-use indexmap::IndexMap;
-use serde_json::{Map, Value as Json};
+use std::collections::HashSet;
 
-use crate::connector::file::scalar_text;
-use crate::model::{Field, FieldType, Value, is_reserved};
+use indexmap::IndexMap;
+
+use crate::connector::file::field_name;
+use crate::model::{Field, FieldType, LIST_SEPARATOR, Value, exact_integer, exact_number, join_list};
+
+use super::client::Node;
 
 /// Whole numbers up to this are exact as floats too: 2^53.
 const EXACT_WHOLE: u64 = 1 << 53;
@@ -25,12 +28,18 @@ enum Seen {
 #[derive(Debug, Default)]
 pub(super) struct Types {
     fields: IndexMap<String, Option<Seen>>,
+    /// The names that held an object in some record.
+    objects: HashSet<String>,
 }
 
 impl Types {
     /// Looks at one record.
-    pub(super) fn look_at(&mut self, record: &Map<String, Json>) {
+    pub(super) fn look_at(&mut self, record: &[(String, Node)]) {
         for (name, leaf) in leaves(record) {
+            if matches!(leaf, Node::Object(_)) {
+                self.objects.insert(name);
+                continue;
+            }
             let seen = kind(leaf);
             let known = self.fields.entry(name).or_default();
             *known = match (*known, seen) {
@@ -40,42 +49,52 @@ impl Types {
         }
     }
 
-    /// Returns the fields, in the order in which they were first seen.
-    pub(super) fn fields(&self) -> Vec<Field> {
-        let named = self.fields.iter().filter(|(name, _)| !name.is_empty() && !is_reserved(name));
-        named.map(|(name, seen)| Field::new(name, field_type(*seen))).collect()
+    /// Returns the fields, in the order in which they were first seen. A field that holds an object in one record and another
+    /// value in the next is a text, beside the fields of the object's members.
+    pub(super) fn fields(&self, id_fields: &[String]) -> Vec<Field> {
+        let named = self.fields.iter().filter(|(name, _)| !name.is_empty());
+        let fields = named.filter_map(|(name, seen)| {
+            // What is null wherever it is no object has no value of its own.
+            if seen.is_none() && self.objects.contains(name) {
+                return None;
+            }
+            let is_mixed = self.objects.contains(name);
+            Some(Field::new(field_name(name, id_fields)?, if is_mixed { FieldType::Text } else { field_type(*seen) }))
+        });
+        fields.collect()
     }
 }
 
-/// Returns the values of a record, those of nested objects under names with dots.
-pub(super) fn leaves(record: &Map<String, Json>) -> Vec<(String, &Json)> {
+/// Returns the values of a record, those of nested objects under names with dots, and each nested object itself before them.
+pub(super) fn leaves(record: &[(String, Node)]) -> Vec<(String, &Node)> {
     let mut leaves = Vec::with_capacity(record.len());
     collect("", record, &mut leaves);
     leaves
 }
 
-fn collect<'a>(prefix: &str, object: &'a Map<String, Json>, leaves: &mut Vec<(String, &'a Json)>) {
-    for (name, value) in object {
+fn collect<'a>(prefix: &str, object: &'a [(String, Node)], leaves: &mut Vec<(String, &'a Node)>) {
+    for (name, node) in object {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        match value {
-            Json::Object(inner) => collect(&path, inner, leaves),
-            leaf => leaves.push((path, leaf)),
+        leaves.push((path.clone(), node));
+        if let Node::Object(members) = node {
+            collect(&path, members, leaves);
         }
     }
 }
 
-fn kind(leaf: &Json) -> Option<Seen> {
+fn kind(leaf: &Node) -> Option<Seen> {
     Some(match leaf {
-        Json::Null => return None,
-        Json::Bool(_) => Seen::Boolean,
-        Json::Number(number) => match (number.as_i64(), number.is_f64()) {
-            (Some(whole), _) if whole.unsigned_abs() <= EXACT_WHOLE => Seen::Whole,
-            (Some(_), _) => Seen::LargeWhole,
-            (None, true) => Seen::Float,
-            (None, false) => Seen::Text,
+        Node::Null => return None,
+        Node::Boolean(_) => Seen::Boolean,
+        Node::Number(number) => match number.parse::<i64>() {
+            Ok(whole) if whole.unsigned_abs() <= EXACT_WHOLE => Seen::Whole,
+            Ok(_) => Seen::LargeWhole,
+            Err(_) if number.contains(['.', 'e', 'E']) && exact_number(number).is_some() => Seen::Float,
+            // No number type carries it exactly, a text does.
+            Err(_) => Seen::Text,
         },
-        Json::Array(items) if items.iter().all(|item| scalar_text(item).is_some()) => Seen::List,
-        Json::String(_) | Json::Array(_) | Json::Object(_) => Seen::Text,
+        Node::List(items) if items.iter().all(|item| item.scalar_text().is_some()) => Seen::List,
+        Node::Text(_) | Node::List(_) | Node::Object(_) => Seen::Text,
     })
 }
 
@@ -99,29 +118,28 @@ fn field_type(seen: Option<Seen>) -> FieldType {
 }
 
 /// Returns a value as the field's type; none when it does not fit.
-pub(super) fn decode(leaf: &Json, field_type: FieldType) -> Option<Value> {
-    if leaf.is_null() {
-        return Some(Value::Null);
-    }
-    match field_type {
-        FieldType::Boolean => leaf.as_bool().map(Value::Boolean),
-        FieldType::Integer => leaf.as_i64().map(Value::Integer),
-        FieldType::Number => leaf.as_f64().map(Value::Number),
-        FieldType::MultiChoice => {
-            let items = leaf.as_array()?.iter().map(scalar_text).collect::<Option<Vec<_>>>()?;
-            Some(Value::List(items))
+pub(super) fn decode(leaf: &Node, field_type: FieldType) -> Option<Value> {
+    match (leaf, field_type) {
+        (Node::Null, _) => Some(Value::Null),
+        (Node::Boolean(flag), FieldType::Boolean) => Some(Value::Boolean(*flag)),
+        (Node::Number(number), FieldType::Integer) => exact_integer(number).map(Value::Integer),
+        (Node::Number(number), FieldType::Number) => exact_number(number).map(Value::Number),
+        (Node::List(items), FieldType::MultiChoice) => {
+            Some(Value::List(items.iter().map(Node::scalar_text).collect::<Option<_>>()?))
         }
-        FieldType::Text | FieldType::Choice | FieldType::Date | FieldType::Datetime | FieldType::Link => {
+        (_, FieldType::Boolean | FieldType::Integer | FieldType::Number | FieldType::MultiChoice) => None,
+        (leaf, FieldType::Text | FieldType::Choice | FieldType::Date | FieldType::Datetime | FieldType::Link) => {
             Some(Value::Text(text_of(leaf)))
         }
     }
 }
 
 /// Returns any value as text: lists of scalars joined with `;`, what is nested deeper as JSON.
-pub(super) fn text_of(leaf: &Json) -> String {
-    if let Some(text) = scalar_text(leaf) {
+pub(super) fn text_of(leaf: &Node) -> String {
+    if let Some(text) = leaf.scalar_text() {
         return text;
     }
-    let items = leaf.as_array().and_then(|items| items.iter().map(scalar_text).collect::<Option<Vec<_>>>());
-    items.map_or_else(|| leaf.to_string(), |items| items.join(";"))
+    let Node::List(items) = leaf else { return leaf.to_string() };
+    let texts: Option<Vec<String>> = items.iter().map(Node::scalar_text).collect();
+    texts.map_or_else(|| leaf.to_string(), |texts| join_list(texts, LIST_SEPARATOR))
 }

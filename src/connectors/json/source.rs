@@ -9,16 +9,19 @@ use std::{
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use crate::connector::{
     ConnectorError, Context, ErrorKind, ReadRequest, Source,
-    file::{Folder, PageSender, Stamp, assemble, background, content_id, joined_id, read_pages, requested},
+    file::{
+        Folder, GarbledTexts, PageSender, Stamp, absent_column, assemble, background, content_id, joined_id, own_name,
+        read_pages, refuse_other_kind, requested,
+    },
 };
-use crate::model::{Cursor, Field, ObjectName, Page, ReadReject, Schema, Value, column};
+use crate::model::{Cursor, Field, ObjectName, Page, ReadReject, Schema, Value, column, is_reserved};
 
 use super::{
-    client::{Element, Location, Place, for_each},
+    client::{Element, Fault, Location, Node, Place, for_each},
     config::{Format, JsonConfig},
     limits,
     schema::{Types, decode, leaves, text_of},
@@ -64,17 +67,22 @@ impl JsonSource {
         if let Some((_, fields)) = known.filter(|(known, _)| *known == stamp) {
             return Ok(fields);
         }
+        refuse_other_kind(&location.path)?;
         let mut types = Types::default();
         for_each(location, Place::default(), &mut |element| {
-            if let Ok(Json::Object(record)) = &element.json {
+            if let Ok(Node::Object(record)) = &element.node {
                 types.look_at(record);
             }
             Ok(true)
         })?;
-        let fields = types.fields();
+        let fields = types.fields(&self.id_fields(object));
         let mut all = self.types.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(object.clone(), (stamp, fields.clone()));
         Ok(fields)
+    }
+
+    fn id_fields(&self, object: &ObjectName) -> Vec<String> {
+        self.config.id.as_ref().map(|id| id.columns(object)).unwrap_or_default()
     }
 
     fn schema(&self, object: &ObjectName, location: &Location) -> Result<Schema, ConnectorError> {
@@ -86,18 +94,26 @@ impl JsonSource {
         let stamp = Stamp::of(&location.path)?;
         let schema = self.schema(&request.object, &location)?;
         let fields = requested(request, &schema)?;
-        let id_fields = self.config.id.as_ref().map(|id| id.columns(&request.object)).unwrap_or_default();
+        let id_fields = self.id_fields(&request.object);
         if let Some(unknown) = id_fields.iter().find(|name| !schema.fields.is_empty() && !is_in(&schema, name)) {
             return Err(unknown_id_field(unknown, &location.path));
         }
-        let mut reading =
-            Reading { stamp, place_word: place_word(location.format), fields, id_fields, page: OpenPage::default() };
+        let mut reading = Reading {
+            stamp,
+            place_word: place_word(location.format),
+            fields,
+            id_fields,
+            garbled: GarbledTexts::default(),
+            page: OpenPage::default(),
+        };
         let start = reading.resume(request.cursor.as_ref());
         for_each(&location, start, &mut |element| {
             let next = element.next;
             reading.take(element);
             if reading.page.is_full() { reading.send(next, pages) } else { Ok(true) }
         })?;
+        reading.stamp.check(&location.path)?;
+        reading.garbled.tell(&request.object);
         reading.send_rest(pages)
     }
 }
@@ -127,6 +143,7 @@ struct Reading {
     fields: Vec<Field>,
     /// The fields of the id; empty where the whole content is the id.
     id_fields: Vec<String>,
+    garbled: GarbledTexts,
     page: OpenPage,
 }
 
@@ -136,6 +153,8 @@ struct OpenPage {
     ids: Vec<String>,
     /// The values by field.
     values: Vec<Vec<Value>>,
+    /// Of each record the fields that it does not mention.
+    absent: Vec<Vec<String>>,
     rejects: Vec<ReadReject>,
     byte_count: usize,
     last: Place,
@@ -162,16 +181,15 @@ impl Reading {
 
     fn take(&mut self, element: Element) {
         self.page.last = element.next;
-        let place = format!("{} {}", self.place_word, element.number);
-        let taken = match element.json {
-            Ok(Json::Object(record)) => self.take_record(&place, record),
+        let place = Numbered { word: self.place_word, number: element.number };
+        let taken = match element.node {
+            Ok(Node::Object(record)) => self.take_record(place, record),
             Ok(other) => {
                 let reason = "the element is no object".to_owned();
-                Err(reject(place, "not_an_object", reason, json!({ "_value": other })))
+                Err(reject(place, "not_an_object", reason, json!({ "_value": other.to_json() })))
             }
-            Err((reason, text)) => {
-                let reason = format!("the line is no JSON: {reason}");
-                Err(reject(place, "invalid_json", reason, json!({ "_text": text })))
+            Err((Fault { code, reason, field }, text)) => {
+                Err(ReadReject { field, ..reject(place, code, reason, json!({ "_text": text })) })
             }
         };
         if let Err(reject) = taken {
@@ -179,34 +197,48 @@ impl Reading {
         }
     }
 
-    fn take_record(&mut self, place: &str, record: Map<String, Json>) -> Result<(), ReadReject> {
-        let mut by_name: BTreeMap<String, &Json> = BTreeMap::new();
+    fn take_record(&mut self, place: Numbered, record: Vec<(String, Node)>) -> Result<(), ReadReject> {
+        let mut by_name: BTreeMap<String, &Node> = BTreeMap::new();
         for (name, leaf) in leaves(&record) {
             if by_name.insert(name.clone(), leaf).is_some() {
                 let reason = format!("two values come under the name `{name}`");
-                let rejected = reject(place.to_owned(), "ambiguous_field", reason, Json::Null);
-                return Err(ReadReject { field: Some(name), record: Json::Object(record), ..rejected });
+                let rejected = reject(place, "ambiguous_field", reason, Json::Null);
+                return Err(ReadReject { field: Some(name), record: Node::Object(record).to_json(), ..rejected });
             }
         }
         let read = self.id_of(&by_name).and_then(|id| Ok((id, self.values_of(&by_name)?)));
         match read {
             Ok((id, values)) => {
+                for value in &values {
+                    if let Value::Text(text) = value {
+                        self.garbled.look_at(text, place.number);
+                    }
+                }
                 self.page.byte_count += id.len() + values.iter().map(size).sum::<usize>();
                 self.page.ids.push(id);
+                self.page.absent.push(self.absent_of(&by_name));
                 self.page.values.resize_with(values.len(), Vec::new);
                 self.page.values.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
                 Ok(())
             }
             Err(blame) => {
-                let rejected = reject(place.to_owned(), blame.code, blame.reason, Json::Object(record));
+                let rejected = reject(place, blame.code, blame.reason, Node::Object(record).to_json());
                 Err(ReadReject { field: Some(blame.field), value: blame.value, ..rejected })
             }
         }
     }
 
-    fn id_of(&self, record: &BTreeMap<String, &Json>) -> Result<String, Blame> {
+    /// Returns the fields that a record says nothing of: neither they nor an object above them stand in it.
+    fn absent_of(&self, record: &BTreeMap<String, &Node>) -> Vec<String> {
+        let names = self.fields.iter().map(|field| field.name.as_str());
+        let is_absent = |name: &&str| !record.contains_key(own_name(name)) && !is_below_null(own_name(name), record);
+        names.filter(is_absent).map(str::to_owned).collect()
+    }
+
+    fn id_of(&self, record: &BTreeMap<String, &Node>) -> Result<String, Blame> {
         if self.id_fields.is_empty() {
-            let parts: Vec<String> = record.iter().flat_map(|(name, leaf)| [name.clone(), leaf.to_string()]).collect();
+            let leaves = record.iter().filter(|(_, leaf)| !matches!(leaf, Node::Object(_)));
+            let parts: Vec<String> = leaves.flat_map(|(name, leaf)| [name.clone(), leaf.to_string()]).collect();
             return Ok(content_id(parts.iter().map(String::as_bytes)));
         }
         let mut values = Vec::with_capacity(self.id_fields.len());
@@ -222,10 +254,10 @@ impl Reading {
         Ok(joined_id(&values))
     }
 
-    fn values_of(&self, record: &BTreeMap<String, &Json>) -> Result<Vec<Value>, Blame> {
+    fn values_of(&self, record: &BTreeMap<String, &Node>) -> Result<Vec<Value>, Blame> {
         let mut values = Vec::with_capacity(self.fields.len());
         for field in &self.fields {
-            let leaf = record.get(field.name.as_str()).copied().unwrap_or(&Json::Null);
+            let leaf = record.get(own_name(&field.name)).copied().unwrap_or(&Node::Null);
             values.push(decode(leaf, field.field_type).ok_or_else(|| Blame {
                 code: "does_not_fit",
                 reason: format!("the value is no {}, as all others were", field.field_type.as_str()),
@@ -247,6 +279,7 @@ impl Reading {
             };
             columns.push(made.map_err(failed)?);
         }
+        columns.push(absent_column(&open.absent));
         let bookmark = serde_json::to_value(Bookmark { file: self.stamp.clone(), place });
         let cursor = bookmark.ok().map(Cursor);
         Ok(pages.send(Page { frame: assemble(open.ids, columns)?, rejects: open.rejects, cursor }))
@@ -261,6 +294,15 @@ impl Reading {
     }
 }
 
+/// The number of a record, and what is counted.
+#[derive(Debug, Clone, Copy)]
+struct Numbered {
+    word: &'static str,
+    number: u64,
+}
+
+const LINE: &str = "line";
+
 /// Why a record cannot be used, and which field is to blame.
 struct Blame {
     code: &'static str,
@@ -269,13 +311,16 @@ struct Blame {
     value: Option<String>,
 }
 
-fn reject(id: String, code: &str, reason: String, record: Json) -> ReadReject {
-    ReadReject { id, field: None, value: None, code: code.to_owned(), reason, record }
+fn reject(place: Numbered, code: &str, reason: String, record: Json) -> ReadReject {
+    let Numbered { word, number } = place;
+    let id = format!("{word} {number}");
+    let line = (word == LINE).then_some(number);
+    ReadReject { id, number: Some(number), line, field: None, value: None, code: code.to_owned(), reason, record }
 }
 
 fn place_word(format: Format) -> &'static str {
     match format {
-        Format::Lines => "line",
+        Format::Lines => LINE,
         Format::Array => "record",
     }
 }
@@ -293,9 +338,15 @@ fn size(value: &Value) -> usize {
     }
 }
 
+/// Tells whether an object that would hold the value is null: that clears what it holds.
+fn is_below_null(name: &str, record: &BTreeMap<String, &Node>) -> bool {
+    let above = name.match_indices('.').map(|(at, _)| &name[..at]);
+    above.into_iter().any(|above| record.get(above).is_some_and(|node| node.is_null()))
+}
+
 fn is_in(schema: &Schema, name: &str) -> bool {
     // A reserved name is no field, yet it can identify a record.
-    schema.field(name).is_some() || crate::model::is_reserved(name)
+    schema.field(name).is_some() || is_reserved(name)
 }
 
 fn unknown_id_field(field: &str, path: &Path) -> ConnectorError {

@@ -80,6 +80,53 @@ async fn values_are_kept_exactly_whatever_their_type_became() {
 }
 
 #[tokio::test]
+async fn one_bad_record_costs_a_list_no_other() {
+    for (bad, code) in [
+        (r#"{"name":"cut \ud83d","age":2}"#, "invalid_json"),
+        (r#"{"name":"x","name":"y","age":2}"#, "ambiguous_field"),
+    ] {
+        let content =
+            format!("[{{\"name\":\"fine \\ud83d\\ude00\",\"age\":1}},\n{bad},\n{{\"name\":\"ok\",\"age\":3}}]");
+        check("people.json", &content, &[["fine 😀", "1"], ["ok", "3"]], &[&format!("record 2 {code}")]).await;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("people.json"), b"[{\"n\":\"a\"},{\"n\":\"b\xFF\"},{\"n\":\"c\"}]").unwrap();
+    let read =
+        read_all(source::<JsonConnector>(dir.path(), &json!({})).as_ref(), "people", &["n"], None).await.unwrap();
+    assert_eq!(
+        (read.cells, read.places),
+        (vec![vec!["a".to_owned()], vec!["c".into()]], vec!["record 2 invalid_encoding".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn no_digit_of_a_number_is_lost() {
+    let content = r#"{"id": 12345678901234567890123, "n": 99999999999999.99, "m": 0.1}
+{"id": 12345678901234567890124, "n": 1e2, "m": 3.0}"#;
+    let read = read("people.jsonl", content, &json!({ "id": "id" }), &["id", "n", "m"]).await.unwrap();
+    assert_eq!(read.ids, ["12345678901234567890123", "12345678901234567890124"]);
+    assert_eq!(read.cells[0], ["12345678901234567890123", "99999999999999.99", "0.1"]);
+    assert_eq!(read.cells[1], ["12345678901234567890124", "100", "3"]);
+}
+
+#[tokio::test]
+async fn an_object_among_other_values_is_a_text_and_its_members_stay_fields() {
+    let content = r#"[{"v": 48210077}, {"v": {"a": 1, "b": "x"}}, {"v": null}, {"v": [1, {"b": 2}]}]"#;
+    let read = read("people.json", content, &json!({}), &["v", "v.a"]).await.unwrap();
+    let expected = [["48210077", "-"], [r#"{"a":1,"b":"x"}"#, "1"], ["-", "-"], [r#"[1,{"b":2}]"#, "-"]];
+    assert_eq!(read.cells, expected);
+}
+
+#[tokio::test]
+async fn names_of_ferrys_own_are_read_under_another() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("people.json"), r#"[{"_id": "65f1", "_deleted": true, "name": "Ada"}]"#).unwrap();
+    let source = source::<JsonConnector>(dir.path(), &json!({}));
+    let read = read_all(source.as_ref(), "people", &["file._id", "file._deleted", "name"], None).await.unwrap();
+    assert_eq!(read.cells, [["65f1", "true", "Ada"]]);
+}
+
+#[tokio::test]
 async fn two_values_under_one_name_are_rejected() {
     let read = read("people.jsonl", "{\"a.b\":1,\"a\":{\"b\":2}}\n{\"a.b\":3}", &json!({}), &["a.b"]).await.unwrap();
     assert_eq!((read.cells, read.places), (vec![vec!["3".to_owned()]], vec!["line 1 ambiguous_field".to_owned()]));
@@ -115,7 +162,8 @@ async fn a_broken_document_is_named_by_line_and_not_by_its_values() {
         assert!(!error.message.contains("secret"));
     }
     let deep = format!("[{}{}]", "[".repeat(500), "]".repeat(500));
-    assert_eq!(read("people.json", &deep, &json!({}), &[]).await.unwrap_err().code, "invalid_json");
+    let read = read("people.json", &deep, &json!({}), &[]).await.unwrap();
+    assert_eq!(read.places, ["record 1 too_deep"]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //!
 //! A file is read and written in slices, so its size costs no memory. Start at [`Parquet`].
 
+mod client;
 mod config;
 mod destination;
 mod limits;

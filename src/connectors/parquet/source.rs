@@ -1,23 +1,28 @@
 //! Reads Parquet files.
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use polars::prelude::{BooleanChunked, Column, DataFrame, NamedFrom, ParquetReader, PolarsError, SerReader};
+use polars::prelude::{BooleanChunked, Column, DataFrame, NamedFrom, PolarsError, PolarsResult, SerReader};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::connector::{
     ConnectorError, Context, ErrorKind, ReadRequest, Source,
-    file::{Folder, PageSender, Stamp, assemble, background, content_id, file_error, joined_id, read_pages, requested},
+    file::{
+        Folder, PageSender, Stamp, assemble, background, content_id, field_name, joined_id, own_name, read_pages,
+        requested,
+    },
 };
-use crate::model::{Cursor, Field, ObjectName, Page, ReadReject, Schema, Value, is_reserved};
+use crate::model::{Cursor, Field, ObjectName, Page, ReadReject, Schema, Value, column};
 
-use super::{config::ParquetConfig, limits, schema};
+use super::{
+    client::{FileColumn, columns, not_parquet, open},
+    config::ParquetConfig,
+    limits,
+    schema::{self, Reading},
+};
 
 /// A folder of Parquet files, to read.
 #[derive(Debug, Clone)]
@@ -44,15 +49,24 @@ impl ParquetSource {
         let path = self.folder.existing(&request.object)?;
         let stamp = Stamp::of(&path)?;
         let all = columns(&path)?;
-        let schema = object_schema(&request.object, &all);
-        let fields = requested(request, &schema)?;
-        let id_columns = self.config.id.as_ref().map(|id| id.columns(&request.object)).unwrap_or_default();
-        if let Some(unknown) = id_columns.iter().find(|name| !all.iter().any(|field| field.name.as_str() == **name)) {
+        let id_columns = self.id_columns(&request.object);
+        let asked = requested(request, &object_schema(&request.object, &all, &id_columns))?;
+        let column = |name: &str| all.iter().find(|column| column.name == name);
+        let fields: Vec<FieldColumn> = asked
+            .into_iter()
+            .filter_map(|field| Some(FieldColumn { column: column(own_name(&field.name))?.clone(), field }))
+            .collect();
+        if let Some(unknown) = id_columns.iter().find(|name| column(name).is_none()) {
             let message = format!("`{}` has no column `{unknown}`, which option `id` names", path.display());
             return Err(ConnectorError::new(ErrorKind::NotFound, "unknown_field", message));
         }
+        refuse_unreadable(&path, &all, &fields, &id_columns)?;
         let start = resume(request.cursor.as_ref(), &stamp);
-        Reading { path, stamp, all, fields, id_columns }.run(start, pages)
+        FileRead { path, stamp, all, fields, id_columns }.run(start, pages)
+    }
+
+    fn id_columns(&self, object: &ObjectName) -> Vec<String> {
+        self.config.id.as_ref().map(|id| id.columns(object)).unwrap_or_default()
     }
 }
 
@@ -64,8 +78,8 @@ impl Source for ParquetSource {
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
-        let (folder, object) = (self.folder.clone(), object.clone());
-        background(move || Ok(object_schema(&object, &columns(&folder.existing(&object)?)?))).await
+        let (folder, object, id_columns) = (self.folder.clone(), object.clone(), self.id_columns(object));
+        background(move || Ok(object_schema(&object, &columns(&folder.existing(&object)?)?, &id_columns))).await
     }
 
     fn read(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>> {
@@ -74,42 +88,63 @@ impl Source for ParquetSource {
     }
 }
 
-/// Returns the columns of a file that records can have.
-fn columns(path: &Path) -> Result<Vec<Field>, ConnectorError> {
-    let mut reader = open(path)?;
-    let schema = reader.schema().map_err(|error| not_parquet(path, &error))?;
-    let mut fields = Vec::with_capacity(schema.len());
-    for (name, column) in schema.iter() {
-        let Some(field_type) = schema::field_type(&column.dtype) else {
-            tracing::warn!(column = %name, dtype = ?column.dtype, "parquet column of this type is not read");
-            continue;
+/// A field that was asked for, and the column that it comes from.
+#[derive(Debug)]
+struct FieldColumn {
+    field: Field,
+    column: FileColumn,
+}
+
+fn object_schema(object: &ObjectName, columns: &[FileColumn], id_columns: &[String]) -> Schema {
+    let field = |column: &FileColumn| Some(Field::new(field_name(&column.name, id_columns)?, column.field_type));
+    Schema { object: object.clone(), fields: columns.iter().filter_map(field).collect(), is_open: false }
+}
+
+/// Refuses columns that are needed and cannot be read: by their name and type, before any record is.
+fn refuse_unreadable(
+    path: &Path,
+    all: &[FileColumn],
+    fields: &[FieldColumn],
+    id_columns: &[String],
+) -> Result<(), ConnectorError> {
+    let is_asked = |column: &FileColumn| fields.iter().any(|field| field.column.name == column.name);
+    let is_id = |column: &FileColumn| id_columns.contains(&column.name);
+    for column in all {
+        let (is_needed, hint) = match column.reading {
+            Reading::Cast | Reading::Text | Reading::List | Reading::Digits | Reading::Bytes => continue,
+            Reading::Refused => (is_asked(column) || is_id(column), "export the column as text or as a number"),
+            // Without id columns a record is told apart by all of its content.
+            Reading::Unknown if !id_columns.is_empty() => {
+                (is_asked(column) || is_id(column), "export the column as text or as a 32-bit integer")
+            }
+            Reading::Unknown => {
+                (true, "export the column as another type, or name the columns that identify a record as `id`")
+            }
         };
-        fields.push(Field::new(name, field_type));
+        if is_needed {
+            let message = format!(
+                "column `{}` of `{}` is of type {}, which cannot be read exactly",
+                column.name,
+                path.display(),
+                column.dtype
+            );
+            return Err(ConnectorError::new(ErrorKind::NotFound, "unsupported_type", message).with_hint(hint));
+        }
     }
-    Ok(fields)
-}
-
-fn object_schema(object: &ObjectName, columns: &[Field]) -> Schema {
-    let fields = columns.iter().filter(|field| !is_reserved(&field.name)).cloned().collect();
-    Schema { object: object.clone(), fields, is_open: false }
-}
-
-fn open(path: &Path) -> Result<ParquetReader<File>, ConnectorError> {
-    let file = File::open(path).map_err(|error| file_error("read", path, &error))?;
-    Ok(ParquetReader::new(file))
+    Ok(())
 }
 
 /// One read of one file.
-struct Reading {
+struct FileRead {
     path: PathBuf,
     stamp: Stamp,
     /// All columns: their content is the id where no id columns are named.
-    all: Vec<Field>,
-    fields: Vec<Field>,
+    all: Vec<FileColumn>,
+    fields: Vec<FieldColumn>,
     id_columns: Vec<String>,
 }
 
-impl Reading {
+impl FileRead {
     fn run(&self, start: usize, pages: &PageSender) -> Result<(), ConnectorError> {
         let failed = |error: PolarsError| not_parquet(&self.path, &error);
         let record_count = open(&self.path)?.num_rows().map_err(failed)?;
@@ -132,25 +167,25 @@ impl Reading {
                 return Err(ConnectorError::new(ErrorKind::Io, "invalid_parquet", message));
             }
         }
-        Ok(())
+        self.stamp.check(&self.path)
     }
 
     fn names_to_read(&self) -> Vec<String> {
-        let is_needed = |field: &&Field| {
+        let is_needed = |column: &&FileColumn| {
             self.id_columns.is_empty()
-                || self.id_columns.iter().any(|name| *name == *field.name)
-                || self.fields.iter().any(|asked| asked.name == field.name)
+                || self.id_columns.contains(&column.name)
+                || self.fields.iter().any(|asked| asked.column.name == column.name)
         };
-        self.all.iter().filter(is_needed).map(|field| field.name.to_string()).collect()
+        self.all.iter().filter(is_needed).map(|column| column.name.clone()).collect()
     }
 
     /// Makes the page of some records; `next` is the number of records before the next page.
     fn page(&self, part: &DataFrame, next: usize) -> Result<Page, ConnectorError> {
         let failed = |error: PolarsError| not_parquet(&self.path, &error);
         let mut typed = Vec::with_capacity(self.fields.len());
-        for field in &self.fields {
-            let column = part.column(&field.name).map_err(failed)?;
-            typed.push(schema::cast(column, field.field_type).map_err(failed)?);
+        for asked in &self.fields {
+            let typed_column = asked.typed(part.column(&asked.column.name).map_err(failed)?).map_err(failed)?;
+            typed.push(typed_column);
         }
         let ids = self.ids(part).map_err(failed)?;
         let first = next - part.height();
@@ -177,7 +212,7 @@ impl Reading {
     fn ids(&self, part: &DataFrame) -> Result<Vec<Option<String>>, PolarsError> {
         let is_content = self.id_columns.is_empty();
         let names: Vec<&str> = if is_content {
-            self.all.iter().map(|field| field.name.as_str()).collect()
+            self.all.iter().map(|column| column.name.as_str()).collect()
         } else {
             self.id_columns.iter().map(String::as_str).collect()
         };
@@ -186,7 +221,7 @@ impl Reading {
         for position in 0..part.height() {
             let mut values = Vec::with_capacity(columns.len());
             for column in &columns {
-                values.push(text_at(column, position)?);
+                values.push(schema::id_text(&column.get(position)?));
             }
             if is_content {
                 // A value and the lack of one are told apart by their number of parts.
@@ -208,16 +243,30 @@ impl Reading {
             let reason = format!("the id columns `{}` do not all have a value", self.id_columns.join("`, `"));
             return Some(Blame { code: "missing_id", reason, field: None, value: None });
         }
-        for (field, column) in self.fields.iter().zip(typed) {
+        for (asked, column) in self.fields.iter().zip(typed) {
             let is_lost = column.get(position).is_ok_and(|value| value.is_null());
-            let Some(original) = part.column(&field.name).ok().filter(|_| is_lost) else { continue };
+            let Some(original) = part.column(&asked.column.name).ok().filter(|_| is_lost) else { continue };
             let value = text_at(original, position).ok().flatten();
             if value.is_some() {
-                let reason = format!("the value is no {}", field.field_type.as_str());
-                return Some(Blame { code: "does_not_fit", reason, field: Some(field.name.to_string()), value });
+                let reason = format!("the value is no {}", asked.field.field_type.as_str());
+                let field = Some(asked.field.name.to_string());
+                return Some(Blame { code: "does_not_fit", reason, field, value });
             }
         }
         None
+    }
+}
+
+impl FieldColumn {
+    /// Gives some of the column's values the dtype of the field. A value that does not fit becomes null.
+    fn typed(&self, values: &Column) -> PolarsResult<Column> {
+        let (name, field_type) = (&self.field.name, self.field.field_type);
+        if self.column.reading == Reading::Cast {
+            return Ok(schema::cast(values, field_type)?.with_name(name.as_str().into()));
+        }
+        let values = values.as_materialized_series().iter();
+        let fitting: Vec<Value> = values.map(|any| schema::value_of(&any, field_type).unwrap_or_default()).collect();
+        column(name, field_type, &fitting)
     }
 }
 
@@ -235,8 +284,11 @@ fn reject(part: &DataFrame, position: usize, first: usize, blame: Blame) -> Read
         let text = text_at(column, position).ok().flatten();
         record.insert(column.name().to_string(), text.map_or(Json::Null, Json::from));
     }
+    let number = first + position + 1;
     ReadReject {
-        id: format!("record {}", first + position + 1),
+        id: format!("record {number}"),
+        number: u64::try_from(number).ok(),
+        line: None,
         field: blame.field,
         value: blame.value,
         code: blame.code.to_owned(),
@@ -247,11 +299,7 @@ fn reject(part: &DataFrame, position: usize, first: usize, blame: Blame) -> Read
 
 /// Returns a cell as text; none where it has no value.
 fn text_at(column: &Column, position: usize) -> Result<Option<String>, PolarsError> {
-    let any = column.get(position)?;
-    if any.is_null() {
-        return Ok(None);
-    }
-    Ok(Some(Value::from_any(&any).map_or_else(|_| any.to_string(), |value| value.to_text())))
+    Ok(schema::text_of(&column.get(position)?))
 }
 
 fn resume(cursor: Option<&Cursor>, stamp: &Stamp) -> usize {
@@ -264,9 +312,4 @@ fn resume(cursor: Option<&Cursor>, stamp: &Stamp) -> usize {
         }
         None => 0,
     }
-}
-
-fn not_parquet(path: &Path, error: &PolarsError) -> ConnectorError {
-    let message = format!("`{}` cannot be read as Parquet", path.display());
-    ConnectorError::new(ErrorKind::Io, "invalid_parquet", message).with_detail(error.to_string())
 }

@@ -1,13 +1,13 @@
 //! Turns mapped frames into records to write, with the hashes that matching goes by.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
-use polars::frame::DataFrame;
+use polars::prelude::{DataFrame, Series};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::engine::error::EngineError;
-use crate::model::{DELETED, FieldName, Fields, ID, StreamName, Value};
+use crate::model::{ABSENT, DELETED, FieldName, Fields, ID, StreamName, Value};
 use crate::transform::{
     MappedField,
     spec::{NullPolicy, When},
@@ -60,6 +60,7 @@ impl Preparation {
     pub(in crate::engine) fn records(&self, frame: &DataFrame) -> Result<Vec<Prepared>, EngineError> {
         let ids = frame.column(ID)?.str()?;
         let deleted = frame.column(DELETED)?.bool()?;
+        let absent = frame.column(ABSENT).ok().map(|column| column.list()).transpose()?;
         let columns = self.fields.iter().map(|field| frame.column(&field.name)).collect::<Result<Vec<_>, _>>()?;
         let mut records = Vec::with_capacity(frame.height());
         for row in 0..frame.height() {
@@ -69,19 +70,28 @@ impl Preparation {
             }
             let source_id = ids.get(row).unwrap_or_default().to_owned();
             let is_deleted = deleted.get(row).unwrap_or(false);
-            records.push(self.record(source_id, is_deleted, values));
+            let absent = absent.and_then(|lists| lists.get_as_series(row)).map(|names| texts(&names)).transpose()?;
+            records.push(self.record(source_id, is_deleted, values, &absent.unwrap_or_default()));
         }
         Ok(records)
     }
 
-    pub(in crate::engine) fn record(&self, source_id: String, is_deleted: bool, values: Vec<Value>) -> Prepared {
-        let content_hash = self.content_hash(&values);
+    /// Makes a record of its values; `absent` are the fields that the source says nothing of.
+    pub(in crate::engine) fn record(
+        &self,
+        source_id: String,
+        is_deleted: bool,
+        values: Vec<Value>,
+        absent: &HashSet<String>,
+    ) -> Prepared {
+        let content_hash = self.content_hash(&values, absent);
         let key = self.key_of(&values);
         let mut fields = Fields::new();
         let mut links = Vec::new();
         for (field, value) in self.fields.iter().zip(values) {
+            let clears = field.null == NullPolicy::Clear && !absent.contains(field.name.as_str());
             let Some(stream) = &field.link else {
-                if !value.is_null() || field.null == NullPolicy::Clear {
+                if !value.is_null() || clears {
                     fields.insert(field.name.clone(), value);
                 }
                 continue;
@@ -93,7 +103,7 @@ impl Preparation {
             };
             if !linked_ids.is_empty() {
                 links.push(LinkValue { field: field.name.clone(), stream: stream.clone(), linked_ids });
-            } else if field.null == NullPolicy::Clear {
+            } else if clears {
                 fields.insert(field.name.clone(), Value::List(Vec::new()));
             }
         }
@@ -101,12 +111,16 @@ impl Preparation {
     }
 
     /// Hashes what decides whether a record is written again. Fields that are written on creation only do not count.
-    fn content_hash(&self, values: &[Value]) -> u128 {
+    fn content_hash(&self, values: &[Value], absent: &HashSet<String>) -> u128 {
         let mut hasher = Xxh3Default::new();
         for (field, value) in self.fields.iter().zip(values) {
             if field.when != When::OnCreate {
                 hash_text(&mut hasher, &field.name);
                 hash_value(&mut hasher, value);
+                // What clears a field and what says nothing of it are not the same.
+                if field.null == NullPolicy::Clear && absent.contains(field.name.as_str()) {
+                    hasher.update(&[3]);
+                }
             }
         }
         hasher.digest128()
@@ -140,6 +154,10 @@ impl Preparation {
         }
         hasher.digest128()
     }
+}
+
+fn texts(names: &Series) -> Result<HashSet<String>, EngineError> {
+    Ok(names.str()?.iter().flatten().map(str::to_owned).collect())
 }
 
 fn hash_value(hasher: &mut Xxh3Default, value: &Value) {

@@ -339,7 +339,7 @@ fn read_reject(reject: crate::model::ReadReject) -> Rejected {
     let mut rejection = crate::model::Rejection::new(reject.code, reject.reason);
     rejection.field = reject.field;
     rejection.value = reject.value;
-    Rejected { id: reject.id, rejection, source: reject.record }
+    Rejected { id: reject.id, line: reject.line, rejection, source: reject.record }
 }
 
 /// Tells whether a read may be tried again from the beginning.

@@ -188,7 +188,7 @@ pub(in crate::engine) fn unmapped_letter(context: &CommitContext, reject: Reject
         code: reject.rejection.code,
         field: reject.rejection.field,
         number: 0,
-        line: None,
+        line: reject.line,
         created_at: context.now,
         chunk: context.chunk,
         body: LetterBody {

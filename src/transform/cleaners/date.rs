@@ -7,12 +7,13 @@ use crate::model::FieldType;
 use crate::transform::{convert::to_text, error::TransformError};
 
 /// `{ date: { format: "%d.%m.%Y" } }`: `"31.01.2024"` → 2024-01-31. `formats` lists several, of which the first that fits is
-/// taken; without, a text must be ISO 8601. Of a moment it takes the day in `zone` (UTC where not given). What is no day is
+/// taken; without, a text must be ISO 8601. Numbers are read by `excel` (`"31415"` → 1986-01-03), `excel_1904`, `epoch_secs` and
+/// `epoch_millis`. Of a moment it takes the day in `zone` (UTC where not given). What is no day is
 /// refused with `not_a_date`.
 pub(super) fn compile(options: &Options) -> Result<Cleaner, TransformError> {
     let formats = datetime::formats(options)?;
     let zone = datetime::zone(options)?;
-    let reason = formats.expected("date");
+    let failure = formats.failure("not_a_date", "date");
     let cleaner = Cleaner::any(move |values| {
         let expr = match values.field_type {
             FieldType::Date => values.expr,
@@ -24,5 +25,5 @@ pub(super) fn compile(options: &Options) -> Result<Cleaner, TransformError> {
         };
         Values { expr, field_type: FieldType::Date }
     });
-    Ok(cleaner.or("not_a_date", &reason))
+    Ok(cleaner.refusing(failure))
 }

@@ -5,8 +5,9 @@ use polars::prelude::{NULL, TimeZone, lit};
 use super::{Cleaner, Options, Values};
 use crate::model::FieldType;
 use crate::transform::{
-    convert::{Formats, midnight, to_text},
+    convert::to_text,
     error::TransformError,
+    formats::{Formats, midnight},
 };
 
 /// `{ datetime: { format: "%d.%m.%Y %H:%M", zone: Europe/Berlin } }`: `"01.07.2024 12:00"` → 2024-07-01T10:00:00Z. `formats`
@@ -15,7 +16,7 @@ use crate::transform::{
 pub(super) fn compile(options: &Options) -> Result<Cleaner, TransformError> {
     let formats = formats(options)?;
     let zone = zone(options)?;
-    let reason = format!("{}, or is skipped or ambiguous in {zone}", formats.expected("date and time"));
+    let failure = formats.failure("not_a_datetime", &format!("date and time, or is skipped or ambiguous in {zone}"));
     let cleaner = Cleaner::any(move |values| {
         let expr = match values.field_type {
             FieldType::Datetime => values.expr,
@@ -24,7 +25,7 @@ pub(super) fn compile(options: &Options) -> Result<Cleaner, TransformError> {
         };
         Values { expr, field_type: FieldType::Datetime }
     });
-    Ok(cleaner.or("not_a_datetime", &reason))
+    Ok(cleaner.refusing(failure))
 }
 
 /// Reads the options `format` and `formats`.

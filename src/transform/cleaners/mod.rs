@@ -16,6 +16,7 @@ mod domain_of;
 mod email;
 mod html_to_text;
 mod lowercase;
+mod normalize;
 mod null_if;
 mod number;
 mod options;
@@ -57,6 +58,7 @@ const CLEANERS: &[Entry] = &[
     Entry { name: "email", main: None, options: &[], compile: email::compile },
     Entry { name: "html_to_text", main: None, options: &[], compile: html_to_text::compile },
     Entry { name: "lowercase", main: None, options: &[], compile: lowercase::compile },
+    Entry { name: "normalize", main: None, options: &[], compile: normalize::compile },
     Entry { name: "null_if", main: Some("values"), options: &["values"], compile: null_if::compile },
     Entry { name: "number", main: None, options: &["decimal", "thousands"], compile: number::compile },
     Entry { name: "phone", main: Some("region"), options: &["region", "region_from"], compile: phone::compile },
@@ -128,8 +130,13 @@ impl Cleaner {
     }
 
     /// Refuses the values that the cleaner makes nothing of.
-    fn or(mut self, code: &'static str, reason: &str) -> Self {
-        self.failure = Some(Failure::new(code, reason));
+    fn or(self, code: &'static str, reason: &str) -> Self {
+        self.refusing(Failure::new(code, reason))
+    }
+
+    /// Refuses with this failure the values that the cleaner makes nothing of.
+    fn refusing(mut self, failure: Failure) -> Self {
+        self.failure = Some(failure);
         self
     }
 

@@ -1,13 +1,19 @@
 //! `number`: reads numbers as people write them, with marks for decimals and thousands.
 
-use polars::prelude::{DataType, Expr, NULL, lit, when};
+use polars::prelude::Float64Type;
+use regex::Regex;
 
 use super::{Cleaner, Options, Values};
-use crate::model::FieldType;
-use crate::transform::{convert::to_text, error::TransformError};
+use crate::model::{FieldType, exact_number};
+use crate::transform::{
+    column_query::Failure,
+    convert::{exact_numbers, map_values, not_exact, to_text},
+    error::TransformError,
+};
 
 /// `{ number: { decimal: ",", thousands: "." } }`: `"€ 1.234,50"` → 1234.5. Without options `"1,234.50"` → 1234.5. Thousands
-/// must stand in groups, so `"1,5"` is refused and not read as 15; the code is `not_a_number`.
+/// must stand in groups, so `"1,5"` is refused and not read as 15; the code is `not_a_number`. A number of more digits than can
+/// be carried exactly is refused with `not_exact`.
 pub(super) fn compile(options: &Options) -> Result<Cleaner, TransformError> {
     let decimal = options.text("decimal")?.unwrap_or(".").to_owned();
     let usual = if decimal == "," { "." } else { "," };
@@ -16,24 +22,54 @@ pub(super) fn compile(options: &Options) -> Result<Cleaner, TransformError> {
         return Err(options.wrong("decimal", "must be a mark, and another one than that for thousands"));
     }
     let reason = format!("is no number with `{decimal}` for decimals and `{thousands}` for thousands");
+    let marks = Marks::new(decimal, thousands).map_err(|error| options.wrong("thousands", &error.to_string()))?;
+    let refused = marks.clone();
+    let failure = Failure::new("not_a_number", reason).unless(move |text| not_exact(&refused.plain(text)?));
     let cleaner = Cleaner::any(move |values| {
+        let marks = marks.clone();
         let expr = match values.field_type {
-            FieldType::Integer | FieldType::Number => values.expr.cast(DataType::Float64),
-            other => read(to_text(values.expr, other), &decimal, &thousands),
+            FieldType::Number => values.expr,
+            FieldType::Integer => exact_numbers(to_text(values.expr, FieldType::Integer)),
+            other => {
+                let read = move |text: &str| exact_number(&marks.plain(text)?);
+                map_values::<Float64Type>(to_text(values.expr, other), read)
+            }
         };
         Values { expr, field_type: FieldType::Number }
     });
-    Ok(cleaner.or("not_a_number", &reason))
+    Ok(cleaner.refusing(failure))
 }
 
-fn read(text: Expr, decimal: &str, thousands: &str) -> Expr {
-    // Signs of currencies stand before or after a number and say nothing about its size.
-    let bare = text.str().replace_all(lit(r"[\p{Sc}\s]"), lit(""), false);
-    let (decimal_mark, mark) = (regex::escape(decimal), regex::escape(thousands));
-    let groups =
-        if thousands.trim().is_empty() { String::new() } else { format!(r"|\d{{1,3}}({mark}\d{{2,3}})*{mark}\d{{3}}") };
-    let shape = format!(r"^[+-]?(\d+{groups})?({decimal_mark}\d+)?$");
-    let plain = bare.clone().str().replace_all(lit(thousands), lit(""), true);
-    let number = plain.str().replace_all(lit(decimal), lit("."), true).cast(DataType::Float64);
-    when(bare.str().contains(lit(shape), true).and(number.clone().is_finite())).then(number).otherwise(lit(NULL))
+/// The marks of numbers, and the shape that they give a number.
+#[derive(Debug, Clone)]
+struct Marks {
+    decimal: String,
+    thousands: String,
+    shape: Regex,
+    /// Signs of currencies and blanks, which stand around a number and say nothing about its size.
+    around: Regex,
+}
+
+impl Marks {
+    fn new(decimal: String, thousands: String) -> Result<Self, regex::Error> {
+        let (decimal_mark, mark) = (regex::escape(&decimal), regex::escape(&thousands));
+        let groups = if thousands.trim().is_empty() {
+            String::new()
+        } else {
+            format!(r"|[0-9]{{1,3}}({mark}[0-9]{{2,3}})*{mark}[0-9]{{3}}")
+        };
+        let shape = Regex::new(&format!(r"^[+-]?([0-9]+{groups})?({decimal_mark}[0-9]+)?$"))?;
+        let around = Regex::new(r"[\p{Sc}\s]")?;
+        Ok(Self { decimal, thousands, shape, around })
+    }
+
+    /// Returns the number without thousands and with a point; none where the text is no number.
+    fn plain(&self, text: &str) -> Option<String> {
+        let bare = self.around.replace_all(text, "");
+        if !self.shape.is_match(&bare) {
+            return None;
+        }
+        let joined = if self.thousands.is_empty() { bare.into_owned() } else { bare.replace(&self.thousands, "") };
+        Some(joined.replace(&self.decimal, "."))
+    }
 }

@@ -278,6 +278,7 @@ const ALL: [&str; CLEANERS.len()] = [
     "email",
     "html_to_text",
     "lowercase",
+    "normalize",
     "{ null_if: [x] }",
     "number",
     "{ phone: US }",

@@ -10,8 +10,9 @@ use crate::transform::{
     column_query::{Cell, ColumnQuery, Failure},
     columns,
     constant::{constant, constant_as, constant_text},
-    convert::{Formats, convert, no_empty_list, to_text},
+    convert::{convert, joined, no_empty_list, split_at, to_text},
     error::TransformError,
+    formats::Formats,
     spec::FullMapping,
     sql,
 };
@@ -51,6 +52,15 @@ pub(super) fn field(
     Ok((mapped, cell))
 }
 
+/// Returns the columns that a value is made of; none for a constant, and where a default stands for a missing value.
+pub(super) fn origins(spec: &FullMapping) -> Vec<String> {
+    if spec.default.is_some() {
+        return Vec::new();
+    }
+    let of_sql = spec.expr.as_deref().and_then(|sql| sql::names(sql).ok()).into_iter().flatten();
+    spec.from.iter().cloned().chain(of_sql).collect()
+}
+
 /// Tells whether both sides have the fields of a mapping, and the destination lets its one be written.
 pub(super) fn is_possible(name: &str, spec: &FullMapping, source: &Schema, destination: &Schema) -> bool {
     let is_writable = destination.field(name).map_or(destination.is_open, |field| !field.is_read_only);
@@ -71,6 +81,7 @@ pub(super) fn check_alone(name: &str, spec: &FullMapping, destination: &Schema) 
         mistakes.extend(cleaners::compile(cleaner).err().map(|error| error.under(["apply", &index.to_string()])));
     }
     mistakes.extend(formats(spec).err());
+    mistakes.extend(check_separator(spec).err());
     if spec.otherwise.is_some() && spec.values.is_none() {
         let message = "`otherwise` says what to do with a value that `values` does not list, and there are no `values`";
         mistakes.push(TransformError::new("transform.mapping", message).under(["otherwise"]));
@@ -146,6 +157,16 @@ fn check_target(name: &str, spec: &FullMapping, destination: &Schema) -> Result<
             let message = format!("`{}` has no field `{name}`", destination.object);
             Err(TransformError::new("transform.unknown_field", message).nearest(name, known))
         }
+    }
+}
+
+fn check_separator(spec: &FullMapping) -> Result<(), TransformError> {
+    match spec.separator.as_deref() {
+        Some(text) if text.trim().is_empty() || text.contains('\\') => {
+            let message = "the separator of a list is a mark such as `,` or `|`, without a backslash";
+            Err(TransformError::new("transform.mapping", message).under(["separator"]))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -234,11 +255,20 @@ fn finish(
         cell = cleaned.map_err(|error| error.under(["apply", &index.to_string()]))?;
     }
     cell = no_blank(query, &cell);
+    let is_joined = matches!(cell.field_type, FieldType::MultiChoice | FieldType::Link);
+    if let (Some(separator), FieldType::Text | FieldType::Choice) = (&spec.separator, cell.field_type) {
+        cell = query.put(&cell, split_at(cell.expr(), separator), FieldType::MultiChoice);
+    }
     if let Some(values) = &spec.values {
         cell = picklist::translate(query, target.name, &cell, values, spec.otherwise.as_ref(), is_list(target, spec))?;
     }
     if let Some(value) = &spec.default {
         cell = default(query, &cell, value).map_err(|error| error.under(["default"]))?;
+    }
+    if let Some(separator) =
+        spec.separator.as_deref().filter(|_| is_joined && !is_list(target, spec) && spec.link.is_none())
+    {
+        cell = query.put(&cell, joined(cell.expr(), separator), FieldType::Text);
     }
     cell = to_wanted_types(query, target, spec, &cell)?;
     if let Some(field) = target.field.filter(|_| spec.link.is_none()) {

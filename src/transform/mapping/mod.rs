@@ -12,13 +12,18 @@ mod picklist;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use polars::prelude::{DataFrame, Expr, col};
 
-use crate::model::{DELETED, FieldName, FieldType, ID, LINK_PREFIX, Schema, StreamName, UPDATED_AT, is_reserved};
+use crate::model::{
+    ABSENT, DELETED, FieldName, FieldType, ID, LINK_PREFIX, Schema, StreamName, UPDATED_AT, is_reserved,
+};
 
 use super::{
     column_query::{Cell, ColumnQuery},
     error::TransformError,
+    items::map_items,
     labels::in_mapping,
     reject::Rejected,
     spec::{MappingSpec, MappingSpecs, NullPolicy, When},
@@ -46,7 +51,8 @@ pub struct MappedField {
 /// What a page became for one destination.
 #[derive(Debug)]
 pub struct Mapped {
-    /// `_id`, `_updated_at` and `_deleted` as they came, then the destination's fields.
+    /// `_id`, `_updated_at` and `_deleted` as they came, then the destination's fields; where the source tells what a record
+    /// says nothing of, `_absent` names those fields of the destination that get no value because of it.
     pub frame: DataFrame,
     /// The records that are not in the frame.
     pub rejects: Vec<Rejected>,
@@ -58,6 +64,8 @@ pub struct Mapper {
     fields: Vec<MappedField>,
     query: ColumnQuery,
     output: Vec<Expr>,
+    /// Of each field the columns that its value is made of.
+    origins: Arc<[(String, Vec<String>)]>,
 }
 
 impl Mapper {
@@ -82,14 +90,32 @@ impl Mapper {
     /// # Errors
     /// Fails when the frame does not have the columns of the source's schema.
     pub fn map(&self, frame: &DataFrame) -> Result<Mapped, TransformError> {
-        let (frame, rejects) = self.query.run(frame, &self.output)?;
+        let mut output = self.output.clone();
+        if frame.column(ABSENT).is_ok() {
+            output.push(self.absent());
+        }
+        let (frame, rejects) = self.query.run(frame, &output)?;
         Ok(Mapped { frame, rejects })
+    }
+
+    /// Names the destination's fields of which a record says nothing: it mentions none of the columns they are made of.
+    fn absent(&self) -> Expr {
+        let origins = Arc::clone(&self.origins);
+        let absent = map_items(col(ABSENT), move |absent| {
+            let is_absent = |columns: &[String]| {
+                !columns.is_empty() && columns.iter().all(|column| absent.contains(&column.as_str()))
+            };
+            let fields = origins.iter().filter(|(_, columns)| is_absent(columns));
+            Some(fields.map(|(field, _)| field.clone()).collect())
+        });
+        absent.alias(ABSENT)
     }
 
     fn compile_all(specs: &MappingSpecs, source: &Schema, destination: &Schema) -> (Self, Vec<TransformError>) {
         let mut query = ColumnQuery::default();
         let mut fields = Vec::new();
         let mut cells: Vec<Cell> = Vec::new();
+        let mut origins = Vec::new();
         let mut mistakes = Vec::new();
         let (named, unclear) = names::resolve(specs, destination);
         mistakes.extend(unclear);
@@ -107,6 +133,7 @@ impl Mapper {
             }
             match compile::field(&mut query, name, &full, source, destination) {
                 Ok((field, cell)) => {
+                    origins.push((field.name.to_string(), compile::origins(&full)));
                     fields.push(field);
                     cells.push(cell);
                 }
@@ -117,7 +144,7 @@ impl Mapper {
         let reserved = [ID, UPDATED_AT, DELETED].into_iter().map(col);
         let mapped = fields.iter().zip(&cells).map(|(field, cell)| cell.expr().alias(field.name.as_str()));
         let output = reserved.chain(mapped).collect();
-        (Self { fields, query, output }, mistakes)
+        (Self { fields, query, output, origins: origins.into() }, mistakes)
     }
 }
 

@@ -4,9 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use polars::prelude::Expr;
 
-use crate::model::{Field, FieldType};
+use crate::model::{Field, FieldType, LIST_SEPARATOR, split_list};
 use crate::transform::{
     column_query::{Cell, ColumnQuery, Failure},
+    convert::once_each,
     error::TransformError,
     items::map_items,
 };
@@ -46,29 +47,46 @@ pub(super) fn check(query: &mut ColumnQuery, cell: &Cell, field: &Field) -> Cell
         return cell.clone();
     }
     let choices = Arc::new(Choices::of(field));
+    let failure = failure(field, &choices);
     let expr: Expr = if field.field_type == FieldType::MultiChoice {
-        map_items(cell.expr(), move |items| items.iter().map(|item| choices.value_of(item)).collect())
+        map_items(cell.expr(), move |items| {
+            items.iter().map(|item| choices.value_of(item)).collect::<Option<Vec<_>>>().map(once_each)
+        })
     } else {
         map_texts(cell.expr(), move |text| choices.value_of(text))
     };
     let after = query.put(cell, expr, field.field_type);
-    query.check_kept(&field.name, cell, &after, Failure::new("unknown_option", reason(field)));
+    query.check_kept(&field.name, cell, &after, failure);
     after
+}
+
+/// Makes the failure of a value that is no option; of a list it blames the first item that is none.
+fn failure(field: &Field, choices: &Arc<Choices>) -> Failure {
+    let failure = Failure::new("unknown_option", reason(field));
+    if field.field_type != FieldType::MultiChoice {
+        return failure;
+    }
+    let (plain, choices) = (failure.clone(), Arc::clone(choices));
+    failure.unless(move |text| {
+        let items = split_list(text, LIST_SEPARATOR);
+        let unknown = items.iter().find(|item| choices.value_of(item).is_none())?;
+        Some(plain.clone().of_part(unknown))
+    })
 }
 
 /// Refuses a constant that is no option of the field.
 pub(super) fn check_constant(text: &str, field: &Field) -> Result<(), TransformError> {
     let choices = Choices::of(field);
-    let items: Vec<&str> = match field.field_type {
+    let items: Vec<String> = match field.field_type {
         _ if field.options.is_empty() => return Ok(()),
-        FieldType::MultiChoice => text.split(';').map(str::trim).collect(),
-        FieldType::Choice => vec![text],
+        FieldType::MultiChoice => split_list(text, LIST_SEPARATOR),
+        FieldType::Choice => vec![text.to_owned()],
         _ => return Ok(()),
     };
     let Some(unknown) = items.into_iter().find(|item| choices.value_of(item).is_none()) else { return Ok(()) };
     let known = field.options.iter().map(|option| option.value.as_str());
     Err(TransformError::new("transform.unknown_option_value", format!("`{unknown}` {}", reason(field)))
-        .nearest(unknown, known))
+        .nearest(&unknown, known))
 }
 
 fn reason(field: &Field) -> String {

@@ -5,11 +5,11 @@ use std::{collections::HashMap, sync::Arc};
 use indexmap::IndexMap;
 use polars::prelude::{Expr, NULL, NamedFrom, Series, lit, when};
 
-use crate::model::FieldType;
+use crate::model::{FieldType, LIST_SEPARATOR, split_list};
 use crate::transform::{
     column_query::{Cell, ColumnQuery, Failure},
     constant::constant_text,
-    convert::{split_list, to_text},
+    convert::{once_each, split_at, to_text},
     error::TransformError,
     items::map_items,
     spec::Otherwise,
@@ -105,12 +105,13 @@ fn translate_items(
 ) -> Cell {
     let list: Expr = match cell.field_type {
         FieldType::MultiChoice | FieldType::Link => cell.expr(),
-        other => split_list(to_text(cell.expr(), other)),
+        other => split_at(to_text(cell.expr(), other), LIST_SEPARATOR),
     };
     let list = query.put(cell, list, FieldType::MultiChoice);
     let table = Arc::new(table);
     let rejects = matches!(rest, Rest::Rejected);
     let known = Arc::clone(&table);
+    let listed = Arc::clone(&table);
     let expr = map_items(list.expr(), move |items| {
         let translated = items.iter().filter_map(|item| match (table.get(*item), &rest) {
             (Some(to), _) => to.clone(),
@@ -118,7 +119,7 @@ fn translate_items(
             (None, Rest::Kept) => Some((*item).to_owned()),
             (None, Rest::Replaced(value)) => Some(value.clone()),
         });
-        Some(translated.collect())
+        Some(once_each(translated.collect()))
     });
     let after = query.put(&list, expr, FieldType::MultiChoice);
     if rejects {
@@ -129,7 +130,12 @@ fn translate_items(
                 .then(|| items.iter().map(|item| (*item).to_owned()).collect())
         });
         let checked = query.put(&list, all_known, FieldType::MultiChoice);
-        query.check_kept(field, &list, &checked, unlisted());
+        let failure = unlisted().unless(move |text| {
+            let items = split_list(text, LIST_SEPARATOR);
+            let unknown = items.iter().find(|item| !listed.contains_key(*item))?;
+            Some(unlisted().of_part(unknown))
+        });
+        query.check_kept(field, &list, &checked, failure);
     }
     after
 }

@@ -62,7 +62,8 @@ fn text_is_read_strictly_as_the_destination_types_it() {
             (json!("12.0"), json!(12)),
             (json!("12.5"), json!("not_an_integer")),
             (json!("12a"), json!("not_an_integer")),
-            (json!("99999999999999999999"), json!("not_an_integer")),
+            (json!("9007199254740993.00"), json!(9_007_199_254_740_993_i64)),
+            (json!("99999999999999999999"), json!("not_exact")),
             (json!(""), Value::Null),
             (Value::Null, Value::Null),
         ],
@@ -71,6 +72,10 @@ fn text_is_read_strictly_as_the_destination_types_it() {
         FieldType::Number,
         &[
             (json!("1.5"), json!(1.5)),
+            (json!("99999999999.99"), json!(99_999_999_999.99)),
+            (json!("99999999999999.99"), json!("not_exact")),
+            (json!("123456789012345678"), json!("not_exact")),
+            (json!("9007199254740993"), json!("not_exact")),
             (json!("1,5"), json!("not_a_number")),
             (json!("NaN"), json!("not_a_number")),
             (json!("inf"), json!("not_a_number")),
@@ -97,7 +102,107 @@ fn text_is_read_strictly_as_the_destination_types_it() {
             (json!("soon"), json!("not_a_datetime")),
         ],
     );
-    pairs(FieldType::MultiChoice, &[(json!("a; b;;"), json!(["a", "b"])), (json!(";"), Value::Null)]);
+    let lists = [
+        ("a; b;;", json!(["a", "b"])),
+        (";", Value::Null),
+        (";a;;a; ", json!(["a"])),
+        ("a\\;b;c", json!(["a;b", "c"])),
+    ];
+    pairs(FieldType::MultiChoice, &lists.map(|(text, list)| (json!(text), list)));
+}
+
+#[test]
+fn a_whole_number_becomes_a_number_only_where_it_is_carried_exactly() {
+    let number = destination(FieldType::Number, &[]);
+    let pairs = [(json!(5), json!(5.0)), (json!(9_007_199_254_740_993_i64), json!("not_exact"))];
+    check("count", "count", &number, &pairs);
+    check("{ from: count, apply: [number] }", "count", &number, &pairs);
+    let marks = "{ from: text, apply: [{ number: { decimal: ',', thousands: '.' } }] }";
+    let pairs = [
+        (json!("1.234,5"), json!(1234.5)),
+        (json!("99.999.999.999.999,99"), json!("not_exact")),
+        (json!("1.5"), json!("not_a_number")),
+    ];
+    check(marks, "text", &number, &pairs);
+}
+
+#[test]
+fn numbers_are_read_as_dates_where_a_format_says_so() {
+    let (date, datetime) = (destination(FieldType::Date, &[]), destination(FieldType::Datetime, &[]));
+    let noon = json!("2024-01-01T12:00:00.000Z");
+    check(
+        "{ from: text, format: excel }",
+        "text",
+        &date,
+        &[(json!("31415.0"), json!("1986-01-03")), (json!("x"), json!("not_a_date"))],
+    );
+    check("{ from: text, format: excel }", "text", &datetime, &[(json!("45292.5"), noon.clone())]);
+    check("{ from: number, format: excel }", "number", &datetime, &[(json!(45292.5), noon.clone())]);
+    check(
+        "{ from: text, format: 'excel|%d.%m.%Y' }",
+        "text",
+        &date,
+        &[(json!("31.01.2024"), json!("2024-01-31")), (json!("59"), json!("1900-02-28"))],
+    );
+    check("{ from: count, format: epoch_millis }", "count", &datetime, &[(json!(1_704_110_400_000_i64), noon.clone())]);
+    check(
+        "{ from: text, apply: [{ datetime: epoch_secs }] }",
+        "text",
+        &datetime,
+        &[(json!("1704110400"), noon.clone())],
+    );
+    check("{ from: text, apply: [{ datetime: '%s' }] }", "text", &datetime, &[(json!("1704110400"), noon)]);
+    for (value, format) in [("31415", "excel"), ("1704110400", "epoch_secs"), ("1704110400000", "epoch_millis")] {
+        let mapped = map("out: text", &date, &json!([{ "text": value }]));
+        let reason = &mapped.rejects[0].rejection.reason;
+        assert!(reason.contains(&format!("`format: {format}`")), "{reason}");
+    }
+}
+
+#[test]
+fn a_separator_of_the_mapping_takes_lists_apart_and_joins_them() {
+    let list = destination(FieldType::MultiChoice, &[]);
+    check("{ from: text, separator: ',' }", "text", &list, &[(json!("a, b;c"), json!(["a", "b;c"]))]);
+    let text = destination(FieldType::Text, &[]);
+    check("{ from: tags, separator: '|' }", "tags", &text, &[(json!(["a", "b|c"]), json!("a|b\\|c"))]);
+    check("tags", "tags", &text, &[(json!(["a;b", "c"]), json!("a\\;b;c"))]);
+}
+
+#[test]
+fn a_list_is_blamed_for_the_one_item_that_is_wrong() {
+    let to = destination(FieldType::MultiChoice, &["Pricing", "Support"]);
+    for mapping in ["text", "{ from: text, values: { pricing: pricing } }"] {
+        let mapped = map(&format!("out: {mapping}"), &to, &json!([{ "text": "pricing;nonsense" }]));
+        assert_eq!(mapped.rejects[0].rejection.value.as_deref(), Some("nonsense"), "{mapping}");
+    }
+}
+
+#[test]
+fn what_a_record_does_not_mention_is_told_by_the_destinations_names() {
+    let mappings = yaml("{ out: { from: text, 'null': clear }, second: { expr: \"concat_ws(' ', text, word)\" } }");
+    let source = schema("In", &[("text", FieldType::Text), ("word", FieldType::Text)]);
+    let mapper = Mapper::compile(&mappings, &source, &destination(FieldType::Text, &[])).unwrap();
+    let absent = [Value::Null, json!(["text"]), json!(["text", "word"])];
+    let rows: Vec<Value> = absent.iter().map(|_| json!({})).collect();
+    let lists: Vec<crate::model::Value> =
+        absent.iter().map(|names| crate::model::Value::from_json(names, FieldType::MultiChoice).unwrap()).collect();
+    let mut page = frame(&source, &json!(rows));
+    page.with_column(crate::model::column(crate::model::ABSENT, FieldType::MultiChoice, &lists).unwrap()).unwrap();
+    let mapped = mapper.map(&page).unwrap().frame;
+    let told = mapped.column(crate::model::ABSENT).unwrap();
+    let text = |row: usize| crate::model::Value::from_any(&told.get(row).unwrap()).unwrap().to_text();
+    assert_eq!([text(0), text(1), text(2)], ["", "out", "out;second"]);
+}
+
+#[test]
+fn a_name_of_ferrys_own_that_the_file_has_too_is_refused() {
+    let source = schema("In", &[("file._id", FieldType::Text)]);
+    let to = destination(FieldType::Text, &[]);
+    for mapping in ["_id", "{ expr: \"concat_ws('-', _id)\" }"] {
+        let error = Mapper::compile(&yaml(&format!("out: {mapping}")), &source, &to).unwrap_err();
+        assert_eq!(error.code, "transform.reserved", "{mapping}");
+    }
+    assert!(Mapper::compile(&yaml("{ out: file._id, second: _deleted }"), &source, &to).is_ok());
 }
 
 #[test]

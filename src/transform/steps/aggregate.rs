@@ -8,8 +8,8 @@ use std::{
 };
 
 use polars::prelude::{
-    BooleanChunked, DataFrame, DataType, Engine, Expr, LazyFrame, NULL, PlRefPath, PlanCallback, ScanArgsParquet, col,
-    concat_str, lit,
+    BooleanChunked, DataFrame, DataType, Engine, Expr, LazyFrame, NULL, PlRefPath, PlanCallback, ScanArgsParquet,
+    SortMultipleOptions, col, concat_str, lit,
 };
 
 use super::{Deliver, StreamStep, Tally, spool, spool::Spool};
@@ -90,7 +90,9 @@ impl Aggregate {
         let shaped = query.select(fields.chain([updated_at.alias(UPDATED_AT)]).collect::<Vec<_>>());
         let own = [concat_str(parts, "|", false).alias(ID), lit(false).alias(DELETED)];
         let order = [ID, UPDATED_AT, DELETED].into_iter().chain(self.output.iter().map(|field| field.name.as_str()));
-        Ok(shaped.with_columns(own).select(order.map(col).collect::<Vec<_>>()))
+        let shaped = shaped.with_columns(own).select(order.map(col).collect::<Vec<_>>());
+        // Groups come in another order each time, and a file would differ without a difference.
+        if has_order(&self.spec.sql) { Ok(shaped) } else { Ok(shaped.sort([ID], SortMultipleOptions::default())) }
     }
 
     fn id_part(&self, name: &str) -> Expr {
@@ -145,6 +147,26 @@ impl StreamStep for Aggregate {
     }
 }
 
+/// Tells whether a query itself says in which order its records come: by an `ORDER BY` that is in no parentheses and no quotes.
+fn has_order(sql: &str) -> bool {
+    let mut depth = 0_usize;
+    let mut quote = None;
+    let mut outside = String::new();
+    for letter in sql.chars() {
+        match (quote, letter) {
+            (Some(open), letter) if open == letter => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"' | '`') => quote = Some(letter),
+            (None, '(') => depth += 1,
+            (None, ')') => depth = depth.saturating_sub(1),
+            (None, letter) if depth == 0 => outside.push(letter.to_ascii_lowercase()),
+            (None, _) => {}
+        }
+    }
+    let words: Vec<&str> = outside.split_whitespace().collect();
+    words.windows(2).any(|pair| pair == ["order", "by"])
+}
+
 /// Writes the result of a query to disk as it comes, so that a large one is never held whole.
 fn spooled(query: LazyFrame, pages: &[PathBuf]) -> Result<Spool, TransformError> {
     let spool = Arc::new(Mutex::new(Spool::beside(pages)?));
@@ -157,4 +179,22 @@ fn spooled(query: LazyFrame, pages: &[PathBuf]) -> Result<Spool, TransformError>
     query.sink_batches(write, true, size)?.collect_with_engine(Engine::Streaming)?;
     let mut filled = spool.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(std::mem::replace(&mut *filled, Spool::beside(pages)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_order_of_the_whole_query_counts() {
+        for (sql, is_ordered) in [
+            ("SELECT a FROM self GROUP BY a", false),
+            ("SELECT a FROM self ORDER BY a", true),
+            ("select a from self\norder\n by a desc", true),
+            ("SELECT a FROM (SELECT a FROM self ORDER BY a) t GROUP BY a", false),
+            ("SELECT a, 'order by' AS note FROM self", false),
+        ] {
+            assert_eq!(has_order(sql), is_ordered, "{sql}");
+        }
+    }
 }

@@ -8,8 +8,8 @@ use crate::model::{FieldType, Schema};
 use crate::transform::{
     column_query::{Cell, ColumnQuery, with_cells},
     columns,
-    convert::Formats,
     error::TransformError,
+    formats::Formats,
     mapping::to_type,
 };
 

@@ -1,11 +1,11 @@
 //! `rename`: gives fields other names.
 
 use indexmap::IndexMap;
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, IntoLazy, col};
 
 use super::{PageStep, Tally, refuse_reserved};
-use crate::model::Schema;
-use crate::transform::{columns, error::TransformError};
+use crate::model::{ABSENT, Schema};
+use crate::transform::{columns, error::TransformError, items::map_items};
 
 /// `rename: { mail: email }`: the field `mail` becomes `email`.
 #[derive(Debug)]
@@ -51,6 +51,15 @@ impl PageStep for Rename {
             .collect();
         let height = frame.height();
         frame = DataFrame::new(height, columns)?;
-        Ok(frame)
+        if frame.column(ABSENT).is_err() {
+            return Ok(frame);
+        }
+        let names = self.names.clone();
+        let renamed = map_items(col(ABSENT), move |absent| {
+            let new_name =
+                |name: &str| names.iter().find(|(old, _)| old == name).map_or(name, |(_, new)| new).to_owned();
+            Some(absent.iter().map(|name| new_name(name)).collect())
+        });
+        Ok(frame.lazy().with_column(renamed.alias(ABSENT)).collect()?)
     }
 }

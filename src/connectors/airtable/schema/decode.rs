@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc};
 use serde_json::{Map, Value as Json};
 
-use crate::model::Value;
+use crate::model::{Value, exact_float};
 
 use super::Kind;
 
@@ -18,6 +18,8 @@ pub(crate) struct Misfit {
 
 const NOT_TEXT: Misfit = Misfit { code: "not_a_text", reason: "the cell is not a text" };
 const NOT_NUMBER: Misfit = Misfit { code: "not_a_number", reason: "the cell is not a number" };
+const NOT_EXACT: Misfit =
+    Misfit { code: "not_exact", reason: "the number has more digits than can be carried exactly" };
 const NOT_INTEGER: Misfit = Misfit { code: "not_a_whole_number", reason: "the cell is not a whole number" };
 const NOT_BOOLEAN: Misfit = Misfit { code: "not_a_boolean", reason: "the cell is neither checked nor unchecked" };
 const NOT_DATE: Misfit = Misfit { code: "not_a_date", reason: "the cell is not a day such as 2026-11-23" };
@@ -74,6 +76,13 @@ fn without_added_break(value: Value) -> Value {
 }
 
 fn number(cell: &Json) -> Result<Value, Misfit> {
+    // A whole number of many digits is still whole here; what has a fraction or an exponent is a double at Airtable too.
+    if let Some(whole) = cell.as_i64() {
+        return exact_float(whole).map(Value::Number).ok_or(NOT_EXACT);
+    }
+    if cell.is_u64() {
+        return Err(NOT_EXACT);
+    }
     cell.as_f64().filter(|number| number.is_finite()).map(Value::Number).ok_or(NOT_NUMBER)
 }
 

@@ -6,7 +6,7 @@
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use serde_json::{Value as Json, json};
 
-use crate::model::{Rejection, Value};
+use crate::model::{Rejection, Value, exact_number};
 
 use super::{Kind, TableField, decode::parse_moment};
 
@@ -63,7 +63,7 @@ fn number(value: &Value) -> Result<Json, Refusal> {
     let number = match value {
         Value::Integer(number) => return Ok(Json::from(*number)),
         Value::Number(number) => *number,
-        Value::Text(text) => text.trim().parse().map_err(|_| refusal())?,
+        Value::Text(text) => exact_number(text.trim()).ok_or_else(refusal)?,
         Value::Null | Value::Boolean(_) | Value::Date(_) | Value::DateTime(_) | Value::List(_) => return Err(refusal()),
     };
     if !number.is_finite() {

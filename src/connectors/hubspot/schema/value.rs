@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, Utc};
 
-use crate::model::{FieldType, Rejection, Value};
+use crate::model::{FieldType, LIST_SEPARATOR, Rejection, Value, exact_number, is_number, split_list};
 
 use super::{super::limits, Property};
 
@@ -21,9 +21,10 @@ pub(in super::super) fn decode(field_type: FieldType, text: &str) -> Result<Valu
     let misfit = |code, what: &str| Misfit { code, reason: format!("`{text}` is not {what}") };
     match field_type {
         FieldType::Text | FieldType::Choice => Ok(Value::Text(text.to_owned())),
-        FieldType::Number => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Value::Number(number)),
-            _ => Err(misfit("not_a_number", "a number")),
+        FieldType::Number => match exact_number(text) {
+            Some(number) => Ok(Value::Number(number)),
+            None if is_number(text) => Err(misfit("not_exact", "a number that can be carried exactly")),
+            None => Err(misfit("not_a_number", "a number")),
         },
         FieldType::Integer => text.parse().map(Value::Integer).map_err(|_| misfit("not_an_integer", "a whole number")),
         FieldType::Boolean => match text.to_ascii_lowercase().as_str() {
@@ -51,11 +52,8 @@ pub(in super::super) fn encode(property: &Property, value: &Value) -> Result<Str
         (FieldType::Date, Value::DateTime(moment)) if moment.time() == NaiveTime::MIN => {
             moment.date_naive().format("%Y-%m-%d").to_string()
         }
-        // A leading `;` would append to the options that are there, and spaces would be part of the next option.
-        (FieldType::MultiChoice, Value::Text(text)) => options(text).join(";"),
-        (FieldType::MultiChoice, Value::List(items)) => {
-            items.iter().flat_map(|item| options(item)).collect::<Vec<_>>().join(";")
-        }
+        (FieldType::MultiChoice, Value::Text(text)) => option_list(name, &split_list(text, LIST_SEPARATOR))?,
+        (FieldType::MultiChoice, Value::List(items)) => option_list(name, items)?,
         (_, value) => value.to_text(),
     };
     if text.chars().count() > limits::MAX_TEXT_CHARS {
@@ -76,6 +74,17 @@ pub(in super::super) fn search_text(field_type: FieldType, value: &Value) -> Opt
         (FieldType::Datetime, Value::DateTime(moment)) => Some(moment.timestamp_millis().to_string()),
         _ => None,
     }
+}
+
+/// Writes options as HubSpot separates them. A leading `;` would append to the options that are there, and spaces would be part
+/// of the next option.
+fn option_list(name: &str, items: &[String]) -> Result<String, Rejection> {
+    if let Some(item) = items.iter().find(|item| item.contains(LIST_SEPARATOR)) {
+        let reason = "the option holds `;`, which HubSpot puts between options";
+        return Err(Rejection::new("separator_in_option", reason).at(name, item.clone()));
+    }
+    let options: Vec<&str> = items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()).collect();
+    Ok(options.join(LIST_SEPARATOR))
 }
 
 fn options(text: &str) -> Vec<String> {

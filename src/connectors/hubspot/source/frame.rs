@@ -157,6 +157,8 @@ impl Decoder {
                 From::Property(name) => {
                     let text = record.property(name).unwrap_or_default();
                     decode(field.field_type, text).map_err(|misfit| ReadReject {
+                        number: None,
+                        line: None,
                         id: record.id.0.clone().unwrap_or_default(),
                         field: Some(field.name.to_string()),
                         value: Some(text.to_owned()),

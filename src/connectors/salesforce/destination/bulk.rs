@@ -22,7 +22,7 @@ use super::{
     },
     SalesforceDestination,
     collections::{outcome_of_error, partly_written},
-    file::{FileWriter, SentLines},
+    file::{FileWriter, SentLines, Unfit},
     parents,
     prepare::columns,
     progress::Progress,
@@ -134,7 +134,7 @@ impl SalesforceDestination {
         }
     }
 
-    /// Writes the file of the open rows. Those that cannot go into a file are rejected. None where it would have no column.
+    /// Writes the file of the open rows. Those that cannot go into a file stay open. None where it would have no column.
     pub(super) async fn write_file<W: Write + Send>(
         &self,
         info: &ObjectInfo,
@@ -151,8 +151,11 @@ impl SalesforceDestination {
             let prepared = self.prepare_rows(info, batch.operation, &records, first, is_open).await;
             let mut prepared = prepared.map_err(without_effect)?;
             for row in &prepared.rows {
-                if let Err(rejection) = writer.write(row).map_err(failed)? {
-                    prepared.rejected.push((row.place, rejection));
+                match writer.write(row).map_err(failed)? {
+                    Ok(()) => {}
+                    // It stays open, and goes by a request when the job is done.
+                    Err(Unfit::ByRequest) => {}
+                    Err(Unfit::Rejected(rejection)) => prepared.rejected.push((row.place, rejection)),
                 }
             }
             for (place, rejection) in prepared.rejected {

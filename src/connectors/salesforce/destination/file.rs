@@ -91,10 +91,10 @@ impl<'info, W: Write> FileWriter<'info, W> {
     }
 
     /// Writes a row, unless a cell of it cannot go into a file.
-    pub(super) fn write(&mut self, row: &Row<'_>) -> Result<Result<(), Rejection>, csv::Error> {
+    pub(super) fn write(&mut self, row: &Row<'_>) -> Result<Result<(), Unfit>, csv::Error> {
         let cells = match cells(row, &self.fields, self.has_id) {
             Ok(cells) => cells,
-            Err(rejection) => return Ok(Err(rejection)),
+            Err(unfit) => return Ok(Err(unfit)),
         };
         self.writer.write_record(&cells)?;
         let of_identity = self.identity.iter().filter_map(|place| cells.get(*place));
@@ -233,7 +233,22 @@ fn identity_columns(operation: &Operation, header: &[&str]) -> Vec<usize> {
     }
 }
 
-fn cells(row: &Row<'_>, fields: &[&SalesforceField], has_id: bool) -> Result<Vec<String>, Rejection> {
+/// Why a row does not go into a file.
+#[derive(Debug)]
+pub(super) enum Unfit {
+    /// A file would change a text of it, or cannot hold it; a request takes it as it is.
+    ByRequest,
+    /// Salesforce would refuse it either way.
+    Rejected(Rejection),
+}
+
+impl From<Rejection> for Unfit {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+fn cells(row: &Row<'_>, fields: &[&SalesforceField], has_id: bool) -> Result<Vec<String>, Unfit> {
     let mut cells: Vec<String> = has_id.then(|| row.id.map(normal_id).unwrap_or_default()).into_iter().collect();
     for field in fields {
         let value = row.fields.iter().find(|(own, _)| std::ptr::eq(*own, *field)).map(|(_, value)| value);
@@ -242,19 +257,11 @@ fn cells(row: &Row<'_>, fields: &[&SalesforceField], has_id: bool) -> Result<Vec
     Ok(cells)
 }
 
-fn cell(field: &SalesforceField, value: &Value) -> Result<String, Rejection> {
-    let name = field.field.name.as_str();
+fn cell(field: &SalesforceField, value: &Value) -> Result<String, Unfit> {
     let Some(text) = cell_text(field, value)? else { return Ok(CLEARED.to_owned()) };
-    if text == CLEARED {
-        let reason = format!("a Bulk API job takes `{CLEARED}` for an order to clear `{name}`");
-        return Err(Rejection::new("reserved_text", reason).at(name, text));
-    }
-    if text.chars().count() > MAX_BULK_FIELD_CHARS {
-        let reason = format!("a Bulk API job takes at most {MAX_BULK_FIELD_CHARS} characters of a field");
-        return Err(Rejection::new("too_long", reason).at(name, text.chars().take(200).collect::<String>()));
-    }
-    // Lines are said to end with a line feed, and Salesforce looks for other ends inside of cells too.
-    Ok(if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text })
+    // Salesforce reads its word for "clear this field", cuts long texts, and writes a carriage return as a line feed.
+    let is_fit = text != CLEARED && !text.contains('\r') && text.chars().count() <= MAX_BULK_FIELD_CHARS;
+    if is_fit { Ok(text) } else { Err(Unfit::ByRequest) }
 }
 
 fn mark(cells: impl Iterator<Item = impl AsRef<str>>, buffer: &mut Vec<u8>) -> [u64; 2] {

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use serde_json::{Number, Value as Json};
 
-use crate::model::{Rejection, Value};
+use crate::model::{LIST_SEPARATOR, Rejection, Value, exact_number, is_number, split_list};
 
 use super::{Kind, SalesforceField, normal_id};
 
@@ -25,7 +25,8 @@ pub(in super::super) fn decode(kind: Kind, json: &Json) -> Result<Value, Misfit>
         Json::Number(number) => match (kind, number.as_i64(), number.as_f64()) {
             // An `int` comes as 5 or, of some objects, as 5.0.
             (Kind::Integer, Some(whole), _) => Ok(Value::Integer(whole)),
-            (Kind::Number, _, Some(number)) => Ok(Value::Number(number)),
+            // What comes with a fraction or an exponent is a double at Salesforce too.
+            (Kind::Number, None, Some(float)) if number.is_f64() => Ok(Value::Number(float)),
             _ => decode_text(kind, &number.to_string()),
         },
         other => decode_text(kind, &other.to_string()),
@@ -51,9 +52,10 @@ pub(in super::super) fn decode_text(kind: Kind, text: &str) -> Result<Value, Mis
             _ => Err(misfit("not_a_boolean", "true or false")),
         },
         Kind::Integer => whole(text).map(Value::Integer).ok_or_else(|| misfit("not_an_integer", "a whole number")),
-        Kind::Number => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Value::Number(number)),
-            _ => Err(misfit("not_a_number", "a number")),
+        Kind::Number => match exact_number(text) {
+            Some(number) => Ok(Value::Number(number)),
+            None if is_number(text) => Err(misfit("not_exact", "a number that can be carried exactly")),
+            None => Err(misfit("not_a_number", "a number")),
         },
         Kind::Date => date(text).map(Value::Date).ok_or_else(|| misfit("not_a_date", "a date")),
         Kind::DateTime => moment(text).map(Value::DateTime).ok_or_else(|| misfit("not_a_datetime", "a moment")),
@@ -98,8 +100,8 @@ fn text(field: &SalesforceField, value: &Value) -> Result<Option<String>, Reject
         },
         (Kind::Reference | Kind::Id, Value::Text(id)) => normal_id(id),
         (Kind::Body, value) => STANDARD.encode(value.to_text()),
-        (Kind::MultiChoice, Value::Text(text)) => items(text.split(';')),
-        (Kind::MultiChoice, Value::List(list)) => items(list.iter().map(String::as_str)),
+        (Kind::MultiChoice, Value::Text(text)) => option_list(name, &split_list(text, LIST_SEPARATOR))?,
+        (Kind::MultiChoice, Value::List(list)) => option_list(name, list)?,
         (_, value) => value.to_text(),
     };
     if let Some(max_chars) = field.max_chars
@@ -113,8 +115,14 @@ fn text(field: &SalesforceField, value: &Value) -> Result<Option<String>, Reject
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
-fn items<'text>(items: impl Iterator<Item = &'text str>) -> String {
-    items.map(str::trim).filter(|item| !item.is_empty()).collect::<Vec<_>>().join(";")
+/// Writes the options of a multi-select picklist as Salesforce separates them.
+fn option_list(name: &str, items: &[String]) -> Result<String, Rejection> {
+    if let Some(item) = items.iter().find(|item| item.contains(LIST_SEPARATOR)) {
+        let reason = "the option holds `;`, which Salesforce puts between options";
+        return Err(Rejection::new("separator_in_option", reason).at(name, item.clone()));
+    }
+    let options: Vec<&str> = items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()).collect();
+    Ok(options.join(LIST_SEPARATOR))
 }
 
 /// Writes a number, a whole one without a fraction: `int` fields refuse `5.0`.

@@ -171,6 +171,8 @@ impl Rows {
             // Of a deleted record no more than its id is needed.
             Err(_) if is_deleted => self.rows.push(Row { id, updated_at, is_deleted, cells: vec![Value::Null; width] }),
             Err((field, misfit)) => self.rejects.push(ReadReject {
+                number: None,
+                line: None,
                 id,
                 field: Some(field),
                 value: Some(misfit.value),

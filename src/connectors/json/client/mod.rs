@@ -1,5 +1,7 @@
 //! Reads the elements of a JSON file one after the other.
 
+mod node;
+
 use std::{
     fmt,
     fs::File,
@@ -11,7 +13,7 @@ use serde::{
     Deserialize, Deserializer, Serialize,
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use crate::connector::{
     ConnectorError, ErrorKind,
@@ -19,6 +21,8 @@ use crate::connector::{
 };
 
 use super::{config::Format, limits};
+
+pub(super) use self::node::{Fault, Node};
 
 /// Most names that a hint lists, in names.
 const LISTED_NAMES: usize = 8;
@@ -37,8 +41,8 @@ pub(super) struct Place {
 pub(super) struct Element {
     /// Its number, from 1: of the element, or of the line.
     pub(super) number: u64,
-    /// What it is; text that is no JSON comes with the reason.
-    pub(super) json: Result<Json, (String, String)>,
+    /// What it is; a text that is no usable JSON comes with the reason.
+    pub(super) node: Result<Node, (Fault, String)>,
     /// The place behind it.
     pub(super) next: Place,
 }
@@ -65,7 +69,7 @@ pub(super) fn for_each(location: &Location, start: Place, take: Take<'_>) -> Res
 
 fn open(path: &Path, start_byte: u64) -> Result<BufReader<TextReader>, ConnectorError> {
     let failed = |error: io::Error| file_error("read", path, &error);
-    let mut text = TextReader::new(File::open(path).map_err(failed)?, Encoding::Utf8).map_err(failed)?;
+    let mut text = TextReader::sound(File::open(path).map_err(failed)?, Encoding::UTF_8).map_err(failed)?;
     text.skip(start_byte).map_err(failed)?;
     Ok(BufReader::with_capacity(64 * 1024, text))
 }
@@ -88,12 +92,14 @@ fn each_line(path: &Path, start: Place, take: Take<'_>) -> Result<(), ConnectorE
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let json = serde_json::from_slice(&line)
-            .map_err(|error| (error.to_string(), String::from_utf8_lossy(line.trim_ascii()).into_owned()));
-        if !take(Element { number: place.count, json, next: place })? {
+        if !take(Element { number: place.count, node: parsed(&String::from_utf8_lossy(&line)), next: place })? {
             return Ok(());
         }
     }
+}
+
+fn parsed(text: &str) -> Result<Node, (Fault, String)> {
+    Node::parse(text).map_err(|fault| (fault, text.trim().to_owned()))
 }
 
 fn each_in_list(location: &Location, start: Place, take: Take<'_>) -> Result<(), ConnectorError> {
@@ -108,7 +114,7 @@ fn each_in_list(location: &Location, start: Place, take: Take<'_>) -> Result<(),
     match outcome {
         Ok(()) if walk.is_found => Ok(()),
         Ok(()) => Err(no_list(location, &walk.names_there)),
-        Err(error) => Err(not_json(location, error)),
+        Err(error) => Err(not_json(location, error, walk.is_found)),
     }
 }
 
@@ -172,9 +178,9 @@ impl<'de> Visitor<'de> for Seek<'_, '_> {
         while number < self.walk.skip && list.next_element::<IgnoredAny>()?.is_some() {
             number += 1;
         }
-        while let Some(json) = list.next_element::<Json>()? {
+        while let Some(raw) = list.next_element::<Box<RawValue>>()? {
             number += 1;
-            let element = Element { number, json: Ok(json), next: Place { count: number, byte: 0 } };
+            let element = Element { number, node: parsed(raw.get()), next: Place { count: number, byte: 0 } };
             let ended = match (self.walk.take)(element) {
                 Ok(true) => continue,
                 Ok(false) => Ok(()),
@@ -200,13 +206,16 @@ fn no_list(location: &Location, names_there: &[String]) -> ConnectorError {
 }
 
 /// Says where a document is not as it should be. The parser's own words may quote a value, so they are not shown.
-fn not_json(location: &Location, error: serde_json::Error) -> ConnectorError {
+fn not_json(location: &Location, error: serde_json::Error, is_found: bool) -> ConnectorError {
     let (line, column) = (error.line(), error.column());
     let path = location.path.display();
     match error.classify() {
         serde_json::error::Category::Io => file_error("read", &location.path, &error.into()),
         serde_json::error::Category::Eof => refused("invalid_json", format!("`{path}` ends at line {line} unfinished")),
         serde_json::error::Category::Syntax => {
+            refused("invalid_json", format!("`{path}` is not valid JSON at line {line}, column {column}"))
+        }
+        serde_json::error::Category::Data if is_found => {
             refused("invalid_json", format!("`{path}` is not valid JSON at line {line}, column {column}"))
         }
         serde_json::error::Category::Data => {

@@ -1,0 +1,361 @@
+//! How dates and moments are written: ISO 8601, patterns, day numbers of Excel, and time since 1970.
+
+use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, NaiveDateTime, NaiveTime, Utc, format::StrftimeItems};
+use polars::prelude::{
+    DataType, Expr, Int64Type, NULL, NonExistent, StrptimeOptions, TimeUnit, TimeZone, coalesce, lit, when,
+};
+
+use crate::model::{FieldType, exact_integer, is_number};
+
+use super::{column_query::Failure, convert::map_values, error::TransformError};
+
+/// The forms in which a text may stand for a date or moment; the first that fits is taken. Without any it must be ISO 8601.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Formats(Vec<Format>);
+
+/// One form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Format {
+    /// A `strftime` pattern.
+    Pattern(String),
+    /// Excel's number of a day: 1 is 1 January 1900; a fraction is the time of day.
+    Excel,
+    /// The same, counted from 1904 as old Excel for the Mac did: 0 is 1 January 1904.
+    Excel1904,
+    /// Seconds since 1970, UTC.
+    EpochSecs,
+    /// Milliseconds since 1970, UTC.
+    EpochMillis,
+}
+
+/// The forms that have a name.
+const NAMED: [(&str, Format); 4] = [
+    ("excel", Format::Excel),
+    ("excel_1904", Format::Excel1904),
+    ("epoch_secs", Format::EpochSecs),
+    ("epoch_millis", Format::EpochMillis),
+];
+
+/// ISO 8601 without a zone, as systems write it.
+const ISO_NAIVE: [&str; 4] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
+/// ISO 8601 with a zone: `2024-01-31T12:00:00+01:00`, and the same with a blank or without colons.
+const ISO_ZONED: [&str; 4] =
+    ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y-%m-%d %H:%M%#z"];
+const ISO_DATE: &str = "%Y-%m-%d";
+/// The last day that has a number in Excel: 31 December 9999.
+const LAST_EXCEL_DAY: u64 = 2_958_465;
+/// The number that Excel gives to 29 February 1900, a day that never was.
+const EXCEL_NO_DAY: u64 = 60;
+/// From here on a number is rather a time since 1970 than a day of Excel: in seconds, 1973.
+const LEAST_EPOCH_SECS: f64 = 1e8;
+/// From here on it is rather counted in milliseconds: 1973 again.
+const LEAST_EPOCH_MILLIS: f64 = 1e11;
+const MILLIS_PER_DAY: f64 = 86_400_000.0;
+
+impl Formats {
+    /// Takes forms as they are written in a pipeline; several in one text are separated by `|`.
+    pub(super) fn parse<'a>(written: impl IntoIterator<Item = &'a str>) -> Result<Self, TransformError> {
+        let forms = written.into_iter().flat_map(|text| text.split('|')).map(Format::parse);
+        Ok(Self(forms.collect::<Result<_, _>>()?))
+    }
+
+    /// Tells whether a text must be ISO 8601.
+    pub(super) fn is_iso(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Tells whether numbers can stand for moments.
+    pub(super) fn reads_numbers(&self) -> bool {
+        self.0.iter().any(|format| !matches!(format, Format::Pattern(_)))
+    }
+
+    /// Returns the type that the forms describe.
+    pub(super) fn field_type(&self) -> FieldType {
+        if self.0.iter().any(Format::has_time) { FieldType::Datetime } else { FieldType::Date }
+    }
+
+    /// Reads days. A text with a time of day gives its day in UTC.
+    pub(super) fn read_date(&self, text: &Expr) -> Expr {
+        self.read_date_in(text, &TimeZone::UTC)
+    }
+
+    /// Reads days. A text with a time of day gives its day in the zone.
+    pub(super) fn read_date_in(&self, text: &Expr, zone: &TimeZone) -> Expr {
+        if !self.is_iso() {
+            return coalesce(&self.0.iter().map(|format| format.read_day(text, zone)).collect::<Vec<_>>());
+        }
+        let day = read_day(text, ISO_DATE);
+        let moment = self.read_moment(text, zone).dt().convert_time_zone(zone.clone());
+        coalesce(&[day, moment.dt().date()])
+    }
+
+    /// Reads moments; those without a zone are taken in the given one. A day alone is its midnight.
+    pub(super) fn read_moment(&self, text: &Expr, zone: &TimeZone) -> Expr {
+        if !self.is_iso() {
+            return coalesce(&self.0.iter().map(|format| format.read_moment(text, zone)).collect::<Vec<_>>());
+        }
+        let iso = ISO_ZONED.iter().chain(&ISO_NAIVE);
+        let mut ways: Vec<Expr> = iso.map(|pattern| read_moment(text, pattern, zone)).collect();
+        ways.push(midnight(read_day(text, ISO_DATE), zone));
+        coalesce(&ways)
+    }
+
+    /// Says what a text is not when nothing fits.
+    pub(super) fn expected(&self, what: &str) -> String {
+        if self.is_iso() {
+            return format!("is no ISO 8601 {what}");
+        }
+        let shown: Vec<&str> = self.0.iter().map(Format::as_str).collect();
+        format!("is no {what} written as `{}`", shown.join("` or `"))
+    }
+
+    /// Makes the failure of a text that nothing fits; of a number it says what the number looks like.
+    pub(super) fn failure(&self, code: &'static str, what: &str) -> Failure {
+        let expected = self.expected(what);
+        let failure = Failure::new(code, expected.as_str());
+        if self.reads_numbers() {
+            return failure;
+        }
+        failure.unless(move |text| {
+            let (looks_like, format) = likely_number(text.trim())?;
+            Some(Failure::new(code, format!("{expected}; it looks like {looks_like}, which `format: {format}` reads")))
+        })
+    }
+}
+
+impl Format {
+    fn parse(written: &str) -> Result<Self, TransformError> {
+        if let Some((_, named)) = NAMED.iter().find(|(name, _)| *name == written) {
+            return Ok(named.clone());
+        }
+        if written == "%s" {
+            return Ok(Self::EpochSecs);
+        }
+        let is_wrong = StrftimeItems::new(written).any(|item| item == chrono::format::Item::Error);
+        if is_wrong || !written.contains('%') {
+            let names = NAMED.map(|(name, _)| name).join("`, `");
+            let message = format!("`{written}` is no pattern for dates");
+            return Err(TransformError::new("transform.format", message)
+                .hint(format!("write a pattern such as `%d.%m.%Y` or `%m/%d/%Y %H:%M`, or one of `{names}`")));
+        }
+        Ok(Self::Pattern(written.to_owned()))
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Pattern(pattern) => pattern,
+            Self::Excel => "excel",
+            Self::Excel1904 => "excel_1904",
+            Self::EpochSecs => "epoch_secs",
+            Self::EpochMillis => "epoch_millis",
+        }
+    }
+
+    fn has_time(&self) -> bool {
+        let parts = ["%H", "%I", "%k", "%l", "%T", "%R", "%s", "%+"];
+        match self {
+            Self::Pattern(pattern) => parts.iter().any(|part| pattern.contains(part)),
+            Self::Excel | Self::Excel1904 | Self::EpochSecs | Self::EpochMillis => true,
+        }
+    }
+
+    fn read_day(&self, text: &Expr, zone: &TimeZone) -> Expr {
+        match self {
+            Self::Pattern(pattern) => read_day(text, pattern),
+            Self::Excel => naive(text, excel).dt().date(),
+            Self::Excel1904 => naive(text, excel_1904).dt().date(),
+            Self::EpochSecs | Self::EpochMillis => {
+                self.read_moment(text, zone).dt().convert_time_zone(zone.clone()).dt().date()
+            }
+        }
+    }
+
+    fn read_moment(&self, text: &Expr, zone: &TimeZone) -> Expr {
+        match self {
+            Self::Pattern(pattern) => read_moment(text, pattern, zone),
+            Self::Excel => in_zone(naive(text, excel), zone),
+            Self::Excel1904 => in_zone(naive(text, excel_1904), zone),
+            Self::EpochSecs => moment(text, epoch_secs),
+            Self::EpochMillis => moment(text, |text| known_millis(exact_integer(text)?)),
+        }
+    }
+}
+
+/// Reads texts as moments without a zone, in milliseconds since 1970.
+fn naive(text: &Expr, read: fn(&str) -> Option<i64>) -> Expr {
+    map_values::<Int64Type>(text.clone(), read).cast(DataType::Datetime(TimeUnit::Milliseconds, None))
+}
+
+/// Reads texts as moments in UTC, in milliseconds since 1970.
+fn moment(text: &Expr, read: fn(&str) -> Option<i64>) -> Expr {
+    map_values::<Int64Type>(text.clone(), read).cast(FieldType::Datetime.dtype())
+}
+
+fn excel(text: &str) -> Option<i64> {
+    let (day, time) = day_and_time(text)?;
+    // Excel counts a 29 February 1900, so the days before it have other numbers than the calendar says.
+    let first = match day {
+        0 | EXCEL_NO_DAY => return None,
+        1..EXCEL_NO_DAY => NaiveDate::from_ymd_opt(1899, 12, 31)?,
+        _ => NaiveDate::from_ymd_opt(1899, 12, 30)?,
+    };
+    millis_behind(first, day, time)
+}
+
+fn excel_1904(text: &str) -> Option<i64> {
+    let (day, time) = day_and_time(text)?;
+    millis_behind(NaiveDate::from_ymd_opt(1904, 1, 1)?, day, time)
+}
+
+/// Splits the number of a day into the whole day and the time in milliseconds.
+fn day_and_time(text: &str) -> Option<(u64, i64)> {
+    let number: f64 = text.parse().ok().filter(|_| is_number(text))?;
+    let day = text.split_once('.').map_or(text, |(day, _)| day);
+    let day = day.parse().ok().filter(|day| *day <= LAST_EXCEL_DAY)?;
+    let time = (number.fract() * MILLIS_PER_DAY).round();
+    Some((day, exact_integer(&time.to_string())?))
+}
+
+fn millis_behind(first: NaiveDate, day: u64, time: i64) -> Option<i64> {
+    let midnight = first.checked_add_days(Days::new(day))?.and_time(NaiveTime::MIN);
+    Some(midnight.checked_add_signed(Duration::milliseconds(time))?.and_utc().timestamp_millis())
+}
+
+fn epoch_secs(text: &str) -> Option<i64> {
+    let number: f64 = text.parse().ok().filter(|_| is_number(text))?;
+    known_millis(exact_integer(&(number * 1000.0).round().to_string())?)
+}
+
+/// Keeps the moments whose year has four digits.
+fn known_millis(millis: i64) -> Option<i64> {
+    let moment = DateTime::from_timestamp_millis(millis)?;
+    (1..=9999).contains(&moment.year()).then_some(millis)
+}
+
+/// Says what a number that stands where a date should be looks like, and the form that reads it.
+fn likely_number(text: &str) -> Option<(&'static str, &'static str)> {
+    let number: f64 = text.parse().ok().filter(|_| is_number(text))?;
+    let size = number.abs();
+    Some(match () {
+        () if size >= LEAST_EPOCH_MILLIS => ("milliseconds since 1970", "epoch_millis"),
+        () if size >= LEAST_EPOCH_SECS => ("seconds since 1970", "epoch_secs"),
+        () if excel(text).is_some() => ("a day number of Excel", "excel"),
+        () => return None,
+    })
+}
+
+/// Returns the moment at which a day begins in a zone; none where the zone's clocks skip or repeat midnight.
+pub(super) fn midnight(date: Expr, zone: &TimeZone) -> Expr {
+    in_zone(date.cast(DataType::Datetime(TimeUnit::Milliseconds, None)), zone)
+}
+
+fn in_zone(naive: Expr, zone: &TimeZone) -> Expr {
+    naive
+        .dt()
+        .replace_time_zone(Some(zone.clone()), lit("null"), NonExistent::Null)
+        .dt()
+        .convert_time_zone(TimeZone::UTC)
+        .cast(FieldType::Datetime.dtype())
+}
+
+fn read_moment(text: &Expr, format: &str, zone: &TimeZone) -> Expr {
+    let names_zone = ["%z", "%:z", "%#z", "%+"].iter().any(|part| format.contains(part));
+    let read =
+        |dtype| text.clone().str().to_datetime(Some(TimeUnit::Milliseconds), dtype, options(format), lit("null"));
+    if names_zone {
+        return with_whole_year(read(Some(TimeZone::UTC)), format);
+    }
+    if !Format::Pattern(format.to_owned()).has_time() {
+        return midnight(read_day(text, format), zone);
+    }
+    in_zone(with_whole_year(read(None), format), zone)
+}
+
+fn read_day(text: &Expr, format: &str) -> Expr {
+    with_whole_year(text.clone().str().to_date(options(format)), format)
+}
+
+/// Drops what a pattern with a year of four digits read out of fewer: to it `31.01.24` would be a day of the year 24, and a pattern
+/// with `%y` further on would never have its turn.
+fn with_whole_year(moment: Expr, format: &str) -> Expr {
+    if !format.contains("%Y") {
+        return moment;
+    }
+    when(moment.clone().dt().year().gt_eq(lit(1000))).then(moment).otherwise(lit(NULL))
+}
+
+fn options(format: &str) -> StrptimeOptions {
+    StrptimeOptions { format: Some(format.into()), strict: false, exact: true, cache: true }
+}
+
+/// Reads an ISO 8601 day or moment that stands in a pipeline; without a zone it is UTC.
+pub(super) fn parse_moment_text(text: &str) -> Option<DateTime<Utc>> {
+    if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
+        return Some(moment.with_timezone(&Utc));
+    }
+    if let Some(moment) = ISO_NAIVE.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok()) {
+        return Some(moment.and_utc());
+    }
+    let day = NaiveDate::parse_from_str(text, ISO_DATE).ok()?;
+    Some(day.and_time(NaiveTime::MIN).and_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(millis: Option<i64>) -> Option<String> {
+        Some(DateTime::from_timestamp_millis(millis?)?.format("%Y-%m-%dT%H:%M:%S").to_string())
+    }
+
+    #[test]
+    fn day_numbers_of_excel_are_those_that_excel_shows() {
+        for (number, moment) in [
+            ("31415.0", Some("1986-01-03T00:00:00")),
+            ("27182", Some("1974-06-02T00:00:00")),
+            ("45292.5", Some("2024-01-01T12:00:00")),
+            ("45292.75", Some("2024-01-01T18:00:00")),
+            ("1", Some("1900-01-01T00:00:00")),
+            ("59", Some("1900-02-28T00:00:00")),
+            ("60", None),
+            ("61", Some("1900-03-01T00:00:00")),
+            ("2958465", Some("9999-12-31T00:00:00")),
+            ("2958466", None),
+            ("0", None),
+            ("-1", None),
+            ("1986-01-03", None),
+            ("1e4", None),
+        ] {
+            assert_eq!(shown(excel(number)).as_deref(), moment, "{number}");
+        }
+        assert_eq!(shown(excel_1904("0")).as_deref(), Some("1904-01-01T00:00:00"));
+        assert_eq!(shown(excel_1904("43830")).as_deref(), Some("2024-01-01T00:00:00"));
+    }
+
+    #[test]
+    fn seconds_since_1970_may_have_a_fraction() {
+        for (number, moment) in [
+            ("1751371200", Some("2025-07-01T12:00:00")),
+            ("1751371200.5", Some("2025-07-01T12:00:00")),
+            ("-2208988800", Some("1900-01-01T00:00:00")),
+            ("0", Some("1970-01-01T00:00:00")),
+            ("1751371200000", None),
+        ] {
+            assert_eq!(shown(epoch_secs(number)).as_deref(), moment, "{number}");
+        }
+        assert_eq!(epoch_secs("1751371200.5"), Some(1_751_371_200_500));
+    }
+
+    #[test]
+    fn a_number_in_place_of_a_date_is_told_by_its_size() {
+        for (text, format) in [
+            ("31415", Some("excel")),
+            ("1751371200", Some("epoch_secs")),
+            ("1751371200000", Some("epoch_millis")),
+            ("20240131", None),
+            ("1.5.2024", None),
+        ] {
+            assert_eq!(likely_number(text).map(|(_, format)| format), format, "{text}");
+        }
+    }
+}
