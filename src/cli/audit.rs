@@ -232,6 +232,10 @@ impl Observer for Named {
         self.observer.records_done(stream, connection, records, calls);
     }
 
+    fn waiting_for_stopped_run(&self, connection: &ConnectionName, wait: Duration) {
+        self.observer.waiting_for_stopped_run(connection, wait);
+    }
+
     fn links_started(&self, stream: &StreamName, connection: &ConnectionName, links: u64) {
         self.observer.links_started(stream, connection, links);
     }

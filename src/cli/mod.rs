@@ -90,7 +90,7 @@ async fn dispatch(workspace: Workspace, command: Command) -> Result<Exit, Failur
         Command::Run(args) => run::run(&workspace, &args).await,
         Command::Runs => runs::runs(&workspace),
         Command::Show { run } => runs::show(&workspace, &run),
-        Command::Rejects { run, format, output } => rejects::rejects(&workspace, &run, format, output.as_deref()),
+        Command::Rejects { run, format, output } => rejects::rejects(&workspace, &run, format, output.as_deref()).await,
         Command::Redrive { run, from, clock_speed } => {
             redrive::redrive(&workspace, &run, from.as_deref(), clock_speed).await
         }

@@ -93,6 +93,12 @@ impl Observer for Bars {
         });
     }
 
+    fn waiting_for_stopped_run(&self, connection: &ConnectionName, wait: Duration) {
+        if self.bars.println(waiting_line(connection, wait)).is_err() {
+            tracing::debug!(%connection, ?wait, "requests of the stopped run are waited for");
+        }
+    }
+
     fn links_started(&self, stream: &StreamName, connection: &ConnectionName, links: u64) {
         // Bars that ended are gone from the screen; the pass over links is short and gets a line of its own.
         let text = format!("{stream}: closing {} at {connection}", counted(links, "link"));
@@ -172,6 +178,10 @@ impl Observer for Lines {
         });
     }
 
+    fn waiting_for_stopped_run(&self, connection: &ConnectionName, wait: Duration) {
+        self.output.say(&waiting_line(connection, wait));
+    }
+
     fn links_started(&self, stream: &StreamName, connection: &ConnectionName, links: u64) {
         self.output.say(&format!("{stream}: closing {} at {connection}", counted(links, "link")));
     }
@@ -182,6 +192,11 @@ impl Observer for Lines {
             self.output.say(&tally.line(stream));
         }
     }
+}
+
+/// Says why nothing happens for a while.
+fn waiting_line(connection: &ConnectionName, wait: Duration) -> String {
+    format!("waiting {} s for requests of the stopped run to reach {connection}", wait.as_secs_f64().ceil())
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -6,9 +6,8 @@ use std::{collections::BTreeSet, fs::File, io::Write, path::Path};
 
 use serde_json::{Value as Json, json};
 
-use crate::engine::{WaitingLink, waiting_links};
 use crate::model::{LIST_SEPARATOR, join_list};
-use crate::state::{DeadLetter, Run};
+use crate::state::{DeadLetter, Run, WaitingLink};
 
 use super::{
     args::RejectsFormat,
@@ -44,7 +43,7 @@ struct WaitingLine {
     reason: String,
 }
 
-pub(super) fn rejects(
+pub(super) async fn rejects(
     workspace: &Workspace,
     run_id: &str,
     format: RejectsFormat,
@@ -52,8 +51,8 @@ pub(super) fn rejects(
 ) -> Result<Exit, Failure> {
     let state = workspace.find_state()?;
     let run = find_run(&state, run_id)?;
-    let (letters, waiting) =
-        state.work_now(|work| Ok((work.dead_letters(&run.run_id)?, waiting_links(work, &run)?)))?;
+    let letters = state.letters(&run.run_id).await?.open;
+    let waiting = state.waiting_links(&run.run_id).await?;
     let waiting = waiting.into_iter().map(|link| WaitingLine::new(&run, link, &letters)).collect();
     let lines = Lines { letters, waiting };
     let is_json = workspace.output.is_json || format == RejectsFormat::Json;

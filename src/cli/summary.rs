@@ -90,6 +90,9 @@ fn remarks(report: &RunReport) -> Vec<String> {
             if !account.ledger.closes() {
                 remarks.push(format!("! {place}: the ledger does not close; please report this"));
             }
+            if !account.has_all_letters {
+                remarks.push(format!("! {place}: not every rejected record has a dead letter; please report this"));
+            }
             let is_left = account.status == TargetStatus::Running && report.status != RunStatus::Running;
             match &account.error {
                 // The source's failure is told above.
@@ -166,6 +169,10 @@ pub(super) fn closing(report: &RunReport, file: &str, state: &str) -> String {
         RunStatus::Done if letters > 0 && has_files_alone => format!(
             "{run} is done; {} not written\nnext: `ferry rejects {run}{state}` shows them; mend them in the source, and `ferry run {file}` writes the files anew",
             agreeing(letters, ["record was", "records were"])
+        ),
+        RunStatus::Done if letters == 0 && report.reasons.is_empty() && report.earlier_rejects > 0 => format!(
+            "{run} is done; {} of earlier runs not written yet\nnext: `ferry runs{state}` lists the runs, `ferry rejects RUN{state} -o rejects.csv` shows their records",
+            agreeing(report.earlier_rejects, ["record is", "records are"])
         ),
         RunStatus::Done if report.has_dead_letters() => format!(
             "{run} is done; {} not written\nnext: `ferry rejects {run}{state} -o rejects.csv`, mend them there, `ferry redrive {run}{state} --from rejects.csv`",

@@ -47,6 +47,22 @@ pub enum ErrorKind {
     Io,
 }
 
+impl ErrorKind {
+    /// Tells whether a write that ended so certainly left nothing behind.
+    pub fn proves_no_write(self) -> bool {
+        match self {
+            Self::Refused
+            | Self::Unauthorized
+            | Self::NotFound
+            | Self::Unavailable
+            | Self::QuotaSpent
+            | Self::Cancelled => true,
+            // An answer that nobody understands proves nothing. Files, and cursors in a write, are no vendor's word either.
+            Self::Unanswered | Self::Unexpected | Self::Io | Self::CursorExpired => false,
+        }
+    }
+}
+
 impl ConnectorError {
     /// Makes an error with a code and a message.
     pub fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<String>) -> Self {

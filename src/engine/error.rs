@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::connector::{ConfigError, ConnectorError, ErrorKind, RegistryError};
 use crate::model::{ConnectionName, StreamName, ValueError};
-use crate::state::StateError;
+use crate::state::{AttemptError, StateError};
 use crate::transform::TransformError;
 
 use super::order::OrderError;
@@ -88,6 +88,32 @@ impl fmt::Display for Interruption {
     }
 }
 
+/// What is to blame for an error of a connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blame {
+    /// Credentials or the network.
+    Environment,
+    /// What the pipeline says.
+    Pipeline,
+    /// The system or the records.
+    Other,
+}
+
+impl Blame {
+    fn of(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Unauthorized | ErrorKind::Unavailable | ErrorKind::Unanswered => Self::Environment,
+            ErrorKind::NotFound => Self::Pipeline,
+            ErrorKind::Refused
+            | ErrorKind::QuotaSpent
+            | ErrorKind::Cancelled
+            | ErrorKind::CursorExpired
+            | ErrorKind::Unexpected
+            | ErrorKind::Io => Self::Other,
+        }
+    }
+}
+
 impl EngineError {
     pub(super) fn connector(connection: &ConnectionName, error: ConnectorError) -> Self {
         match error.kind {
@@ -96,7 +122,14 @@ impl EngineError {
                 let reason = format!("{connection}: {error}");
                 Self::Interrupted(Interruption { reason, hint: error.hint })
             }
-            _ => Self::Connector { connection: connection.clone(), error: Box::new(error) },
+            ErrorKind::Unauthorized
+            | ErrorKind::NotFound
+            | ErrorKind::Refused
+            | ErrorKind::Unanswered
+            | ErrorKind::Unavailable
+            | ErrorKind::CursorExpired
+            | ErrorKind::Unexpected
+            | ErrorKind::Io => Self::Connector { connection: connection.clone(), error: Box::new(error) },
         }
     }
 
@@ -105,13 +138,26 @@ impl EngineError {
         Self::Interrupted(Interruption { reason: "it was asked to".to_owned(), hint: None })
     }
 
+    /// Returns what is stored of it with the attempt that it ended.
+    pub(super) fn of_attempt(&self) -> AttemptError {
+        let (code, request_id) = match self {
+            Self::Connector { error, .. } => (error.code.clone(), error.request_id.clone()),
+            Self::State(_) => ("state".to_owned(), None),
+            Self::Config { .. } | Self::Registry(_) => ("connection".to_owned(), None),
+            Self::Transform { .. } | Self::Value(_) | Self::Frame(_) => ("transform".to_owned(), None),
+            Self::Order(_) | Self::Unsupported(_) => ("pipeline".to_owned(), None),
+            Self::Guard(_) => ("guard".to_owned(), None),
+            Self::File { .. } => ("file".to_owned(), None),
+            Self::Interrupted(_) | Self::Stopped => ("stopped".to_owned(), None),
+        };
+        AttemptError { code, message: self.to_string(), hint: self.hint().map(str::to_owned), request_id }
+    }
+
     /// Tells whether the environment is to blame (credentials, network, state file), not the pipeline or its records.
     pub fn is_environment(&self) -> bool {
         match self {
             Self::State(_) => true,
-            Self::Connector { error, .. } => {
-                matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Unavailable | ErrorKind::Unanswered)
-            }
+            Self::Connector { error, .. } => Blame::of(error.kind) == Blame::Environment,
             _ => false,
         }
     }
@@ -124,7 +170,7 @@ impl EngineError {
             | Self::Transform { .. }
             | Self::Order(_)
             | Self::Unsupported(_) => true,
-            Self::Connector { error, .. } => error.kind == ErrorKind::NotFound,
+            Self::Connector { error, .. } => Blame::of(error.kind) == Blame::Pipeline,
             _ => false,
         }
     }

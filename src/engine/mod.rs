@@ -4,24 +4,28 @@
 //! [`Capabilities`](crate::model::Capabilities). It prints nothing: what happens is told to an [`Observer`]. Start at
 //! [`run`](run()).
 
+mod begin;
 mod check;
 mod close;
 mod decide;
 mod destination_run;
+mod distribute;
 mod error;
 mod observer;
 mod order;
+mod policy;
 mod quota;
 mod read;
 mod redrive;
 mod report;
 mod run;
+mod services;
 mod setup;
 mod stream;
 mod write;
+mod writer;
 
 pub use check::{CheckOptions, Finding, check};
-pub use close::waiting::{WaitingLink, waiting_links};
 pub use error::{EngineError, Interruption};
 pub use observer::{Observer, Silent};
 pub use order::{OrderError, order_streams};

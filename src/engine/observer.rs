@@ -1,6 +1,6 @@
 //! What the engine tells of a run while it goes on.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::model::{Calls, ConnectionName, StreamName};
 
@@ -14,6 +14,8 @@ pub trait Observer: fmt::Debug + Send + Sync {
     fn records_read(&self, _stream: &StreamName, _records: u64) {}
     /// So many more records of the stream have an outcome at the destination; `calls` are all calls to it so far.
     fn records_done(&self, _stream: &StreamName, _connection: &ConnectionName, _records: u64, _calls: Calls) {}
+    /// The requests of a run that was stopped may still arrive at a destination: nothing is written or looked up before.
+    fn waiting_for_stopped_run(&self, _connection: &ConnectionName, _wait: Duration) {}
     /// The links of a stream are being closed.
     fn links_started(&self, _stream: &StreamName, _connection: &ConnectionName, _links: u64) {}
     /// A stream is over.

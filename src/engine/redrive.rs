@@ -1,6 +1,9 @@
 //! Loads dead letters again: as they are, or with what a person corrected.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use polars::frame::DataFrame;
 use serde_json::Value as Json;
@@ -11,6 +14,7 @@ use crate::state::{DeadLetter, DeadLetterKind, Run, RunKind, RunStatus, TargetSt
 use crate::transform::{Rejected, Steps};
 
 use super::{
+    close::links::close_links,
     decide::prepare::Prepared,
     destination_run::DestinationRun,
     error::EngineError,
@@ -23,9 +27,11 @@ use super::{
     setup::{Environment, Loader, frame_schema, transform_error},
     write::{
         bulk_buffer::BulkBuffer,
-        commit::{ChunkTally, Originals, load_chunk, load_prepared},
+        chunk::{load_chunk, load_prepared},
         dispatch::Dispatch,
+        execute::{ChunkTally, Numbers},
         flush::flush,
+        letters::Originals,
     },
 };
 
@@ -81,9 +87,8 @@ pub async fn redrive(
     let mut failures = Vec::new();
     for ((stream_index, destination_index), letters) in groups {
         let stream = &pipeline.streams[stream_index];
-        let done =
-            redrive_group(environment, pipeline, stream, destination_index, letters, corrections, &redrive.run_id)
-                .await;
+        let group = Group { environment, pipeline, stream, corrections, run_id: &redrive.run_id, old_id: &run.run_id };
+        let done = group.redrive(destination_index, letters).await;
         let mut destination = match done {
             Ok(destination) => destination,
             Err(error) => {
@@ -114,8 +119,14 @@ pub async fn redrive(
             work.reasons(&run_id)
         })
         .await?;
-    let report =
-        RunReport { run_id: redrive.run_id, status, is_resumed: false, streams, reasons: reason_reports(reasons) };
+    let report = RunReport {
+        run_id: redrive.run_id,
+        status,
+        is_resumed: false,
+        streams,
+        reasons: reason_reports(reasons),
+        earlier_rejects: 0,
+    };
     Ok(Finished { report, failures })
 }
 
@@ -134,102 +145,142 @@ fn place_of(pipeline: &Pipeline, letter: &DeadLetter) -> Option<(usize, usize)> 
     Some((stream_index, destination_index))
 }
 
-async fn redrive_group(
-    environment: &Environment,
-    pipeline: &Pipeline,
-    stream: &Stream,
-    destination_index: usize,
-    letters: Vec<DeadLetter>,
-    corrections: Option<&BTreeMap<LetterPlace, Correction>>,
-    run_id: &str,
-) -> Result<DestinationRun, EngineError> {
-    let extraction = environment.connect_source(pipeline, stream)?;
-    let described = extraction.source.describe(&stream.object).await;
-    let declared = described.map_err(|error| EngineError::connector(&stream.connection, error))?;
-    let inputs = read_join_inputs(environment, pipeline, stream, Depth::Described).await?.inputs;
-    let steps = Steps::compile(&stream.transforms, &frame_schema(&declared), &inputs)
-        .map_err(|error| transform_error(stream, error))?;
-    let config = &stream.destinations[destination_index];
-    let context = environment.context_of(&config.connection);
-    let mut loader = environment.connect_destination(pipeline, stream, config, steps.output(), run_id, context).await?;
-    if loader.is_replacing() {
-        return Err(EngineError::Unsupported(format!(
-            "`{}` is written anew by each run: correct the source and run the pipeline",
-            config.object
-        )));
-    }
-    // Whoever redrives a record that was deleted at the destination wants it there again.
-    loader.policy.on_missing = OnMissing::Recreate;
-    if loader.preparation.key.is_empty() {
-        // Whoever redrives a record that may have been created has looked whether it was.
-        loader.unsettled.clear();
-    }
-    let mut destination = DestinationRun::new(loader, destination_index, 0, run_id).await?;
-    let mut source_rows = Vec::new();
-    let mut mapped_rows = Vec::new();
-    for letter in letters {
-        let correction = corrections.and_then(|corrections| corrections.get(&letter_place(&letter)));
-        let Correction { source, mapped } = correction.cloned().unwrap_or_default();
-        if let Some(mapped) = mapped {
-            mapped_rows.push((letter.source_id, mapped));
-        } else {
-            source_rows.push((letter.source_id, source.unwrap_or(letter.body.source)));
+/// The letters of one target, and how they are loaded again.
+#[derive(Clone, Copy)]
+struct Group<'a> {
+    environment: &'a Environment,
+    pipeline: &'a Pipeline,
+    stream: &'a Stream,
+    corrections: Option<&'a BTreeMap<LetterPlace, Correction>>,
+    run_id: &'a str,
+    /// The run that left the letters.
+    old_id: &'a str,
+}
+
+/// A record to load again, with the number of its letter.
+struct Again {
+    source_id: String,
+    number: u64,
+    record: Json,
+}
+
+impl Group<'_> {
+    async fn redrive(self, destination_index: usize, letters: Vec<DeadLetter>) -> Result<DestinationRun, EngineError> {
+        let Self { environment, pipeline, stream, corrections, run_id, old_id } = self;
+        let extraction = environment.connect_source(pipeline, stream)?;
+        let described = extraction.source.describe(&stream.object).await;
+        let declared = described.map_err(|error| EngineError::connector(&stream.connection, error))?;
+        let inputs = read_join_inputs(environment, pipeline, stream, Depth::Described).await?.inputs;
+        let steps = Steps::compile(&stream.transforms, &frame_schema(&declared), &inputs)
+            .map_err(|error| transform_error(stream, error))?;
+        let config = &stream.destinations[destination_index];
+        let context = environment.context_of(&config.connection);
+        let mut loader =
+            environment.connect_destination(pipeline, stream, config, steps.output(), run_id, context).await?;
+        if loader.is_replacing() {
+            return Err(EngineError::Unsupported(format!(
+                "`{}` is written anew by each run: correct the source and run the pipeline",
+                config.object
+            )));
         }
-    }
-    match load_group(&destination.loader, steps.output(), source_rows, mapped_rows).await {
-        Ok(ledger) => {
-            destination.tally.ledger = ledger;
-            destination.tally.status = TargetStatus::Done;
-            destination.tally.chunk = u64::MAX;
-            let (name, connection) = (pipeline.name.clone(), config.connection.to_string());
-            environment.state.work(move |work| work.reopen_links(&name, &connection)).await?;
-            if let Err(error) = super::close::links::close_links(&destination.loader).await {
-                destination.fail(error);
+        // Whoever redrives a record that was deleted at the destination wants it there again.
+        loader.policy.on_missing = OnMissing::Recreate;
+        if loader.shape.preparation.key.is_empty() {
+            // Whoever redrives a record that may have been created has looked whether it was.
+            loader.earlier.unsettled.clear();
+        }
+        loader.target.redriven_run = Some(old_id.to_owned());
+        let mut destination = DestinationRun::new(loader, destination_index, 0);
+        let mut source_rows = Vec::new();
+        let mut mapped_rows = Vec::new();
+        for letter in letters {
+            let correction = corrections.and_then(|corrections| corrections.get(&letter_place(&letter)));
+            let Correction { source, mapped } = correction.cloned().unwrap_or_default();
+            let DeadLetter { source_id, number, body, .. } = letter;
+            match (mapped, source) {
+                (Some(record), _) => mapped_rows.push(Again { source_id, number, record }),
+                (None, source) => source_rows.push(Again { source_id, number, record: source.unwrap_or(body.source) }),
             }
         }
-        Err(error) => destination.fail(error),
+        let given = u64::try_from(source_rows.len() + mapped_rows.len()).unwrap_or(u64::MAX);
+        let mut tally = ChunkTally::default();
+        let loaded = load_group(&destination.loader, steps.output(), source_rows, mapped_rows, &mut tally).await;
+        // Where it was cut short, read are those records whose fate is known.
+        let read = if loaded.is_ok() { given } else { tally.ledger.accounted() };
+        destination.tally.ledger = Ledger { read, ..tally.ledger };
+        destination.tally.chunk = u64::MAX;
+        match loaded {
+            Ok(()) => {
+                destination.tally.status = TargetStatus::Done;
+                environment.state.reopen_links(&pipeline.name, vec![config.connection.to_string()]).await?;
+                if let Err(error) = close_links(&destination.loader).await {
+                    destination.fail(error);
+                }
+            }
+            Err(error) => destination.fail(error),
+        }
+        destination.save(run_id, None).await?;
+        Ok(destination)
     }
-    destination.save(run_id, None).await?;
-    Ok(destination)
 }
 
 async fn load_group(
     loader: &Loader,
     schema: &Schema,
-    source_rows: Vec<(String, Json)>,
-    mapped_rows: Vec<(String, Json)>,
-) -> Result<Ledger, EngineError> {
+    source_rows: Vec<Again>,
+    mapped_rows: Vec<Again>,
+    tally: &mut ChunkTally,
+) -> Result<(), EngineError> {
     loader.settle_earlier().await?;
-    let mut tally = ChunkTally::default();
-    tally.ledger.read = u64::try_from(mapped_rows.len()).unwrap_or(u64::MAX);
-    let empty = DataFrame::empty();
-    let originals = Originals::new(&empty)?;
-    let dispatch = Dispatch::new(loader, 1);
     let mut records = Vec::new();
     let mut rejects = Vec::new();
-    for (source_id, mapped) in mapped_rows {
-        match corrected_record(loader, &source_id, &mapped) {
-            Ok(record) => records.push(record),
+    let mut numbers = HashMap::new();
+    for Again { source_id, number, record } in mapped_rows {
+        match corrected_record(loader, &source_id, &record) {
+            Ok(prepared) => records.push(Arc::new(Prepared { number, ..prepared })),
             Err(rejection) => {
-                tally.ledger.read -= 1;
-                rejects.push(Rejected { id: source_id, line: None, rejection, source: mapped });
+                numbers.insert(source_id.clone(), number);
+                rejects.push(Rejected { id: source_id, line: None, rejection, source: record });
             }
         }
     }
     let mut buffer = BulkBuffer::default();
-    let records = records.into_iter().map(Arc::new).collect();
-    load_prepared(loader, &dispatch, records, &originals, &mut tally, Some(&mut buffer)).await?;
-    let read = u64::try_from(source_rows.len() + rejects.len()).unwrap_or(u64::MAX);
-    let chunk = Chunk { frame: frame(schema, &source_rows)?, read, rejects, ..Chunk::default() };
-    tally.ledger += load_chunk(loader, &chunk, 2, &mut buffer).await?.ledger;
-    tally.ledger += flush(loader, &mut buffer, 2).await?.ledger;
-    Ok(tally.ledger)
+    let originals = Originals::of_frame(&DataFrame::empty())?;
+    load_prepared(&Dispatch::new(loader, 1), records, &originals, tally, Some(&mut buffer)).await?;
+    tally.numbers = Numbers::OfLetters(numbers);
+    let chunk = Chunk { rejects, ..Chunk::default() };
+    load_chunk(&Dispatch::new(loader, 1), &chunk, tally, &mut buffer).await?;
+    let mut number = 1;
+    for turn in turns(source_rows) {
+        number += 1;
+        tally.numbers = Numbers::OfLetters(turn.iter().map(|row| (row.source_id.clone(), row.number)).collect());
+        let chunk = Chunk { frame: frame(schema, &turn)?, ..Chunk::default() };
+        load_chunk(&Dispatch::new(loader, number), &chunk, tally, &mut buffer).await?;
+    }
+    flush(loader, &mut buffer, number, tally).await
+}
+
+/// Sorts records into turns, each of which has a source id once: several letters may be about records with one id.
+fn turns(rows: Vec<Again>) -> Vec<Vec<Again>> {
+    let mut turns: Vec<Vec<Again>> = Vec::new();
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for row in rows {
+        let turn = counts.entry(row.source_id.clone()).or_default();
+        if *turn == turns.len() {
+            turns.push(Vec::new());
+        }
+        if let Some(rows) = turns.get_mut(*turn) {
+            rows.push(row);
+        }
+        *turn += 1;
+    }
+    turns
 }
 
 /// Turns a corrected mapped record into one to write; its values may be text (they come from a spreadsheet).
 fn corrected_record(loader: &Loader, source_id: &str, mapped: &Json) -> Result<Prepared, Rejection> {
     let mut values = Vec::new();
-    for field in loader.preparation.fields.iter() {
+    for field in loader.shape.preparation.fields.iter() {
         let json = mapped.get(field.name.as_str()).unwrap_or(&Json::Null);
         let field_type = if field.link.is_some() { FieldType::Link } else { field.field_type };
         let value = Value::from_json(json, field_type).ok_or_else(|| {
@@ -239,19 +290,19 @@ fn corrected_record(loader: &Loader, source_id: &str, mapped: &Json) -> Result<P
         values.push(value);
     }
     // What a mapped record does not hold was to be kept, and still is.
-    let names = loader.preparation.fields.iter().map(|field| field.name.to_string());
+    let names = loader.shape.preparation.fields.iter().map(|field| field.name.to_string());
     let absent = names.filter(|name| mapped.get(name).is_none()).collect();
-    Ok(loader.preparation.record(source_id.to_owned(), false, values, &absent))
+    Ok(loader.shape.preparation.record(source_id.to_owned(), false, values, &absent))
 }
 
 /// Builds the frame of records as the source gave them. A value that does not fit becomes null and is told by the mapping.
-fn frame(schema: &Schema, rows: &[(String, Json)]) -> Result<DataFrame, EngineError> {
+fn frame(schema: &Schema, rows: &[Again]) -> Result<DataFrame, EngineError> {
     let values_of = |field: &Field| -> Vec<Value> {
-        let value = |(source_id, row): &(String, Json)| match &*field.name {
-            ID => Value::Text(source_id.clone()),
+        let value = |row: &Again| match &*field.name {
+            ID => Value::Text(row.source_id.clone()),
             DELETED => Value::Boolean(false),
             name => {
-                let json = row.get(name).unwrap_or(&Json::Null);
+                let json = row.record.get(name).unwrap_or(&Json::Null);
                 Value::from_json(json, field.field_type).unwrap_or_default()
             }
         };
@@ -259,9 +310,9 @@ fn frame(schema: &Schema, rows: &[(String, Json)]) -> Result<DataFrame, EngineEr
     };
     let columns = schema.fields.iter().map(|field| column(&field.name, field.field_type, &values_of(field)));
     let mut columns = columns.collect::<Result<Vec<_>, _>>()?;
-    if rows.iter().any(|(_, row)| row.get(ABSENT).is_some()) {
-        let absent = |(_, row): &(String, Json)| {
-            row.get(ABSENT).and_then(|names| Value::from_json(names, FieldType::MultiChoice)).unwrap_or_default()
+    if rows.iter().any(|row| row.record.get(ABSENT).is_some()) {
+        let absent = |row: &Again| {
+            row.record.get(ABSENT).and_then(|names| Value::from_json(names, FieldType::MultiChoice)).unwrap_or_default()
         };
         columns.push(column(ABSENT, FieldType::MultiChoice, &rows.iter().map(absent).collect::<Vec<_>>())?);
     }

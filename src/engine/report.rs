@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::model::{Calls, ConnectionName, Ledger, ObjectName, Quota, StreamName};
-use crate::state::{ReasonCount, Run, RunStatus, State, StateError, TargetLedger, TargetStatus, WaitingCount};
+use crate::state::{
+    LetterCount, ReasonCount, Run, RunStatus, State, StateError, TargetLedger, TargetStatus, WaitingCount,
+};
 
 /// Reasons that a report names.
 const MAX_REASONS: usize = 20;
@@ -21,6 +23,8 @@ pub struct RunReport {
     pub streams: Vec<StreamReport>,
     /// The most frequent reasons why records were not written.
     pub reasons: Vec<ReasonReport>,
+    /// Records that earlier runs of the pipeline did not write, and that nobody has loaded again or corrected since.
+    pub earlier_rejects: u64,
 }
 
 /// The account of a stream.
@@ -78,6 +82,9 @@ pub struct DestinationReport {
     /// Why the destination was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether there is a dead letter for each record that the ledger counts as rejected or held, and no other.
+    #[serde(skip)]
+    pub has_all_letters: bool,
 }
 
 /// How many links of a field wait for records of a stream.
@@ -109,6 +116,21 @@ pub struct ReasonReport {
     pub records: u64,
 }
 
+impl StreamReport {
+    /// Compares the ledgers with the dead letters that there are.
+    pub(super) fn compare_letters(&mut self, letters: &[LetterCount]) {
+        for destination in &mut self.destinations {
+            let own = letters.iter().find(|count| {
+                let target = &count.target;
+                target.stream == self.name
+                    && target.connection == destination.connection
+                    && target.object == destination.object
+            });
+            destination.has_all_letters = own.is_none_or(LetterCount::agrees);
+        }
+    }
+}
+
 impl DestinationReport {
     /// Makes the report of a destination that was not reached.
     pub(super) fn empty(connection: ConnectionName, object: ObjectName) -> Self {
@@ -128,13 +150,14 @@ impl DestinationReport {
             is_replaced: false,
             quota_used: None,
             error: None,
+            has_all_letters: true,
         }
     }
 
     fn stored(account: &TargetLedger) -> Self {
         let mut report = Self::empty(account.target.connection.clone(), account.target.object.clone());
         report.status = account.status;
-        report.ledger = account.ledger;
+        report.ledger = account.committed();
         report.error.clone_from(&account.message);
         report.set_calls(account.calls, None);
         report
@@ -162,11 +185,11 @@ impl RunReport {
     /// # Errors
     /// Fails when the file cannot be read.
     pub fn stored(state: &State, run: &Run) -> Result<Self, StateError> {
-        let (ledgers, waiting, reasons) = state.work_now(|work| {
+        let (ledgers, waiting, reasons, attempts) = state.work_now(|work| {
             let ledgers = work.ledgers(&run.run_id)?;
             let count = |account: &TargetLedger| work.count_waiting(work.target_id(&account.target)?);
             let waiting = ledgers.iter().map(count).collect::<Result<Vec<_>, StateError>>()?;
-            Ok((ledgers, waiting, work.reasons(&run.run_id)?))
+            Ok((ledgers, waiting, work.reasons(&run.run_id)?, work.attempts_of(&run.run_id)?))
         })?;
         let mut streams: Vec<StreamReport> = Vec::new();
         for (account, waiting) in ledgers.into_iter().zip(waiting) {
@@ -186,13 +209,17 @@ impl RunReport {
             }
         }
         let reasons = reason_reports(reasons);
-        Ok(Self { run_id: run.run_id.clone(), status: run.status, is_resumed: false, streams, reasons })
+        let is_resumed = attempts.len() > 1;
+        Ok(Self { run_id: run.run_id.clone(), status: run.status, is_resumed, streams, reasons, earlier_rejects: 0 })
     }
 
-    /// Tells whether records were rejected, held back, or written without one of their links.
+    /// Tells whether records were rejected, held back, or written without one of their links: in this run, or in earlier ones
+    /// and still are.
     pub fn has_dead_letters(&self) -> bool {
         let mut destinations = self.streams.iter().flat_map(|stream| &stream.destinations);
-        !self.reasons.is_empty() || destinations.any(|account| account.ledger.rejected + account.ledger.held > 0)
+        self.earlier_rejects > 0
+            || !self.reasons.is_empty()
+            || destinations.any(|account| account.ledger.rejected + account.ledger.held > 0)
     }
 }
 

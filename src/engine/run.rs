@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::config::{Pipeline, WriteMode};
-use crate::model::StreamName;
-use crate::state::{Run, RunKind, RunStatus, Work};
+use crate::model::{Ledger, StreamName};
+use crate::state::{AttemptEnd, Run, RunKind, RunStatus};
 
 use super::{
     close::{links::close_links, mirror::delete_unseen},
@@ -43,7 +43,10 @@ pub struct Finished {
 /// Which run this is.
 #[derive(Debug, Clone)]
 pub(super) struct RunPlace {
+    pub pipeline: String,
     pub run_id: String,
+    /// Which attempt at the run this is.
+    pub attempt: u32,
     pub is_resumed: bool,
     pub limit: Option<u64>,
     pub is_full_refresh: bool,
@@ -96,11 +99,7 @@ async fn close_all_links(
     let destinations = stream_runs.iter().flat_map(|stream_run| &stream_run.destinations);
     let connections: BTreeSet<String> =
         destinations.map(|destination| destination.loader.connection().to_string()).collect();
-    let name = pipeline.name.clone();
-    let reopen = move |work: &Work<'_>| {
-        connections.iter().try_for_each(|connection| work.reopen_links(&name, connection).map(drop))
-    };
-    environment.state.work(reopen).await?;
+    environment.state.reopen_links(&pipeline.name, connections.into_iter().collect()).await?;
     for stream_run in stream_runs {
         for destination in stream_run.destinations.iter_mut().filter(|destination| destination.is_done()) {
             match close_links(&destination.loader).await {
@@ -122,9 +121,12 @@ async fn mirror_all(stream_runs: &mut [StreamRun]) {
             if destination.loader.policy.write != WriteMode::Mirror {
                 continue;
             }
-            match delete_unseen(&destination.loader, destination.tally.ledger.read, destination.chunk).await {
-                Ok(ledger) => destination.tally.ledger += ledger,
-                Err(error) => destination.fail(error),
+            let mut ledger = Ledger::default();
+            let (read, chunk) = (destination.tally.ledger.read, destination.chunk);
+            let deleted = delete_unseen(&destination.loader, read, chunk, &mut ledger).await;
+            destination.tally.ledger += ledger;
+            if let Err(error) = deleted {
+                destination.fail(error);
             }
         }
     }
@@ -135,31 +137,28 @@ async fn begin(environment: &Environment, pipeline: &Pipeline, options: &RunOpti
     let now = environment.context.clock().now();
     let (name, new_id) = (pipeline.name.clone(), new_run_id(pipeline, now));
     let file = std::path::absolute(&pipeline.path).unwrap_or_else(|_| pipeline.path.clone());
-    let (run_id, is_resumed) = environment
-        .state
-        .work(move |work| {
-            let last = work.last_run(&name)?;
-            let open = last.filter(|run| run.status != RunStatus::Done && run.fingerprint == fingerprint);
-            let is_resumed = open.is_some();
-            let run = match open {
-                Some(run) => Run { status: RunStatus::Running, finished_at: None, ..run },
-                None => Run {
-                    run_id: new_id,
-                    pipeline: name,
-                    file,
-                    fingerprint,
-                    kind: RunKind::Run,
-                    status: RunStatus::Running,
-                    started_at: now,
-                    finished_at: None,
-                },
-            };
-            work.start_run(&run)?;
-            Ok((run.run_id, is_resumed))
-        })
-        .await?;
+    let last = environment.state.last_run(&name).await?;
+    let open = last.filter(|run| run.status != RunStatus::Done && run.fingerprint == fingerprint);
+    let is_resumed = open.is_some();
+    let run = match open {
+        Some(run) => Run { status: RunStatus::Running, finished_at: None, ..run },
+        None => Run {
+            run_id: new_id,
+            pipeline: name.clone(),
+            file,
+            fingerprint,
+            kind: RunKind::Run,
+            status: RunStatus::Running,
+            started_at: now,
+            finished_at: None,
+        },
+    };
+    let run_id = run.run_id.clone();
+    let attempt = environment.state.start_attempt(run, now).await?;
     Ok(RunPlace {
+        pipeline: name,
         run_id,
+        attempt,
         is_resumed,
         limit: options.limit,
         is_full_refresh: options.is_full_refresh || options.is_verifying,
@@ -184,19 +183,23 @@ async fn finish(
         (false, true) => RunStatus::Failed,
         (false, false) => RunStatus::Done,
     };
-    let now = environment.context.clock().now();
-    let run_id = place.run_id.clone();
-    let reasons = environment
-        .state
-        .work(move |work| {
-            work.finish_run(&run_id, status, now)?;
-            work.reasons(&run_id)
-        })
-        .await?;
+    let state = &environment.state;
+    let errors = failures.iter().map(EngineError::of_attempt).collect();
+    let end = AttemptEnd { status, now: environment.context.clock().now(), exit_code: None, errors };
+    state.finish_attempt(&place.run_id, place.attempt, end).await?;
+    let reasons = state.reasons(&place.run_id).await?;
+    let own_rejects: u64 = reasons.iter().map(|reason| reason.letters).sum();
+    let open_rejects = state.count_open_letters(&place.pipeline).await?;
+    let letters = state.count_letters(&place.run_id).await?;
     stream_runs.sort_by_key(|stream_run| stream_run.position);
     let mut streams = Vec::with_capacity(stream_runs.len());
     for stream_run in stream_runs {
-        streams.push(stream_run.report().await?);
+        let mut report = stream_run.report().await?;
+        // Of a run that was cut short, letters and ledger meet again when it is resumed.
+        if status == RunStatus::Done {
+            report.compare_letters(&letters);
+        }
+        streams.push(report);
     }
     let report = RunReport {
         run_id: place.run_id.clone(),
@@ -204,6 +207,7 @@ async fn finish(
         is_resumed: place.is_resumed,
         streams,
         reasons: reason_reports(reasons),
+        earlier_rejects: open_rejects.saturating_sub(own_rejects),
     };
     Ok(Finished { report, failures })
 }

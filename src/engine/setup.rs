@@ -1,23 +1,33 @@
 //! Connects a stream's source and destinations, and compiles its mappings against what they declare.
 
-use std::{collections::HashSet, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashSet, path::Path, sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use jsonschema::Validator;
 
-use crate::config::{Connection, CountOrShare, OnError, OnMissing, Pipeline, Stream, StreamDestination, WriteMode};
-use crate::connector::{Context, Destination, Registry, Replace, Source};
+use crate::config::{Connection, Pipeline, Stream, StreamDestination, WriteMode};
+use crate::connector::{Context, Registry, Replace, Source};
 use crate::model::{
-    BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, KeyRule, LinkIds, Operation,
-    Schema, UPDATED_AT,
+    BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, Operation, Schema, UPDATED_AT,
 };
-use crate::state::{Accounts, State, Target, TargetId};
-use crate::transform::{Mapper, TransformError, key_names, spec::When};
+use crate::state::{Accounts, Checkpoint, OpenTarget, State, Target, TargetId, TargetLedger};
+use crate::transform::{Mapper, TransformError, key_names};
 
-use super::{decide::prepare::Preparation, error::EngineError, observer::Observer, quota::QuotaGuard};
+use super::{
+    decide::prepare::Preparation,
+    error::EngineError,
+    observer::Observer,
+    policy::{WritePolicy, check_policy, write_policy},
+    quota::QuotaGuard,
+    services::Services,
+};
 
 /// Records of a page of the state file. They are ids and little more, so that many fit into memory.
 const PAGE_RECORDS: u32 = 2_000;
 const BULK_PAGE_RECORDS: u32 = 50_000;
+/// How long the last requests of a process can still arrive after it is dead or has given them up: the kernel goes on sending
+/// what it was handed. Seen in a model with a TCP user timeout of 10 s: none later than 10 s.
+pub(in crate::engine) const LATE_REQUESTS: Duration = Duration::from_secs(30);
 /// The reason of records that may or may not have been created.
 pub(in crate::engine) const UNKNOWN_EFFECT: &str = "unknown_effect";
 
@@ -46,47 +56,45 @@ pub(super) struct Extraction {
 /// One destination of a stream, connected and ready to load.
 #[derive(Debug)]
 pub(super) struct Loader {
+    pub target: RunTarget,
+    pub policy: WritePolicy,
+    pub shape: Shape,
+    pub services: Services,
+    pub earlier: Earlier,
+}
+
+/// What is written to, and in which run.
+#[derive(Debug, Clone)]
+pub(super) struct RunTarget {
     pub run_id: String,
-    pub target: Target,
-    pub target_id: TargetId,
-    pub destination: Box<dyn Destination>,
-    pub capabilities: Capabilities,
+    /// The run whose dead letters are loaded again, where this is a redrive.
+    pub redriven_run: Option<String>,
+    pub names: Target,
+    pub id: TargetId,
+}
+
+/// What records look like at the destination, and how they get there from a frame.
+#[derive(Debug)]
+pub(super) struct Shape {
     pub schema: Schema,
     pub mapper: Arc<Mapper>,
     pub preparation: Preparation,
-    pub policy: WritePolicy,
-    pub guards: Guards,
     pub expect: Option<Arc<Validator>>,
-    pub context: Context,
-    pub state: State,
-    pub observer: Arc<dyn Observer>,
-    /// Whether records that did not change are looked for at the destination.
-    pub is_verifying: bool,
-    /// Records that an earlier run may or may not have created: it was killed or lost the answer.
+}
+
+/// What earlier runs, or this one before it was stopped, left at the target.
+#[derive(Debug)]
+pub(super) struct Earlier {
+    /// Where the next read goes on, as far as this destination knows.
+    pub checkpoint: Option<Checkpoint>,
+    /// What this run did here before it was stopped.
+    pub ledger: Option<TargetLedger>,
+    /// Source ids of records that may or may not have been created: the run was killed or lost the answer.
     pub unsettled: HashSet<String>,
-    /// Whether there are batches of an earlier run of which no outcome is known.
-    pub has_intents: bool,
-}
-
-/// How records are written.
-#[derive(Debug, Clone)]
-pub(super) struct WritePolicy {
-    pub write: WriteMode,
-    /// Whether the destination upserts on the key by itself.
-    pub is_upsert_native: bool,
-    pub on_create: Vec<FieldName>,
-    pub if_blank: Vec<FieldName>,
-    pub batch_size: Option<NonZeroU32>,
-    /// What is done with records that somebody deleted at the destination.
-    pub on_missing: OnMissing,
-}
-
-/// What stops a run early.
-#[derive(Debug, Clone)]
-pub(super) struct Guards {
-    pub max_rejects: Option<CountOrShare>,
-    pub max_deletes: Option<CountOrShare>,
-    pub quota: QuotaGuard,
+    /// When the last batch was about to be sent of which no outcome is known; none where there is no such batch.
+    pub last_unsettled: Option<DateTime<Utc>>,
+    /// How many records the destination was found not to hold any more.
+    pub missing: u64,
 }
 
 impl Environment {
@@ -141,17 +149,18 @@ impl Environment {
             object: config.object.clone(),
             accounts: Accounts::default(),
         };
-        let (target_id, unsettled, has_intents) = {
-            let target = target.clone();
-            self.state
-                .work(move |work| {
-                    let target_id = work.target_id(&target)?;
-                    let mut unsettled: HashSet<String> = work.unsettled(target_id, "insert")?.into_iter().collect();
-                    unsettled.extend(work.held(target_id, UNKNOWN_EFFECT)?);
-                    Ok((target_id, unsettled, work.has_intents(target_id)?))
-                })
-                .await?
-        };
+        let opened = self
+            .state
+            .open_target(OpenTarget {
+                target: target.clone(),
+                source_connection: stream.connection.clone(),
+                run_id: run_id.to_owned(),
+                held_code: UNKNOWN_EFFECT,
+            })
+            .await?;
+        let inserts = opened.intents.iter().map(|open| &open.intent).filter(|intent| intent.operation == "insert");
+        let mut unsettled: HashSet<String> = inserts.flat_map(|intent| intent.source_ids.iter().cloned()).collect();
+        unsettled.extend(opened.held);
         let is_case_insensitive =
             |name: &FieldName| declared.field(name).is_some_and(|field| field.is_case_insensitive);
         let preparation = Preparation {
@@ -159,31 +168,31 @@ impl Environment {
             are_keys_case_insensitive: key.iter().map(is_case_insensitive).collect(),
             key: key.into(),
         };
+        let quota = QuotaGuard::new(pipeline.limits.quota_share, context.clone());
         Ok(Loader {
-            run_id: run_id.to_owned(),
-            target,
-            target_id,
-            destination,
-            capabilities,
-            schema: declared,
-            mapper: Arc::new(mapper),
-            preparation,
+            target: RunTarget { run_id: run_id.to_owned(), redriven_run: None, names: target, id: opened.target_id },
             policy,
-            guards: Guards {
-                max_rejects: match pipeline.on_error {
-                    OnError::Stop => Some(CountOrShare::Count(0)),
-                    OnError::Continue => pipeline.limits.max_rejects,
-                },
-                max_deletes: pipeline.limits.max_deletes,
-                quota: QuotaGuard::new(pipeline.limits.quota_share, context.clone()),
+            shape: Shape {
+                schema: declared,
+                mapper: Arc::new(mapper),
+                preparation,
+                expect: stream.expect.as_deref().map(read_expectation).transpose()?,
             },
-            expect: stream.expect.as_deref().map(read_expectation).transpose()?,
-            context,
-            state: self.state.clone(),
-            observer: Arc::clone(&self.observer),
-            is_verifying: false,
-            unsettled,
-            has_intents,
+            services: Services {
+                destination,
+                capabilities,
+                context,
+                quota,
+                state: self.state.clone(),
+                observer: Arc::clone(&self.observer),
+            },
+            earlier: Earlier {
+                unsettled,
+                last_unsettled: opened.intents.iter().map(|open| open.saved_at).max(),
+                checkpoint: opened.checkpoint,
+                ledger: opened.ledger,
+                missing: opened.missing,
+            },
         })
     }
 }
@@ -191,16 +200,21 @@ impl Environment {
 impl Loader {
     /// Returns the connection's name.
     pub(super) fn connection(&self) -> &ConnectionName {
-        &self.target.connection
+        &self.target.names.connection
     }
 
-    /// Waits for what an earlier run left under way at the destination.
+    /// Waits for what an earlier run left under way at the destination: its last requests can still arrive, and work that it
+    /// began there can still go on.
     pub(super) async fn settle_earlier(&self) -> Result<(), EngineError> {
-        if !self.has_intents {
-            return Ok(());
+        let Some(sent_at) = self.earlier.last_unsettled else { return Ok(()) };
+        let wait =
+            late_requests_wait(sent_at, self.services.context.clock().now(), self.services.capabilities.lookup_lag);
+        if !wait.is_zero() {
+            self.services.observer.waiting_for_stopped_run(self.connection(), wait);
+            self.services.wait(wait).await?;
         }
-        let Some(jobs) = self.destination.earlier_jobs() else { return Ok(()) };
-        let waited = jobs.wait_for_earlier_jobs(&self.target.object).await;
+        let Some(jobs) = self.services.destination.earlier_jobs() else { return Ok(()) };
+        let waited = jobs.wait_for_earlier_jobs(&self.target.names.object).await;
         waited.map_err(|error| EngineError::connector(self.connection(), error))
     }
 
@@ -211,7 +225,7 @@ impl Loader {
 
     /// Returns the limit of a batch of inserts.
     pub(super) fn insert_limit(&self) -> Option<BatchLimit> {
-        if self.is_replacing() { self.capabilities.replace } else { self.capabilities.insert }
+        if self.is_replacing() { self.services.capabilities.replace } else { self.services.capabilities.insert }
     }
 
     /// Returns the way to write the whole object anew, where this run does so.
@@ -219,7 +233,7 @@ impl Loader {
         if !self.is_replacing() {
             return Ok(None);
         }
-        self.destination.replace().map(Some).ok_or_else(|| self.unoffered("a way to replace an object"))
+        self.services.destination.replace().map(Some).ok_or_else(|| self.unoffered("a way to replace an object"))
     }
 
     /// Says that the connector declares what it does not offer.
@@ -230,9 +244,9 @@ impl Loader {
 
     /// Returns the fields that will be written, in the mappings' order.
     pub(super) fn written_fields(&self) -> Vec<Field> {
-        let fields = self.preparation.fields.iter();
+        let fields = self.shape.preparation.fields.iter();
         fields
-            .map(|mapped| match self.schema.field(&mapped.name) {
+            .map(|mapped| match self.shape.schema.field(&mapped.name) {
                 Some(declared) => declared.clone(),
                 None => Field::new(&*mapped.name, mapped.field_type),
             })
@@ -244,6 +258,7 @@ impl Loader {
     pub(super) fn limit_for(&self, operation: &Operation, limit: BatchLimit, waiting: usize) -> BatchLimit {
         let is_worth_it = *operation != Operation::Link
             && self
+                .services
                 .capabilities
                 .bulk
                 .is_some_and(|bulk| u32::try_from(waiting).is_ok_and(|waiting| waiting >= bulk.min_records.get()));
@@ -252,23 +267,23 @@ impl Loader {
 
     /// Returns the limit of a batch on the bulk API, where there is one.
     pub(super) fn bulk_limit(&self, limit: BatchLimit) -> Option<BatchLimit> {
-        let bulk = self.capabilities.bulk?;
+        let bulk = self.services.capabilities.bulk?;
         Some(self.narrowed(BatchLimit { max_records: bulk.max_records, max_bytes: bulk.max_bytes, ..limit }))
     }
 
     /// Returns how many records that the state file knows are worked on at once: a request's worth several times over, and more
     /// where there is a bulk API, each batch of which costs several calls.
     pub(super) fn page_records(&self) -> u32 {
-        if self.capabilities.bulk.is_some() { BULK_PAGE_RECORDS } else { PAGE_RECORDS }
+        if self.services.capabilities.bulk.is_some() { BULK_PAGE_RECORDS } else { PAGE_RECORDS }
     }
 
     /// Tells whether so many records of an operation are to wait for those of later chunks, so that they are written
     /// together. Once some wait, the others of their operation do too.
     pub(super) fn gathers(&self, limit: BatchLimit, waiting: usize, count: usize) -> bool {
-        let (Some(bulk), Some(limit)) = (self.capabilities.bulk, self.bulk_limit(limit)) else { return false };
+        let (Some(bulk), Some(limit)) = (self.services.capabilities.bulk, self.bulk_limit(limit)) else { return false };
         let is_many = waiting > 0 || u32::try_from(count).is_ok_and(|count| count >= bulk.min_records.get());
         // Who wants to stop at so many rejects must learn of them chunk by chunk.
-        is_many && limit.max_records >= bulk.min_records && self.guards.max_rejects.is_none()
+        is_many && limit.max_records >= bulk.min_records && self.policy.max_rejects.is_none()
     }
 
     /// Narrows a limit to the pipeline's batch size.
@@ -276,28 +291,13 @@ impl Loader {
         let max_records = self.policy.batch_size.map_or(limit.max_records, |size| size.min(limit.max_records));
         BatchLimit { max_records, ..limit }
     }
+}
 
-    /// Waits; ends early, as an error, when the run is to stop.
-    pub(super) async fn wait(&self, duration: Duration) -> Result<(), EngineError> {
-        tokio::select! {
-            () = self.context.clock().sleep(duration) => Ok(()),
-            () = self.context.transport.shutdown.cancelled() => Err(EngineError::asked_to_stop()),
-        }
-    }
-
-    /// Fails when the run was asked to stop.
-    pub(super) fn check_goes_on(&self) -> Result<(), EngineError> {
-        if self.context.transport.shutdown.is_cancelled() {
-            return Err(EngineError::asked_to_stop());
-        }
-        Ok(())
-    }
-
-    /// Fails when nothing more may be sent: the run was asked to stop, or the quota's share is used.
-    pub(super) fn check_may_send(&self) -> Result<(), EngineError> {
-        self.check_goes_on()?;
-        self.guards.quota.check()
-    }
+/// Returns how long to wait until what was sent at a moment has arrived and can be looked up. A clock that was set back
+/// since makes the wait no longer than the whole.
+fn late_requests_wait(sent_at: DateTime<Utc>, now: DateTime<Utc>, lookup_lag: Duration) -> Duration {
+    let passed = (now - sent_at).to_std().unwrap_or_default();
+    (LATE_REQUESTS + lookup_lag).saturating_sub(passed)
 }
 
 /// Returns what a stream's frames look like: the fields that the source declares, and the columns that every frame has.
@@ -322,76 +322,6 @@ pub(super) fn connection<'pipeline>(
 ) -> Result<&'pipeline Connection, EngineError> {
     let found = pipeline.connections.get(name);
     found.ok_or_else(|| EngineError::Unsupported(format!("no connection is called `{name}`")))
-}
-
-fn write_policy(
-    pipeline: &Pipeline,
-    config: &StreamDestination,
-    key: &[FieldName],
-    capabilities: &Capabilities,
-    schema: &Schema,
-    mapper: &Mapper,
-) -> WritePolicy {
-    let named = |when: When| -> Vec<FieldName> {
-        let fields = mapper.fields().iter().filter(|field| field.when == when);
-        fields.map(|field| field.name.clone()).collect()
-    };
-    let (on_create, if_blank) = (named(When::OnCreate), named(When::IfBlank));
-    let is_key_field =
-        |test: fn(&Field) -> bool| !key.is_empty() && key.iter().all(|name| schema.field(name).is_some_and(test));
-    let has_native_key = match capabilities.key {
-        KeyRule::None => false,
-        KeyRule::NativeOnUniqueField => key.len() == 1 && is_key_field(|field| field.is_unique),
-        KeyRule::NativeUpTo(most) => key.len() <= most && is_key_field(|field| field.is_upsert_key),
-    };
-    let is_wanted = matches!(config.write, WriteMode::Upsert | WriteMode::Mirror);
-    let is_upsert_native =
-        is_wanted && has_native_key && capabilities.upsert.is_some() && on_create.is_empty() && if_blank.is_empty();
-    WritePolicy {
-        write: config.write.at(capabilities),
-        is_upsert_native,
-        on_create,
-        if_blank,
-        batch_size: pipeline.limits.batch_size,
-        on_missing: config.on_missing,
-    }
-}
-
-/// Refuses what the destination cannot do, before anything is read.
-fn check_policy(
-    config: &StreamDestination,
-    policy: &WritePolicy,
-    capabilities: &Capabilities,
-    mapper: &Mapper,
-) -> Result<(), EngineError> {
-    let refuse = |what: &str| {
-        Err(EngineError::Unsupported(format!("`{}` cannot {what} (object `{}`)", config.connection, config.object)))
-    };
-    if policy.write == WriteMode::Replace {
-        let has_links = mapper.fields().iter().any(|field| field.link.is_some());
-        return match capabilities.replace {
-            None => refuse("be written anew by each run (`write: replace`)"),
-            // A link that waits for its target would be written to a version that is no longer there.
-            Some(_) if has_links && capabilities.link_ids == LinkIds::Destination => {
-                refuse("hold links where it is written anew by each run (`write: replace`)")
-            }
-            Some(_) => Ok(()),
-        };
-    }
-    if policy.write == WriteMode::Mirror && capabilities.only_replaces() {
-        return refuse("mirror: it is written anew by each run, so `write: replace` does the same");
-    }
-    if policy.write == WriteMode::Mirror && capabilities.delete.is_none() {
-        return refuse("delete records, so it cannot mirror");
-    }
-    let must_look_up = !config.key.is_empty() && !policy.is_upsert_native && policy.write != WriteMode::Insert;
-    if must_look_up && capabilities.fetch.is_none() {
-        return refuse("be asked for records by this key");
-    }
-    if policy.write != WriteMode::Update && capabilities.insert.is_none() {
-        return refuse("create records");
-    }
-    Ok(())
 }
 
 fn read_expectation(path: &Path) -> Result<Arc<Validator>, EngineError> {

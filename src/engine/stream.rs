@@ -1,25 +1,26 @@
-//! Runs one stream: reading and loading overlap, and the checkpoint moves when all destinations are done with a chunk.
+//! Runs one stream: the read and the destinations overlap, and the checkpoint moves when all destinations are done with a chunk.
 
 use std::sync::Arc;
 
-use futures::future::join_all;
+use futures::join;
 use tokio::sync::mpsc;
 
 use crate::config::{OnMissing, Pipeline, Stream};
-use crate::model::{Calls, Cursor, Ledger, SyncMode};
-use crate::state::{Checkpoint, TargetStatus};
+use crate::model::{Calls, SyncMode};
+use crate::state::TargetStatus;
 
 use super::{
+    begin::{Begin, Reading, RunState, Standing},
     destination_run::DestinationRun,
+    distribute::distribute,
     error::EngineError,
     read::{
-        extract::{Chunk, ReadPlan, extract, is_expired},
+        extract::{ReadPlan, extract, is_expired},
         join_inputs::{Depth, read_join_inputs},
     },
     report::{DestinationReport, StreamReport},
     run::RunPlace,
     setup::{Environment, Extraction},
-    write::bulk_buffer::BulkBuffer,
 };
 
 /// A stream in a run.
@@ -46,13 +47,6 @@ struct Unconnected {
     index: usize,
     reason: String,
     calls: Calls,
-}
-
-/// Where a stream's read begins.
-#[derive(Debug, Default)]
-struct Start {
-    cursor: Option<Cursor>,
-    chunk: u64,
 }
 
 pub(super) async fn run_stream(
@@ -105,13 +99,14 @@ impl StreamRun {
             self.is_read_to_end = true;
             return Ok(());
         }
-        let start = self.start(place, &mut plan).await?;
+        let begin = self.begin(place).await?;
+        plan.request.cursor = begin.cursor().cloned();
         for destination in &mut self.destinations {
             if let Err(error) = destination.begin().await {
                 destination.fail(error);
             }
         }
-        let result = self.read_and_load(&extraction, plan, start, place).await;
+        let result = self.read_and_load(&extraction, plan, begin, place).await;
         self.count_source_calls(&extraction);
         result
     }
@@ -142,8 +137,8 @@ impl StreamRun {
             let output = plan.steps.output();
             match environment.connect_destination(pipeline, &stream, config, output, &place.run_id, context).await {
                 Ok(mut loader) => {
-                    loader.is_verifying = place.is_verifying;
-                    self.destinations.push(DestinationRun::new(loader, index, self.position, &place.run_id).await?);
+                    loader.policy.is_verifying = place.is_verifying;
+                    self.destinations.push(DestinationRun::new(loader, index, self.position));
                 }
                 Err(error @ EngineError::State(_)) => return Err(error),
                 Err(error) => {
@@ -156,93 +151,60 @@ impl StreamRun {
     }
 
     /// Finds where the read begins, and sets the tallies to what is counted up to there.
-    async fn start(&mut self, place: &RunPlace, plan: &mut ReadPlan) -> Result<Start, EngineError> {
-        let is_anew = self.destinations.iter().any(|destination| destination.loader.is_replacing());
-        let mut checkpoints = Vec::new();
-        for destination in &self.destinations {
-            let target_id = destination.loader.target_id;
-            checkpoints.push(destination.loader.state.work(move |work| work.checkpoint(target_id)).await?);
-        }
-        let first = checkpoints.first().cloned().flatten();
-        let are_equal = checkpoints.iter().all(|checkpoint| {
-            checkpoint.as_ref().map(|point| &point.cursor) == first.as_ref().map(|point| &point.cursor)
-        });
-        let own = first.as_ref().filter(|point| point.run_id == place.run_id && place.is_resumed && are_equal);
-        let start = match own {
-            Some(point) if !is_anew => {
-                self.rewind_seen(&place.run_id, point.chunk).await?;
-                Start { cursor: Some(point.cursor.clone()), chunk: point.chunk }
-            }
-            _ => {
-                let cursor = if place.is_resumed {
-                    self.destinations.first().and_then(|destination| destination.tally.start_cursor.clone())
-                } else {
-                    let is_incremental = self.stream.sync_mode == SyncMode::Incremental && !place.is_full_refresh;
-                    // What is to be created again did not change at the source, so it must be read from the beginning.
-                    let is_whole = !is_incremental || self.has_missing_records().await?;
-                    oldest(checkpoints).filter(|_| !is_whole)
-                };
-                for destination in &mut self.destinations {
-                    (destination.tally.ledger, destination.tally.chunk) = (Ledger::default(), 0);
-                }
-                self.rewind_seen(&place.run_id, 0).await?;
-                Start { cursor: cursor.filter(|_| !is_anew), chunk: 0 }
-            }
+    async fn begin(&mut self, place: &RunPlace) -> Result<Begin, EngineError> {
+        let checkpoints =
+            self.destinations.iter().map(|destination| destination.loader.earlier.checkpoint.clone()).collect();
+        let run = if place.is_resumed {
+            let start_cursor = self.destinations.first().and_then(|first| first.tally.start_cursor.clone());
+            RunState::Resumed { run_id: &place.run_id, start_cursor }
+        } else {
+            RunState::New
         };
+        let begin = Begin::of(Standing { run, reading: self.reading(place), checkpoints });
         for destination in &mut self.destinations {
-            destination.chunk = start.chunk;
-            destination.tally.status = TargetStatus::Running;
-            if start.chunk == 0 {
-                destination.tally.start_cursor.clone_from(&start.cursor);
+            // What this run wrote behind the chunk counts as what it was when it is read again, whatever chunk it comes in.
+            let loader = &destination.loader;
+            loader.services.state.rewind(loader.target.id, &place.run_id, begin.chunk()).await?;
+            destination.count_from(begin.chunk());
+            if begin.chunk() == 0 {
+                destination.tally.start_cursor = begin.cursor().cloned();
             }
             destination.save(&place.run_id, None).await?;
         }
-        plan.request.cursor.clone_from(&start.cursor);
-        Ok(start)
+        Ok(begin)
     }
 
-    /// Lets what this run wrote behind a chunk count as what it was when it is read again, whatever chunk it comes in.
-    async fn rewind_seen(&self, run_id: &str, chunk: u64) -> Result<(), EngineError> {
-        for destination in &self.destinations {
-            let (target_id, run_id) = (destination.loader.target_id, run_id.to_owned());
-            destination.loader.state.work(move |work| work.rewind_seen(target_id, &run_id, chunk)).await?;
+    /// Says how much of the source must be read.
+    fn reading(&self, place: &RunPlace) -> Reading {
+        let mut loaders = self.destinations.iter().map(|destination| &destination.loader);
+        if loaders.clone().any(|loader| loader.is_replacing()) {
+            return Reading::AllAtOnce;
         }
-        Ok(())
-    }
-
-    /// Tells whether records are known to be gone from a destination and are to be created again.
-    async fn has_missing_records(&self) -> Result<bool, EngineError> {
-        for destination in
-            self.destinations.iter().filter(|destination| destination.loader.policy.on_missing == OnMissing::Recreate)
-        {
-            let target_id = destination.loader.target_id;
-            if destination.loader.state.work(move |work| work.count_missing(target_id)).await? > 0 {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        // What is to be created again did not change at the source, so it must be read from the beginning.
+        let has_missing =
+            loaders.any(|loader| loader.policy.on_missing == OnMissing::Recreate && loader.earlier.missing > 0);
+        let is_incremental = self.stream.sync_mode == SyncMode::Incremental && !place.is_full_refresh;
+        if is_incremental && !has_missing { Reading::Changes } else { Reading::All }
     }
 
     async fn read_and_load(
         &mut self,
         extraction: &Extraction,
         plan: ReadPlan,
-        start: Start,
+        begin: Begin,
         place: &RunPlace,
     ) -> Result<(), EngineError> {
-        let had_cursor = start.cursor.is_some();
+        let had_cursor = begin.cursor().is_some();
         let mut again = plan.clone();
-        let read = self.pass(extraction, plan, start, place).await;
+        let read = self.pass(extraction, plan, begin.chunk(), place).await;
         let read = match read {
             Err(error) if had_cursor && is_expired(&error) => {
                 // The source no longer knows the cursor: everything is read again, and what is unchanged costs nothing.
                 again.request.cursor = None;
-                for destination in &mut self.destinations {
-                    (destination.tally.ledger, destination.open, destination.chunk) =
-                        (Ledger::default(), Ledger::default(), 0);
-                    (destination.tally.chunk, destination.buffer) = (0, BulkBuffer::default());
+                for destination in self.destinations.iter_mut().filter(|destination| destination.failure.is_none()) {
+                    destination.count_from(0);
                 }
-                self.pass(extraction, again, Start::default(), place).await
+                self.pass(extraction, again, 0, place).await
             }
             other => other,
         };
@@ -263,19 +225,17 @@ impl StreamRun {
         &mut self,
         extraction: &Extraction,
         plan: ReadPlan,
-        start: Start,
+        first: u64,
         place: &RunPlace,
     ) -> Result<bool, EngineError> {
-        // One chunk waits while one is loaded: what is in memory does not grow with the stream.
+        // One chunk waits while others are loaded: what is in memory does not grow with the stream.
         let (sender, receiver) = mpsc::channel(1);
         let destinations = &mut self.destinations;
-        let (read, loaded) = futures::join!(
-            extract(extraction.source.as_ref(), plan, sender),
-            load_chunks(destinations, receiver, start, place),
-        );
+        let (read, loaded) =
+            join!(extract(extraction.source.as_ref(), plan, sender), distribute(destinations, receiver, first, place),);
         loaded?;
         match read {
-            // The loading input closed the channel: its own failures say why.
+            // The loading side closed the channel: its own failures say why.
             Err(EngineError::Stopped) if destinations.iter().any(|destination| destination.failure.is_some()) => {
                 Ok(false)
             }
@@ -304,6 +264,7 @@ impl StreamRun {
                 destination.tally.status = TargetStatus::Failed;
                 destination.tally.message = self.failures.first().map(ToString::to_string);
             }
+            destination.note_open();
             destination.save(run_id, None).await?;
         }
         Ok(())
@@ -326,7 +287,7 @@ impl StreamRun {
         }
         let mut read = 0;
         for destination in &self.destinations {
-            read = read.max(destination.tally.ledger.read);
+            read = read.max(destination.tally.committed().read);
             destinations.push((destination.index, destination.report().await?));
         }
         destinations.sort_by_key(|(index, _)| *index);
@@ -339,65 +300,4 @@ impl StreamRun {
             destinations: destinations.into_iter().map(|(_, report)| report).collect(),
         })
     }
-}
-
-/// Loads chunks as they come, at all destinations at once, and commits each when all are done with it.
-async fn load_chunks(
-    destinations: &mut [DestinationRun],
-    mut chunks: mpsc::Receiver<Chunk>,
-    start: Start,
-    place: &RunPlace,
-) -> Result<(), EngineError> {
-    let mut number = start.chunk;
-    let mut cursor = None;
-    while let Some(chunk) = chunks.recv().await {
-        number += 1;
-        let alive: Vec<&mut DestinationRun> =
-            destinations.iter_mut().filter(|destination| destination.failure.is_none()).collect();
-        let loading = alive.into_iter().map(|destination| destination.load(&chunk, number));
-        join_all(loading).await;
-        if destinations.iter().all(|destination| destination.failure.is_some())
-            || destinations.iter().any(DestinationRun::is_interrupted)
-        {
-            return Ok(());
-        }
-        for destination in destinations.iter_mut().filter(|destination| destination.failure.is_none()) {
-            destination.chunk = number;
-        }
-        cursor = chunk.cursor.filter(|_| place.limit.is_none());
-        // The destinations' checkpoints stay equal, so that a run that was cut short reads on from there for all of them.
-        if !has_waiting(destinations) {
-            save_checkpoints(destinations, number, cursor.take(), place).await?;
-        }
-    }
-    if has_waiting(destinations) {
-        join_all(destinations.iter_mut().map(|destination| destination.flush(number))).await;
-        save_checkpoints(destinations, number, cursor, place).await?;
-    }
-    Ok(())
-}
-
-fn has_waiting(destinations: &[DestinationRun]) -> bool {
-    destinations.iter().any(|destination| destination.failure.is_none() && !destination.buffer.is_empty())
-}
-
-/// Stores the tallies up to a chunk with the cursor behind it; without one they wait for the next.
-async fn save_checkpoints(
-    destinations: &mut [DestinationRun],
-    number: u64,
-    cursor: Option<Cursor>,
-    place: &RunPlace,
-) -> Result<(), EngineError> {
-    let Some(cursor) = cursor else { return Ok(()) };
-    for destination in destinations.iter_mut().filter(|destination| destination.failure.is_none()) {
-        destination.count_open(number);
-        destination.save(&place.run_id, Some(cursor.clone())).await?;
-    }
-    Ok(())
-}
-
-/// The checkpoint from which nothing is missed by any destination: none where one has no checkpoint.
-fn oldest(checkpoints: Vec<Option<Checkpoint>>) -> Option<Cursor> {
-    let all: Option<Vec<Checkpoint>> = checkpoints.into_iter().collect();
-    all?.into_iter().min_by_key(|checkpoint| checkpoint.number).map(|checkpoint| checkpoint.cursor)
 }

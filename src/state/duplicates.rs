@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use rusqlite::{params, types::Value};
 
-use super::{SourceKey, Work, error::StateError, sets::keys, targets::TargetId};
+use super::{SourceKey, Work, changes::RecordKey, error::StateError, sets::keys, targets::TargetId};
 
 /// A record that is not written because another one is the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Duplicate {
     /// Its source id.
     pub source_id: String,
-    /// The source id of the one that is written.
-    pub survivor_id: String,
+    /// The one that is written.
+    pub survivor: RecordKey,
 }
 
 const SAVE: &str = "INSERT OR REPLACE INTO duplicates (target_id, source_key, survivor_key)";
@@ -23,14 +23,17 @@ pub(super) const FORGET: &str = "DELETE FROM duplicates WHERE target_id = ?1 AND
 impl Work<'_> {
     /// Stores which record each of these is the same as.
     pub(super) fn save_duplicates(&self, target: TargetId, duplicates: &[Duplicate]) -> Result<(), StateError> {
-        let of_others = duplicates.iter().filter(|duplicate| duplicate.source_id != duplicate.survivor_id);
+        let pairs = duplicates.iter().map(|duplicate| {
+            let survivor = match &duplicate.survivor {
+                RecordKey::Id(source_id) => self.source_key(source_id),
+                RecordKey::Key(source_key) => *source_key,
+            };
+            (self.source_key(&duplicate.source_id), survivor)
+        });
+        let of_others = pairs.filter(|(source_key, survivor)| source_key != survivor);
         let rows: Vec<[Value; 3]> = of_others
-            .map(|duplicate| {
-                [
-                    Value::Integer(target.0),
-                    Value::Blob(self.source_key(&duplicate.source_id).0.to_vec()),
-                    Value::Blob(self.source_key(&duplicate.survivor_id).0.to_vec()),
-                ]
+            .map(|(source_key, survivor)| {
+                [Value::Integer(target.0), Value::Blob(source_key.0.to_vec()), Value::Blob(survivor.0.to_vec())]
             })
             .collect();
         self.insert_rows(SAVE, "", &rows)

@@ -24,8 +24,10 @@ pub struct TargetLedger {
     pub start_cursor: Option<Cursor>,
     /// How it stands.
     pub status: TargetStatus,
-    /// The records.
+    /// The records, up to the last checkpoint.
     pub ledger: Ledger,
+    /// Those that were committed behind it when the run was stopped. They are read again, and counted then.
+    pub open: Ledger,
     /// The calls to the destination.
     pub calls: Calls,
     /// Why it failed.
@@ -44,6 +46,24 @@ pub enum TargetStatus {
     Done,
     /// Given up; the other destinations went on.
     Failed,
+}
+
+/// The counts of a ledger as they are stored.
+#[derive(Serialize, Deserialize)]
+struct StoredLedger {
+    #[serde(flatten)]
+    ledger: Ledger,
+    #[serde(default)]
+    open: Ledger,
+}
+
+impl TargetLedger {
+    /// Returns all that was committed.
+    pub fn committed(&self) -> Ledger {
+        let mut all = self.ledger;
+        all += self.open;
+        all
+    }
 }
 
 impl TargetStatus {
@@ -99,12 +119,14 @@ fn cell(run_id: &str, target: TargetId) -> Cell {
 impl RawLedger {
     fn decode(self, seal: &Seal, run_id: &str) -> Result<TargetLedger, StateError> {
         let cell = cell(run_id, self.target_id);
+        let StoredLedger { ledger, open } = serde_json::from_str(&self.ledger)?;
         Ok(TargetLedger {
             target: self.target,
             position: self.position,
             start_cursor: self.sealed.map(|sealed| seal.open(&cell, &sealed)).transpose()?,
             status: TargetStatus::from_word(&self.status),
-            ledger: serde_json::from_str(&self.ledger)?,
+            ledger,
+            open,
             calls: serde_json::from_str(&self.calls)?,
             message: self.message,
             chunk: self.chunk.unsigned_abs(),
@@ -127,7 +149,7 @@ impl Work<'_> {
             ledger.position,
             start_cursor,
             ledger.status.as_str(),
-            serde_json::to_string(&ledger.ledger)?,
+            serde_json::to_string(&StoredLedger { ledger: ledger.ledger, open: ledger.open })?,
             serde_json::to_string(&ledger.calls)?,
             ledger.message,
             signed(ledger.chunk),

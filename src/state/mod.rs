@@ -71,7 +71,7 @@ pub struct State {
 }
 
 /// A source's id as the state file looks it up: hashed with the key, so that the file holds no address that serves as an id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct SourceKey([u8; seal::KEYED_HASH_BYTES]);
 
 /// One transaction on the state file.

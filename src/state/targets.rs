@@ -12,6 +12,7 @@ use super::{
 
 /// Identifies a target within the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 pub struct TargetId(pub(super) i64);
 
 /// Names a stream of a pipeline at one destination object, and whose records it moves.

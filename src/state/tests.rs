@@ -113,6 +113,7 @@ pub(super) fn ledger(target: Target, counts: Ledger) -> TargetLedger {
         start_cursor: None,
         status: TargetStatus::Running,
         ledger: counts,
+        open: Ledger::default(),
         calls: Calls::default(),
         message: None,
         chunk: u64::MAX,

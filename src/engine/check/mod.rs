@@ -277,7 +277,7 @@ impl Check<'_> {
     ) -> Result<(Loader, String), EngineError> {
         let context = self.environment.context_of(&config.connection);
         let loader = self.environment.connect_destination(self.pipeline, stream, config, schema, "", context).await?;
-        let fields = loader.preparation.fields.len();
+        let fields = loader.shape.preparation.fields.len();
         let upsert = if loader.policy.is_upsert_native { ", the vendor upserts on the key" } else { "" };
         let are_there = if fields == 1 { "field is there" } else { "fields are there" };
         Ok((loader, format!("{fields} mapped {are_there}{upsert}")))
@@ -287,23 +287,23 @@ impl Check<'_> {
         if loader.is_replacing() {
             return;
         }
-        let now = loader.context.clock().now();
+        let now = loader.services.context.clock().now();
         let mark = format!("{:06x}", now.timestamp_subsec_nanos() & 0xff_ffff);
         let trial = Trial {
-            destination: loader.destination.as_ref(),
-            capabilities: loader.capabilities,
-            schema: &loader.schema,
-            key: &loader.preparation.key,
-            mapped: loader.preparation.fields.iter().map(|field| field.name.clone()).collect(),
+            destination: loader.services.destination.as_ref(),
+            capabilities: loader.services.capabilities,
+            schema: &loader.shape.schema,
+            key: &loader.shape.preparation.key,
+            mapped: loader.shape.preparation.fields.iter().map(|field| field.name.clone()).collect(),
             mark: format!("{}{mark}", now.format("%H%M%S")),
             now,
-            clock: loader.context.clock(),
+            clock: loader.services.context.clock(),
             stop: &self.options.stop,
         };
         let connection = loader.connection();
         for (step, result) in trial.run().await {
             let result = result.map_err(|error| EngineError::connector(connection, error));
-            self.note(connection, format!("write `{}`: {step}", loader.target.object), result);
+            self.note(connection, format!("write `{}`: {step}", loader.target.names.object), result);
         }
     }
 }

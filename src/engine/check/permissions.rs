@@ -17,13 +17,13 @@ pub(super) enum Permissions {
 
 /// Asks the destination about each operation with the fields that go along with it.
 pub(super) async fn of(loader: &Loader) -> Result<Permissions, ConnectorError> {
-    let Some(permissions) = loader.destination.permissions() else { return Ok(Permissions::NotTold) };
+    let Some(permissions) = loader.services.destination.permissions() else { return Ok(Permissions::NotTold) };
     let mut refusals: Vec<ConnectorError> = Vec::new();
-    let all: Vec<FieldName> = loader.preparation.fields.iter().map(|field| field.name.clone()).collect();
+    let all: Vec<FieldName> = loader.shape.preparation.fields.iter().map(|field| field.name.clone()).collect();
     for operation in operations(loader) {
         let is_left_out = |name: &FieldName| operation == Operation::Update && loader.policy.on_create.contains(name);
         let fields: Vec<FieldName> = all.iter().filter(|name| !is_left_out(name)).cloned().collect();
-        for refusal in permissions.refusals(&loader.target.object, &operation, &fields).await? {
+        for refusal in permissions.refusals(&loader.target.names.object, &operation, &fields).await? {
             if !refusals.iter().any(|known| known.message == refusal.message) {
                 refusals.push(refusal);
             }
@@ -33,7 +33,7 @@ pub(super) async fn of(loader: &Loader) -> Result<Permissions, ConnectorError> {
 }
 
 fn operations(loader: &Loader) -> Vec<Operation> {
-    let key = loader.preparation.key.to_vec();
+    let key = loader.shape.preparation.key.to_vec();
     let upsert = if loader.policy.is_upsert_native {
         vec![Operation::Upsert { key }]
     } else {

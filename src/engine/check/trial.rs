@@ -53,7 +53,7 @@ impl Trial<'_> {
                 id
             }
             Err(error) => {
-                let may_exist = error.kind == ErrorKind::Unanswered;
+                let may_exist = !error.kind.proves_no_write();
                 steps.push(("create a test record", Err(error)));
                 if may_exist {
                     steps.push(("delete it", self.delete_unanswered(&fields).await));

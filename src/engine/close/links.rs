@@ -6,17 +6,20 @@ use async_trait::async_trait;
 
 use crate::engine::{
     decide::{
-        existence::{find_missing_linked, verify},
-        link_ids::resolve,
+        existence::{LinkedExistence, verify, verify_linked},
+        link_ids::{KnownLink, LinkedIds, linked_ids},
         lookup::Lookup,
         prepare::LinkValue,
     },
     error::EngineError,
     setup::Loader,
-    write::dispatch::{CommitContext, Dispatch, Fate, Item, operation_word},
+    write::{
+        dispatch::{CommitContext, Dispatch, Fate, Item, operation_word},
+        existence::save_existence,
+    },
 };
 use crate::model::{BatchLimit, BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value};
-use crate::state::{DeadLetter, DeadLetterKind, LetterBody, Link, PendingLink, StateError, Work};
+use crate::state::{Changes, DeadLetter, DeadLetterKind, LetterBody, Link, LinkedLink, PendingLink, Wanted};
 
 /// The links of one record that can be written now.
 #[derive(Debug)]
@@ -28,13 +31,13 @@ struct LinkItem {
 
 /// Writes the pending links whose records are known by now. Returns how many calls went into halving.
 pub(in crate::engine) async fn close_links(loader: &Loader) -> Result<u64, EngineError> {
-    let target_id = loader.target_id;
-    let pending = loader.state.work(move |work| work.count_pending_links(target_id)).await?;
+    let target_id = loader.target.id;
+    let pending = loader.services.state.count_pending_links(target_id).await?;
     if pending == 0 {
         return Ok(0);
     }
-    loader.observer.links_started(&loader.target.stream, loader.connection(), pending);
-    let (operation, limit) = match (loader.capabilities.link, loader.capabilities.update) {
+    loader.services.observer.links_started(&loader.target.names.stream, loader.connection(), pending);
+    let (operation, limit) = match (loader.services.capabilities.link, loader.services.capabilities.update) {
         (Some(limit), _) => (Operation::Link, limit),
         (None, Some(limit)) => (Operation::Update, limit),
         (None, None) => return Ok(0),
@@ -46,12 +49,11 @@ pub(in crate::engine) async fn close_links(loader: &Loader) -> Result<u64, Engin
         pass(loader, &dispatch, &operation, limit).await?;
     }
     // What a killed run was about to link is still pending, so it was linked again by now.
-    let word = operation_word(&operation);
-    loader.state.work(move |work| work.clear_intents_of(target_id, word)).await?;
+    loader.services.state.remove_intents_of(target_id, operation_word(&operation)).await?;
     Ok(dispatch.halving_calls())
 }
 
-/// Goes through the pending links once. Returns whether links were refused as one of their ends is missing_linked.
+/// Goes through the pending links once. Returns whether links were refused as one of their ends is gone.
 async fn pass(
     loader: &Loader,
     dispatch: &Dispatch<'_>,
@@ -61,60 +63,59 @@ async fn pass(
     let mut after = 0;
     let mut has_missing = false;
     loop {
-        let page = next_page(loader, after)?;
+        let page = next_page(loader, after).await?;
         let Some(last) = page.last() else { return Ok(has_missing) };
         after = last.link_id;
-        let items = ready_items(loader, page)?;
+        let items = ready_items(loader, page).await?;
         let batches = if *operation == Operation::Link {
             cut_by_links(items, loader.narrowed(limit).max_records.get())
         } else {
             vec![items]
         };
         for items in batches {
-            let results = dispatch.send(operation, limit, items).await?;
-            has_missing |= reopen_refused(loader, results).await?;
+            let mut refused = Vec::new();
+            let mut deliver = |item: LinkItem, fate: Fate| {
+                if is_refused(&fate) {
+                    refused.push(item);
+                }
+            };
+            dispatch.send(operation, limit, items, &mut deliver).await?;
+            has_missing |= reopen_refused(dispatch, refused).await?;
         }
     }
 }
 
-/// Of links that were refused, finds those with an end that is missing_linked: they are no dead letters but wait for it. Returns whether
+fn is_refused(fate: &Fate) -> bool {
+    matches!(fate, Fate::Known(Outcome::Rejected(reason)) if !reason.is_passing)
+}
+
+/// Of links that were refused, finds those with an end that is gone: they are no dead letters but wait for it. Returns whether
 /// there are any.
-async fn reopen_refused(loader: &Loader, results: Vec<(LinkItem, Fate)>) -> Result<bool, EngineError> {
-    let is_refused = |fate: &Fate| matches!(fate, Fate::Known(Outcome::Rejected(reason)) if !reason.is_passing);
-    let refused: Vec<LinkItem> =
-        results.into_iter().filter(|(_, fate)| is_refused(fate)).map(|(item, _)| item).collect();
+async fn reopen_refused(dispatch: &Dispatch<'_>, refused: Vec<LinkItem>) -> Result<bool, EngineError> {
     if refused.is_empty() {
         return Ok(false);
     }
+    let loader = dispatch.loader;
     let own_ids = refused.iter().filter_map(|item| item.record.destination_id.clone());
-    let own = verify(loader, &loader.target.object, own_ids.collect()).await?;
+    let own = verify(loader, &loader.target.names.object, own_ids.collect()).await?;
     let values: Vec<LinkValue> =
         refused.iter().flat_map(|item| &item.links).map(|(pending, _)| link_value(&pending.link)).collect();
-    let missing_linked = find_missing_linked(loader, &values).await?;
+    let LinkedExistence { by_target, changed } = verify_linked(loader, &values).await?;
+    save_existence(dispatch, by_target).await?;
     let mut reopened: Vec<Link> = Vec::new();
     for item in refused {
         let is_own_missing = item.record.destination_id.as_ref().is_some_and(|id| own.missing.contains(id));
         for (PendingLink { link, .. }, _) in item.links {
-            let has_missing = link
-                .linked_ids
-                .iter()
-                .any(|linked_id| missing_linked.contains(&(link.stream.clone(), linked_id.clone())));
+            let has_missing =
+                link.linked_ids.iter().any(|linked_id| changed.contains(&(link.stream.clone(), linked_id.clone())));
             if is_own_missing || has_missing {
                 reopened.push(Link { linked: 0, ..link });
             }
         }
     }
     let has_missing = !reopened.is_empty();
-    let (target_id, now) = (loader.target_id, loader.context.clock().now());
-    let reopen = move |work: &Work<'_>| {
-        own.missing.iter().try_for_each(|destination_id| work.mark_missing(target_id, destination_id))?;
-        for link in &reopened {
-            work.save_link(target_id, link)?;
-            work.resolve_dead_letters(target_id, work.source_key(&link.source_id), Some(DeadLetterKind::Link), now)?;
-        }
-        Ok(())
-    };
-    loader.state.work(reopen).await?;
+    let missing = own.missing.into_iter().collect();
+    loader.services.state.commit(dispatch.place(), Changes { missing, reopened, ..Changes::default() }).await?;
     Ok(has_missing)
 }
 
@@ -126,28 +127,27 @@ fn link_value(link: &Link) -> LinkValue {
     }
 }
 
-fn next_page(loader: &Loader, after: i64) -> Result<Vec<PendingLink>, EngineError> {
-    let read = || loader.state.work_now(|work| work.pending_links(loader.target_id, after, loader.page_records()));
-    Ok(tokio::task::block_in_place(read)?)
+async fn next_page(loader: &Loader, after: i64) -> Result<Vec<PendingLink>, EngineError> {
+    Ok(loader.services.state.pending_links(loader.target.id, after, loader.page_records()).await?)
 }
 
 /// Makes the items of the records of which a link can lead to more records than it does.
-fn ready_items(loader: &Loader, page: Vec<PendingLink>) -> Result<Vec<LinkItem>, EngineError> {
+async fn ready_items(loader: &Loader, page: Vec<PendingLink>) -> Result<Vec<LinkItem>, EngineError> {
     let values: Vec<LinkValue> = page.iter().map(|pending| link_value(&pending.link)).collect();
-    let (resolved, own) = tokio::task::block_in_place(|| {
-        loader.state.work_now(|work| {
-            let resolved = resolve(work, &loader.target, values.iter())?;
-            let own = work.id_entries(loader.target_id, page.iter().map(|pending| pending.link.source_id.as_str()))?;
-            Ok((resolved, own))
-        })
-    })?;
+    let wanted = Wanted {
+        source_ids: page.iter().map(|pending| pending.link.source_id.clone()).collect(),
+        linked: linked_ids(values.iter()),
+        ..Wanted::default()
+    };
+    let known = loader.services.state.known(loader.target.id, wanted).await?;
+    let (own, links) = (known.by_source, LinkedIds::new(known.linked));
     let mut items: Vec<LinkItem> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for pending in page {
         let link = &pending.link;
         let Some(entry) = own.get(&link.source_id).filter(|entry| !entry.is_missing) else { continue };
-        let ids = resolved.ids_of(&link.stream, &link.linked_ids);
-        let count = u64::try_from(ids.len()).unwrap_or(u64::MAX);
+        let KnownLink { ids, count } = links.known(&link.stream, &link.linked_ids);
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
         if count <= link.linked {
             continue;
         }
@@ -199,35 +199,32 @@ impl Item for LinkItem {
         &self.record.trace_id
     }
 
-    fn commit(&self, work: &Work<'_>, context: &CommitContext, outcome: &Outcome) -> Result<(), StateError> {
+    fn commit(&self, context: &CommitContext, outcome: &Outcome, changes: &mut Changes) {
         for (PendingLink { link_id, link }, linked) in &self.links {
             match outcome {
-                Outcome::Created { .. } | Outcome::Updated { .. } => {
-                    work.set_linked(*link_id, *linked)?;
-                    let source_key = work.source_key(&link.source_id);
-                    work.resolve_link_letter(context.target_id, source_key, &link.field, context.now)?;
-                }
+                Outcome::Created { .. } | Outcome::Updated { .. } => changes.linked.push(LinkedLink {
+                    link_id: *link_id,
+                    source_id: link.source_id.clone(),
+                    field: link.field.clone(),
+                    linked: *linked,
+                }),
                 Outcome::Rejected(reason) | Outcome::Held(reason) => {
-                    if !reason.is_passing {
-                        work.drop_link(*link_id)?;
-                    }
-                    work.save_dead_letter(context.target_id, &link_letter(context, link, reason))?;
+                    changes.refused_links.extend((!reason.is_passing).then_some(*link_id));
+                    changes.letters.push(link_letter(context, link, reason));
                 }
                 Outcome::Missing | Outcome::Deleted => {}
             }
         }
-        match (outcome, &self.record.destination_id) {
-            (Outcome::Missing, Some(destination_id)) => work.mark_missing(context.target_id, destination_id),
-            _ => Ok(()),
+        if *outcome == Outcome::Missing {
+            changes.missing.extend(self.record.destination_id.clone());
         }
     }
 
-    fn commit_held(&self, _work: &Work<'_>, _context: &CommitContext, _reason: &Rejection) -> Result<(), StateError> {
+    fn commit_held(&self, _context: &CommitContext, _reason: &Rejection, _changes: &mut Changes) {
         // The link stays pending: the next run writes it again, which leaves what writing it once leaves.
-        Ok(())
     }
 
-    async fn find_written(_loader: &Loader, items: &[Self]) -> Result<Vec<Option<Lookup>>, EngineError> {
+    async fn find_written(_loader: &Loader, items: &[&Self]) -> Result<Vec<Option<Lookup>>, EngineError> {
         Ok(vec![None; items.len()])
     }
 }
@@ -238,11 +235,11 @@ fn link_letter(context: &CommitContext, link: &Link, reason: &Rejection) -> Dead
         target: context.target.clone(),
         source_id: link.source_id.clone(),
         source_key: None,
+        number: 0,
+        line: None,
         kind: DeadLetterKind::Link,
         code: reason.code.clone(),
         field: Some(link.field.clone()),
-        number: 0,
-        line: None,
         created_at: context.now,
         chunk: context.chunk,
         body: LetterBody {

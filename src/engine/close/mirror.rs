@@ -10,7 +10,7 @@ use crate::engine::{
     write::dispatch::{CommitContext, Dispatch, Fate, Item, operation_word},
 };
 use crate::model::{BatchRecord, Fields, Ledger, Operation, Outcome, Rejection};
-use crate::state::{DeadLetter, DeadLetterKind, IdEntry, LetterBody, StateError, TargetId, Work};
+use crate::state::{Changes, DeadLetter, DeadLetterKind, IdEntry, LetterBody, RecordKey, UnseenCount};
 
 /// Most records that a mirror deletes unless the pipeline says otherwise: the smaller of the two, but at least a few, so that a
 /// small table is not stuck.
@@ -26,64 +26,55 @@ struct DeleteItem {
 }
 
 /// Deletes what this run, having read the whole stream, did not see. Each such record counts as read and deleted.
-pub(in crate::engine) async fn delete_unseen(loader: &Loader, read: u64, chunk: u64) -> Result<Ledger, EngineError> {
-    let (target_id, run_id) = (loader.target_id, loader.run_id.clone());
-    let (mapped, unseen) = loader.state.work(move |work| work.count_unseen(target_id, &run_id)).await?;
-    let mut ledger = Ledger::default();
+pub(in crate::engine) async fn delete_unseen(
+    loader: &Loader,
+    read: u64,
+    chunk: u64,
+    ledger: &mut Ledger,
+) -> Result<(), EngineError> {
+    let target_id = loader.target.id;
+    let UnseenCount { mapped, unseen } = loader.services.state.unseen_count(target_id, &loader.target.run_id).await?;
     if unseen == 0 {
-        return Ok(ledger);
+        return Ok(());
     }
     check_guards(loader, read, mapped, unseen)?;
-    let Some(limit) = loader.capabilities.delete else { return Ok(ledger) };
+    let Some(limit) = loader.services.capabilities.delete else { return Ok(()) };
     let dispatch = Dispatch::new(loader, chunk);
-    let mut after = 0;
+    let mut after = None;
     loop {
-        let run_id = loader.run_id.clone();
-        let most = loader.page_records();
-        let page = loader.state.work(move |work| work.unseen(target_id, &run_id, after, most)).await?;
-        let Some(last) = page.last() else {
+        let page =
+            loader.services.state.unseen_page(target_id, &loader.target.run_id, after, loader.page_records()).await?;
+        if page.next.is_none() {
             // What a killed run was about to delete is deleted again by now, which changes nothing.
-            let word = operation_word(&Operation::Delete);
-            loader.state.work(move |work| work.clear_intents_of(target_id, word)).await?;
-            return Ok(ledger);
-        };
-        after = last.entry_id;
-        let own = loader.state.work(move |work| forget_shared(work, target_id, page)).await?;
+            loader.services.state.remove_intents_of(target_id, operation_word(&Operation::Delete)).await?;
+            return Ok(());
+        }
+        after = page.next;
+        let own = page.own;
         let items = own.into_iter().map(DeleteItem::new).collect();
-        for (_, fate) in dispatch.send(&Operation::Delete, limit, items).await? {
+        let mut deliver = |_: DeleteItem, fate: Fate| {
             ledger.read += 1;
             match fate {
                 Fate::Known(Outcome::Rejected(_) | Outcome::Held(_)) => ledger.rejected += 1,
-                Fate::Known(_) => ledger.deleted += 1,
+                Fate::Known(
+                    Outcome::Deleted | Outcome::Missing | Outcome::Created { .. } | Outcome::Updated { .. },
+                ) => ledger.deleted += 1,
                 Fate::Unknown => ledger.held += 1,
             }
-        }
+        };
+        dispatch.send(&Operation::Delete, limit, items, &mut deliver).await?;
     }
-}
-
-/// Forgets the records of which there is nothing to delete: they are gone already, or were merged into one that belongs to
-/// another record too. Returns the others.
-fn forget_shared(work: &Work<'_>, target_id: TargetId, page: Vec<IdEntry>) -> Result<Vec<IdEntry>, StateError> {
-    let mut own = Vec::with_capacity(page.len());
-    for entry in page {
-        if entry.is_missing || work.is_shared(target_id, &entry)? {
-            work.forget_id_entry(target_id, entry.source_key)?;
-        } else {
-            own.push(entry);
-        }
-    }
-    Ok(own)
 }
 
 fn check_guards(loader: &Loader, read: u64, mapped: u64, unseen: u64) -> Result<(), EngineError> {
-    let place = format!("`{}` at `{}`", loader.target.object, loader.connection());
+    let place = format!("`{}` at `{}`", loader.target.names.object, loader.connection());
     if read == 0 {
         return Err(EngineError::Guard(format!(
             "the source holds no record, so the mirror deletes nothing of {place}; if that is right, delete there by hand"
         )));
     }
     let default_share = CountOrShare::Share(DEFAULT_MAX_SHARE);
-    let is_exceeded = match loader.guards.max_deletes {
+    let is_exceeded = match loader.policy.max_deletes {
         Some(limit) => limit.is_exceeded_by(unseen, mapped),
         None => {
             unseen > ALWAYS_ALLOWED && (unseen > DEFAULT_MAX_DELETES || default_share.is_exceeded_by(unseen, mapped))
@@ -107,12 +98,12 @@ impl DeleteItem {
         Self { entry, record }
     }
 
-    fn save_letter(&self, work: &Work<'_>, context: &CommitContext, reason: &Rejection) -> Result<(), StateError> {
-        let letter = DeadLetter {
+    fn refuse(&self, context: &CommitContext, reason: &Rejection, changes: &mut Changes) {
+        changes.letters.push(DeadLetter {
             run_id: context.run_id.clone(),
             target: context.target.clone(),
             source_id: String::new(),
-            source_key: None,
+            source_key: Some(self.entry.source_key),
             kind: DeadLetterKind::Rejected,
             code: reason.code.clone(),
             field: reason.field.clone(),
@@ -126,11 +117,9 @@ impl DeleteItem {
                 request_id: reason.request_id.clone(),
                 ..LetterBody::default()
             },
-        };
-        work.save_dead_letter_of(context.target_id, self.entry.source_key, &letter)?;
+        });
         // Marked as read, so that this run does not try it again; the next one does.
-        let seen = crate::state::SeenMark { run_id: context.run_id.clone(), chunk: context.chunk };
-        work.mark_seen(context.target_id, [self.entry.source_key].into_iter(), &seen)
+        changes.seen.push(RecordKey::Key(self.entry.source_key));
     }
 }
 
@@ -145,22 +134,20 @@ impl Item for DeleteItem {
         &self.entry.destination_id
     }
 
-    fn commit(&self, work: &Work<'_>, context: &CommitContext, outcome: &Outcome) -> Result<(), StateError> {
+    fn commit(&self, context: &CommitContext, outcome: &Outcome, changes: &mut Changes) {
         match outcome {
-            Outcome::Rejected(reason) | Outcome::Held(reason) => self.save_letter(work, context, reason),
+            Outcome::Rejected(reason) | Outcome::Held(reason) => self.refuse(context, reason, changes),
             Outcome::Deleted | Outcome::Missing | Outcome::Updated { .. } | Outcome::Created { .. } => {
-                let source_key = self.entry.source_key;
-                work.resolve_dead_letters(context.target_id, source_key, None, context.now)?;
-                work.forget_id_entry(context.target_id, source_key)
+                changes.forgotten.push(self.entry.source_key);
             }
         }
     }
 
-    fn commit_held(&self, work: &Work<'_>, context: &CommitContext, reason: &Rejection) -> Result<(), StateError> {
-        self.save_letter(work, context, reason)
+    fn commit_held(&self, context: &CommitContext, reason: &Rejection, changes: &mut Changes) {
+        self.refuse(context, reason, changes);
     }
 
-    async fn find_written(_loader: &Loader, items: &[Self]) -> Result<Vec<Option<Lookup>>, EngineError> {
+    async fn find_written(_loader: &Loader, items: &[&Self]) -> Result<Vec<Option<Lookup>>, EngineError> {
         Ok(vec![None; items.len()])
     }
 }

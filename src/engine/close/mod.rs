@@ -2,4 +2,3 @@
 
 pub(in crate::engine) mod links;
 pub(in crate::engine) mod mirror;
-pub(in crate::engine) mod waiting;

@@ -1,27 +1,47 @@
 //! Finds out which records a destination no longer holds, and which it holds under another id: somebody deleted or merged them.
 //!
 //! A write of such a record tells by itself. This is for what no write tells: records that did not change (a run that was asked
-//! to verify), and what a refused link leads to.
+//! to verify), and what a refused link leads to. What is found is returned as a value; the write room stores it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::connector::{FetchRequest, Selection};
 use crate::engine::{error::EngineError, setup::Loader};
 use crate::model::ObjectName;
-use crate::state::TargetId;
+use crate::state::{LinkedRecord, TargetId, Wanted};
 
 use super::{
+    link_ids::{LinkedIds, linked_ids},
     lookup::{fetch_all, fetch_size},
     prepare::LinkValue,
 };
 
-/// What became of records, by the ids that they were known under.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct Verified {
+/// What became of records of one target, by the ids that they were known under.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::engine) struct Existence {
     /// The destination does not hold them.
     pub missing: HashSet<String>,
     /// It holds them under these ids.
     pub moved: HashMap<String, String>,
+}
+
+/// What became of the records that links lead to.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct LinkedExistence {
+    pub by_target: Vec<(TargetId, Existence)>,
+    /// Streams and source ids of the records that are missing or have another id.
+    pub changed: HashSet<(String, String)>,
+}
+
+impl Existence {
+    /// Tells whether every record is where it was.
+    pub(in crate::engine) fn is_unchanged(&self) -> bool {
+        self.missing.is_empty() && self.moved.is_empty()
+    }
+
+    fn is_changed(&self, id: &String) -> bool {
+        self.missing.contains(id) || self.moved.contains_key(id)
+    }
 }
 
 /// Asks the destination for records of an object by their ids.
@@ -29,11 +49,11 @@ pub(in crate::engine) async fn verify(
     loader: &Loader,
     object: &ObjectName,
     mut ids: Vec<String>,
-) -> Result<Verified, EngineError> {
+) -> Result<Existence, EngineError> {
     ids.sort_unstable();
     ids.dedup();
-    if ids.is_empty() || loader.capabilities.fetch.is_none() {
-        return Ok(Verified::default());
+    if ids.is_empty() || loader.services.capabilities.fetch.is_none() {
+        return Ok(Existence::default());
     }
     let requests = ids.chunks(fetch_size(loader)).map(|ids| FetchRequest {
         object: object.clone(),
@@ -41,61 +61,37 @@ pub(in crate::engine) async fn verify(
         fields: Vec::new(),
     });
     let found = fetch_all(loader, requests.collect()).await?;
-    let mut verified = Verified { missing: ids.into_iter().collect(), moved: HashMap::new() };
+    let mut existence = Existence { missing: ids.into_iter().collect(), moved: HashMap::new() };
     for record in found {
-        verified.missing.remove(&record.id);
+        existence.missing.remove(&record.id);
         if let Some(id) = record.merged_into {
-            verified.moved.insert(record.id, id);
+            existence.moved.insert(record.id, id);
         }
     }
-    Ok(verified)
+    Ok(existence)
 }
 
-/// Looks for the records that links lead to, after the destination refused a link, and notes those that are gone or have another
-/// id. Returns the streams and source ids of these.
-pub(in crate::engine) async fn find_missing_linked(
+/// Looks for the records that links lead to, after the destination refused a link.
+pub(in crate::engine) async fn verify_linked(
     loader: &Loader,
     links: &[LinkValue],
-) -> Result<HashSet<(String, String)>, EngineError> {
-    let mut linked_ids: HashMap<String, Vec<String>> = HashMap::new();
-    for link in links {
-        linked_ids.entry(link.stream.to_string()).or_default().extend(link.linked_ids.iter().cloned());
+) -> Result<LinkedExistence, EngineError> {
+    let wanted = Wanted { linked: linked_ids(links.iter()), ..Wanted::default() };
+    let known = LinkedIds::new(loader.services.state.known(loader.target.id, wanted).await?.linked);
+    let mut by_target: BTreeMap<TargetId, (ObjectName, Vec<String>)> = BTreeMap::new();
+    for (_, _, record) in known.records() {
+        let of_target = by_target.entry(record.target_id).or_insert_with(|| (record.object.clone(), Vec::new()));
+        of_target.1.push(record.destination_id.clone());
     }
-    let mut missing_linked = HashSet::new();
-    for (stream, source_ids) in linked_ids {
-        let target = &loader.target;
-        let targets = tokio::task::block_in_place(|| {
-            loader.state.work_now(|work| work.targets_of_stream(&target.pipeline, &stream, &target.connection))
-        })?;
-        for (target_id, object) in targets {
-            let found = find_missing_in(loader, target_id, &object, &source_ids).await?;
-            missing_linked.extend(found.into_iter().map(|source_id| (stream.clone(), source_id)));
-        }
+    let mut found = LinkedExistence::default();
+    for (target_id, (object, ids)) in by_target {
+        found.by_target.push((target_id, verify(loader, &object, ids).await?));
     }
-    Ok(missing_linked)
-}
-
-/// Verifies these records of one target and notes what is found. Returns the source ids of those that are gone or moved.
-async fn find_missing_in(
-    loader: &Loader,
-    target_id: TargetId,
-    object: &ObjectName,
-    source_ids: &[String],
-) -> Result<Vec<String>, EngineError> {
-    let known: HashMap<String, String> = tokio::task::block_in_place(|| {
-        loader.state.work_now(|work| {
-            let entries = work.id_entries(target_id, source_ids.iter().map(String::as_str))?;
-            let there = entries.into_iter().filter(|(_, entry)| !entry.is_missing);
-            Ok(there.map(|(source_id, entry)| (source_id, entry.destination_id)).collect())
-        })
-    })?;
-    let Verified { missing, moved } = verify(loader, object, known.values().cloned().collect()).await?;
-    tokio::task::block_in_place(|| {
-        loader.state.work_now(|work| {
-            missing.iter().try_for_each(|id| work.mark_missing(target_id, id))?;
-            moved.iter().try_for_each(|(old_id, new_id)| work.relink(target_id, old_id, new_id))
-        })
-    })?;
-    let is_missing = |id: &String| missing.contains(id) || moved.contains_key(id);
-    Ok(known.into_iter().filter(|(_, id)| is_missing(id)).map(|(source_id, _)| source_id).collect())
+    let is_changed = |record: &LinkedRecord| {
+        let mut of_target = found.by_target.iter().filter(|(target_id, _)| *target_id == record.target_id);
+        of_target.any(|(_, existence)| existence.is_changed(&record.destination_id))
+    };
+    let changed = known.records().filter(|(_, _, record)| is_changed(record));
+    found.changed = changed.map(|(stream, source_id, _)| (stream.to_owned(), source_id.to_owned())).collect();
+    Ok(found)
 }

@@ -1,49 +1,63 @@
-//! Finds the ids that linked records have at the destination.
+//! The ids that linked records have at the destination.
 
 use std::collections::HashMap;
 
-use crate::state::{StateError, Target, Work};
+use crate::state::LinkedRecord;
 
 use super::prepare::LinkValue;
 
-/// Known ids of linked records, by stream and source id.
+/// Records that links lead to, by stream and source id.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Resolved {
-    by_stream: HashMap<String, HashMap<String, String>>,
+pub(in crate::engine) struct LinkedIds {
+    by_stream: HashMap<String, HashMap<String, LinkedRecord>>,
 }
 
-impl Resolved {
-    /// Returns the destination's ids of the linked records, as far as they are known, each once.
-    pub(in crate::engine) fn ids(&self, link: &LinkValue) -> Vec<String> {
-        self.ids_of(&link.stream, &link.linked_ids)
+/// What of a link can be written.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::engine) struct KnownLink {
+    /// The destination's ids, each once: two linked records may be one there.
+    pub ids: Vec<String>,
+    /// How many of the linked records they stand for.
+    pub count: usize,
+}
+
+impl LinkedIds {
+    pub(in crate::engine) fn new(by_stream: HashMap<String, HashMap<String, LinkedRecord>>) -> Self {
+        Self { by_stream }
     }
 
-    pub(in crate::engine) fn ids_of(&self, stream: &str, linked_ids: &[String]) -> Vec<String> {
-        let Some(known) = self.by_stream.get(stream) else { return Vec::new() };
-        linked_ids.iter().filter_map(|linked_id| known.get(linked_id).cloned()).collect()
+    /// Returns what is known of the records that a stream's source ids stand for.
+    pub(in crate::engine) fn known(&self, stream: &str, linked_ids: &[String]) -> KnownLink {
+        let Some(records) = self.by_stream.get(stream) else { return KnownLink::default() };
+        let mut known = KnownLink::default();
+        for record in linked_ids.iter().filter_map(|linked_id| records.get(linked_id)) {
+            known.count += 1;
+            if !known.ids.contains(&record.destination_id) {
+                known.ids.push(record.destination_id.clone());
+            }
+        }
+        known
+    }
+
+    /// Returns all records that are known, each with its stream and source id.
+    pub(in crate::engine) fn records(&self) -> impl Iterator<Item = (&str, &str, &LinkedRecord)> {
+        self.by_stream.iter().flat_map(|(stream, records)| {
+            records.iter().map(move |(source_id, record)| (stream.as_str(), source_id.as_str(), record))
+        })
     }
 }
 
-/// Looks up linked records: a stream's records at this connection, whatever object they went to.
-pub(in crate::engine) fn resolve<'link>(
-    work: &Work<'_>,
-    target: &Target,
+/// Gathers the records that links lead to, by stream.
+pub(in crate::engine) fn linked_ids<'link>(
     links: impl Iterator<Item = &'link LinkValue>,
-) -> Result<Resolved, StateError> {
-    let mut linked_ids: HashMap<&str, Vec<&str>> = HashMap::new();
+) -> HashMap<String, Vec<String>> {
+    let mut by_stream: HashMap<String, Vec<String>> = HashMap::new();
     for link in links {
-        linked_ids.entry(&link.stream).or_default().extend(link.linked_ids.iter().map(String::as_str));
+        by_stream.entry(link.stream.to_string()).or_default().extend(link.linked_ids.iter().cloned());
     }
-    let mut resolved = Resolved::default();
-    for (stream, mut source_ids) in linked_ids {
+    for source_ids in by_stream.values_mut() {
         source_ids.sort_unstable();
         source_ids.dedup();
-        let known = resolved.by_stream.entry(stream.to_owned()).or_default();
-        for (target_id, _) in work.targets_of_stream(&target.pipeline, stream, &target.connection)? {
-            let entries = work.id_entries(target_id, source_ids.iter().copied())?;
-            let there = entries.into_iter().filter(|(_, entry)| !entry.is_missing);
-            known.extend(there.map(|(source_id, entry)| (source_id, entry.destination_id)));
-        }
     }
-    Ok(resolved)
+    by_stream
 }

@@ -1,22 +1,19 @@
 //! Looks records up at the destination, by id and by key, in as few calls as it allows.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::config::WriteMode;
 use crate::connector::{FetchRequest, Selection};
-use crate::engine::{error::EngineError, setup::Loader};
+use crate::engine::{
+    error::EngineError,
+    setup::{LATE_REQUESTS, Loader},
+};
 use crate::model::{FieldName, Record, Value};
+use crate::state::Wanted;
 
 use super::prepare::{Key, Preparation, Prepared};
-
-/// How long a request whose answer is lost may still be at work at the destination, before what it wrote is looked for: the
-/// vendors at hand answer a batch within a second or two.
-const SETTLE_WAIT: Duration = Duration::from_secs(5);
 
 /// What a look-up after a lost answer found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +26,7 @@ pub(in crate::engine) enum Lookup {
 
 /// The records of the destination that were found by key.
 #[derive(Debug, Default)]
-pub(super) struct FoundRecords {
+pub(in crate::engine) struct FoundRecords {
     by_key: HashMap<u128, Vec<String>>,
 }
 
@@ -40,6 +37,11 @@ pub(super) enum Found {
 }
 
 impl FoundRecords {
+    #[cfg(test)]
+    pub(super) fn of(by_key: HashMap<u128, Vec<String>>) -> Self {
+        Self { by_key }
+    }
+
     fn add(&mut self, record: &Record, preparation: &Preparation) {
         let values = preparation.key.iter().map(|field| record.fields.get(field).filter(|value| !is_blank(value)));
         let Some(values) = values.map(Option::<&Value>::cloned).collect::<Option<Vec<Value>>>() else { return };
@@ -55,12 +57,17 @@ impl FoundRecords {
         }
     }
 
-    /// Finds the record for this one. Where records are only inserted, several may have one key: each takes one of those found.
-    pub(super) fn claim(&mut self, loader: &Loader, record: &Prepared) -> Found {
-        if loader.policy.write != WriteMode::Insert {
-            return self.matching(record);
+    /// Returns the only record with this one's key.
+    pub(super) fn only_one(&self, record: &Prepared) -> Option<String> {
+        match self.matching(record) {
+            Found::One(id) => Some(id),
+            Found::None | Found::Several(_) => None,
         }
-        record.key.as_ref().and_then(|key| self.take(key)).map_or(Found::None, Found::One)
+    }
+
+    /// Returns the record of this number among those with a key.
+    pub(super) fn nth(&self, key: &Key, number: usize) -> Option<&str> {
+        self.by_key.get(&key.hash)?.get(number).map(String::as_str)
     }
 
     /// Takes the first of the records that were found with a key.
@@ -70,8 +77,8 @@ impl FoundRecords {
     }
 
     /// Leaves out the records that belong to other source records.
-    fn leave_out(&mut self, mapped: &HashSet<String>) {
-        self.by_key.values_mut().for_each(|ids| ids.retain(|id| !mapped.contains(id)));
+    fn leave_out(&mut self, owned: &HashSet<String>) {
+        self.by_key.values_mut().for_each(|ids| ids.retain(|id| !owned.contains(id)));
     }
 }
 
@@ -84,15 +91,15 @@ pub(super) fn is_blank(value: &Value) -> bool {
     }
 }
 
-/// Waits until what a lost request wrote can be found.
+/// Waits until what a lost request of this run wrote can be found.
 pub(in crate::engine) async fn wait_to_look(loader: &Loader) -> Result<(), EngineError> {
-    loader.wait(loader.capabilities.lookup_lag.max(SETTLE_WAIT)).await
+    loader.services.wait(LATE_REQUESTS + loader.services.capabilities.lookup_lag).await
 }
 
 pub(super) async fn find_keys(loader: &Loader, keys: &[&Key]) -> Result<FoundRecords, EngineError> {
-    let key_fields: Vec<FieldName> = loader.preparation.key.to_vec();
+    let key_fields: Vec<FieldName> = loader.shape.preparation.key.to_vec();
     let requests = keys.chunks(fetch_size(loader)).map(|keys| FetchRequest {
-        object: loader.target.object.clone(),
+        object: loader.target.names.object.clone(),
         selection: Selection::Keys {
             fields: key_fields.clone(),
             values: keys.iter().map(|key| key.values.clone()).collect(),
@@ -101,30 +108,29 @@ pub(super) async fn find_keys(loader: &Loader, keys: &[&Key]) -> Result<FoundRec
     });
     let mut found = FoundRecords::default();
     for record in fetch_all(loader, requests.collect()).await? {
-        found.add(&record, &loader.preparation);
+        found.add(&record, &loader.shape.preparation);
     }
     if loader.policy.write == WriteMode::Insert {
-        let ids: Vec<String> = found.by_key.values().flatten().cloned().collect();
-        let target_id = loader.target_id;
-        let mapped = loader.state.work(move |work| work.mapped_ids(target_id, &ids)).await?;
-        found.leave_out(&mapped);
+        let destination_ids = found.by_key.values().flatten().cloned().collect();
+        let wanted = Wanted { destination_ids, ..Wanted::default() };
+        found.leave_out(&loader.services.state.known(loader.target.id, wanted).await?.owned);
     }
     Ok(found)
 }
 
 pub(in crate::engine) fn fetch_size(loader: &Loader) -> usize {
-    loader.capabilities.fetch.map_or(1, |size| usize::try_from(size.get()).unwrap_or(1))
+    loader.services.capabilities.fetch.map_or(1, |size| usize::try_from(size.get()).unwrap_or(1))
 }
 
 pub(in crate::engine) async fn fetch_all(
     loader: &Loader,
     requests: Vec<FetchRequest>,
 ) -> Result<Vec<Record>, EngineError> {
-    let concurrency = usize::try_from(loader.capabilities.concurrency.get()).unwrap_or(1);
+    let concurrency = usize::try_from(loader.services.capabilities.concurrency.get()).unwrap_or(1);
     let fetched: Vec<Vec<Record>> = stream::iter(requests)
         .map(|request| async move {
-            loader.check_may_send()?;
-            let fetched = loader.destination.fetch(&request).await;
+            loader.services.check_may_send()?;
+            let fetched = loader.services.destination.fetch(&request).await;
             fetched.map_err(|error| EngineError::connector(loader.connection(), error))
         })
         .buffered(concurrency)
@@ -138,7 +144,7 @@ pub(in crate::engine) async fn look_up_written(
     loader: &Loader,
     keys: &[Option<&Key>],
 ) -> Result<Vec<Option<Lookup>>, EngineError> {
-    if loader.capabilities.fetch.is_none() {
+    if loader.services.capabilities.fetch.is_none() {
         return Ok(vec![None; keys.len()]);
     }
     let wanted: Vec<&Key> = keys.iter().flatten().copied().collect();

@@ -1,8 +1,14 @@
-//! Decides what is done with each mapped record: looks up what the state file and the destination know, and matches. Writes no
-//! record.
+//! Decides what is done with each record of a chunk.
+//!
+//! A frame is mapped (`mapped`), what is known of its records is looked up (`knowledge`), and `matching` makes a decision of each.
+//! Deciding has no side effect: nothing here writes to the state or to a destination.
 
+pub(in crate::engine) mod decision;
 pub(in crate::engine) mod existence;
+pub(in crate::engine) mod knowledge;
 pub(in crate::engine) mod link_ids;
 pub(in crate::engine) mod lookup;
+pub(in crate::engine) mod mapped;
 pub(in crate::engine) mod matching;
 pub(in crate::engine) mod prepare;
+pub(in crate::engine) mod rules;

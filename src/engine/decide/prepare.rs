@@ -4,10 +4,12 @@ use std::{collections::HashSet, sync::Arc};
 
 use polars::prelude::{DataFrame, Series};
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::engine::error::EngineError;
 use crate::model::{ABSENT, DELETED, FieldName, Fields, ID, StreamName, Value};
+use crate::state::ReadRecord;
 use crate::transform::{
     MappedField,
     spec::{NullPolicy, When},
@@ -18,6 +20,8 @@ use crate::transform::{
 pub(in crate::engine) struct Prepared {
     /// The source's id.
     pub source_id: String,
+    /// Its number in the read, from 1 on.
+    pub number: u64,
     /// Whether the source has deleted it.
     pub is_deleted: bool,
     /// The fields to write, links left out; null where the destination's value is to be cleared, absent where it is kept.
@@ -44,6 +48,20 @@ pub(in crate::engine) struct LinkValue {
     pub stream: StreamName,
     /// The linked records' source ids.
     pub linked_ids: Vec<String>,
+}
+
+impl Prepared {
+    /// Names the record to the state.
+    pub(in crate::engine) fn read_record(&self) -> ReadRecord {
+        ReadRecord { source_id: self.source_id.clone(), number: self.number }
+    }
+
+    /// Returns the record as JSON by the destination's names, its links as lists of source ids.
+    pub(in crate::engine) fn to_json(&self) -> Json {
+        let fields = self.fields.iter().map(|(name, value)| (name.to_string(), value.to_json()));
+        let links = self.links.iter().map(|link| (link.field.to_string(), Json::from(link.linked_ids.clone())));
+        Json::Object(fields.chain(links).collect())
+    }
 }
 
 /// What the records of one destination are prepared by.
@@ -107,7 +125,7 @@ impl Preparation {
                 fields.insert(field.name.clone(), Value::List(Vec::new()));
             }
         }
-        Prepared { source_id, is_deleted, fields, links, content_hash, key }
+        Prepared { source_id, number: 0, is_deleted, fields, links, content_hash, key }
     }
 
     /// Hashes what decides whether a record is written again. Fields that are written on creation only do not count.

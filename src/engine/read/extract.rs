@@ -344,5 +344,17 @@ fn read_reject(reject: crate::model::ReadReject) -> Rejected {
 
 /// Tells whether a read may be tried again from the beginning.
 pub(in crate::engine) fn is_expired(error: &EngineError) -> bool {
-    matches!(error, EngineError::Connector { error, .. } if error.kind == ErrorKind::CursorExpired)
+    let EngineError::Connector { error, .. } = error else { return false };
+    match error.kind {
+        ErrorKind::CursorExpired => true,
+        ErrorKind::Unauthorized
+        | ErrorKind::NotFound
+        | ErrorKind::Refused
+        | ErrorKind::Unanswered
+        | ErrorKind::Unavailable
+        | ErrorKind::QuotaSpent
+        | ErrorKind::Cancelled
+        | ErrorKind::Unexpected
+        | ErrorKind::Io => false,
+    }
 }

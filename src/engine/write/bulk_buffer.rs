@@ -12,6 +12,7 @@ use std::{
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value as Json;
+use tokio::task::spawn_blocking;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connector::{ConnectorError, ErrorKind, SEGMENT_RECORDS, Segments};
@@ -103,31 +104,29 @@ impl BulkBuffer {
     }
 
     /// Takes the items of one operation of a chunk.
-    pub(in crate::engine) fn put(
+    pub(in crate::engine) async fn put(
         &mut self,
         operation: &Operation,
         limit: BatchLimit,
         items: Vec<RecordItem>,
     ) -> Result<(), EngineError> {
-        if self.waiting(operation) == 0 {
-            self.groups.push(Group::new(operation.clone(), limit).map_err(|error| unspooled(&error))?);
-        }
-        let mut groups = self.groups.iter_mut();
-        let Some(group) = groups.find(|group| group.operation == *operation) else { return Ok(()) };
-        let bytes_before = group.bytes;
-        for item in items {
-            self.marks.extend(marks(&item.prepared));
-            group.put(&item).map_err(|error| unspooled(&error))?;
-        }
-        group.most_bytes = group.most_bytes.max(group.bytes - bytes_before);
+        self.marks.extend(items.iter().flat_map(|item| marks(&item.prepared)));
+        let place = self.groups.iter().position(|group| group.operation == *operation).unwrap_or(self.groups.len());
+        let group = if place < self.groups.len() {
+            self.groups.remove(place)
+        } else {
+            Group::new(operation.clone(), limit).map_err(|error| unspooled(&error))?
+        };
+        let written = spawn_blocking(move || group.with(&items)).await.map_err(|_| EngineError::Stopped)?;
+        self.groups.insert(place, written.map_err(|error| unspooled(&error))?);
         Ok(())
     }
 
     /// Returns all that waits, and waits for nothing any more.
-    pub(in crate::engine) fn take(&mut self) -> Result<(Vec<BufferedRecords>, Vec<Deferred>), EngineError> {
+    pub(in crate::engine) async fn take(&mut self) -> Result<(Vec<BufferedRecords>, Vec<Deferred>), EngineError> {
         let Self { groups, deferred, .. } = std::mem::take(self);
-        let groups =
-            groups.into_iter().map(Group::close).collect::<io::Result<Vec<_>>>().map_err(|error| unspooled(&error))?;
+        let closed = spawn_blocking(|| groups.into_iter().map(Group::close).collect::<io::Result<Vec<_>>>());
+        let groups = closed.await.map_err(|_| EngineError::Stopped)?.map_err(|error| unspooled(&error))?;
         Ok((groups, deferred))
     }
 }
@@ -142,6 +141,14 @@ impl Group {
     fn new(operation: Operation, limit: BatchLimit) -> io::Result<Self> {
         let writer = SpoolWriter::new()?;
         Ok(Self { operation, limit, writer, lines: Vec::new(), fields: BTreeSet::new(), bytes: 0, most_bytes: 0 })
+    }
+
+    /// Adds the items of a chunk.
+    fn with(mut self, items: &[RecordItem]) -> io::Result<Self> {
+        let bytes_before = self.bytes;
+        items.iter().try_for_each(|item| self.put(item))?;
+        self.most_bytes = self.most_bytes.max(self.bytes - bytes_before);
+        Ok(self)
     }
 
     fn put(&mut self, item: &RecordItem) -> io::Result<()> {

@@ -8,18 +8,20 @@ use serde_json::Value as Json;
 
 use crate::engine::{
     decide::{
+        decision::RecordWrite,
         lookup::{Lookup, look_up_written},
-        matching::RecordWrite,
         prepare::{Key, LinkValue, Prepared},
     },
     error::EngineError,
     setup::Loader,
 };
-use crate::model::{BatchRecord, Fields, Outcome, Rejection};
-use crate::state::{DeadLetter, DeadLetterKind, LetterBody, Link, SeenMark, StateError, Work, Written, WrittenAs};
-use crate::transform::Rejected;
+use crate::model::{BatchRecord, Outcome, Rejection};
+use crate::state::{Changes, DeadLetter, DeadLetterKind, Link, RecordKey, WrittenAs, WrittenRecord};
 
-use super::dispatch::{CommitContext, Item};
+use super::{
+    dispatch::{CommitContext, Item},
+    letters::letter,
+};
 
 /// One record that is written. Records that wait on disk are written down as this.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -44,11 +46,11 @@ impl RecordItem {
     pub(in crate::engine) fn new(
         (chunk, number): (u64, usize),
         prepared: Arc<Prepared>,
-        record_write: RecordWrite,
+        write: RecordWrite,
         key_hash: Option<u128>,
         source: Json,
     ) -> Self {
-        let RecordWrite { destination_id, fields, links } = record_write;
+        let RecordWrite { destination_id, fields, links } = write;
         let record = BatchRecord { trace_id: number.to_string(), destination_id, fields };
         Self { place: 0, chunk, record, links, prepared, key_hash, source }
     }
@@ -64,42 +66,30 @@ impl RecordItem {
         self.prepared.links.iter().filter(|link| self.record.fields.contains_key(&link.field))
     }
 
-    pub(in crate::engine) fn leads_to(&self, missing_linked: &HashSet<(String, String)>) -> bool {
+    pub(in crate::engine) fn leads_to(&self, changed: &HashSet<(String, String)>) -> bool {
         let has_missing = |link: &LinkValue| {
-            link.linked_ids
-                .iter()
-                .any(|linked_id| missing_linked.contains(&(link.stream.to_string(), linked_id.clone())))
+            link.linked_ids.iter().any(|linked_id| changed.contains(&(link.stream.to_string(), linked_id.clone())))
         };
         self.carried_links().any(has_missing)
     }
 
-    fn letter(&self, context: &CommitContext, kind: DeadLetterKind, reason: &Rejection) -> DeadLetter {
+    fn refuse(&self, context: &CommitContext, kind: DeadLetterKind, reason: &Rejection, changes: &mut Changes) {
         let letter = letter(context, &self.prepared, kind, reason, self.source.clone());
-        DeadLetter { chunk: self.chunk, ..letter }
+        changes.letters.push(DeadLetter { chunk: self.chunk, ..letter });
+        // It was read: a mirror must not delete what the destination holds of it.
+        changes.seen.push(RecordKey::Id(self.prepared.source_id.clone()));
     }
 
-    fn save_id_entry(
-        &self,
-        work: &Work<'_>,
-        context: &CommitContext,
-        destination_id: &str,
-        written_as: WrittenAs,
-    ) -> Result<(), StateError> {
-        let source_id = &self.prepared.source_id;
-        let written = Written {
-            source_id,
-            destination_id,
+    fn written(&self, context: &CommitContext, destination_id: &str, written_as: WrittenAs) -> WrittenRecord {
+        WrittenRecord {
+            record: self.prepared.read_record(),
+            destination_id: destination_id.to_owned(),
             content_hash: self.prepared.content_hash,
             key_hash: self.key_hash,
             written_as,
-        };
-        let seen = SeenMark { run_id: context.run_id.clone(), chunk: self.chunk };
-        work.save_id_entry(context.target_id, &written, &seen)?;
-        work.resolve_dead_letters(context.target_id, work.source_key(source_id), None, context.now)?;
-        if context.has_links {
-            work.replace_links(context.target_id, source_id, &self.links)?;
+            chunk: self.chunk,
+            links: context.has_links.then(|| self.links.clone()),
         }
-        Ok(())
     }
 }
 
@@ -113,90 +103,23 @@ impl Item for RecordItem {
         &self.prepared.source_id
     }
 
-    fn commit(&self, work: &Work<'_>, context: &CommitContext, outcome: &Outcome) -> Result<(), StateError> {
+    fn commit(&self, context: &CommitContext, outcome: &Outcome, changes: &mut Changes) {
         match outcome {
-            Outcome::Created { id } => self.save_id_entry(work, context, id, WrittenAs::Created),
-            Outcome::Updated { id } => self.save_id_entry(work, context, id, WrittenAs::Updated),
-            Outcome::Missing | Outcome::Deleted => {
-                // Not by the source's id: a record with the same key may be the one that is mapped to it.
-                let known = self.record.destination_id.as_deref();
-                known.map_or(Ok(()), |destination_id| work.mark_missing(context.target_id, destination_id))
-            }
-            Outcome::Rejected(reason) => {
-                work.save_dead_letter(context.target_id, &self.letter(context, DeadLetterKind::Rejected, reason))
-            }
-            Outcome::Held(reason) => self.commit_held(work, context, reason),
+            Outcome::Created { id } => changes.written.push(self.written(context, id, WrittenAs::Created)),
+            Outcome::Updated { id } => changes.written.push(self.written(context, id, WrittenAs::Updated)),
+            // Not by the source's id: a record with the same key may be the one that is known under it.
+            Outcome::Missing | Outcome::Deleted => changes.missing.extend(self.record.destination_id.clone()),
+            Outcome::Rejected(reason) => self.refuse(context, DeadLetterKind::Rejected, reason, changes),
+            Outcome::Held(reason) => self.commit_held(context, reason, changes),
         }
     }
 
-    fn commit_held(&self, work: &Work<'_>, context: &CommitContext, reason: &Rejection) -> Result<(), StateError> {
-        work.save_dead_letter(context.target_id, &self.letter(context, DeadLetterKind::Held, reason))
+    fn commit_held(&self, context: &CommitContext, reason: &Rejection, changes: &mut Changes) {
+        self.refuse(context, DeadLetterKind::Held, reason, changes);
     }
 
-    async fn find_written(loader: &Loader, items: &[Self]) -> Result<Vec<Option<Lookup>>, EngineError> {
+    async fn find_written(loader: &Loader, items: &[&Self]) -> Result<Vec<Option<Lookup>>, EngineError> {
         let keys: Vec<Option<&Key>> = items.iter().map(|item| item.prepared.key.as_ref()).collect();
         look_up_written(loader, &keys).await
-    }
-}
-
-/// Returns a mapped record as JSON, its links as lists of source ids.
-pub(in crate::engine) fn fields_json(record: &Prepared) -> Json {
-    let fields: &Fields = &record.fields;
-    let plain = fields.iter().map(|(name, value)| (name.to_string(), value.to_json()));
-    let links = record.links.iter().map(|link| (link.field.to_string(), Json::from(link.linked_ids.clone())));
-    Json::Object(plain.chain(links).collect())
-}
-
-/// Makes the dead letter of a mapped record.
-pub(in crate::engine) fn letter(
-    context: &CommitContext,
-    record: &Prepared,
-    kind: DeadLetterKind,
-    reason: &Rejection,
-    source: Json,
-) -> DeadLetter {
-    DeadLetter {
-        run_id: context.run_id.clone(),
-        target: context.target.clone(),
-        source_id: record.source_id.clone(),
-        source_key: None,
-        kind,
-        code: reason.code.clone(),
-        field: reason.field.clone(),
-        number: 0,
-        line: None,
-        created_at: context.now,
-        chunk: context.chunk,
-        body: LetterBody {
-            reason: reason.reason.clone(),
-            value: reason.value.clone(),
-            source,
-            mapped: fields_json(record),
-            request_id: reason.request_id.clone(),
-        },
-    }
-}
-
-/// Makes the dead letter of a record that did not get as far as being mapped.
-pub(in crate::engine) fn unmapped_letter(context: &CommitContext, reject: Rejected) -> DeadLetter {
-    DeadLetter {
-        run_id: context.run_id.clone(),
-        target: context.target.clone(),
-        source_id: reject.id,
-        source_key: None,
-        kind: DeadLetterKind::Rejected,
-        code: reject.rejection.code,
-        field: reject.rejection.field,
-        number: 0,
-        line: reject.line,
-        created_at: context.now,
-        chunk: context.chunk,
-        body: LetterBody {
-            reason: reject.rejection.reason,
-            value: reject.rejection.value,
-            source: reject.source,
-            mapped: serde_json::Value::Null,
-            request_id: reject.rejection.request_id,
-        },
     }
 }

@@ -1,9 +1,15 @@
-//! Writes what was decided: batches or the bulk buffer, each with its intent, its outcomes and their commit.
+//! Carries decisions out: in batches or by the bulk buffer, each with its intents, its outcomes and their commit.
+//!
+//! `chunk` goes through a chunk, `execute` takes decisions, `dispatch` makes batches, `settle` sends one.
 
 mod batch;
-mod bulk;
 pub(in crate::engine) mod bulk_buffer;
-pub(in crate::engine) mod commit;
+pub(in crate::engine) mod chunk;
 pub(in crate::engine) mod dispatch;
+pub(in crate::engine) mod execute;
+pub(in crate::engine) mod existence;
 pub(in crate::engine) mod flush;
 mod item;
+pub(in crate::engine) mod letters;
+mod settle;
+mod shipment;

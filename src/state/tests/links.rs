@@ -52,7 +52,7 @@ async fn a_link_to_a_duplicate_leads_to_the_survivor_in_this_run_and_later_ones(
     let state = in_memory();
     let target = opened(&state, "contacts").await;
     // The survivor is noted before it is written.
-    let duplicate = Duplicate { source_id: "2".to_owned(), survivor_id: "1".to_owned() };
+    let duplicate = Duplicate { source_id: "2".to_owned(), survivor: RecordKey::Id("1".to_owned()) };
     let changes = Changes { duplicates: vec![duplicate], ..Changes::default() };
     state.commit(place(target, "run_1"), changes).await.unwrap();
     assert_eq!(linked_to(&state, target, "2").await, None);

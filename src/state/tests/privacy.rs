@@ -11,7 +11,7 @@ pub(super) async fn store_everywhere(state: &State) {
     state.start_attempt(run("run_1"), at(0)).await.unwrap();
     let target_id = opened(state, "contacts").await;
     let with_link = WrittenRecord { links: Some(vec![link(ADDRESS, &[ADDRESS], 0)]), ..written(ADDRESS, "rec1", 1) };
-    let duplicate = Duplicate { source_id: format!("{ADDRESS}.2"), survivor_id: ADDRESS.to_owned() };
+    let duplicate = Duplicate { source_id: format!("{ADDRESS}.2"), survivor: RecordKey::Id(ADDRESS.to_owned()) };
     let body = LetterBody { reason: ADDRESS.to_owned(), value: Some(ADDRESS.to_owned()), ..LetterBody::default() };
     let held = DeadLetter { body, ..letter("run_1", ADDRESS, 1, DeadLetterKind::Held) };
     let changes =

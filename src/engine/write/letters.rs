@@ -1,0 +1,118 @@
+//! Dead letters of records, and the records as the source gave them.
+
+use std::collections::HashMap;
+
+use polars::frame::DataFrame;
+use serde_json::Value as Json;
+
+use crate::engine::{decide::prepare::Prepared, error::EngineError};
+use crate::model::{ID, Rejection, Value};
+use crate::state::{Changes, DeadLetter, DeadLetterKind, LetterBody, RecordKey};
+use crate::transform::Rejected;
+
+use super::dispatch::{CommitContext, Dispatch};
+
+/// The records of a chunk as the source gave them, for dead letters.
+#[derive(Debug)]
+pub(in crate::engine) enum Originals {
+    /// In a frame, by their rows.
+    Frame { frame: DataFrame, rows: HashMap<String, usize> },
+    /// By their source ids.
+    Kept(HashMap<String, Json>),
+}
+
+impl Originals {
+    pub(in crate::engine) fn of_frame(frame: &DataFrame) -> Result<Self, EngineError> {
+        let mut rows = HashMap::new();
+        if frame.height() > 0 {
+            for (row, id) in frame.column(ID)?.str()?.iter().enumerate() {
+                // Of records with one id, the first is written; the others are its duplicates.
+                rows.entry(id.unwrap_or_default().to_owned()).or_insert(row);
+            }
+        }
+        // Columns are shared, not copied.
+        Ok(Self::Frame { frame: frame.clone(), rows })
+    }
+
+    /// Returns a record as the source gave it (after the steps).
+    pub(in crate::engine) fn json(&self, source_id: &str) -> Json {
+        let (frame, rows) = match self {
+            Self::Frame { frame, rows } => (frame, rows),
+            Self::Kept(sources) => return sources.get(source_id).cloned().unwrap_or_default(),
+        };
+        let Some(row) = rows.get(source_id) else { return Json::Null };
+        let columns = frame.columns().iter();
+        let fields = columns.filter_map(|column| {
+            let value = Value::from_any(&column.get(*row).ok()?).ok()?;
+            Some((column.name().to_string(), value.to_json()))
+        });
+        Json::Object(fields.collect())
+    }
+}
+
+/// Makes the dead letter of a mapped record.
+pub(in crate::engine) fn letter(
+    context: &CommitContext,
+    record: &Prepared,
+    kind: DeadLetterKind,
+    reason: &Rejection,
+    source: Json,
+) -> DeadLetter {
+    DeadLetter {
+        run_id: context.run_id.clone(),
+        target: context.target.clone(),
+        source_id: record.source_id.clone(),
+        source_key: None,
+        number: record.number,
+        line: None,
+        kind,
+        code: reason.code.clone(),
+        field: reason.field.clone(),
+        created_at: context.now,
+        chunk: context.chunk,
+        body: LetterBody {
+            reason: reason.reason.clone(),
+            value: reason.value.clone(),
+            source,
+            mapped: record.to_json(),
+            request_id: reason.request_id.clone(),
+        },
+    }
+}
+
+/// Makes the dead letter of a record that did not get as far as being mapped.
+pub(in crate::engine) fn unmapped_letter(context: &CommitContext, number: u64, reject: Rejected) -> DeadLetter {
+    DeadLetter {
+        run_id: context.run_id.clone(),
+        target: context.target.clone(),
+        source_id: reject.id,
+        source_key: None,
+        number,
+        line: reject.line,
+        kind: DeadLetterKind::Rejected,
+        code: reject.rejection.code,
+        field: reject.rejection.field,
+        created_at: context.now,
+        chunk: context.chunk,
+        body: LetterBody {
+            reason: reject.rejection.reason,
+            value: reject.rejection.value,
+            source: reject.source,
+            mapped: Json::Null,
+            request_id: reject.rejection.request_id,
+        },
+    }
+}
+
+/// Stores records that were read and not written: a mirror leaves them alone, and the same record may come again and be written.
+pub(super) async fn save_rejects(
+    dispatch: &Dispatch<'_>,
+    letters: Vec<DeadLetter>,
+    seen: Vec<RecordKey>,
+) -> Result<(), EngineError> {
+    if letters.is_empty() {
+        return Ok(());
+    }
+    let changes = Changes { letters, seen, ..Changes::default() };
+    Ok(dispatch.loader.services.state.commit(dispatch.place_of_rejects(), changes).await?)
+}

@@ -1,0 +1,216 @@
+//! The settling machine: sends a batch, and finds out what became of it where the answer is lost.
+//!
+//! All intents of a batch are in the state file before it is sent, one for each segment of it. Each goes in the transaction that
+//! stores the outcomes of its segment. So whatever happens, every record ends with an outcome, or is found again by the next run.
+
+use std::collections::BTreeMap;
+
+use crate::connector::{ConnectorError, ErrorKind, Outcomes, SEGMENT_RECORDS};
+use crate::engine::{
+    decide::lookup::{Lookup, wait_to_look},
+    error::EngineError,
+};
+use crate::model::{BatchLimit, Operation, Outcome, Rejection};
+use crate::state::{Changes, Intent, IntentId};
+
+use super::{
+    dispatch::{Dispatch, Fate, Item, commit_item, operation_word},
+    shipment::Shipment,
+};
+
+/// How often a create without an answer is looked up and sent again before the destination is given up.
+const MAX_SETTLE_ROUNDS: u32 = 5;
+
+/// Is handed each record with what became of it, once that is stored.
+pub(super) type Deliver<'call, T> = dyn FnMut(T, Fate) + Send + 'call;
+
+/// How the sending of a batch ended.
+pub(super) enum Sent {
+    /// Every record has its fate.
+    Complete,
+    /// The records at these places, two at least, were refused and none of them was named.
+    Refused(Vec<usize>),
+}
+
+/// What is done about a batch that was answered with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reaction {
+    /// It was refused whole and nothing of it was written: the culprit is looked for.
+    Split,
+    /// Some of it may have been written, and must not be written again: its records are looked up.
+    Settle,
+    /// Some of it may have been written: its intents stay, and the next run finds out.
+    KeepIntents,
+    /// Nothing of it was written: its intents go.
+    DropIntents,
+}
+
+/// What is known of the records of a batch, by place.
+type Fates = BTreeMap<usize, Fate>;
+
+impl Reaction {
+    fn to(kind: ErrorKind, is_idempotent: bool) -> Self {
+        match kind {
+            ErrorKind::Refused => Self::Split,
+            ErrorKind::Unanswered if !is_idempotent => Self::Settle,
+            // Repeated by the stack until it gave up: the next run repeats the write.
+            ErrorKind::Unanswered | ErrorKind::Unexpected | ErrorKind::Io | ErrorKind::CursorExpired => {
+                Self::KeepIntents
+            }
+            ErrorKind::Unauthorized
+            | ErrorKind::NotFound
+            | ErrorKind::Unavailable
+            | ErrorKind::QuotaSpent
+            | ErrorKind::Cancelled => Self::DropIntents,
+        }
+    }
+}
+
+impl Dispatch<'_> {
+    /// Sends a batch once, or as often as lost answers make necessary.
+    pub(super) async fn send_settling<S: Shipment>(
+        &self,
+        operation: &Operation,
+        limit: BatchLimit,
+        shipment: &mut S,
+        deliver: &mut Deliver<'_, S::Item>,
+    ) -> Result<Sent, EngineError> {
+        self.loader.services.check_may_send()?;
+        let intents = self.save_intents(operation, shipment).await?;
+        let mut fates = Fates::new();
+        for round in 0..MAX_SETTLE_ROUNDS {
+            let open: Vec<usize> = (0..shipment.len()).filter(|place| !fates.contains_key(place)).collect();
+            let error = match shipment.load(self.loader, operation, &open).await {
+                Ok(outcomes) if outcomes.len() == open.len() => {
+                    self.commit_all(&intents, shipment, fates, Some(outcomes), deliver).await?;
+                    return Ok(Sent::Complete);
+                }
+                Ok(outcomes) => return Err(self.miscounted(open.len(), outcomes.len())),
+                Err(error) => error,
+            };
+            match Reaction::to(error.kind, limit.is_idempotent) {
+                Reaction::Split if open.len() > 1 => {
+                    // What an unanswered attempt did write must not be sent again with the rest.
+                    self.commit_all(&intents, shipment, fates, None, deliver).await?;
+                    return Ok(Sent::Refused(open));
+                }
+                Reaction::Split => {
+                    let refused = Fate::Known(Outcome::Rejected(rejection(&error)));
+                    fates.extend(open.into_iter().map(|place| (place, refused.clone())));
+                }
+                Reaction::Settle => self.settle(shipment, &open, &mut fates).await?,
+                Reaction::KeepIntents => return Err(EngineError::connector(self.loader.connection(), error)),
+                Reaction::DropIntents => {
+                    // An earlier attempt without an answer is not undone by this one: its intents stay.
+                    if round == 0 {
+                        self.loader.services.state.remove_intents(intents).await?;
+                    }
+                    return Err(EngineError::connector(self.loader.connection(), error));
+                }
+            }
+            if fates.len() == shipment.len() {
+                self.commit_all(&intents, shipment, fates, None, deliver).await?;
+                return Ok(Sent::Complete);
+            }
+        }
+        Err(self.unanswered())
+    }
+
+    /// After a lost answer: finds out which of the open records were written. Those that cannot be looked up are held.
+    async fn settle<S: Shipment>(&self, shipment: &S, open: &[usize], fates: &mut Fates) -> Result<(), EngineError> {
+        wait_to_look(self.loader).await?;
+        for places in open.chunks(SEGMENT_RECORDS) {
+            let lookups = shipment.find_written(self.loader, places).await?;
+            for (place, lookup) in places.iter().zip(lookups) {
+                match lookup {
+                    Some(Lookup::Written(id)) => drop(fates.insert(*place, Fate::Known(Outcome::Created { id }))),
+                    Some(Lookup::NotWritten) => {}
+                    None => drop(fates.insert(*place, Fate::Unknown)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores the fates that there are, each segment in a transaction with the removal of its intent: those that are known
+    /// already, and those of all other records where the batch was answered.
+    async fn commit_all<S: Shipment>(
+        &self,
+        intents: &[IntentId],
+        shipment: &mut S,
+        mut fates: Fates,
+        mut outcomes: Option<Outcomes>,
+        deliver: &mut Deliver<'_, S::Item>,
+    ) -> Result<(), EngineError> {
+        let all: Vec<usize> = (0..shipment.len()).collect();
+        for (places, intent_id) in all.chunks(SEGMENT_RECORDS).zip(intents) {
+            let mut known = Vec::with_capacity(places.len());
+            for place in places {
+                let fate = match (fates.remove(place), &mut outcomes) {
+                    (Some(fate), _) => Some(fate),
+                    (None, Some(outcomes)) => {
+                        let outcome = outcomes.next().ok_or_else(|| self.miscounted(all.len(), *place))?;
+                        Some(Fate::Known(outcome))
+                    }
+                    (None, None) => None,
+                };
+                known.extend(fate.map(|fate| (*place, fate)));
+            }
+            let (places, fates): (Vec<usize>, Vec<Fate>) = known.into_iter().unzip();
+            let items = shipment.take(&places).await?;
+            let results: Vec<_> = items.into_iter().zip(fates).collect();
+            self.commit(*intent_id, &results).await?;
+            results.into_iter().for_each(|(item, fate)| deliver(item, fate));
+        }
+        Ok(())
+    }
+
+    /// Stores what became of some records and removes their intent, in one transaction.
+    async fn commit<T: Item>(&self, intent_id: IntentId, results: &[(T, Fate)]) -> Result<(), EngineError> {
+        let mut changes = Changes { intents: vec![intent_id], ..Changes::default() };
+        for (item, fate) in results {
+            commit_item(item, self.context(), fate, &mut changes);
+        }
+        self.loader.services.state.commit(self.place_of_rejects(), changes).await?;
+        self.tell_done(u64::try_from(results.len()).unwrap_or(u64::MAX));
+        Ok(())
+    }
+
+    async fn save_intents<S: Shipment>(
+        &self,
+        operation: &Operation,
+        shipment: &S,
+    ) -> Result<Vec<IntentId>, EngineError> {
+        let all: Vec<usize> = (0..shipment.len()).collect();
+        let mut intents = Vec::with_capacity(all.len() / SEGMENT_RECORDS + 1);
+        for places in all.chunks(SEGMENT_RECORDS) {
+            intents.push(Intent {
+                run_id: self.context().run_id.clone(),
+                operation: operation_word(operation).to_owned(),
+                source_ids: shipment.source_ids(places).await?,
+            });
+        }
+        let now = self.loader.services.context.clock().now();
+        Ok(self.loader.services.state.save_intents(self.context().target_id, intents, now).await?)
+    }
+
+    /// Looked up each time and never there: the destination is not to be reached. The intents stay, and the next run looks for
+    /// all records again, those that were found included.
+    fn unanswered(&self) -> EngineError {
+        let message = format!("the answer to a write was lost {MAX_SETTLE_ROUNDS} times in a row");
+        let error = ConnectorError::new(ErrorKind::Unanswered, "unanswered", message);
+        EngineError::connector(self.loader.connection(), error)
+    }
+
+    fn miscounted(&self, expected: usize, found: usize) -> EngineError {
+        let message = format!("{found} outcomes for {expected} records: the connector breaks its contract");
+        let error = ConnectorError::new(ErrorKind::Unexpected, "outcome_count", message);
+        EngineError::connector(self.loader.connection(), error)
+    }
+}
+
+/// Turns the refusal of a single record into the reason of its rejection.
+fn rejection(error: &ConnectorError) -> Rejection {
+    let reason = error.detail.clone().unwrap_or_else(|| error.message.clone());
+    Rejection { request_id: error.request_id.clone(), ..Rejection::new(error.code.clone(), reason) }
+}
