@@ -2,12 +2,21 @@
 //!
 //! The language is polars' own (`polars::sql`). What is added here: names are checked with the nearest one offered, dates
 //! may be compared with text literals, a name with a dot needs no quotes, a cast that fails is told apart from no value
-//! instead of ending the run, and what looks at more than one record is refused, as pages come one by one.
+//! instead of ending the run, and what looks at more than one record is refused, as pages come one by one. No other module
+//! hands a text to polars' SQL: what is not of the stream's own records is refused here ([`guard`]).
+
+mod functions;
+mod guard;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 
 use polars::chunked_array::cast::CastOptions;
 use polars::prelude::{
-    AggExpr, BooleanFunction, DataFrame, DataType, Expr, FunctionExpr, IntoLazy, LiteralValue, NamedFrom, Operator,
-    PolarsResult, Scalar, Schema as PolarsSchema, Series, StringFunction, StructFunction, any_horizontal, lit,
+    AggExpr, BooleanFunction, DataFrame, DataType, Expr, FunctionExpr, IntoLazy, LazyFrame, LiteralValue, NamedFrom,
+    Operator, PolarsResult, Scalar, Schema as PolarsSchema, Series, StringFunction, StructFunction, any_horizontal,
+    lit,
 };
 
 use crate::model::{FieldType, Schema};
@@ -80,9 +89,8 @@ pub(super) fn compile_condition(sql: &str, schema: &Schema) -> Result<Sql, Trans
 /// Returns the columns that a query of the table `self` gives, in order, with their dtypes.
 pub(super) fn query_columns(sql: &str, schema: &Schema) -> Result<PolarsSchema, TransformError> {
     let empty = DataFrame::empty_with_schema(&full_polars_schema(schema));
-    let mut context = polars::sql::SQLContext::new();
-    context.register("self", empty.lazy());
-    let result = context.execute(sql).and_then(polars::prelude::LazyFrame::collect);
+    let text = guard::on_large_stack(|| guard::query(sql).map(Cow::into_owned))?;
+    let result = guard::on_large_stack(|| run_query(&text, empty.lazy()).and_then(LazyFrame::collect));
     let result = result.map_err(|error| {
         let known = schema.fields.iter().map(|field| field.name.as_str());
         let missing = missing_column(&error.to_string());
@@ -93,6 +101,25 @@ pub(super) fn query_columns(sql: &str, schema: &Schema) -> Result<PolarsSchema, 
         }
     })?;
     Ok(result.schema().as_ref().clone())
+}
+
+/// Checks what can be checked of a query without knowing the fields.
+pub(super) fn check_query(sql: &str) -> Result<(), TransformError> {
+    guard::on_large_stack(|| guard::query(sql).map(drop))
+}
+
+/// Returns what a query makes of the records of a stream, which it calls `self`.
+pub(super) fn query(sql: &str, records: LazyFrame) -> Result<LazyFrame, TransformError> {
+    guard::on_large_stack(|| {
+        let text = guard::query(sql)?;
+        Ok(run_query(&text, records)?)
+    })
+}
+
+fn run_query(checked: &str, records: LazyFrame) -> PolarsResult<LazyFrame> {
+    let mut context = polars::sql::SQLContext::new();
+    context.register("self", records);
+    context.execute(checked)
 }
 
 /// Returns the name in polars' message about a column that is not there.
@@ -106,7 +133,10 @@ pub(super) fn parse(sql: &str) -> Result<Expr, TransformError> {
     if sql.trim().is_empty() {
         return Err(TransformError::new("transform.sql", "the SQL expression is empty"));
     }
-    let parsed = polars::sql::sql_expr(sql).map_err(|error| problem(&error))?;
+    let parsed = guard::on_large_stack(|| {
+        let text = guard::expression(sql)?;
+        polars::sql::sql_expr(&text).map_err(|error| problem(&error))
+    })?;
     Ok(parsed.map_expr(|expr| match expr {
         // Frames hold no structs, so `a.b` can only be a field with a dot in its name, such as `_links.companies`.
         Expr::Function { input, function: FunctionExpr::StructExpr(StructFunction::FieldByName(inner)) } => {
@@ -121,8 +151,11 @@ pub(super) fn parse(sql: &str) -> Result<Expr, TransformError> {
 
 /// Says what polars does not like, in one line.
 fn problem(error: &polars::error::PolarsError) -> TransformError {
-    let text = error.to_string();
-    let plain = text.strip_prefix("sql parser error: ").unwrap_or(&text);
+    problem_text(&error.to_string())
+}
+
+fn problem_text(text: &str) -> TransformError {
+    let plain = text.strip_prefix("sql parser error: ").unwrap_or(text);
     let line = match plain.rsplit_once("\nerror: ") {
         Some((_, last)) if plain.contains("regex parse error") => format!("regex parse error: {}", first_line(last)),
         _ => first_line(plain),

@@ -215,7 +215,10 @@ fn wrong_sql_is_told_with_a_hint() {
     assert_eq!(wrong("country = DE").hint.as_deref(), Some("text stands in single quotes: 'DE'"));
     assert_eq!(wrong("country").message, "is text and no condition that is true or false");
     assert_eq!(wrong("count(email) > 1").code, "transform.sql");
-    assert_eq!(wrong("country = ").to_string(), "source.where: the SQL cannot be used: unable to parse 'country = '");
+    assert_eq!(
+        wrong("country = ").to_string(),
+        "source.where: the SQL cannot be used: Expected: an expression, found: EOF"
+    );
     assert_eq!(wrong("email ~ '('").message, "the SQL cannot be used: regex parse error: unclosed group");
     assert_eq!(
         wrong("country = 5").hint.as_deref(),

@@ -32,6 +32,11 @@ pub(super) struct Aggregate {
     output: Vec<Field>,
 }
 
+/// Finds what can be found without knowing the fields.
+pub(super) fn check_alone(spec: &AggregateSpec) -> Vec<TransformError> {
+    sql::check_query(&spec.sql).err().map(|error| error.under(["aggregate", "sql"])).into_iter().collect()
+}
+
 pub(super) fn compile(spec: &AggregateSpec, schema: &mut Schema) -> Result<Aggregate, TransformError> {
     let result = sql::query_columns(&spec.sql, schema).map_err(|error| error.under(["aggregate", "sql"]))?;
     let mut output = Vec::new();
@@ -69,9 +74,7 @@ impl Aggregate {
         let scan = LazyFrame::scan_parquet_files(paths.into(), options)?;
         let count = scan.clone().select([polars::prelude::len()]).collect()?;
         let count: u64 = count.columns()[0].get(0)?.try_extract()?;
-        let mut context = polars::sql::SQLContext::new();
-        context.register("self", scan.filter(col(DELETED).not()));
-        Ok((context.execute(&self.spec.sql)?, count))
+        Ok((sql::query(&self.spec.sql, scan.filter(col(DELETED).not()))?, count))
     }
 
     /// Gives the result's fields their types, and the columns that every frame has.

@@ -214,13 +214,13 @@ fn check_alone(spec: &StepSpec, inputs: &JoinInputs) -> Vec<TransformError> {
         StepSpec::Derive(fields) => derive::check_alone(fields),
         StepSpec::Apply(fields) => apply::check_alone(fields),
         StepSpec::Join(join) => join::check_alone(join, inputs),
+        StepSpec::Aggregate(aggregate) => aggregate::check_alone(aggregate),
         StepSpec::Rename(_)
         | StepSpec::Drop(_)
         | StepSpec::Cast(_)
         | StepSpec::Split(_)
         | StepSpec::Explode(_)
-        | StepSpec::Dedupe(_)
-        | StepSpec::Aggregate(_) => Vec::new(),
+        | StepSpec::Dedupe(_) => Vec::new(),
     }
 }
 
