@@ -11,6 +11,8 @@ pub mod connectors;
 pub mod engine;
 pub mod http;
 pub mod model;
+pub mod private_file;
+pub mod redact;
 pub mod spool;
 pub mod state;
 pub mod transform;

@@ -6,14 +6,18 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
+use crate::redact::remember;
+
 /// Holds a secret option of a connection. It prints as `[REDACTED]` and is wiped when it is dropped.
 #[derive(Debug, Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Makes a secret of a text.
+    /// Makes a secret of a text, and has it masked from here on wherever a text is printed, logged or kept.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(SecretString::from(text.into()))
+        let text = text.into();
+        remember(&text);
+        Self(SecretString::from(text))
     }
 
     /// Returns the text, for the request that must carry it and nothing else.
