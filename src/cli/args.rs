@@ -105,6 +105,9 @@ pub(super) enum Command {
         /// Where to write them [default: stdout]
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Leave cells as they are that a spreadsheet would run as formulas, instead of putting a `'` before them
+        #[arg(long)]
+        raw: bool,
     },
     /// Load the dead letters of a run again
     Redrive {

@@ -21,6 +21,7 @@ use crate::connector::Context;
 use crate::engine::Observer;
 use crate::http::{Exchange, Recorder};
 use crate::model::{Calls, ConnectionName, StreamName};
+use crate::redact::redact;
 
 use super::{
     exit::{Exit, Failure},
@@ -107,7 +108,8 @@ impl Audit {
 impl Recorder for AuditLog {
     fn record(&self, exchange: &Exchange<'_>) {
         let run_id = self.run_id.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let line = format!("{}\n", self.line(exchange, run_id.as_deref()));
+        let line = self.line(exchange, run_id.as_deref()).to_string();
+        let line = format!("{}\n", redact(&line));
         let own = self.by_connection.get(exchange.connection);
         let other = self.all.iter().filter(|all| own.is_none_or(|own| !Arc::ptr_eq(own, all)));
         for file in own.into_iter().chain(other) {

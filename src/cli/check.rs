@@ -10,10 +10,11 @@ use crate::engine::{self, CheckOptions, EngineError, Environment, Finding, Silen
 use crate::state::{Seal, State};
 
 use super::{
-    audit,
+    audit, described,
     exit::{Exit, Failure},
     load::load,
     output,
+    printable::one_line,
     signals::Signals,
     tokens::StateTokens,
     workspace::{Workspace, context},
@@ -37,6 +38,12 @@ pub(super) async fn check(workspace: &Workspace, file: &Path, is_writing: bool) 
     // Without writes there is nothing to put in order, and a signal may end the process where it stands.
     let signals = is_writing.then(|| Signals::listen_saying(stop.clone(), workspace.output, STOPPING));
     let findings = engine::check(&environment, &pipeline, &CheckOptions { is_writing, stop }).await;
+    let is_about_fields = |finding: &Finding| finding.result.as_ref().is_err_and(described::is_about_fields);
+    let mistakes = if findings.iter().any(is_about_fields) {
+        described::all_mistakes(workspace, &pipeline, &environment.context, None).await
+    } else {
+        Vec::new()
+    };
     audit.finish()?;
     let mut exit = Exit::Done;
     let mut lines = Vec::new();
@@ -50,8 +57,11 @@ pub(super) async fn check(workspace: &Workspace, file: &Path, is_writing: bool) 
     }
     if workspace.output.is_json {
         let findings: Vec<_> = findings.iter().map(as_json).collect();
-        output::json(&json!({ "ok": exit == Exit::Done, "findings": findings }))?;
+        output::json(&json!({ "ok": exit == Exit::Done, "findings": findings, "mistakes": mistakes }))?;
     } else {
+        if !mistakes.is_empty() {
+            output::findings(&mistakes, workspace.output);
+        }
         output::data(&format!("{}\n", lines.join("\n")))?;
     }
     if let Some(number) = signals.and_then(|signals| signals.number()) {
@@ -63,10 +73,10 @@ pub(super) async fn check(workspace: &Workspace, file: &Path, is_writing: bool) 
 fn line(finding: &Finding) -> String {
     let subject = format!("{}: {}", finding.connection, finding.subject);
     match &finding.result {
-        Ok(remark) => format!("ok     {subject}: {remark}"),
+        Ok(remark) => format!("ok     {subject}: {}", one_line(remark)),
         Err(error) => {
-            let hint = error.hint().map_or_else(String::new, |hint| format!("\n       hint: {hint}"));
-            format!("error  {subject}: {}{hint}", message(error))
+            let hint = error.hint().map_or_else(String::new, |hint| format!("\n       hint: {}", one_line(hint)));
+            format!("error  {subject}: {}{hint}", one_line(&message(error)))
         }
     }
 }

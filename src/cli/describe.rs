@@ -66,13 +66,9 @@ async fn ask(
     let tokens = Arc::new(StateTokens(workspace.open_state_for_tokens(file, pipeline)?));
     let mut context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
     let audit = audit::attach(workspace, pipeline, &mut context)?;
-    let context = context.for_connection(name.clone());
     let mut schemas = Vec::new();
     // A system that is no source can still say what may be written to it.
-    let sides = Sides {
-        source: (entry.source)(connection.options.clone(), &context),
-        destination: (entry.destination)(connection.options.clone(), &context),
-    };
+    let sides = Sides::of(entry, connection, &context);
     for object in objects {
         let described = sides.describe(object).await.map_err(|error| unusable(error.to_string()))?;
         schemas.push(described.map_err(|error| Failure::of_connector(name, error))?);

@@ -1,6 +1,7 @@
 //! What an object looks like from both sides: to those who read it and to those who write it.
 
-use crate::connector::{ConfigError, ConnectorError, Destination, Source};
+use crate::config::Connection;
+use crate::connector::{ConfigError, ConnectorError, Context, Destination, Entry, Source};
 use crate::model::{Field, ObjectName, Schema};
 
 /// A connection from both sides; one that is no source, or no destination, has that side's error.
@@ -10,6 +11,15 @@ pub(super) struct Sides {
 }
 
 impl Sides {
+    /// Makes both sides of a connection.
+    pub(super) fn of(entry: &Entry, connection: &Connection, context: &Context) -> Self {
+        let context = context.for_connection(connection.name.clone());
+        Self {
+            source: (entry.source)(connection.options.clone(), &context),
+            destination: (entry.destination)(connection.options.clone(), &context),
+        }
+    }
+
     /// Describes an object as it can be read, and what can be written to it besides.
     ///
     /// # Errors

@@ -6,15 +6,29 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use crate::config::{Diagnostic, Severity};
 
+use super::printable::{one_line, same_width};
+
 /// Returns the findings as text for a terminal or a log, a blank line after each.
 pub fn render(diagnostics: &[Diagnostic], is_coloured: bool) -> String {
     let renderer = if is_coloured { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
     for diagnostic in diagnostics {
-        text.push_str(&renderer.render(&[report(diagnostic)]));
+        text.push_str(&renderer.render(&[report(&harmless(diagnostic))]));
         text.push_str("\n\n");
     }
     text
+}
+
+/// Returns a finding whose texts may be printed.
+fn harmless(diagnostic: &Diagnostic) -> Diagnostic {
+    Diagnostic {
+        message: one_line(&diagnostic.message).into_owned(),
+        file: one_line(&diagnostic.file.to_string_lossy()).into_owned().into(),
+        text: diagnostic.text.as_deref().map(|text| same_width(text).into_owned()),
+        path: one_line(&diagnostic.path).into_owned(),
+        hint: diagnostic.hint.as_deref().map(|hint| one_line(hint).into_owned()),
+        ..diagnostic.clone()
+    }
 }
 
 /// Returns the number of errors and warnings in words: `2 errors, 1 warning`.
@@ -120,6 +134,20 @@ warning[config.unknown_key]: the key `strems` is not known here
     fn colours_are_used_only_when_asked_for() {
         assert!(!render(&[finding(Severity::Error)], false).contains('\u{1b}'));
         assert!(render(&[finding(Severity::Error)], true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn nothing_that_others_wrote_reaches_the_terminal_as_it_is() {
+        let bad = "x\u{1b}[2J\r\u{202e}";
+        let finding = Diagnostic {
+            message: bad.to_owned(),
+            text: Some(bad.to_owned()),
+            hint: Some(format!("{bad}\nerror: forged")),
+            file: bad.into(),
+            ..finding(Severity::Error)
+        };
+        let text = render(&[finding], false);
+        assert!(!text.contains(['\u{1b}', '\r', '\u{202e}']) && !text.contains("\nerror: forged"), "{text:?}");
     }
 
     #[test]

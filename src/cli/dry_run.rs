@@ -2,9 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io,
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -21,6 +19,7 @@ use crate::config::Pipeline;
 use crate::engine::{self, Environment};
 use crate::http::{Body, Exchange, MemoryTokens, Recorder};
 use crate::model::{ConnectionName, RateLimit};
+use crate::private_file::PrivateFile;
 use crate::state::{Seal, State};
 
 use super::{
@@ -28,7 +27,7 @@ use super::{
     exit::{Exit, Failure},
     load::load_with_placeholder,
     local, output,
-    run::{observer, options, show_hints},
+    run::{observer, options, show_hints, show_mistakes},
     signals::Signals,
     summary::{new_table, summary},
     workspace::{Workspace, context},
@@ -66,19 +65,22 @@ pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, F
     let state = State::in_memory(Seal::ephemeral())?;
     let environment =
         Environment { registry: workspace.registry.clone(), context, state, observer: observer(workspace.output) };
-    let finished = engine::run(&environment, &pipeline, &options(&pipeline, args)?).await?;
+    let finished = engine::run(&environment, &pipeline, &options(&pipeline, args)?).await;
+    // What was sent until a failure is what the failure is looked for in.
     requests.finish()?;
+    let finished = finished?;
+    let (table, least) = (requests.table(), requests.least_time());
+    show_mistakes(workspace, &pipeline, &environment.context, &finished, Some(local::PLACEHOLDER)).await;
     if workspace.output.is_json {
         output::json(&finished.report)?;
     } else {
-        output::data(&format!("{}\n\n{}\n", requests.table(), summary(&finished.report)))?;
+        output::data(&format!("{table}\n\n{}\n", summary(&finished.report)))?;
     }
     show_hints(&finished);
     workspace.output.say(&format!(
         "this was a dry run on the fixtures in `{}`: nothing left this machine and nothing is kept",
         fixtures.display()
     ));
-    let least = requests.least_time();
     if least >= Duration::from_secs(1) {
         workspace.output.say(&format!("live, the vendors' rate limits alone make it last {}", HumanDuration(least)));
     }
@@ -117,7 +119,8 @@ struct Notes {
     counted: BTreeMap<(String, &'static str), u32>,
     /// How often each kind of request was sent, and how many records it carried, in the order of the first one.
     kinds: Vec<(Kind, u64, u64)>,
-    file: Option<BufWriter<File>>,
+    /// Holds the values of the fixtures.
+    file: Option<BufWriter<PrivateFile>>,
     error: Option<std::io::Error>,
 }
 
@@ -129,7 +132,7 @@ struct Kind {
 
 impl Requests {
     fn new(file: Option<&Path>) -> Result<Self, Failure> {
-        let file = file.map(File::create).transpose()?.map(BufWriter::new);
+        let file = file.map(PrivateFile::create).transpose()?.map(BufWriter::new);
         Ok(Self { notes: Mutex::new(Notes { file, ..Notes::default() }) })
     }
 
@@ -153,10 +156,8 @@ impl Requests {
         if let Some(error) = notes.error.take() {
             return Err(error.into());
         }
-        match notes.file.as_mut() {
-            Some(file) => Ok(file.flush()?),
-            None => Ok(()),
-        }
+        let Some(file) = notes.file.take() else { return Ok(()) };
+        Ok(file.into_inner().map_err(io::IntoInnerError::into_error)?.put_in_place()?)
     }
 
     fn table(&self) -> String {

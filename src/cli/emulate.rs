@@ -4,6 +4,7 @@ use emulators::{EmulatorOptions, serve};
 use serde_json::json;
 
 use crate::clock::Clock;
+use crate::config::name_hint;
 use crate::connector::Entry;
 
 use super::{
@@ -68,8 +69,11 @@ fn pick<'workspace>(workspace: &'workspace Workspace, vendors: &[String]) -> Res
         let Some(entry) = all().find(|entry| entry.name == vendor) else {
             let names: Vec<&str> = all().map(|entry| entry.name).collect();
             let message = format!("there is no emulator of `{vendor}`");
-            return Err(Failure::new(Exit::Usage, "emulate.unknown", message)
-                .with_hint(format!("there are emulators of: {}", names.join(", "))));
+            return Err(Failure::new(Exit::Usage, "emulate.unknown", message).with_hint_if(name_hint(
+                vendor,
+                &names,
+                "there are emulators of",
+            )));
         };
         picked.push(entry);
     }

@@ -84,6 +84,11 @@ impl Failure {
         self.hint = Some(hint.into());
         self
     }
+
+    pub(super) fn with_hint_if(mut self, hint: Option<String>) -> Self {
+        self.hint = hint.or(self.hint);
+        self
+    }
 }
 
 impl Failure {

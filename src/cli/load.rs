@@ -27,7 +27,7 @@ pub(super) fn load_with_placeholder(
     let has_pipeline = loaded.pipeline.is_some();
     let is_shown = !is_quiet || !has_pipeline;
     if is_shown && !loaded.diagnostics.is_empty() {
-        output::findings(&diagnostics::render(&loaded.diagnostics, workspace.output.has_color));
+        output::findings(&loaded.diagnostics, workspace.output);
     }
     let findings = diagnostics::count(&loaded.diagnostics);
     loaded.pipeline.ok_or_else(|| {

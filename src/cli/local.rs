@@ -1,7 +1,6 @@
 //! Local CRMs in the place of a pipeline's own: for a dry run, and for knowing what fixtures look like.
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,19 +10,24 @@ use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{self, NoSchemas, OfflineSchemas, Pipeline};
+use crate::config::{self, NoSchemas, Pipeline};
 use crate::connector::{Context, Entry, Options};
 use crate::http::MemoryTokens;
-use crate::model::{ConnectionName, ObjectName, RateLimit, Schema};
+use crate::model::{ConnectionName, ObjectName, RateLimit};
 
 use super::{
-    description::Sides,
+    described::Described,
     exit::{Exit, Failure},
     workspace::{Workspace, context, exchanges, variable},
 };
 
 /// Stands for variables that are not set and have no default: local CRMs need no credentials.
 pub(super) const PLACEHOLDER: &str = "dry-run";
+
+/// The option of a key that signs log-ins, which a placeholder cannot be.
+const PRIVATE_KEY: &str = "private_key";
+/// A key that nobody trusts: dry runs sign with it, so that they never hold a real one.
+const KEY_OF_NO_USE: &str = include_str!("local/key_of_no_use.pem");
 
 /// A local CRM in the place of a connection's own; stops when dropped.
 #[derive(Debug)]
@@ -64,6 +68,10 @@ pub(super) async fn redirect(
         }
         let running = start(entry, fixtures, clock).await?;
         connection.options.insert("base_url".to_owned(), Json::from(running.url()));
+        // What signs log-ins must be a key; this one opens nothing.
+        if let Some(key) = connection.options.get_mut(PRIVATE_KEY) {
+            *key = Json::from(KEY_OF_NO_USE);
+        }
         log_in(entry, &mut connection.options, &context);
         locals.push(Local { running, connection: name.clone(), limits: entry.capabilities.rate_limits });
     }
@@ -93,58 +101,31 @@ async fn start(entry: &Entry, fixtures: &Path, clock: &Clock) -> Result<Running,
     serve(service, 0).await.map_err(|error| failed(error.to_string()))
 }
 
-/// What the objects of a pipeline look like in the fixtures. Fields that only the live systems have are not known.
-#[derive(Debug, Default)]
-pub(super) struct FixtureSchemas {
-    schemas: BTreeMap<(ConnectionName, ObjectName), Schema>,
-    /// The objects that there are, of connections that were asked.
-    objects: BTreeMap<ConnectionName, Vec<ObjectName>>,
-}
-
-impl OfflineSchemas for FixtureSchemas {
-    fn schema(&self, _connector: &str, connection: &ConnectionName, object: &ObjectName) -> Option<Schema> {
-        self.schemas.get(&(connection.clone(), object.clone())).cloned()
+/// Asks local CRMs that are filled from fixtures what the objects of a pipeline look like. Fields that only the live systems have
+/// are not known. A pipeline with mistakes of its own has no connections to ask: nothing is known then.
+pub(super) async fn describe_fixtures(
+    workspace: &Workspace,
+    file: &Path,
+    fixtures: &Path,
+) -> Result<Described, Failure> {
+    let loaded = config::load_with_placeholder(file, &workspace.registry, &variable, Some(PLACEHOLDER), &NoSchemas);
+    let Some(mut pipeline) = loaded.pipeline else { return Ok(Described::default()) };
+    let clock = Clock::system();
+    let locals = redirect(workspace, &mut pipeline, fixtures, &clock).await?;
+    let tokens = Arc::new(MemoryTokens::default());
+    let context = context(clock, &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
+    let mut known = Described::ask(workspace, &pipeline, &context).await;
+    for local in &locals {
+        let name = &local.connection;
+        let Some(connection) = pipeline.connections.get(name) else { continue };
+        let described = known.schemas.keys().filter(|(owner, _)| owner == name).map(|(_, object)| object.clone());
+        let mut objects: Vec<ObjectName> = described.collect();
+        objects.extend(fixture_objects(&fixtures.join(&connection.connector)));
+        objects.sort();
+        objects.dedup();
+        known.objects.insert(name.clone(), objects);
     }
-
-    fn objects(&self, _connector: &str, connection: &ConnectionName) -> Option<Vec<ObjectName>> {
-        self.objects.get(connection).cloned()
-    }
-}
-
-impl FixtureSchemas {
-    /// Asks local CRMs that are filled from fixtures what the objects of a pipeline look like. A pipeline with mistakes of its own
-    /// has no connections to ask: nothing is known then.
-    pub(super) async fn ask(workspace: &Workspace, file: &Path, fixtures: &Path) -> Result<Self, Failure> {
-        let mut known = Self::default();
-        let loaded = config::load_with_placeholder(file, &workspace.registry, &variable, Some(PLACEHOLDER), &NoSchemas);
-        let Some(mut pipeline) = loaded.pipeline else { return Ok(known) };
-        let clock = Clock::system();
-        let _locals = redirect(workspace, &mut pipeline, fixtures, &clock).await?;
-        let tokens = Arc::new(MemoryTokens::default());
-        let context = context(clock, &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
-        for (name, connection) in &pipeline.connections {
-            let Ok(entry) = workspace.registry.get(&connection.connector) else { continue };
-            if entry.emulator.is_none() {
-                continue;
-            }
-            let context = context.for_connection(name.clone());
-            let sides = Sides {
-                source: (entry.source)(connection.options.clone(), &context),
-                destination: (entry.destination)(connection.options.clone(), &context),
-            };
-            let mut objects = fixture_objects(&fixtures.join(entry.name));
-            for object in pipeline.objects_of(name) {
-                if let Ok(Ok(schema)) = sides.describe(&object).await {
-                    objects.push(object.clone());
-                    known.schemas.insert((name.clone(), object), schema);
-                }
-            }
-            objects.sort();
-            objects.dedup();
-            known.objects.insert(name.clone(), objects);
-        }
-        Ok(known)
-    }
+    Ok(known)
 }
 
 /// Returns the objects that have a file in the folder: `contacts.csv`, `contacts.schema.yaml`.

@@ -5,8 +5,10 @@
 
 mod args;
 mod audit;
+mod cells;
 mod check;
 mod describe;
+mod described;
 mod description;
 pub mod diagnostics;
 mod dry_run;
@@ -16,6 +18,7 @@ mod load;
 mod local;
 mod login;
 mod output;
+mod printable;
 mod progress;
 mod record;
 mod redrive;
@@ -51,13 +54,12 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            // A closed stdout leaves nobody to tell.
-            let _ = error.print();
+            refuse_arguments(&error);
             return exit.into();
         }
     };
     let output = Output::new(&cli.global, workspace::variable("NO_COLOR").is_some());
-    start_log(cli.global.verbose, output);
+    start_log(cli.global.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -90,7 +92,10 @@ async fn dispatch(workspace: Workspace, command: Command) -> Result<Exit, Failur
         Command::Run(args) => run::run(&workspace, &args).await,
         Command::Runs => runs::runs(&workspace),
         Command::Show { run } => runs::show(&workspace, &run),
-        Command::Rejects { run, format, output } => rejects::rejects(&workspace, &run, format, output.as_deref()).await,
+        Command::Rejects { run, format, output, raw } => {
+            let form = rejects::Form { format, is_raw: raw };
+            rejects::rejects(&workspace, &run, form, output.as_deref()).await
+        }
         Command::Redrive { run, from, clock_speed } => {
             redrive::redrive(&workspace, &run, from.as_deref(), clock_speed).await
         }
@@ -98,19 +103,30 @@ async fn dispatch(workspace: Workspace, command: Command) -> Result<Exit, Failur
         Command::Schema => {
             let schema =
                 serde_json::to_string_pretty(&json_schema(&workspace.registry)).map_err(std::io::Error::from)?;
-            output::data(&format!("{schema}\n"))?;
+            output::exact(&format!("{schema}\n"))?;
             Ok(Exit::Done)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "ferry", &mut script);
-            output::data(&String::from_utf8_lossy(&script))?;
+            output::exact(&String::from_utf8_lossy(&script))?;
             Ok(Exit::Done)
         }
     }
 }
 
-fn start_log(verbose: u8, output: Output) {
+/// Shows what is wrong with the arguments, or the help. An argument may hold what another program put there.
+fn refuse_arguments(error: &clap::Error) {
+    let text = error.render().to_string();
+    if printable::printable(&text) == text {
+        // A closed stdout leaves nobody to tell.
+        let _ = error.print();
+    } else {
+        output::insist(&text);
+    }
+}
+
+fn start_log(verbose: u8) {
     let level = match verbose {
         0 => LevelFilter::WARN,
         1 => LevelFilter::DEBUG,
@@ -119,8 +135,8 @@ fn start_log(verbose: u8, output: Output) {
     let filter = EnvFilter::builder().parse_lossy(format!("off,ferry={level}"));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(output.has_color)
+        .with_writer(printable::Log)
+        .with_ansi(false)
         .with_target(false);
     // Only a second start in one process is refused, and there the first log stays.
     let _ = subscriber.try_init();

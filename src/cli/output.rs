@@ -6,9 +6,13 @@ use indicatif::HumanCount;
 use serde::Serialize;
 use serde_json::json as object;
 
+use crate::config::Diagnostic;
+
 use super::{
     args::{Color, Global},
+    diagnostics,
     exit::Failure,
+    printable::{one_line, printable, printable_json},
 };
 
 /// How to print.
@@ -61,15 +65,24 @@ impl Output {
             let _ = json(&object!({ "error": error }));
         }
         let (bold_red, plain) = if self.has_color { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
-        insist(&format!("{bold_red}error{plain}: {} [{}]", failure.message, failure.code));
+        styled(&format!("{bold_red}error{plain}: {} [{}]", one_line(&failure.message), failure.code));
         if let Some(hint) = &failure.hint {
-            insist(&format!("hint: {hint}"));
+            styled(&format!("hint: {}", one_line(hint)));
         }
     }
 }
 
-/// Prints data on stdout. A reader that has gone (`| head`) is no error.
+/// Prints data on stdout as it may be printed. A reader that has gone (`| head`) is no error.
 pub(super) fn data(text: &str) -> Result<(), Failure> {
+    to_stdout(&printable(text))
+}
+
+/// Prints data that another program reads, letter by letter; on a terminal, as it may be printed.
+pub(super) fn exact(text: &str) -> Result<(), Failure> {
+    if io::stdout().is_terminal() { data(text) } else { to_stdout(text) }
+}
+
+fn to_stdout(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -79,9 +92,12 @@ pub(super) fn data(text: &str) -> Result<(), Failure> {
 
 /// Prints a value as JSON on stdout, one line.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut text = serde_json::to_string(value).map_err(io::Error::from)?;
-    text.push('\n');
-    data(&text)
+    json_text(&format!("{}\n", serde_json::to_string(value).map_err(io::Error::from)?))
+}
+
+/// Prints a text that is JSON on stdout.
+pub(super) fn json_text(text: &str) -> Result<(), Failure> {
+    to_stdout(&printable_json(text))
 }
 
 /// Returns a number with its word: `1 record`, `1,200 records`.
@@ -91,12 +107,18 @@ pub(super) fn counted(count: u64, word: &str) -> String {
 }
 
 /// Shows findings on stderr, with one blank line behind them.
-pub(super) fn findings(text: &str) {
-    insist(&format!("{}\n", text.trim_end_matches('\n')));
+pub(super) fn findings(diagnostics: &[Diagnostic], output: Output) {
+    let text = diagnostics::render(diagnostics, output.has_color);
+    styled(&format!("{}\n", text.trim_end_matches('\n')));
 }
 
 /// Says something on stderr in any case.
 pub(super) fn insist(text: &str) {
+    styled(&printable(text));
+}
+
+/// Prints on stderr what may hold colours of our own; what others wrote in it has been made printable.
+fn styled(text: &str) {
     // With stderr gone there is nobody left to tell.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -12,7 +12,10 @@ use crate::clock::Clock;
 use crate::engine::Observer;
 use crate::model::{Calls, ConnectionName, StreamName};
 
-use super::output::{Output, counted};
+use super::{
+    output::{Output, counted},
+    printable::one_line,
+};
 
 /// How often a plain line is printed for a stream, in real time.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
@@ -75,7 +78,8 @@ impl Stream {
 impl Observer for Bars {
     fn stream_started(&self, stream: &StreamName) {
         // A bar of nothing would look like one that is full.
-        let bar = self.bars.add(ProgressBar::new(0).with_style(style(READING)).with_prefix(stream.to_string()));
+        let bar =
+            self.bars.add(ProgressBar::new(0).with_style(style(READING)).with_prefix(one_line(stream).into_owned()));
         bar.enable_steady_tick(Duration::from_millis(200));
         let begun = Stream { bar, read: 0, done: HashMap::new() };
         self.streams.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone(), begun);
@@ -94,7 +98,7 @@ impl Observer for Bars {
     }
 
     fn waiting_for_stopped_run(&self, connection: &ConnectionName, wait: Duration) {
-        if self.bars.println(waiting_line(connection, wait)).is_err() {
+        if self.bars.println(one_line(&waiting_line(connection, wait))).is_err() {
             tracing::debug!(%connection, ?wait, "requests of the stopped run are waited for");
         }
     }
@@ -102,7 +106,7 @@ impl Observer for Bars {
     fn links_started(&self, stream: &StreamName, connection: &ConnectionName, links: u64) {
         // Bars that ended are gone from the screen; the pass over links is short and gets a line of its own.
         let text = format!("{stream}: closing {} at {connection}", counted(links, "link"));
-        if self.bars.println(text).is_err() {
+        if self.bars.println(one_line(&text)).is_err() {
             tracing::debug!(%stream, links, "links are closed");
         }
     }

@@ -21,6 +21,7 @@ use crate::model::{
     ConnectionName, Field, FieldName, ID, LINK_PREFIX, ObjectName, Page, Schema, SyncMode, UPDATED_AT, Value,
     ValueError,
 };
+use crate::private_file::PrivateFile;
 
 use super::{
     args::RecordArgs,
@@ -392,13 +393,13 @@ fn write_lines(path: &Path, records: &[Map<String, Json>]) -> Result<(), Failure
         lines.push_str(&Json::Object(record.clone()).to_string());
         lines.push('\n');
     }
-    Ok(fs::write(path, lines)?)
+    Ok(PrivateFile::write(path, lines.as_bytes())?)
 }
 
 fn write_yaml(path: &Path, schema: &Json) -> Result<(), Failure> {
     let text =
         serde_yaml::to_string(schema).map_err(|error| Failure::new(Exit::Failed, "records", error.to_string()))?;
-    Ok(fs::write(path, text)?)
+    Ok(PrivateFile::write(path, text.as_bytes())?)
 }
 
 fn config(message: String) -> Failure {

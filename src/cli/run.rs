@@ -5,17 +5,19 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::Pipeline;
+use crate::config::{Pipeline, name_hint, streams_in_place};
+use crate::connector::Context;
 use crate::engine::{self, EngineError, Environment, Finished, Observer, RunOptions, Silent};
 use crate::model::StreamName;
 use crate::state::LeaseName;
 
 use super::{
     args::RunArgs,
-    audit, dry_run,
+    audit, described, dry_run,
     exit::{Exit, Failure},
     load::load,
     output::{self, Output, Talk},
+    printable::one_line,
     progress::{Bars, Lines},
     signals::Signals,
     summary::{closing, summary},
@@ -28,6 +30,7 @@ pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, F
         return dry_run::run(workspace, args).await;
     }
     let pipeline = load(workspace, &args.file)?;
+    refuse_limit_in_place(workspace, &pipeline, args)?;
     let clock = Clock::accelerated(args.clock_speed);
     let state = workspace.open_state(&args.file)?;
     let name = LeaseName::Run { pipeline: pipeline.name.clone() };
@@ -40,9 +43,26 @@ pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, F
     let observer = audit.observer(observer(workspace.output));
     let environment = Environment { registry: workspace.registry.clone(), context, state, observer };
     let finished = engine::run(&environment, &pipeline, &options(&pipeline, args)?).await?;
+    show_mistakes(workspace, &pipeline, &environment.context, &finished, None).await;
     show(workspace, &finished, &args.file)?;
     audit.finish()?;
     Ok(Exit::of_run(&finished, signals.number()))
+}
+
+/// Refuses to replace a file by the first records of itself.
+fn refuse_limit_in_place(workspace: &Workspace, pipeline: &Pipeline, args: &RunArgs) -> Result<(), Failure> {
+    if args.limit.is_none() {
+        return Ok(());
+    }
+    let is_run = |name: &StreamName| args.streams.is_empty() || args.streams.iter().any(|known| *known == **name);
+    let in_place = streams_in_place(pipeline, &workspace.registry);
+    let Some((stream, file)) = in_place.into_iter().find(|(name, _)| is_run(name)) else { return Ok(()) };
+    let message = format!(
+        "stream `{stream}` writes `{}`, the file it reads, and with `--limit` the rest of it would be gone",
+        file.display()
+    );
+    Err(Failure::new(Exit::Usage, "limit.in_place", message)
+        .with_hint("run it without `--limit`, or write to another file"))
 }
 
 /// Picks how the run is shown while it goes on.
@@ -60,8 +80,11 @@ pub(super) fn options(pipeline: &Pipeline, args: &RunArgs) -> Result<RunOptions,
         if pipeline.stream(name).is_none() {
             let known: Vec<&str> = pipeline.streams.iter().map(|stream| stream.name.as_str()).collect();
             let message = format!("the pipeline has no stream `{name}`");
-            return Err(Failure::new(Exit::Usage, "stream.unknown", message)
-                .with_hint(format!("its streams are: {}", known.join(", "))));
+            return Err(Failure::new(Exit::Usage, "stream.unknown", message).with_hint_if(name_hint(
+                name,
+                &known,
+                "its streams are",
+            )));
         }
     }
     Ok(RunOptions {
@@ -85,10 +108,27 @@ pub(super) fn show(workspace: &Workspace, finished: &Finished, file: &Path) -> R
     Ok(())
 }
 
+/// Shows all that does not fit what the systems declare, with its lines, where a stream failed for the first of it.
+pub(super) async fn show_mistakes(
+    workspace: &Workspace,
+    pipeline: &Pipeline,
+    context: &Context,
+    finished: &Finished,
+    placeholder: Option<&str>,
+) {
+    if !finished.failures.iter().any(described::is_about_fields) {
+        return;
+    }
+    let mistakes = described::all_mistakes(workspace, pipeline, context, placeholder).await;
+    if !mistakes.is_empty() {
+        output::findings(&mistakes, workspace.output);
+    }
+}
+
 /// Says what can be done about the failures of a run: each thing once, however many destinations it would help.
 pub(super) fn show_hints(finished: &Finished) {
     let hints: BTreeSet<&str> = finished.failures.iter().filter_map(EngineError::hint).collect();
     for hint in hints {
-        output::insist(&format!("hint: {hint}"));
+        output::insist(&format!("hint: {}", one_line(hint)));
     }
 }

@@ -7,7 +7,7 @@ use crate::engine::{DestinationReport, RunReport};
 use crate::model::Ledger;
 use crate::state::{RunStatus, TargetStatus};
 
-use super::output::counted;
+use super::{output::counted, printable::one_line};
 
 /// Reasons that the summary shows.
 const MAX_REASONS: usize = 5;
@@ -83,7 +83,7 @@ fn remarks(report: &RunReport) -> Vec<String> {
     let mut remarks = Vec::new();
     for stream in &report.streams {
         if let Some(error) = &stream.error {
-            remarks.push(format!("! {}: {error}", stream.name));
+            remarks.push(format!("! {}: {}", stream.name, one_line(error)));
         }
         for account in &stream.destinations {
             let place = place(&stream.name, account);
@@ -97,7 +97,7 @@ fn remarks(report: &RunReport) -> Vec<String> {
             match &account.error {
                 // The source's failure is told above.
                 Some(error) if stream.error.as_ref() == Some(error) => {}
-                Some(error) => remarks.push(format!("! {place}: {error}")),
+                Some(error) => remarks.push(format!("! {place}: {}", one_line(error))),
                 None if is_left => remarks.push(format!("! {place}: not at its end")),
                 None => {}
             }

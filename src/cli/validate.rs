@@ -10,9 +10,9 @@ use serde_json::{Value as Json, json};
 use crate::config::{Diagnostic, Format, OfflineSchemas, Severity};
 
 use super::{
-    diagnostics,
+    described::WithFiles,
     exit::{Exit, Failure},
-    local::FixtureSchemas,
+    local::describe_fixtures,
     output::{self, counted},
     workspace::{Workspace, variable},
 };
@@ -41,7 +41,7 @@ pub(super) async fn validate(
         match fixtures {
             None => tally.add(workspace, &format, file, &workspace.descriptions(file))?,
             Some(fixtures) => {
-                tally.add(workspace, &format, file, &FixtureSchemas::ask(workspace, file, fixtures).await?)?
+                tally.add(workspace, &format, file, &describe_fixtures(workspace, file, fixtures).await?)?
             }
         }
     }
@@ -68,7 +68,7 @@ impl Tally {
         file: &Path,
         known: &dyn OfflineSchemas,
     ) -> Result<(), Failure> {
-        let loaded = format.load(file, &variable, None, known);
+        let loaded = format.load(file, &variable, None, &WithFiles::new(file, known));
         let (unset, others): (Vec<Diagnostic>, Vec<Diagnostic>) =
             loaded.diagnostics.into_iter().partition(|finding| finding.code == UNSET);
         let errors = others.iter().filter(|finding| finding.severity == Severity::Error).count();
@@ -85,7 +85,7 @@ impl Tally {
         // The name is what stands in backticks.
         self.unset.extend(unset.iter().filter_map(|finding| finding.message.split('`').nth(1)).map(str::to_owned));
         if !others.is_empty() {
-            output::findings(&diagnostics::render(&others, workspace.output.has_color));
+            output::findings(&others, workspace.output);
         }
         if errors == 0 { output::data(&format!("{}: ok\n", file.display())) } else { Ok(()) }
     }

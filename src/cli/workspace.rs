@@ -8,7 +8,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Connection, Pipeline, SchemaCache};
+use crate::config::{Connection, Pipeline, SchemaCache, name_hint};
 use crate::connector::{Context, Registry};
 use crate::http::{Meter, RateLimiter, TokenStore, Transport};
 use crate::model::{ConnectionName, RateLimit};
@@ -109,7 +109,7 @@ pub(super) fn connection_named<'pipeline>(
     pipeline.connections.get_key_value(name).ok_or_else(|| {
         let known: Vec<&str> = pipeline.connections.keys().map(ConnectionName::as_str).collect();
         Failure::new(Exit::Usage, "connection.unknown", format!("the pipeline has no connection `{name}`"))
-            .with_hint(format!("its connections are: {}", known.join(", ")))
+            .with_hint_if(name_hint(name, &known, "its connections are"))
     })
 }
 

@@ -1,5 +1,10 @@
 //! Remembers which parts of a file do not fit its schema, so that the rest can still be read and checked.
 
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    ops::Bound,
+};
+
 use serde_json::Value as Json;
 
 use super::span::{At, Segment};
@@ -7,25 +12,39 @@ use super::span::{At, Segment};
 /// The places that do not fit.
 #[derive(Debug, Default)]
 pub(super) struct Broken {
-    places: Vec<Vec<Segment>>,
+    /// In order, so that what stands below a place follows it.
+    places: BTreeSet<Vec<Segment>>,
+    unknown: Vec<Vec<Segment>>,
 }
 
 impl Broken {
     /// Notes that the value at a place does not fit.
     pub(super) fn add(&mut self, place: &At<'_>) {
-        self.places.push(place.path().to_vec());
+        self.places.insert(place.path().to_vec());
+    }
+
+    /// Notes that a key is not known; its value may be the secret of a misspelt option.
+    pub(super) fn add_unknown(&mut self, place: &At<'_>) {
+        self.unknown.push(place.path().to_vec());
+    }
+
+    /// Returns the keys that are not known.
+    pub(super) fn unknown(&self) -> &[Vec<Segment>] {
+        &self.unknown
     }
 
     /// Tells whether a place, what it stands in, or anything below it does not fit.
     pub(super) fn touches(&self, place: &At<'_>) -> bool {
-        self.places.iter().any(|broken| is_below(broken, place.path()) || is_below(place.path(), broken))
+        let path = place.path();
+        let is_outside = (0..=path.len()).any(|depth| self.places.contains(&path[..depth]));
+        is_outside || self.below(path).next().is_some()
     }
 
     /// Tells whether anything of a stream but its destinations does not fit.
     pub(super) fn touches_stream(&self, stream: &At<'_>) -> bool {
         let depth = stream.path().len();
         let is_destination = |broken: &[Segment]| broken.get(depth) == Some(&Segment::Key("destinations".to_owned()));
-        self.places.iter().any(|broken| is_below(broken, stream.path()) && !is_destination(broken))
+        self.below(stream.path()).any(|broken| !is_destination(broken))
     }
 
     /// Tells whether a block of the file is not known.
@@ -35,9 +54,25 @@ impl Broken {
 
     /// Removes from a file's content the smallest parts that hold what does not fit and that can be missing.
     pub(super) fn cut_out(&self, content: &mut Json) {
+        let mut by_holder: BTreeMap<&[Segment], HashSet<&Segment>> = BTreeMap::new();
         for place in &self.places {
-            cut(content, &place[..removable(place)]);
+            match place[..removable(place)].split_last() {
+                Some((last, holder)) => {
+                    by_holder.entry(holder).or_default().insert(last);
+                }
+                None => *content = Json::Object(serde_json::Map::new()),
+            }
         }
+        // What stands deeper comes first: an item that is cut from a list leaves nothing below it.
+        for (holder, cut) in by_holder.into_iter().rev() {
+            cut_from(content, holder, &cut);
+        }
+    }
+
+    fn below<'s>(&'s self, path: &'s [Segment]) -> impl Iterator<Item = &'s Vec<Segment>> {
+        self.places
+            .range::<[Segment], _>((Bound::Included(path), Bound::Unbounded))
+            .take_while(move |broken| is_below(broken, path))
     }
 }
 
@@ -66,23 +101,20 @@ fn removable(place: &[Segment]) -> usize {
     depth.min(place.len())
 }
 
-fn cut(content: &mut Json, place: &[Segment]) {
-    let Some((last, above)) = place.split_last() else {
-        *content = Json::Object(serde_json::Map::new());
-        return;
-    };
-    let holder = above.iter().try_fold(content, |value, segment| match segment {
+/// Cuts keys out of a mapping, or empties items of a list, at once: there may be very many.
+fn cut_from(content: &mut Json, holder: &[Segment], cut: &HashSet<&Segment>) {
+    let held = holder.iter().try_fold(content, |value, segment| match segment {
         Segment::Key(key) => value.get_mut(key),
         Segment::Index(index) => value.get_mut(index),
     });
-    match (holder, last) {
-        (Some(Json::Object(entries)), Segment::Key(key)) => {
-            entries.shift_remove(key);
-        }
+    match held {
+        Some(Json::Object(entries)) => entries.retain(|key, _| !cut.contains(&Segment::Key(key.clone()))),
         // An item leaves an empty one behind, so that those after it keep their places.
-        (Some(Json::Array(items)), Segment::Index(index)) => {
-            if let Some(item) = items.get_mut(*index) {
-                *item = Json::Object(serde_json::Map::new());
+        Some(Json::Array(items)) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                if cut.contains(&Segment::Index(index)) {
+                    *item = Json::Object(serde_json::Map::new());
+                }
             }
         }
         _ => {}

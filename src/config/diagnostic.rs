@@ -12,6 +12,9 @@ use serde::Serialize;
 
 use super::span::Spot;
 
+/// Most findings that a file is shown with; more are no help.
+const MAX_FINDINGS: usize = 500;
+
 /// Says how bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -90,8 +93,22 @@ impl Diagnostic {
 pub(super) fn finish(findings: &mut Vec<Diagnostic>, pipeline: &Path, sources: &BTreeMap<PathBuf, String>) {
     findings.sort_by(|left, right| order(left, pipeline).cmp(&order(right, pipeline)).then(Ordering::Equal));
     findings.dedup();
+    // Errors keep a file from being run, so none of them may be lost behind warnings.
+    if findings.len() > MAX_FINDINGS {
+        findings.sort_by_key(|finding| finding.severity);
+        let rest = findings.len() - MAX_FINDINGS;
+        findings.truncate(MAX_FINDINGS);
+        findings.sort_by(|left, right| order(left, pipeline).cmp(&order(right, pipeline)));
+        let message = format!("{rest} more findings are not shown");
+        findings.push(
+            Diagnostic::error("config.many_findings", Spot::file(pipeline), message)
+                .with_hint("fix those above; the file may be no pipeline"),
+        );
+    }
+    let lines: BTreeMap<&Path, Vec<&str>> =
+        sources.iter().map(|(path, text)| (path.as_path(), text.lines().collect())).collect();
     for finding in findings {
-        let line = finding.line.and_then(|line| sources.get(&finding.file)?.lines().nth(line - 1));
+        let line = finding.line.and_then(|line| lines.get(finding.file.as_path())?.get(line - 1).copied());
         finding.text = line.map(str::to_owned);
     }
 }

@@ -1,15 +1,17 @@
 //! The one place of `config` that reads files: the pipeline, what stands beside it, and what it names.
 
 use std::{
-    cell::RefCell,
     collections::HashMap,
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
 };
 
+use crate::redact::remember;
+
 use super::{
     diagnostic::Diagnostic,
+    dotenv,
     interpolate::Lookup,
     secret::is_secret_name,
     span::{Document, Span, Spot},
@@ -19,8 +21,6 @@ use super::{
 /// Largest file that is read, in bytes. A pipeline of a thousand streams has less than one million; the limit keeps a device
 /// or a data file that was named by mistake from filling the memory.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
-/// Shortest secret that is taken for one, in bytes.
-const SECRET_BYTES: usize = 8;
 
 /// Why a file's text is not there.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(super) enum ReadError {
     Io(io::Error),
     /// It is larger than any pipeline.
     TooLarge,
+    /// It is a pipe or a device, which may never end.
+    NoRegularFile,
     /// It is not UTF-8: the text before the first wrong byte.
     NotUtf8 { before: String },
 }
@@ -47,13 +49,23 @@ impl ReadError {
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
             Self::Io(error) => error.kind().to_string(),
             Self::TooLarge => "it is larger than 8 MiB".to_owned(),
+            Self::NoRegularFile => "it is a pipe or a device, not a file".to_owned(),
             Self::NotUtf8 { .. } => "it is not UTF-8 text".to_owned(),
         }
     }
 }
 
-/// Reads a text file, without its byte order mark.
+/// Reads a text file that a pipeline names or that stands beside it. A pipe could wait for ever, so it is refused.
 pub(super) fn read_text(path: &Path) -> Result<String, ReadError> {
+    let metadata = fs::metadata(path).map_err(ReadError::Io)?;
+    if !metadata.is_file() && !metadata.is_dir() {
+        return Err(ReadError::NoRegularFile);
+    }
+    read_any(path)
+}
+
+/// Reads what the user named as the pipeline, which may be a pipe, without its byte order mark.
+fn read_any(path: &Path) -> Result<String, ReadError> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(ReadError::Io)?;
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
@@ -70,7 +82,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, ReadError> {
 
 /// Reads a YAML file, or says what is wrong with it. The text is there for showing its lines even when it is no YAML.
 pub(super) fn read_yaml(path: &Path, findings: &mut Vec<Diagnostic>) -> (Option<Document>, String) {
-    let text = match read_text(path) {
+    let text = match read_any(path) {
         Ok(text) => text,
         Err(ReadError::NotUtf8 { before }) => {
             findings.push(not_utf8(path, &before));
@@ -106,8 +118,6 @@ pub(super) struct Surroundings<'a> {
     placeholder: Option<&'a str>,
     dotenv: HashMap<String, String>,
     base_dir: PathBuf,
-    /// The values of variables that are called as secrets are, as far as they were asked for.
-    secrets: RefCell<Vec<String>>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -120,7 +130,7 @@ impl<'a> Surroundings<'a> {
     ) -> Self {
         let path = base_dir.join(".env");
         let dotenv = match read_text(&path) {
-            Ok(text) => parse_dotenv(&path, &text, findings),
+            Ok(text) => dotenv::parse(&path, &text, findings),
             Err(error) if error.is_missing() => HashMap::new(),
             Err(error) => {
                 let message = format!("the file cannot be read: {}", error.reason());
@@ -128,21 +138,21 @@ impl<'a> Surroundings<'a> {
                 HashMap::new()
             }
         };
-        Self { environment, placeholder, dotenv, base_dir: base_dir.to_owned(), secrets: RefCell::default() }
-    }
-
-    /// Returns the secrets that were asked for; very short ones are none, and would blot out half of a text.
-    pub(super) fn secrets(&self) -> Vec<String> {
-        self.secrets.borrow().iter().filter(|secret| secret.len() >= SECRET_BYTES).cloned().collect()
+        Self { environment, placeholder, dotenv, base_dir: base_dir.to_owned() }
     }
 }
 
 impl Lookup for Surroundings<'_> {
     fn variable(&self, name: &str) -> Option<String> {
-        let value = (self.environment)(name).or_else(|| self.dotenv.get(name).cloned());
-        let secret = value.clone().filter(|_| is_secret_name(name));
-        self.secrets.borrow_mut().extend(secret);
-        value
+        let is_secret = is_secret_name(name);
+        if is_secret && let Some(placeholder) = self.placeholder {
+            return Some(placeholder.to_owned());
+        }
+        let value = (self.environment)(name).or_else(|| self.dotenv.get(name).cloned())?;
+        if is_secret {
+            remember(&value);
+        }
+        Some(value)
     }
 
     fn placeholder(&self) -> Option<String> {
@@ -152,30 +162,4 @@ impl Lookup for Surroundings<'_> {
     fn file(&self, path: &str) -> Result<String, String> {
         read_text(&self.base_dir.join(path)).map_err(|error| error.reason())
     }
-}
-
-/// Reads the variables of a `.env` file. Of two with one name, the first wins, as with other readers of such files.
-fn parse_dotenv(path: &Path, text: &str, findings: &mut Vec<Diagnostic>) -> HashMap<String, String> {
-    let mut variables = HashMap::new();
-    for pair in dotenvy::from_read_iter(text.as_bytes()) {
-        match pair {
-            Ok((name, value)) => {
-                variables.entry(name).or_insert(value);
-            }
-            Err(dotenvy::Error::LineParse(line, _)) => {
-                let first = line.lines().next().unwrap_or_default();
-                let number = text.lines().position(|candidate| candidate == first).map_or(1, |index| index + 1);
-                let span = Span { start: 0, line: number, column: 1, length: 0, extent: 0 };
-                let message = "the line is no `NAME=value`";
-                let hint = "put quotes around a value that holds spaces, `#`, `$` or quotes";
-                let spot = Spot::span(path, span);
-                findings.push(Diagnostic::error("config.dotenv", spot, message).with_hint(hint));
-            }
-            Err(_) => {
-                findings.push(Diagnostic::error("config.dotenv", Spot::file(path), "the file cannot be read"));
-                return variables;
-            }
-        }
-    }
-    variables
 }

@@ -67,6 +67,24 @@ pub(super) fn has_reference(text: &str) -> bool {
     text.replace("$${", "").contains("${")
 }
 
+/// Returns what the references of a text name: `NAME`, or `file:path`; without defaults.
+pub(super) fn names_in(text: &str) -> Vec<String> {
+    let kept = text.replace("$${", "");
+    let inside = kept.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+    let name = |inside: &str| match inside.strip_prefix("file:") {
+        Some(path) => format!("file:{}", path.trim()),
+        None => inside.split(":-").next().unwrap_or_default().to_owned(),
+    };
+    inside.map(|(inside, _)| name(inside)).collect()
+}
+
+/// Tells whether a text is one reference and nothing else, so that it shows no value.
+pub(super) fn is_bare_reference(text: &str) -> bool {
+    let inside = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    inside
+        .is_some_and(|inside| !inside.contains('}') && inside.split_once(":-").is_none_or(|(_, text)| text.is_empty()))
+}
+
 /// What is wrong with a reference.
 #[derive(Debug, PartialEq, Eq)]
 enum Problem {
@@ -218,6 +236,9 @@ mod tests {
         check("$${TOKEN} ${TOKEN}", Ok("${TOKEN} a: ${OTHER}"));
         assert!(!has_reference("a $${b}"));
         assert!(has_reference("a ${b}"));
+        assert_eq!(names_in("$${A} ${B:-x} ${file: c.txt }${D}"), ["B", "file:c.txt", "D"]);
+        assert!(is_bare_reference("${A}") && is_bare_reference("${file:a}") && is_bare_reference("${A:-}"));
+        assert!(!is_bare_reference("x${A}") && !is_bare_reference("${A}${B}") && !is_bare_reference("${A:-pat}"));
     }
 
     #[test]

@@ -7,15 +7,18 @@ use std::{
 };
 
 use crate::connector::Registry;
+use crate::redact::redact;
 
 use super::{
+    broken::Broken,
     diagnostic::{Diagnostic, Severity, finish},
     files::{Surroundings, read_yaml},
     offline::OfflineSchemas,
+    options::OptionNames,
     pipeline::Pipeline,
     resolve::{Checked, Scene, resolve},
     schema::Schemas,
-    secret,
+    secret::{self, Masking},
     span::{Document, Spot},
 };
 
@@ -108,10 +111,6 @@ impl Loading<'_> {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let document = self.read(path)?;
-        let shared_path = base_dir.join(CONNECTIONS_FILE);
-        let shared = if shared_path.is_file() && shared_path != path { self.read(&shared_path) } else { None };
-        let surroundings = Surroundings::new(environment, self.placeholder, base_dir, &mut self.findings);
         let schemas = match &format.schemas {
             Ok(schemas) => schemas,
             Err(reason) => {
@@ -120,30 +119,44 @@ impl Loading<'_> {
                 return None;
             }
         };
+        let names = schemas.options();
+        let document = self.read(path, names)?;
+        let shared_path = base_dir.join(CONNECTIONS_FILE);
+        let shared = if shared_path.is_file() && shared_path != path { self.read(&shared_path, names) } else { None };
+        let surroundings = Surroundings::new(environment, self.placeholder, base_dir, &mut self.findings);
         let (content, broken) = schemas.check_pipeline(&document, &mut self.findings);
+        self.keep(&document, names, &broken);
         let pipeline = Checked { document: &document, content, broken };
+        let documents: Vec<&Document> = [Some(&document), shared.as_ref()].into_iter().flatten().collect();
+        secret::refuse_misplaced(&documents, names, &mut self.findings);
         let shared = shared.as_ref().map(|document| {
             let (content, broken) = schemas.check_connections(document, &mut self.findings);
+            self.keep(document, names, &broken);
             Checked { document, content, broken }
         });
-        let scene = Scene { path, base_dir, registry: format.registry, lookup: &surroundings, offline };
+        let scene = Scene { path, base_dir, registry: format.registry, lookup: &surroundings, options: names, offline };
         let resolved = resolve(&scene, pipeline, shared, &mut self.findings);
         // A secret that is asked for where none belongs, as the name of a connection, must not end up in a finding.
-        for secret in surroundings.secrets() {
-            for finding in &mut self.findings {
-                finding.message = finding.message.replace(&secret, "***");
-                finding.hint = finding.hint.take().map(|hint| hint.replace(&secret, "***"));
-                finding.path = finding.path.replace(&secret, "***");
-            }
+        for finding in &mut self.findings {
+            finding.message = redact(&finding.message).into_owned();
+            finding.hint = finding.hint.take().map(|hint| redact(&hint).into_owned());
+            finding.path = redact(&finding.path).into_owned();
         }
         resolved
     }
 
-    /// Reads a YAML file, and keeps its text for showing lines.
-    fn read(&mut self, path: &Path) -> Option<Document> {
+    /// Reads a YAML file, and keeps the text of one that is no YAML for showing lines.
+    fn read(&mut self, path: &Path, names: &OptionNames) -> Option<Document> {
         let (document, text) = read_yaml(path, &mut self.findings);
-        let root = document.as_ref().map(|document| &document.root);
-        self.sources.insert(path.to_owned(), secret::mask(&text, root));
+        if document.is_none() {
+            self.sources.insert(path.to_owned(), secret::mask_unread(&text, names));
+        }
         document
+    }
+
+    /// Keeps a file's text for showing lines, once it is known which of its keys are none.
+    fn keep(&mut self, document: &Document, names: &OptionNames, broken: &Broken) {
+        let masking = Masking { names, unknown: broken.unknown() };
+        self.sources.insert(document.file.to_path_buf(), secret::mask(document, masking));
     }
 }

@@ -5,11 +5,13 @@
 
 mod broken;
 mod diagnostic;
+mod dotenv;
 mod files;
 mod interpolate;
 mod load;
 mod nearest;
 mod offline;
+mod options;
 mod pipeline;
 pub mod raw;
 mod resolve;
@@ -24,7 +26,9 @@ mod tests;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use load::{Format, Loaded, load, load_with_placeholder};
-pub use offline::{NoSchemas, OfflineSchemas, SchemaCache};
+pub use nearest::hint_for as name_hint;
+pub use offline::{FileTrouble, NoSchemas, OfflineSchemas, SchemaCache};
 pub use pipeline::{Connection, CountOrShare, Limits, Pipeline, Stream, StreamDestination};
 pub use raw::{OnError, OnMissing, WriteMode};
+pub use resolve::streams_in_place;
 pub use schema::json_schema;

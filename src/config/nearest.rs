@@ -21,7 +21,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// Returns the hint about an unknown name: the nearest known one, or what there is to choose from.
-pub(super) fn hint_for(word: &str, known: &[&str], what: &str) -> Option<String> {
+pub fn hint_for(word: &str, known: &[&str], what: &str) -> Option<String> {
     if let Some(name) = nearest(word, known.iter().copied()) {
         return Some(format!("did you mean `{name}`?"));
     }

@@ -5,9 +5,11 @@ use std::{fs, io, path::PathBuf};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
+use crate::connector::Entry;
 use crate::model::{ConnectionName, ObjectName, Schema};
+use crate::private_file::PrivateFile;
 
-use super::files::read_text;
+use super::{files::read_text, pipeline::Connection};
 
 /// Answers what an object looks like without network access.
 pub trait OfflineSchemas {
@@ -16,6 +18,27 @@ pub trait OfflineSchemas {
 
     /// Returns all objects of the connection, if they are known; an object that is not among them does not exist.
     fn objects(&self, connector: &str, connection: &ConnectionName) -> Option<Vec<ObjectName>>;
+
+    /// Opens a file that is read and returns what it looks like; none where files are not opened, or the connection is no folder.
+    fn file(
+        &self,
+        _entry: &Entry,
+        _connection: &Connection,
+        _object: &ObjectName,
+    ) -> Option<Result<Schema, FileTrouble>> {
+        None
+    }
+}
+
+/// Why a file that is read cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileTrouble {
+    /// It is not there, which may change before the pipeline is run.
+    pub is_absent: bool,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// What to do about it, where that is likely right.
+    pub hint: Option<String>,
 }
 
 /// Knows nothing.
@@ -63,7 +86,7 @@ impl SchemaCache {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        fs::write(path, serde_json::to_vec_pretty(&description)?)
+        PrivateFile::write(&path, &serde_json::to_vec_pretty(&description)?)
     }
 
     fn path(&self, connection: &ConnectionName, object: &ObjectName) -> PathBuf {

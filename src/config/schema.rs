@@ -17,6 +17,7 @@ use crate::transform::cleaner_names;
 use super::{
     broken::Broken,
     diagnostic::Diagnostic,
+    options::OptionNames,
     raw::{RawConnectionsFile, RawPipeline},
     span::{At, Document},
 };
@@ -48,6 +49,7 @@ pub fn json_schema(registry: &Registry) -> Json {
 pub(super) struct Schemas {
     pipeline: (Json, Validator),
     connections: (Json, Validator),
+    options: OptionNames,
 }
 
 impl Schemas {
@@ -66,29 +68,36 @@ impl Schemas {
             let validator = jsonschema::validator_for(&schema).map_err(|error| error.to_string())?;
             Ok::<_, String>((schema, validator))
         };
-        Ok(Self { pipeline: compile(pipeline)?, connections: compile(connections)? })
+        let options = OptionNames::of_schema(&pipeline);
+        Ok(Self { pipeline: compile(pipeline)?, connections: compile(connections)?, options })
+    }
+
+    /// Returns the options of connections.
+    pub(super) fn options(&self) -> &OptionNames {
+        &self.options
     }
 
     /// Checks a pipeline. Returns its content without the parts that do not fit, and where those are.
     pub(super) fn check_pipeline(&self, document: &Document, findings: &mut Vec<Diagnostic>) -> (Json, Broken) {
-        check(&self.pipeline, document, findings)
+        check(&self.pipeline, &self.options, document, findings)
     }
 
     /// Checks a file of shared connections. Returns as for a pipeline.
     pub(super) fn check_connections(&self, document: &Document, findings: &mut Vec<Diagnostic>) -> (Json, Broken) {
-        check(&self.connections, document, findings)
+        check(&self.connections, &self.options, document, findings)
     }
 }
 
 fn check(
     (schema, validator): &(Json, Validator),
+    options: &OptionNames,
     document: &Document,
     findings: &mut Vec<Diagnostic>,
 ) -> (Json, Broken) {
     let written = document.root.to_json();
     let mut broken = Broken::default();
     for error in validator.iter_errors(&written) {
-        explain::explain(&error, schema, &At::root(document), findings, &mut broken);
+        explain::explain(&error, (schema, options), &At::root(document), findings, &mut broken);
     }
     let mut content = written;
     broken.cut_out(&mut content);

@@ -1,6 +1,6 @@
 //! A YAML file as a tree in which every key and value knows its place, and the ways to name a place in it.
 
-use std::{fmt::Write as _, path::Path, sync::Arc};
+use std::{collections::HashMap, fmt::Write as _, ops::Deref, path::Path, sync::Arc};
 
 use serde_json::{Map, Value as Json};
 
@@ -32,7 +32,47 @@ pub(super) enum Content {
     /// Text, a number, true, false, or nothing.
     Scalar(Json),
     List(Vec<Node>),
-    Mapping(Vec<Entry>),
+    Mapping(Entries),
+}
+
+/// The entries of a mapping, in the file's order, found by key without a search.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Entries {
+    list: Vec<Entry>,
+    by_key: HashMap<String, usize>,
+}
+
+impl Entries {
+    /// Adds an entry, unless there is one of its key already: returns that one then.
+    pub(super) fn add(&mut self, entry: Entry) -> Result<(), &Entry> {
+        if let Some(first) = self.by_key.get(&entry.key).copied() {
+            return Err(&self.list[first]);
+        }
+        self.by_key.insert(entry.key.clone(), self.list.len());
+        self.list.push(entry);
+        Ok(())
+    }
+
+    fn get(&self, key: &str) -> Option<&Entry> {
+        self.by_key.get(key).map(|index| &self.list[*index])
+    }
+}
+
+impl Deref for Entries {
+    type Target = [Entry];
+
+    fn deref(&self) -> &[Entry] {
+        &self.list
+    }
+}
+
+impl IntoIterator for Entries {
+    type Item = Entry;
+    type IntoIter = std::vec::IntoIter<Entry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
+    }
 }
 
 /// A key with its value.
@@ -52,7 +92,7 @@ pub(super) struct Document {
 }
 
 /// One step down from a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Segment {
     Key(String),
     Index(usize),
@@ -88,7 +128,10 @@ impl Spot {
 impl Node {
     /// Returns the entry of a mapping.
     pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
-        self.entries().iter().find(|entry| entry.key == key)
+        match &self.content {
+            Content::Mapping(entries) => entries.get(key),
+            Content::Scalar(_) | Content::List(_) => None,
+        }
     }
 
     /// Returns the entries of a mapping; none for other values.
@@ -171,6 +214,11 @@ impl<'a> At<'a> {
             at = at.down(index.map_or_else(|| Segment::Key(key.to_owned()), Segment::Index));
         }
         at
+    }
+
+    /// Names a place by its keys from the document's root.
+    pub(super) fn at(&self, path: &[Segment]) -> Self {
+        Self { document: self.document, path: path.to_vec() }
     }
 
     /// Returns the value at the place, if the document goes that far.

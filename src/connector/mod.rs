@@ -13,7 +13,7 @@ mod offers;
 mod registry;
 mod secret;
 
-use std::fmt::Debug;
+use std::{fmt::Debug, path::Path};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -54,6 +54,11 @@ pub trait Connector: 'static {
     /// What it can do as these options make it: the capabilities, but for limits that a connection may set itself.
     fn capabilities(_config: &Self::Config) -> Capabilities {
         Self::CAPABILITIES
+    }
+
+    /// Returns the folder whose files are the connection's objects; none for a system that is asked over a network. Does no I/O.
+    fn folder(_config: &Self::Config, _base_dir: &Path) -> Option<file::Folder> {
+        None
     }
 
     /// Says how a person logs in to the connection in the browser; none where it takes a token or has no such log-in. Does no I/O.

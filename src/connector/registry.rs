@@ -1,13 +1,13 @@
 //! The list of connectors with their types erased, so that nothing outside `connectors` names a vendor.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use emulators::Emulator;
 use schemars::{Schema as JsonSchema, SchemaGenerator};
 
 use crate::model::Capabilities;
 
-use super::{Authorization, ConfigError, Connector, Context, Destination, Source};
+use super::{Authorization, ConfigError, Connector, Context, Destination, Source, file::Folder};
 
 /// The options of a connection as a pipeline gives them, after interpolation and without `type`.
 pub type Options = serde_json::Map<String, serde_json::Value>;
@@ -29,6 +29,8 @@ pub struct Entry {
     pub capabilities_of: fn(Options) -> Result<Capabilities, ConfigError>,
     /// Returns the JSON Schema of its options.
     pub config_schema: fn(&mut SchemaGenerator) -> JsonSchema,
+    /// Returns the folder whose files are a connection's objects; none where it has none.
+    pub folder: fn(Options, &Path) -> Option<Folder>,
     /// Checks its options.
     pub check_config: ConfigCheck,
     /// Makes a source.
@@ -49,6 +51,7 @@ impl Entry {
             capabilities: const { &C::CAPABILITIES },
             capabilities_of: |options| Ok(C::capabilities(&decode::<C>(options)?)),
             config_schema: |generator| generator.subschema_for::<C::Config>(),
+            folder: |options, base_dir| C::folder(&decode::<C>(options).ok()?, base_dir),
             check_config: |options| C::check_config(&decode::<C>(options)?),
             source: |options, context| C::source(decode::<C>(options)?, context),
             destination: |options, context| C::destination(decode::<C>(options)?, context),

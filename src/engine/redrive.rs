@@ -44,8 +44,8 @@ pub struct Correction {
     pub mapped: Option<Json>,
 }
 
-/// Which letter a correction belongs to: stream, connection, object and source id.
-pub type LetterPlace = (String, String, String, String);
+/// Which letter a correction belongs to: stream, connection, object, source id and the record's number in the read.
+pub type LetterPlace = (String, String, String, String, u64);
 
 /// Loads the open dead letters of a run again, as a run of its own. With `corrections`, only those that are named there.
 ///
@@ -133,7 +133,8 @@ pub async fn redrive(
 /// Returns where a letter belongs.
 pub fn letter_place(letter: &DeadLetter) -> LetterPlace {
     let target = &letter.target;
-    (target.stream.to_string(), target.connection.to_string(), target.object.to_string(), letter.source_id.clone())
+    let (stream, connection) = (target.stream.to_string(), target.connection.to_string());
+    (stream, connection, target.object.to_string(), letter.source_id.clone(), letter.number)
 }
 
 fn place_of(pipeline: &Pipeline, letter: &DeadLetter) -> Option<(usize, usize)> {

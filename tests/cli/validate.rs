@@ -182,6 +182,26 @@ fn standard_fields_are_mapped_where_both_sides_have_them_and_written_ones_win() 
     assert_eq!(mappings, expected);
 }
 
+#[test]
+fn a_file_with_very_many_mistakes_is_explained_by_the_first_of_them_at_once() {
+    let keys: String = (0..100_000).map(|number| format!("key{number}: hunter2\n")).collect();
+    let twice: String = (0..50_000).map(|number| format!("key{number}: 1\n")).collect();
+    let maps: String = (0..50_000).map(|number| format!("          f{number}: [email]\n")).collect();
+    let findings = load_bytes(format!("{VALID}{keys}").as_bytes());
+    assert!(
+        findings.len() < 100 && findings.iter().any(|finding| finding.message == "99950 more keys are not known here")
+    );
+    assert!(findings.iter().all(|finding| !finding.text.as_deref().unwrap_or_default().contains("hunter2")));
+    let findings = load_bytes(format!("{VALID}{keys}{twice}").as_bytes());
+    insta::assert_snapshot!(
+        "many",
+        render(&findings[findings.len() - 1..], false).replace(findings[0].file.to_str().unwrap(), "pipeline.yaml")
+    );
+    let with_maps = VALID.replacen("        mappings:\n", &format!("        mappings:\n{maps}"), 1);
+    assert!(with_maps.len() > VALID.len(), "the pipeline has mappings");
+    load_bytes(with_maps.as_bytes());
+}
+
 /// The schema that editors use is generated: this test writes it anew, and fails once when it has changed.
 #[test]
 fn the_committed_schema_is_the_generated_one() {

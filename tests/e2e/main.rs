@@ -27,6 +27,8 @@ mod joins;
 #[cfg(test)]
 mod live_runs;
 #[cfg(test)]
+mod local_files;
+#[cfg(test)]
 mod logins;
 #[cfg(test)]
 mod pages;

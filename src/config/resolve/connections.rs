@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use crate::connector::{ConfigError, Entry, Options};
 use crate::model::ConnectionName;
+use crate::redact::MASK;
 
 use super::{
     super::{
@@ -84,6 +85,8 @@ impl Resolver<'_> {
         if let Some(audit) = &raw.audit {
             options[AUDIT] = Json::from(audit.as_str());
         }
+        self.warn_of_no_effect(raw, at);
+        self.hide_secrets(raw, &mut options);
         fill(&mut options, at, scene.lookup, self.findings);
         let is_filled = self.findings.len() == before;
         let name = ConnectionName::from(name);
@@ -99,10 +102,52 @@ impl Resolver<'_> {
                     let connector = entry.name.to_owned();
                     known.connection = Some(Connection { name: name.clone(), connector, options, audit });
                 }
-                Err(error) => self.findings.push(wrong_option(&error, raw, &options, at)),
+                Err(error) => self.findings.push(self.wrong_option(&error, raw, &options, at)),
             }
         }
         self.connections.insert(name, known);
+    }
+
+    /// Warns of numbers that change nothing.
+    fn warn_of_no_effect(&mut self, raw: &RawConnection, at: &At<'_>) {
+        for (option, value) in &raw.options {
+            let least = self.scene.options.effect_from(raw.connector.as_deref(), option);
+            let (Some(least), Some(number)) = (least, value.as_u64()) else { continue };
+            if number < least {
+                let message = format!("`{option}: {number}` works as {least}");
+                let finding = Diagnostic::warning("config.no_effect", at.key(option).value_spot(), message);
+                self.findings.push(finding.with_hint(format!("write {least} or more")));
+            }
+        }
+    }
+
+    /// Where a placeholder stands for what is not set, as in a dry run, it stands for every secret, so that none is ever read.
+    fn hide_secrets(&self, raw: &RawConnection, options: &mut Json) {
+        let Some(placeholder) = self.scene.lookup.placeholder() else { return };
+        for (name, value) in options.as_object_mut().into_iter().flatten() {
+            if value.is_string() && self.scene.options.is_secret(raw.connector.as_deref(), name) {
+                *value = Json::from(placeholder.as_str());
+            }
+        }
+    }
+
+    /// Says what a connector has against its options, without the values of secrets and of references.
+    fn wrong_option(&self, error: &ConfigError, raw: &RawConnection, options: &Options, at: &At<'_>) -> Diagnostic {
+        let mask = |text: &str| {
+            options.iter().fold(text.to_owned(), |text, (option, value)| {
+                let written = raw.options.get(option).and_then(Json::as_str).unwrap_or_default();
+                let is_open = self.scene.options.is_open(raw.connector.as_deref(), option);
+                match value.as_str() {
+                    Some(value) if (!is_open || has_reference(written)) && !value.is_empty() => {
+                        text.replace(value, MASK)
+                    }
+                    _ => text,
+                }
+            })
+        };
+        let message = if error.option.is_empty() { error.message.clone() } else { error.to_string() };
+        let spot = if error.option.is_empty() { at.key_spot() } else { at.key(&error.option).key_spot() };
+        Diagnostic::error("config.wrong_option", spot, mask(&message)).with_hint_if(error.hint.as_deref().map(mask))
     }
 }
 
@@ -111,21 +156,4 @@ fn used_connections(raw: &RawPipeline) -> BTreeSet<&str> {
     let sources = streams().filter_map(|stream| stream.source.as_ref()?.connection.as_deref());
     let destinations = streams().flat_map(|stream| stream.destinations.iter().flatten());
     sources.chain(destinations.filter_map(|destination| destination.connection.as_deref())).collect()
-}
-
-/// Says what a connector has against its options, without the values of secrets and of references.
-fn wrong_option(error: &ConfigError, raw: &RawConnection, options: &Options, at: &At<'_>) -> Diagnostic {
-    let mask = |text: &str| {
-        options.iter().fold(text.to_owned(), |text, (option, value)| {
-            let written = raw.options.get(option).and_then(Json::as_str).unwrap_or_default();
-            let is_hidden = secret::is_secret_name(option) || has_reference(written);
-            match value.as_str() {
-                Some(value) if is_hidden && !value.is_empty() => text.replace(value, "***"),
-                _ => text,
-            }
-        })
-    };
-    let message = if error.option.is_empty() { error.message.clone() } else { error.to_string() };
-    let spot = if error.option.is_empty() { at.key_spot() } else { at.key(&error.option).key_spot() };
-    Diagnostic::error("config.wrong_option", spot, mask(&message)).with_hint_if(error.hint.as_deref().map(mask))
 }

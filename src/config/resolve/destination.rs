@@ -56,7 +56,10 @@ impl Resolver<'_> {
         let entry = connection.as_ref().and_then(|name| self.connector(name, &at.key("connection")));
         let object = raw.object.as_deref().map(ObjectName::from);
         let schema = match (entry, &connection, &object) {
-            (Some(entry), Some(connection), Some(object)) => self.schema(entry, connection, object, &at.key("object")),
+            // A file is replaced: what it looked like before binds nobody.
+            (Some(entry), Some(connection), Some(object)) if !self.is_folder(connection) => {
+                self.schema(entry, connection, object, &at.key("object"))
+            }
             _ => None,
         };
         let write = raw.write.unwrap_or(if raw.key.is_empty() { WriteMode::Insert } else { WriteMode::Upsert });
@@ -81,6 +84,13 @@ impl Resolver<'_> {
             on_missing: raw.on_missing.unwrap_or_default(),
             mappings: merged.mappings,
         })
+    }
+
+    fn is_folder(&self, connection: &ConnectionName) -> bool {
+        let known = self.connections.get(connection);
+        known
+            .and_then(|known| (known.entry?.folder)(known.connection.as_ref()?.options.clone(), self.scene.base_dir))
+            .is_some()
     }
 
     /// Checks that the connector can do what is to be done with records.
@@ -174,10 +184,7 @@ impl Resolver<'_> {
                 Some(_) => {}
                 None if merged.unreadable.contains(field) => {}
                 None => {
-                    let hint = match nearest(field, merged.mappings.keys().map(String::as_str)) {
-                        Some(name) => format!("did you mean `{name}`?"),
-                        None => format!("add a mapping for `{field}`"),
-                    };
+                    let hint = unmapped_key_hint(field, merged, schema);
                     let message = format!("the key `{field}` is not mapped");
                     self.findings.push(Diagnostic::error("config.key_not_mapped", spot, message).with_hint(hint));
                 }
@@ -220,6 +227,25 @@ impl Resolver<'_> {
             );
             self.findings.push(Diagnostic::warning("config.own_parent", place.key_spot(), message).with_hint(hint));
         }
+    }
+}
+
+/// Says what to do about a key that is not mapped. A key is the name that a field has at the destination, and so is the name of
+/// its mapping: where both are near each other, it depends on the destination which of them is wrong.
+fn unmapped_key_hint(field: &str, merged: &Merged<'_>, schema: Option<&Schema>) -> String {
+    let Some(name) = nearest(field, merged.mappings.keys().map(String::as_str)) else {
+        return format!("add a mapping for `{field}`");
+    };
+    let is_there = |name: &str| schema.map(|schema| schema.field(name).is_some() || schema.is_open);
+    match (is_there(field), is_there(name)) {
+        (Some(false), Some(true)) => format!("did you mean `{name}`?"),
+        (Some(true), Some(false)) => {
+            format!("the mapping `{name}` must be called `{field}`, as the destination calls the field")
+        }
+        (Some(true), Some(true)) => format!("add a mapping for `{field}`, or take `{name}` as the key"),
+        _ => format!(
+            "the mapping is called `{name}`: write the name that the field has at the destination in both places"
+        ),
     }
 }
 

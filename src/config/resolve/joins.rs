@@ -67,7 +67,11 @@ impl Resolver<'_> {
         let source = stream.source.as_ref()?;
         let connection = ConnectionName::from(source.connection.as_deref()?);
         let entry: Entry = self.connections.get(&connection)?.entry?;
-        self.scene.offline.schema(entry.name, &connection, &ObjectName::from(source.object.as_deref()?))
+        let object = ObjectName::from(source.object.as_deref()?);
+        match self.open_file(entry, &connection, &object) {
+            Some(opened) => opened.ok(),
+            None => self.scene.offline.schema(entry.name, &connection, &object),
+        }
     }
 }
 

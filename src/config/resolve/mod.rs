@@ -5,6 +5,7 @@
 
 mod connections;
 mod destination;
+mod files;
 mod joins;
 mod links;
 mod stream;
@@ -21,10 +22,13 @@ use super::{
     diagnostic::Diagnostic,
     interpolate::{Lookup, fill},
     offline::OfflineSchemas,
+    options::OptionNames,
     pipeline::{CountOrShare, Limits, Pipeline},
     raw::{RawConnectionsFile, RawCountOrShare, RawLimits, RawPipeline},
     span::{At, Document},
 };
+
+pub use files::streams_in_place;
 
 /// A file that was read and checked against its schema.
 pub(super) struct Checked<'a> {
@@ -46,6 +50,8 @@ pub(super) struct Scene<'a> {
     pub(super) registry: &'a Registry,
     /// The environment and the files of the folder.
     pub(super) lookup: &'a dyn Lookup,
+    /// The options of connections.
+    pub(super) options: &'a OptionNames,
     /// What is known of the systems offline.
     pub(super) offline: &'a dyn OfflineSchemas,
 }

@@ -1,6 +1,9 @@
 //! Streams: their source, their steps and what records are expected to look like.
 
-use std::path::PathBuf;
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+};
 
 use crate::connector::Entry;
 use crate::model::{ConnectionName, ObjectName, Schema, StreamName, SyncMode};
@@ -12,6 +15,7 @@ use super::{
         files::read_text,
         interpolate::mask,
         nearest::hint_for,
+        offline::FileTrouble,
         pipeline::Stream,
         raw::{RawDestination, RawStream},
         span::At,
@@ -42,6 +46,7 @@ impl Resolver<'_> {
         self.check_names(&raw, at);
         let linking = Linking::new(&raw);
         self.check_join_circles(&raw, at);
+        self.check_files(&raw, at);
         let inputs = self.inputs(&raw, at);
         let mut streams = Vec::new();
         for (index, stream) in raw.into_iter().enumerate() {
@@ -52,11 +57,13 @@ impl Resolver<'_> {
     }
 
     fn check_names(&mut self, raw: &[RawStream], at: &At<'_>) {
+        let mut firsts: HashMap<&str, usize> = HashMap::new();
         for (index, stream) in raw.iter().enumerate() {
             let Some(name) = &stream.name else { continue };
-            let Some(first) = raw.iter().take(index).position(|earlier| earlier.name.as_ref() == Some(name)) else {
+            let first = *firsts.entry(name).or_insert(index);
+            if first == index {
                 continue;
-            };
+            }
             let line = at.index(first).key("name").value_spot().span.map_or(0, |span| span.line);
             let spot = at.index(index).key("name").value_spot();
             let message = format!("two streams are called `{name}`");
@@ -77,7 +84,7 @@ impl Resolver<'_> {
         let object = source.object.as_deref().map(ObjectName::from);
         let schema = match (entry, &connection, &object) {
             (Some(entry), Some(connection), Some(object)) => {
-                self.schema(entry, connection, object, &source_at.key("object"))
+                self.source_schema(entry, connection, object, &source_at.key("object"))
             }
             _ => None,
         };
@@ -153,6 +160,40 @@ impl Resolver<'_> {
         self.findings.extend(hidden);
     }
 
+    /// Returns what is known of an object that is read: a file is opened.
+    fn source_schema(
+        &mut self,
+        entry: Entry,
+        connection: &ConnectionName,
+        object: &ObjectName,
+        at: &At<'_>,
+    ) -> Option<Schema> {
+        match self.open_file(entry, connection, object) {
+            None => self.schema(entry, connection, object, at),
+            Some(Ok(schema)) => Some(schema),
+            Some(Err(trouble)) => {
+                let finding = if trouble.is_absent {
+                    Diagnostic::warning("config.file_absent", at.value_spot(), trouble.message)
+                } else {
+                    Diagnostic::error("config.file", at.value_spot(), trouble.message)
+                };
+                self.say([finding.with_hint_if(trouble.hint)].into_iter(), at);
+                None
+            }
+        }
+    }
+
+    /// Opens a file that is read, where the connection is a folder and files are opened at all.
+    pub(super) fn open_file(
+        &self,
+        entry: Entry,
+        connection: &ConnectionName,
+        object: &ObjectName,
+    ) -> Option<Result<Schema, FileTrouble>> {
+        let known = self.connections.get(connection)?.connection.as_ref()?;
+        self.scene.offline.file(&entry, known, object)
+    }
+
     /// Returns what is known of an object offline, or says that the connection has no such object.
     pub(super) fn schema(
         &mut self,
@@ -217,12 +258,10 @@ impl Resolver<'_> {
 
     /// Finds destinations of a stream that write to the same place.
     fn check_twice(&mut self, destinations: &[RawDestination], at: &At<'_>) {
+        let mut known: HashSet<(&str, &str)> = HashSet::new();
         for (index, destination) in destinations.iter().enumerate() {
             let (Some(connection), Some(object)) = (&destination.connection, &destination.object) else { continue };
-            let is_same = |other: &&RawDestination| {
-                other.connection.as_ref() == Some(connection) && other.object.as_ref() == Some(object)
-            };
-            if destinations.iter().take(index).any(|earlier| is_same(&earlier)) {
+            if !known.insert((connection, object)) {
                 let message = format!("the stream writes to `{object}` of `{connection}` twice");
                 let spot = at.index(index).key("object").value_spot();
                 let hint = "merge the mappings of both destinations into one";

@@ -11,6 +11,7 @@ use super::super::{
     broken::Broken,
     diagnostic::Diagnostic,
     nearest::{hint_for, list, nearest},
+    options::OptionNames,
     raw::{NAME_PATTERN, SHARE_PATTERN},
     span::{At, Segment},
 };
@@ -19,19 +20,23 @@ use super::words::{
     shown, subject, type_names,
 };
 
+/// Most unknown keys of one mapping that are named one by one.
+const MAX_UNKNOWN: usize = 50;
+
 /// Adds findings for one error of the validator, and notes which parts do not fit.
 pub(super) fn explain(
     error: &ValidationError<'_>,
-    schema: &Json,
+    (schema, options): (&Json, &OptionNames),
     root: &At<'_>,
     findings: &mut Vec<Diagnostic>,
     broken: &mut Broken,
 ) {
-    Explainer { schema, root, findings, broken }.explain(error);
+    Explainer { schema, options, root, findings, broken }.explain(error);
 }
 
 struct Explainer<'a, 'd> {
     schema: &'a Json,
+    options: &'a OptionNames,
     root: &'a At<'d>,
     findings: &'a mut Vec<Diagnostic>,
     broken: &'a mut Broken,
@@ -43,8 +48,19 @@ impl<'a> Explainer<'a, '_> {
         match error.kind() {
             Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
                 let known = self.known_keys(error.schema_path());
-                for key in unexpected {
-                    self.unknown_key(&at, key, &known);
+                let free = |name: &&&str| at.node().is_none_or(|node| node.entry(name).is_none());
+                let free: Vec<&str> = known.iter().filter(free).copied().collect();
+                for (index, key) in unexpected.iter().enumerate() {
+                    let child = at.key(key);
+                    self.broken.add(&child);
+                    self.broken.add_unknown(&child);
+                    if index < MAX_UNKNOWN {
+                        self.unknown_key(&at, key, &free);
+                    }
+                }
+                if let Some(rest) = unexpected.len().checked_sub(MAX_UNKNOWN).filter(|rest| *rest > 0) {
+                    let message = format!("{rest} more keys are not known here");
+                    self.findings.push(Diagnostic::error("config.unknown_key", at.key_spot(), message));
                 }
             }
             Kind::Required { property } => self.missing_key(&at, property.as_str().unwrap_or_default(), error),
@@ -66,24 +82,21 @@ impl<'a> Explainer<'a, '_> {
 
     fn unknown_key(&mut self, at: &At<'_>, key: &str, known: &[&str]) {
         let child = at.key(key);
-        self.broken.add(&child);
-        let known: Vec<&str> =
-            known.iter().copied().filter(|name| at.node().is_none_or(|node| node.entry(name).is_none())).collect();
         let finding = match at.path() {
             [Segment::Key(connections), Segment::Key(name)] if connections == "connections" => {
                 let connector = at.key("type").node().and_then(|node| node.as_text()).unwrap_or(name);
                 let message = format!("`{connector}` has no option `{key}`");
-                let hint = hint_for(key, &known, "its options are");
+                let hint = hint_for(key, known, "its options are");
                 Diagnostic::error("config.unknown_option", child.key_spot(), message).with_hint_if(hint)
             }
-            _ if is_cleaner(at) => unknown_cleaner(&child, key, &known),
+            _ if is_cleaner(at) => unknown_cleaner(&child, key, known),
             [] if child.key("type").node().is_some() => {
                 let message = format!("the connection `{key}` does not stand under `connections`");
                 Diagnostic::error("config.unknown_key", child.key_spot(), message)
                     .with_hint("move it there, with two spaces in front")
             }
             _ => {
-                let hint = hint_for(key, &known, "the keys that may stand here are");
+                let hint = hint_for(key, known, "the keys that may stand here are");
                 Diagnostic::error("config.unknown_key", child.key_spot(), format!("the key `{key}` is not known here"))
                     .with_hint_if(hint)
             }
@@ -139,7 +152,7 @@ impl<'a> Explainer<'a, '_> {
         self.broken.add(at);
         let known: Vec<String> = options.iter().map(|option| scalar_text(option)).collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let written = shown(at, instance);
+        let written = shown(at, instance, self.options);
         let is_connector =
             matches!(at.path(), [Segment::Key(top), _, Segment::Key(last)] if top == "connections" && last == "type");
         let finding = if is_connector {
@@ -250,18 +263,28 @@ impl<'a> Explainer<'a, '_> {
             Kind::MinItems { .. } | Kind::MinLength { .. } | Kind::MinProperties { .. } => {
                 (format!("{subject} is empty"), None)
             }
-            Kind::Minimum { limit } => {
-                (format!("{subject} must be {} or more, and is {}", plain_number(limit), shown(at, instance)), None)
-            }
-            Kind::Maximum { limit } => {
-                (format!("{subject} must be {} or less, and is {}", plain_number(limit), shown(at, instance)), None)
-            }
+            Kind::Minimum { limit } => (
+                format!(
+                    "{subject} must be {} or more, and is {}",
+                    plain_number(limit),
+                    shown(at, instance, self.options)
+                ),
+                None,
+            ),
+            Kind::Maximum { limit } => (
+                format!(
+                    "{subject} must be {} or less, and is {}",
+                    plain_number(limit),
+                    shown(at, instance, self.options)
+                ),
+                None,
+            ),
             Kind::Pattern { pattern } if pattern == SHARE_PATTERN => (
-                format!("{subject} is {}, which is no share", shown(at, instance)),
+                format!("{subject} is {}, which is no share", shown(at, instance, self.options)),
                 Some("write a number of records, or a share such as `5%`"),
             ),
             Kind::Pattern { pattern } if pattern == NAME_PATTERN => (
-                format!("{subject} is {}, which is no name", shown(at, instance)),
+                format!("{subject} is {}, which is no name", shown(at, instance, self.options)),
                 Some("use letters, digits, spaces, `_`, `-` and `.`; the name becomes part of file names"),
             ),
             Kind::Pattern { pattern } => (format!("{subject} does not have the form `{pattern}`"), None),

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use super::super::{
     interpolate::has_reference,
+    options::OptionNames,
     secret::is_secret_name,
     span::{At, Segment},
 };
@@ -94,14 +95,27 @@ pub(super) fn plain_number(limit: &Json) -> String {
 }
 
 /// Returns a value for a message, unless it may be a secret.
-pub(super) fn shown(at: &At<'_>, value: &Json) -> String {
-    let is_secret = at.path().iter().any(|segment| matches!(segment, Segment::Key(key) if is_secret_name(key)));
-    if is_secret { "this value".to_owned() } else { format!("`{}`", scalar_text(value)) }
+pub(super) fn shown(at: &At<'_>, value: &Json, options: &OptionNames) -> String {
+    let has_secret_name = at.path().iter().any(|segment| matches!(segment, Segment::Key(key) if is_secret_name(key)));
+    let is_hidden_option = match at.path() {
+        [Segment::Key(top), Segment::Key(name), Segment::Key(option), ..] if top == "connections" => {
+            let connection = at.at(&[Segment::Key(top.clone()), Segment::Key(name.clone())]);
+            let connector = connection.key("type").node().and_then(|node| node.as_text());
+            !options.is_open(connector, option)
+        }
+        _ => false,
+    };
+    if has_secret_name || is_hidden_option { "this value".to_owned() } else { format!("`{}`", scalar_text(value)) }
 }
 
-/// Returns the first sentence of a description, without its full stop.
+/// Returns the first sentence of a description, without its full stop. An abbreviation such as `e.g.` ends none.
 pub(super) fn first_sentence(text: &str) -> &str {
-    text.split(". ").next().unwrap_or(text).trim_end_matches('.')
+    let ends = text.match_indices(". ").map(|(index, _)| index);
+    let begins_another =
+        |index: &usize| text[index + 2..].starts_with(|first: char| first.is_uppercase() || first == '`');
+    let is_abbreviation = |index: &usize| text[..*index].ends_with("e.g") || text[..*index].ends_with("i.e");
+    let end = ends.into_iter().find(|index| begins_another(index) && !is_abbreviation(index));
+    end.map_or(text, |end| &text[..end]).trim_end_matches('.')
 }
 
 /// Returns a sentence as it goes on after a colon.
@@ -109,4 +123,21 @@ pub(super) fn lowercase_start(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_lowercase().to_string()).unwrap_or_default();
     format!("{first}{}", letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_does_not_end_at_an_abbreviation() {
+        for (text, sentence) in [
+            ("The folder, e.g. `data/export`.", "The folder, e.g. `data/export`"),
+            ("The folder, i.e. `data`. Other words.", "The folder, i.e. `data`"),
+            ("One. Two.", "One"),
+            ("The version: 1.10 of it.", "The version: 1.10 of it"),
+        ] {
+            assert_eq!(first_sentence(text), sentence);
+        }
+    }
 }

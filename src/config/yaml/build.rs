@@ -10,7 +10,7 @@ use crate::model::exact_number;
 use super::{
     super::{
         diagnostic::Diagnostic,
-        span::{Content, Entry, Node, Span, Spot},
+        span::{Content, Entries, Entry, Node, Span, Spot},
     },
     Placed, place,
     words::TOO_DEEP,
@@ -148,8 +148,8 @@ impl<'a> Builder<'a> {
         items
     }
 
-    fn entries(&mut self, under: Option<&str>) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = Vec::new();
+    fn entries(&mut self, under: Option<&str>) -> Entries {
+        let mut entries = Entries::default();
         let mut merged: Vec<Entry> = Vec::new();
         while !self.ends() {
             let Some((key, key_span)) = self.key() else { break };
@@ -159,18 +159,16 @@ impl<'a> Builder<'a> {
                 merged.extend(self.merge(value, key_span));
                 continue;
             }
-            match entries.iter().find(|entry| entry.key == key) {
-                Some(first) => {
-                    let finding = self.duplicate(&key, first.key_span, key_span, under);
-                    self.findings.push(finding);
-                }
-                None => entries.push(Entry { key, key_span, value }),
+            let entry = Entry { key, key_span, value };
+            let key = entry.key.clone();
+            if let Err(first) = entries.add(entry) {
+                let finding = self.duplicate(&key, first.key_span, key_span, under);
+                self.findings.push(finding);
             }
         }
         for entry in merged {
-            if entries.iter().all(|own| own.key != entry.key) {
-                entries.push(entry);
-            }
+            // What the mapping says itself wins over what it takes over.
+            let _ = entries.add(entry);
         }
         entries
     }
@@ -194,15 +192,14 @@ impl<'a> Builder<'a> {
     /// Returns the entries that `<<` takes over from a mapping, or from several of which the first win.
     fn merge(&mut self, value: Node, key_span: Span) -> Vec<Entry> {
         match value.content {
-            Content::Mapping(entries) => return entries,
+            Content::Mapping(entries) => return entries.into_iter().collect(),
             Content::List(items) if items.iter().all(|item| matches!(item.content, Content::Mapping(_))) => {
-                let mut entries: Vec<Entry> = Vec::new();
+                let mut entries = Entries::default();
                 for entry in items.iter().flat_map(Node::entries) {
-                    if entries.iter().all(|earlier| earlier.key != entry.key) {
-                        entries.push(entry.clone());
-                    }
+                    // Of several, the first wins.
+                    let _ = entries.add(entry.clone());
                 }
-                return entries;
+                return entries.into_iter().collect();
             }
             Content::Scalar(_) | Content::List(_) => {}
         }

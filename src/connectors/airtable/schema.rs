@@ -218,6 +218,7 @@ fn not_found<'a>(code: &str, message: String, name: &str, known: impl Iterator<I
     let nearest = known.iter().map(|other| (similarity(other), other)).max_by(|one, two| one.0.total_cmp(&two.0));
     match nearest {
         Some((similarity, other)) if similarity > 0.8 => error.with_hint(format!("did you mean `{other}`?")),
+        _ if known.is_empty() => error,
         _ => error.with_hint(format!("there are `{}`", known.join("`, `"))),
     }
 }

@@ -13,7 +13,9 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use crate::connector::{ConfigError, Connector, Context, Destination, Source};
+use std::path::Path;
+
+use crate::connector::{ConfigError, Connector, Context, Destination, Source, file::Folder};
 use crate::model::{BatchLimit, Capabilities, LinkIds, SyncMode};
 
 pub use config::{CsvConfig, LineEnd};
@@ -40,6 +42,10 @@ impl Connector for Csv {
 
     fn check_config(config: &CsvConfig) -> Result<(), ConfigError> {
         config.form().map(|_| ())
+    }
+
+    fn folder(config: &CsvConfig, base_dir: &Path) -> Option<Folder> {
+        Some(Folder::new(base_dir, &config.path, &["csv", "tsv", "txt"]))
     }
 
     fn source(config: CsvConfig, context: &Context) -> Result<Box<dyn Source>, ConfigError> {

@@ -13,7 +13,9 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use crate::connector::{ConfigError, Connector, Context, Destination, Source};
+use std::path::Path;
+
+use crate::connector::{ConfigError, Connector, Context, Destination, Source, file::Folder};
 use crate::model::{BatchLimit, Capabilities, LinkIds, SyncMode};
 
 pub use config::{Format, JsonConfig};
@@ -40,6 +42,10 @@ impl Connector for Json {
 
     fn check_config(config: &JsonConfig) -> Result<(), ConfigError> {
         config.check()
+    }
+
+    fn folder(config: &JsonConfig, base_dir: &Path) -> Option<Folder> {
+        Some(Folder::new(base_dir, &config.path, config.endings()))
     }
 
     fn source(config: JsonConfig, context: &Context) -> Result<Box<dyn Source>, ConfigError> {

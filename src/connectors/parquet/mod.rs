@@ -12,7 +12,9 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use crate::connector::{ConfigError, Connector, Context, Destination, Source};
+use std::path::Path;
+
+use crate::connector::{ConfigError, Connector, Context, Destination, Source, file::Folder};
 use crate::model::{BatchLimit, Capabilities, LinkIds, SyncMode};
 
 pub use config::ParquetConfig;
@@ -36,6 +38,10 @@ impl Connector for Parquet {
         ..Capabilities::NONE
     };
     type Config = ParquetConfig;
+
+    fn folder(config: &ParquetConfig, base_dir: &Path) -> Option<Folder> {
+        Some(Folder::new(base_dir, &config.path, &["parquet"]))
+    }
 
     fn source(config: ParquetConfig, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
         Ok(Box::new(source::ParquetSource::new(config, context)))

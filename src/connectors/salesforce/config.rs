@@ -46,8 +46,10 @@ pub struct Config {
     /// The version of the API. Default: `67.0`. An org that does not have it yet is asked in its newest one.
     #[serde(default = "default_api_version")]
     pub api_version: String,
-    /// From how many records of one operation on they are written by a Bulk API job instead of 200 a request. Default: 2000.
+    /// From how many records of one operation on they are written by a Bulk API job instead of 200 a request. A value below 201
+    /// works as 201, because fewer records fit one request. Default: 2000.
     #[serde(default = "default_bulk_min_records")]
+    #[schemars(extend("x-effect-from" = 201))]
     pub bulk_min_records: NonZeroU32,
     /// From how many records of an object on it is read by a Bulk API job instead of pages of 2,000. Default: 20000.
     #[serde(default = "default_bulk_query_min_records")]
