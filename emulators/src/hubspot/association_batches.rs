@@ -7,10 +7,12 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::{
+    association_limits::{self, within_limit},
     associations::{
         MAX_PAGE, Spec, associate, check_spec, ends, invalid_type, pair, shown_default, shown_link, shown_pair,
         shown_types,
     },
+    associations_v3,
     batch::batch_answer,
     errors::Refusal,
     links::{LinkType, Pair, USER_DEFINED},
@@ -20,14 +22,15 @@ use super::{
 };
 
 /// Most records of a batch read. Source: changelog on the batch read limit.
-const MAX_READ_INPUTS: usize = 1_000;
+pub(super) const MAX_READ_INPUTS: usize = 1_000;
 /// Most associations of a batch that writes. Source: associations guide.
-const MAX_WRITE_INPUTS: usize = 2_000;
+pub(super) const MAX_WRITE_INPUTS: usize = 2_000;
 
+/// A record whose associations are read.
 #[derive(Deserialize)]
-struct ReadInput {
+pub(super) struct ReadInput {
     #[serde(flatten)]
-    record: IdInput,
+    pub(super) record: IdInput,
     after: Option<String>,
 }
 
@@ -57,11 +60,17 @@ struct LabelBody {
 /// Answers batches of associations and their labels: `{from}/{to}/…`.
 pub(super) fn answer(portal: &mut Portal, call: &Call) -> Option<Result<Answer, Refusal>> {
     let (method, path) = call.route();
+    if path.first() == Some(&"definitions") {
+        return association_limits::answer(portal, call);
+    }
     let [from, to, rest @ ..] = path.as_slice() else { return None };
     let pair = match pair(portal, from, to) {
         Ok(pair) => pair,
         Err(refusal) => return Some(Err(refusal)),
     };
+    if call.version == "v3" {
+        return associations_v3::answer(portal, call, pair);
+    }
     Some(match (method, rest) {
         ("POST", ["batch", "read"]) => batch_read(portal, call, pair),
         ("POST", ["batch", "create"]) => batch_create(portal, call, pair),
@@ -79,18 +88,16 @@ pub(super) fn answer(portal: &mut Portal, call: &Call) -> Option<Result<Answer, 
 fn batch_read(portal: &Portal, call: &Call, pair: Pair) -> Result<Answer, Refusal> {
     let inputs = call.json::<Inputs<ReadInput>>()?.checked(MAX_READ_INPUTS)?;
     let (mut results, mut errors) = (Vec::new(), Vec::new());
-    for ReadInput { record: IdInput { id }, after } in inputs {
-        let after = after.and_then(|after| after.parse().ok()).unwrap_or(0);
-        let number = id.parse().ok().and_then(|id| portal.objects[pair.0].records.get(id)).map(|(id, _)| id);
-        let mut links = portal.links.of(pair, number.unwrap_or_default(), after);
-        let page: Vec<(u64, Vec<u32>)> = links.by_ref().take(MAX_PAGE).collect();
+    for input in inputs {
+        let (page, next) = page_of(portal, pair, &input);
+        let ReadInput { record: IdInput { id }, .. } = input;
         if page.is_empty() {
             errors.push(no_associations(portal, pair, &id));
             continue;
         }
         let to: Vec<Json> = page.into_iter().map(|link| shown_link(portal, &call.version, pair, link)).collect();
         let mut result = json!({"from": {"id": id}, "to": to});
-        if let Some((next, _)) = links.next() {
+        if let Some(next) = next {
             result["paging"] = json!({"next": {"after": next.to_string()}});
         }
         results.push(result);
@@ -98,7 +105,17 @@ fn batch_read(portal: &Portal, call: &Call, pair: Pair) -> Result<Answer, Refusa
     Ok(batch_answer(portal, StatusCode::OK, &results, &errors, &[]))
 }
 
-fn no_associations(portal: &Portal, pair: Pair, id: &str) -> Refusal {
+/// Returns a page of a record's associations, and where the next one begins.
+pub(super) fn page_of(portal: &Portal, pair: Pair, input: &ReadInput) -> (Vec<(u64, Vec<u32>)>, Option<u64>) {
+    let after = input.after.as_ref().and_then(|after| after.parse().ok()).unwrap_or(0);
+    let id = input.record.id.parse().ok().and_then(|id| portal.objects[pair.0].records.get(id)).map(|(id, _)| id);
+    let mut links = portal.links.of(pair, id.unwrap_or_default(), after);
+    let page = links.by_ref().take(MAX_PAGE).collect();
+    (page, links.next().map(|(next, _)| next))
+}
+
+/// The answer to a record without associations.
+pub(super) fn no_associations(portal: &Portal, pair: Pair, id: &str) -> Refusal {
     let (from, to) = (&portal.objects[pair.0].singular, &portal.objects[pair.1].singular);
     Refusal::not_found(format!("No {to} is associated with {from} {id}."))
         .with_sub_category("crm.associations.NO_ASSOCIATIONS_FOUND")
@@ -126,6 +143,10 @@ fn batch_default(portal: &mut Portal, call: &Call, pair: Pair) -> Result<Answer,
     for input in inputs {
         match ends(portal, pair, &input.from.id, &input.to.id) {
             Ok((from, to)) => {
+                if let Err(refusal) = within_limit(portal, pair, from, to, plain) {
+                    errors.push(refusal);
+                    continue;
+                }
                 portal.links.add(pair, from, to, plain);
                 results.extend(shown_default(portal, pair, from, to, plain));
             }

@@ -7,9 +7,12 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::{
+    association_limits::within_limit,
+    associations_v3,
     batch::batch_answer,
     errors::Refusal,
     links::{LinkType, Pair},
+    objects::shown_with_links,
     portal::Portal,
     render::Answer,
     request::{Call, IdInput},
@@ -43,6 +46,7 @@ pub(super) fn answer_record(portal: &mut Portal, call: &Call) -> Option<Result<A
         ("PUT", [from, id, "associations", "default", to, to_id]) => pair(portal, from, to).and_then(|pair| {
             let plain = portal.default_link(pair);
             let (id, to_id) = ends(portal, pair, id, to_id)?;
+            within_limit(portal, pair, id, to_id, plain)?;
             portal.links.add(pair, id, to_id, plain);
             Ok(batch_answer(portal, StatusCode::OK, &shown_default(portal, pair, id, to_id, plain), &[], &[]))
         }),
@@ -57,6 +61,19 @@ pub(super) fn answer_record(portal: &mut Portal, call: &Call) -> Option<Result<A
             portal.links.remove(pair, id, to_id);
             Ok(Answer::nothing())
         }),
+        ("PUT", [from, id, "associations", to, to_id, kind]) if call.version == "v3" => {
+            let object = portal.object(from);
+            object.and_then(|object| {
+                let pair = pair(portal, from, to)?;
+                associations_v3::associate(portal, pair, (id, to_id), kind)?;
+                shown_with_links(portal, call, object, id, pair.1)
+            })
+        }
+        ("DELETE", [from, id, "associations", to, to_id, kind]) if call.version == "v3" => pair(portal, from, to)
+            .and_then(|pair| {
+                associations_v3::dissociate(portal, pair, (id, to_id), kind)?;
+                Ok(Answer::nothing())
+            }),
         _ => return None,
     })
 }
@@ -135,6 +152,7 @@ pub(super) fn associate(
     }
     specs.iter().try_for_each(|spec| check_spec(portal, pair, spec))?;
     let (from, to) = ends(portal, pair, from, to)?;
+    specs.iter().try_for_each(|spec| within_limit(portal, pair, from, to, spec.association_type_id))?;
     for spec in specs {
         portal.links.add(pair, from, to, spec.association_type_id);
     }
@@ -196,7 +214,7 @@ pub(super) fn shown_links(portal: &Portal, call: &Call, pair: Pair, id: u64) -> 
 }
 
 /// Returns the name of a type: `contact_to_company`, `contact_to_company_unlabeled` beside a primary one.
-fn type_name(portal: &Portal, pair: Pair, id: u32) -> String {
+pub(super) fn type_name(portal: &Portal, pair: Pair, id: u32) -> String {
     let base = format!("{}_to_{}", portal.objects[pair.0].singular, portal.objects[pair.1].singular);
     let types = portal.links.types(pair);
     match types.iter().find(|kind| kind.id == id) {

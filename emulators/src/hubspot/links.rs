@@ -81,6 +81,13 @@ impl Links {
         self.types.get(&pair).map_or(&[], Vec::as_slice)
     }
 
+    /// Returns the pairs of objects that have types.
+    pub(super) fn pairs(&self) -> Vec<Pair> {
+        let mut pairs: Vec<Pair> = self.types.keys().copied().collect();
+        pairs.sort_unstable();
+        pairs
+    }
+
     /// Returns a type of a pair.
     pub(super) fn find_type(&self, pair: Pair, id: u32) -> Option<&LinkType> {
         self.types(pair).iter().find(|kind| kind.id == id)

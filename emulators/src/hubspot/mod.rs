@@ -5,7 +5,9 @@
 
 mod account;
 mod association_batches;
+mod association_limits;
 mod associations;
+mod associations_v3;
 mod batch;
 mod batch_writes;
 mod definitions;
@@ -157,6 +159,7 @@ fn answer(portal: &mut Portal, call: &Call) -> Result<Answer, Refusal> {
         Area::Schemas => schemas::answer(portal, call),
         Area::Pipelines => pipelines::answer(portal, call),
         Area::Associations => association_batches::answer(portal, call),
+        Area::Limits => association_limits::usage(portal, call),
         Area::Objects => answer_objects(portal, call),
     };
     let refused =

@@ -136,7 +136,7 @@ fn missing_scopes(call: &Call) -> Refusal {
     let scope = match call.area {
         Area::Properties | Area::Schemas => format!("crm.schemas.{object}.{access}"),
         Area::Owners => "crm.objects.owners.read".to_owned(),
-        Area::Objects | Area::Associations | Area::Pipelines | Area::Oauth | Area::Account => {
+        Area::Objects | Area::Associations | Area::Pipelines | Area::Oauth | Area::Account | Area::Limits => {
             format!("crm.objects.{object}.{access}")
         }
     };

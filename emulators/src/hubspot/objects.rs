@@ -138,6 +138,20 @@ fn with_links(
     shown
 }
 
+/// Shows a record with its associations to one object.
+pub(super) fn shown_with_links(
+    portal: &Portal,
+    call: &Call,
+    object: usize,
+    id: &str,
+    to: usize,
+) -> Result<Answer, Refusal> {
+    let record = id.parse().ok().and_then(|id| portal.objects[object].records.get(id));
+    let record = record.ok_or_else(Refusal::no_such_record)?;
+    let wanted = portal.wanted(object, &[], &[]);
+    Ok(Answer::ok(Json::from(with_links(portal, call, object, record, &wanted, &[to]))))
+}
+
 fn read(portal: &Portal, call: &Call, object: usize, id: &str) -> Result<Answer, Refusal> {
     let wanted =
         portal.wanted(object, &call.list_parameter("properties"), &call.list_parameter("propertiesWithHistory"));
@@ -250,8 +264,16 @@ fn merged_values(
 
 fn erase(portal: &mut Portal, call: &Call, object: usize) -> Result<Answer, Refusal> {
     let body: EraseBody = call.json()?;
-    let id = locate(portal, object, &body.object_id, body.id_property.as_deref(), "gdpr-delete")?;
-    let id = id.ok_or_else(Refusal::no_such_record)?;
+    let property = body.id_property.as_deref();
+    let found = locate(portal, object, &body.object_id, property, "gdpr-delete")?;
+    let Some(id) = found else {
+        // An address that no contact has is blocked from then on. Source: contacts guide, permanent deletion.
+        let place = property.and_then(|name| portal.objects[object].property_place(name));
+        let (Some(place), Some("email")) = (place, property) else { return Err(Refusal::no_such_record()) };
+        let address = key(portal, object, place, &body.object_id);
+        portal.blocked_addresses.insert(address);
+        return Ok(Answer::nothing());
+    };
     portal.links.forget(object, id);
     portal.objects[object].records.remove(id);
     Ok(Answer::nothing())

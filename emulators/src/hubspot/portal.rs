@@ -1,10 +1,14 @@
 //! The account: its objects, their properties and records, associations, pipelines, owners and tokens.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use clock::Clock;
 
 use super::{
+    association_limits::SetLimits,
     definitions::{OptionsFrom, Property, PropertyOption, Role, StandardProperty},
     errors::Refusal,
     limits::Limits,
@@ -35,6 +39,9 @@ pub(super) struct Portal {
     /// What every custom object is born with.
     pub(super) custom_properties: Vec<StandardProperty>,
     pub(super) links: Links,
+    pub(super) association_limits: SetLimits,
+    /// Addresses that were erased for good before any record had them.
+    pub(super) blocked_addresses: HashSet<String>,
     /// By the name of the object.
     pub(super) pipelines: HashMap<String, Vec<Pipeline>>,
     pub(super) owners: Vec<Owner>,

@@ -21,6 +21,8 @@ pub(super) enum Area {
     Owners,
     Oauth,
     Account,
+    /// How near the account is to limits of its own.
+    Limits,
 }
 
 /// One request, its path without area and version.
@@ -146,10 +148,15 @@ fn find_area<'a, 'p>(parts: &'p [&'a str]) -> Option<(Area, &'a str, &'p [&'a st
         "pipelines" => Some(Area::Pipelines),
         "owners" => Some(Area::Owners),
         "schemas" => Some(Area::Schemas),
+        "limits" => Some(Area::Limits),
         _ => None,
     };
     match parts {
         ["crm", version @ ("v3" | "v4"), area, rest @ ..] => Some((crm_area(area)?, version, rest)),
+        // The youngest undated areas have their version where the dated ones have it.
+        ["crm", area @ ("associations" | "limits"), version @ ("v3" | "v4"), rest @ ..] => {
+            Some((crm_area(area)?, version, rest))
+        }
         ["crm", area, version, rest @ ..] if is_dated(version) => Some((crm_area(area)?, version, rest)),
         ["crm-object-schemas", version, "schemas", rest @ ..] if *version == "v3" || is_dated(version) => {
             Some((Area::Schemas, version, rest))

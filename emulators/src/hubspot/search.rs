@@ -33,6 +33,9 @@ const MAX_FILTERS: usize = 18;
 struct SearchBody {
     #[serde(default)]
     filter_groups: Vec<FilterGroup>,
+    /// One group more: what has to hold may stand beside the groups, too.
+    #[serde(default)]
+    filters: Vec<Filter>,
     query: Option<String>,
     #[serde(default)]
     sorts: Vec<Sort>,
@@ -138,23 +141,24 @@ fn page(body: &SearchBody) -> Result<(usize, usize), Refusal> {
 }
 
 fn matchers(portal: &Portal, object: usize, body: &SearchBody) -> Result<Vec<Vec<Matcher>>, Refusal> {
-    let groups = &body.filter_groups;
-    let count: usize = groups.iter().map(|group| group.filters.len()).sum();
+    let beside = Some(body.filters.as_slice()).filter(|filters| !filters.is_empty());
+    let groups: Vec<&[Filter]> =
+        body.filter_groups.iter().map(|group| group.filters.as_slice()).chain(beside).collect();
+    let count: usize = groups.iter().map(|group| group.len()).sum();
     if groups.len() > MAX_GROUPS {
         return Err(Refusal::invalid(format!(
             "{} filter groups were given, the maximum is {MAX_GROUPS}",
             groups.len()
         )));
     }
-    if count > MAX_FILTERS || groups.iter().any(|group| group.filters.len() > MAX_FILTERS_OF_GROUP) {
+    if count > MAX_FILTERS || groups.iter().any(|group| group.len() > MAX_FILTERS_OF_GROUP) {
         let message = format!(
             "{count} filters were given, the maximum is {MAX_FILTERS_OF_GROUP} in a group and {MAX_FILTERS} in all"
         );
         return Err(Refusal::invalid(message));
     }
-    let of_group = |group: &FilterGroup| {
-        group.filters.iter().map(|filter| Matcher::new(portal, object, filter)).collect::<Result<_, _>>()
-    };
+    let of_group =
+        |group: &&[Filter]| group.iter().map(|filter| Matcher::new(portal, object, filter)).collect::<Result<_, _>>();
     groups.iter().map(of_group).collect()
 }
 
@@ -165,12 +169,25 @@ fn sort(portal: &Portal, object: usize, sorts: &[Sort]) -> Result<Option<(u16, K
     let (name, is_descending) = match sort {
         Sort::Name(name) => name.strip_prefix('-').map_or((name.as_str(), false), |name| (name, true)),
         Sort::Whole { property_name, direction } => {
-            (property_name.as_str(), direction.as_deref() == Some("DESCENDING"))
+            let is_descending = match direction.as_deref() {
+                None | Some("ASCENDING") => false,
+                Some("DESCENDING") => true,
+                Some(other) => return Err(no_such_direction(other)),
+            };
+            (property_name.as_str(), is_descending)
         }
     };
     let property = portal.objects[object].live_property(name);
     let (place, property) = property.ok_or_else(|| super::filter::no_such_property(name))?;
     Ok(Some((place, property.spec.kind, is_descending)))
+}
+
+/// The answer to a direction that is none, in the words of the vendor's JSON reader.
+fn no_such_direction(direction: &str) -> Refusal {
+    Refusal::invalid(format!(
+        "Invalid input JSON on line 1, column 1: Cannot deserialize value of type `SortDirection` from String \"{direction}\": \
+         not one of the values accepted for Enum class: [ASCENDING, DESCENDING]"
+    ))
 }
 
 /// A value to sort by; records without one come last.

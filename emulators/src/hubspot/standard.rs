@@ -1,6 +1,6 @@
 //! The account as it is born: the standard objects of `standard.yaml`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use clock::Clock;
 use serde::Deserialize;
@@ -57,6 +57,8 @@ impl Portal {
             names: HashMap::new(),
             custom_properties: standard.custom,
             links: Links::default(),
+            association_limits: HashMap::new(),
+            blocked_addresses: HashSet::new(),
             pipelines: standard.pipelines,
             owners: Vec::new(),
             tokens: Tokens::default(),

@@ -25,6 +25,12 @@ pub(super) fn canonical(
     match property.spec.kind {
         Kind::String if property.is_email => {
             let email = value.trim().to_lowercase();
+            if portal.blocked_addresses.contains(&email) {
+                return problem(
+                    "BLOCKED_EMAIL",
+                    format!("Email address {value} was permanently deleted and is blocked"),
+                );
+            }
             if is_email(&email) {
                 return Ok(email);
             }

@@ -10,6 +10,7 @@ use super::{
     definitions::Role,
     errors::{Problem, Refusal},
     object_type::ObjectType,
+    pipelines::Pipeline,
     portal::Portal,
     store::Record,
     values::{appended, canonical},
@@ -75,6 +76,9 @@ pub(super) fn draft_new(portal: &Portal, object: usize, sent: &Sent, version: &s
     if !missing.is_empty() {
         return Err(Fault::Other(missing_properties(kind, &missing)));
     }
+    if let Some(pipeline) = default_pipeline(portal, kind, &draft) {
+        draft.push(pipeline);
+    }
     for (property, place) in kind.properties.values().zip(0_u16..) {
         if property.defaults_to_now && !is_set(&draft, place) {
             draft.push((place, super::time::iso(portal.now())));
@@ -82,6 +86,18 @@ pub(super) fn draft_new(portal: &Portal, object: usize, sent: &Sent, version: &s
     }
     check_unique(portal, object, &draft, None)?;
     Ok(draft)
+}
+
+/// Returns the pipeline of a new record that names none: `default`, or the account's first.
+fn default_pipeline(portal: &Portal, kind: &ObjectType, draft: &Draft) -> Option<(u16, String)> {
+    let place = kind.property_place(&kind.stage.as_ref()?.pipeline)?;
+    let pipelines = portal.pipelines.get(&kind.name)?;
+    let pipeline = default_of(pipelines)?;
+    (!is_set(draft, place)).then(|| (place, pipeline.id.clone()))
+}
+
+fn default_of(pipelines: &[Pipeline]) -> Option<&Pipeline> {
+    pipelines.iter().find(|pipeline| pipeline.id == "default").or_else(|| pipelines.first())
 }
 
 /// Checks the values that change a record.
@@ -162,7 +178,7 @@ fn misplaced_stage(portal: &Portal, kind: &ObjectType, draft: &Draft, record: Op
     let pipelines = portal.pipelines.get(&kind.name)?;
     let pipeline = match after(&names.pipeline) {
         Some(id) => pipelines.iter().find(|pipeline| pipeline.id == id)?,
-        None => pipelines.first()?,
+        None => default_of(pipelines)?,
     };
     if pipeline.stages.iter().any(|known| known.id == stage) {
         return None;

@@ -1,12 +1,14 @@
 //! Black-box tests: requests over HTTP, answers as the vendor documents them. One trap each.
 
 mod access;
+mod association_limits;
 mod batches;
 mod defining;
 mod filling;
 mod linking;
 mod records;
 mod searching;
+mod version_three;
 
 use std::fmt::Write as _;
 

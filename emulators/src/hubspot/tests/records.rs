@@ -274,3 +274,32 @@ async fn a_body_that_is_not_understood_is_placed_by_line_and_column() {
     let response = account.request(reqwest::Method::GET, &long).send().await.unwrap();
     assert_eq!(response.status().as_u16(), 414);
 }
+
+#[tokio::test]
+async fn a_deal_without_a_pipeline_is_in_the_default_one() {
+    let account = Account::open().await;
+    let id = account.create("deals", json!({"dealname": "D", "dealstage": "closedwon"})).await;
+    let (_, deal) = account.get(&format!("crm/v3/objects/deals/{id}?properties=pipeline")).await;
+    assert_eq!(deal["properties"]["pipeline"], "default");
+    let inputs = json!({"inputs": [{"properties": {"dealname": "E", "dealstage": "closedlost"}}]});
+    let (status, batch) = account.post("crm/v3/objects/deals/batch/create", inputs).await;
+    assert_eq!(status, 201);
+    let path = format!("crm/v3/objects/deals/{}?properties=pipeline", text(&batch["results"][0]["id"]));
+    assert_eq!(account.get(&path).await.1["properties"]["pipeline"], "default");
+}
+
+#[tokio::test]
+async fn erasing_an_address_that_nobody_has_blocks_it() {
+    let account = Account::open().await;
+    let erase = |id: &str| json!({"objectId": id, "idProperty": "email"});
+    assert_eq!(account.post(&format!("{CONTACTS}/gdpr-delete"), erase("Gone@X.test")).await.0, 204);
+    assert_eq!(account.post(&format!("{CONTACTS}/gdpr-delete"), erase("Gone@X.test")).await.0, 204);
+    let properties = json!({"properties": {"email": "gone@x.test"}});
+    let (status, body) = account.post(CONTACTS, properties).await;
+    assert_eq!((status, codes(&body).as_str()), (400, "BLOCKED_EMAIL"));
+    let other = account.create("contacts", json!({"email": "stays@x.test"})).await;
+    let (status, _) =
+        account.patch(&format!("{CONTACTS}/{other}"), json!({"properties": {"email": "gone@x.test"}})).await;
+    assert_eq!(status, 400);
+    assert_eq!(account.post(&format!("{CONTACTS}/gdpr-delete"), json!({"objectId": "77"})).await.0, 404);
+}

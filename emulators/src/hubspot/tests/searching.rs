@@ -146,3 +146,35 @@ async fn finds_by_associated_record() {
     let (_, body) = account.post(SEARCH, by(&[filter("associations.company", "EQ", &company)])).await;
     assert_eq!(ids(&body), [contact]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn filters_beside_the_groups_are_one_group_more() {
+    let account = Account::open().await;
+    for (city, zip) in [("Bern", "1"), ("Bern", "2"), ("Basel", "2")] {
+        account.create("contacts", json!({"city": city, "zip": zip})).await;
+    }
+    settle().await;
+    let (bern, two) = (filter("city", "EQ", "Bern"), filter("zip", "EQ", "2"));
+    for (body, total) in [
+        (json!({"filters": [bern, two]}), 1),
+        (json!({"filters": [two], "filterGroups": [{"filters": [bern]}]}), 3),
+        (json!({"filters": []}), 3),
+    ] {
+        assert_eq!(account.post(SEARCH, body.clone()).await.1["total"], total, "{body}");
+    }
+    let seven = vec![bern; 7];
+    assert_eq!(account.post(SEARCH, json!({"filters": seven})).await.0, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sort_has_one_of_two_directions() {
+    let account = Account::open().await;
+    let sort = |direction: &str| json!({"sorts": [{"propertyName": "city", "direction": direction}]});
+    for (direction, expected) in [("ASCENDING", 200), ("DESCENDING", 200), ("descending", 400), ("UP", 400)] {
+        let (status, body) = account.post(SEARCH, sort(direction)).await;
+        assert_eq!(status, expected, "{direction}: {body}");
+    }
+    let (_, body) = account.post(SEARCH, sort("UP")).await;
+    assert!(text(&body["message"]).contains("\"UP\""), "{body}");
+    assert_eq!(account.post(SEARCH, json!({"sorts": [{"propertyName": "city"}]})).await.0, 200);
+}
