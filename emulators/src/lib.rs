@@ -5,11 +5,13 @@
 //! bodies; the modules beside them are shared. Start at [`Emulator`], or at [`serve`] for the server.
 
 pub mod airtable;
+mod clients;
 mod counts;
 mod emulator;
 mod exchanges;
 mod faults;
 mod fixtures;
+mod host;
 pub mod hubspot;
 mod limits;
 mod options;

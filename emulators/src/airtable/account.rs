@@ -40,7 +40,7 @@ pub(super) struct Account {
     blueprints: Blueprints,
     bases: IndexMap<String, Base>,
     listings: Listings,
-    grants: Grants,
+    pub(super) grants: Grants,
     /// The rate limits; none when they are left out.
     limits: Option<Limits>,
 }

@@ -52,11 +52,13 @@ use axum::{
 };
 use clock::Clock;
 
+use crate::clients::with_clients;
 use crate::counts::{Counts, with_counts};
 use crate::emulator::Emulator;
 use crate::exchanges::with_exchanges;
 use crate::faults::{Faults, with_faults};
 use crate::fixtures::read_fixtures;
+use crate::host::with_host_check;
 use crate::options::EmulatorOptions;
 
 use account::{Account, Call};
@@ -98,9 +100,11 @@ pub fn emulator(options: EmulatorOptions, clock: Clock) -> Result<Router, String
     let service = with_exchanges(service, "airtable", options.exchanges.as_deref())?;
     let service = with_faults(service, Faults::new(options.faults, fault));
     let held = shared.clone();
+    let clients = shared.lock().grants.clients.clone();
     let service = with_counts(service, Counts::default(), is_write, move || held.lock().held());
     let offset_life = put(keep_offsets).with_state(shared);
-    Ok(service.route("/_emulator/offset_life_secs", offset_life))
+    let service = service.route("/_emulator/offset_life_secs", offset_life);
+    Ok(with_host_check(with_clients(service, clients)))
 }
 
 async fn answer(State(shared): State<Shared>, request: Request) -> Response {

@@ -12,6 +12,8 @@ use ring::digest;
 use serde_json::{Value as Json, json};
 use url::Url;
 
+use crate::clients::Clients;
+
 use super::{
     errors::{Answer, ApiError},
     ids::id_of,
@@ -41,6 +43,8 @@ pub(super) struct Grants {
     used: HashSet<String>,
     /// Codes of people who agreed, with what they agreed to.
     codes: HashMap<String, Agreed>,
+    /// Integrations and their secrets.
+    pub(super) clients: Clients,
     count: u64,
 }
 
@@ -116,7 +120,7 @@ impl Grants {
         now: DateTime<Utc>,
     ) -> Answer {
         let value = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        check_client(authorization, value("client_id"))?;
+        self.check_client(authorization, value("client_id"))?;
         match value("grant_type") {
             Some("authorization_code") => {
                 let (Some(code), Some(verifier), Some(_)) =
@@ -146,6 +150,23 @@ impl Grants {
                 Ok(self.grant(now, &SCOPES.join(" ")))
             }
             _ => Err(bad("unsupported_grant_type", "grant_type must be authorization_code or refresh_token")),
+        }
+    }
+
+    /// A client with a secret names itself by HTTP Basic, one without by `client_id` in the body; never both.
+    fn check_client(&self, authorization: Option<&str>, client_id: Option<&str>) -> Result<(), ApiError> {
+        let basic = authorization.filter(|header| header.starts_with("Basic "));
+        let refused = |message: &str| ApiError::oauth(StatusCode::UNAUTHORIZED, "invalid_client", message);
+        match (basic, client_id) {
+            (Some(_), Some(_)) => Err(bad("invalid_request", "client_id must not be in the body beside HTTP Basic")),
+            (None, None) => Err(refused("The client is not authenticated")),
+            (None, Some(_)) => Ok(()),
+            (Some(basic), None) => {
+                let is_right = pair_of(basic).is_some_and(|(client, secret)| {
+                    !client.starts_with("invalid") && self.clients.accepts(&client, &secret)
+                });
+                if is_right { Ok(()) } else { Err(refused("The client is not known, or its secret is another")) }
+            }
         }
     }
 
@@ -195,28 +216,16 @@ pub(super) fn whoami(bearer: Bearer) -> Json {
     }
 }
 
-/// A client with a secret names itself by HTTP Basic, one without by `client_id` in the body; never both.
-fn check_client(authorization: Option<&str>, client_id: Option<&str>) -> Result<(), ApiError> {
-    let basic = authorization.and_then(|header| header.strip_prefix("Basic "));
-    match (basic, client_id) {
-        (Some(_), Some(_)) => Err(bad("invalid_request", "client_id must not be in the body beside HTTP Basic")),
-        (None, None) => {
-            Err(ApiError::oauth(StatusCode::UNAUTHORIZED, "invalid_client", "The client is not authenticated"))
-        }
-        (None, Some(_)) => Ok(()),
-        (Some(basic), None) => {
-            let decoded = STANDARD.decode(basic.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            let is_pair = decoded.is_some_and(|pair| pair.contains(':') && !pair.starts_with("invalid"));
-            let refused = || ApiError::oauth(StatusCode::UNAUTHORIZED, "invalid_client", "The client is not known");
-            if is_pair { Ok(()) } else { Err(refused()) }
-        }
-    }
-}
-
 /// Returns the client that HTTP Basic names.
 fn client_of(authorization: Option<&str>) -> Option<String> {
-    let decoded = STANDARD.decode(authorization?.strip_prefix("Basic ")?.trim()).ok()?;
-    String::from_utf8(decoded).ok()?.split_once(':').map(|(client, _)| client.to_owned())
+    pair_of(authorization?).map(|(client, _)| client)
+}
+
+/// Reads HTTP Basic.
+fn pair_of(authorization: &str) -> Option<(String, String)> {
+    let decoded = STANDARD.decode(authorization.strip_prefix("Basic ")?.trim()).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    text.split_once(':').map(|(client, secret)| (client.to_owned(), secret.to_owned()))
 }
 
 fn bad(error: &str, description: &str) -> ApiError {

@@ -48,10 +48,12 @@ use axum::{
 use clock::Clock;
 use serde_json::{Map, Value as Json};
 
+use crate::clients::with_clients;
 use crate::counts::{Counts, with_counts};
 use crate::emulator::Emulator;
 use crate::exchanges::with_exchanges;
 use crate::faults::{Faults, with_faults};
+use crate::host::with_host_check;
 use crate::options::EmulatorOptions;
 
 use self::{
@@ -85,7 +87,9 @@ pub fn emulator(options: EmulatorOptions, clock: Clock) -> Result<Router, String
     let service = Router::new().fallback(serve).with_state(Arc::clone(&portal));
     let service = with_exchanges(service, "hubspot", options.exchanges.as_deref())?;
     let service = with_faults(service, Faults::new(options.faults, fault));
-    Ok(with_counts(service, Counts::default(), is_write, move || held(&lock(&portal))))
+    let clients = lock(&portal).tokens.clients.clone();
+    let service = with_counts(service, Counts::default(), is_write, move || held(&lock(&portal)));
+    Ok(with_host_check(with_clients(service, clients)))
 }
 
 fn lock(portal: &Shared) -> MutexGuard<'_, Portal> {

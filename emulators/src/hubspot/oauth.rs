@@ -17,6 +17,8 @@ use serde_json::{Value as Json, json};
 use url::Url;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
+use crate::clients::Clients;
+
 use super::{
     errors::{PORTAL_ID, Refusal},
     portal::Portal,
@@ -59,6 +61,8 @@ pub(super) struct Tokens {
     revoked: HashSet<String>,
     /// Codes of people who agreed, not yet turned into tokens.
     codes: HashMap<String, Agreed>,
+    /// Public apps and their secrets.
+    pub(super) clients: Clients,
     count: u64,
 }
 
@@ -222,7 +226,7 @@ fn hand_out<'f>(portal: &mut Portal, call: &Call, field: &impl Fn(&str) -> &'f s
     if client.is_empty() || client.starts_with("invalid") {
         return Err(failure("BAD_CLIENT_ID", "invalid_client", "missing or invalid client id"));
     }
-    if secret.is_empty() || secret.starts_with("invalid") {
+    if !portal.tokens.clients.accepts(client, secret) {
         return Err(failure("BAD_CLIENT_SECRET", "invalid_client", "missing or invalid client secret"));
     }
     let refresh_token = match field("grant_type") {

@@ -187,7 +187,11 @@ fn delete(org: &mut Org, call: &Call) -> Result<Vec<Json>, Problem> {
 
 fn delete_one(org: &mut Org, text: &str) -> Outcome {
     let malformed = || Problem::of_field("MALFORMED_ID", format!("malformed id {text}"), "Id");
-    let object = Id::parse(text).and_then(|id| org.catalog.of_prefix(id.prefix())).ok_or_else(malformed)?;
+    let object = Id::parse(text).and_then(|id| {
+        let known = org.record(id).map(|(object, _)| object);
+        known.or_else(|| org.catalog.of_prefix(id.prefix()).next())
+    });
+    let object = object.ok_or_else(malformed)?;
     let row = Row { id: Some(text.to_owned()), cells: Vec::new() };
     write(org, object, Operation::Delete, &[Ok(row)]).pop().unwrap_or_else(|| Err(malformed()))
 }

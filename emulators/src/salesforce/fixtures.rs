@@ -95,6 +95,21 @@ pub(super) fn settle(org: &mut Org) -> Result<(), String> {
     Ok(())
 }
 
+/// Switches rules on or off that options name, those of fixtures too.
+pub(super) fn switch_rules(org: &mut Org, changes: &Json) {
+    for (option, object, flag) in
+        [("assignmentRules", "AssignmentRule", "Active"), ("duplicateRules", "DuplicateRule", "IsActive")]
+    {
+        let Some(is_on) = changes.get(option).and_then(Json::as_bool) else { continue };
+        let Some(place) = org.catalog.find(object) else { continue };
+        let Some(flag) = org.object(place).place(flag) else { continue };
+        let rules: Vec<Id> = org.object(place).records.range(Id::LEAST, Id::GREATEST).map(|(id, _)| id).collect();
+        for rule in rules {
+            org.change(place, rule, &[(flag, is_on.to_string())]);
+        }
+    }
+}
+
 fn decode<T: DeserializeOwned>(json: Json) -> Result<T, String> {
     serde_json::from_value(json).map_err(|error| error.to_string())
 }

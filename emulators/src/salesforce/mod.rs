@@ -18,6 +18,7 @@ mod org;
 mod query;
 mod reply;
 mod request;
+mod rows;
 mod sobjects;
 mod soql;
 mod store;
@@ -43,10 +44,12 @@ use axum::{
 use clock::Clock;
 use serde_json::{Map, Value as Json};
 
+use crate::clients::with_clients;
 use crate::counts::{Counts, with_counts};
 use crate::emulator::Emulator;
 use crate::exchanges::with_exchanges;
 use crate::faults::{Faults, with_faults};
+use crate::host::with_host_check;
 use crate::options::EmulatorOptions;
 
 use self::{
@@ -83,7 +86,9 @@ pub fn emulator(options: EmulatorOptions, clock: Clock) -> Result<Router, String
         .with_state(Arc::clone(&org));
     let service = with_exchanges(service, "salesforce", options.exchanges.as_deref())?;
     let service = with_faults(service, Faults::new(options.faults, fault));
-    Ok(with_counts(service, Counts::default(), is_write, move || held(&lock(&org))))
+    let clients = lock(&org).tokens.clients.clone();
+    let service = with_counts(service, Counts::default(), is_write, move || held(&lock(&org)));
+    Ok(with_host_check(with_clients(service, clients)))
 }
 
 fn lock(org: &Shared) -> MutexGuard<'_, Org> {
@@ -104,11 +109,13 @@ fn held(org: &Org) -> Map<String, Json> {
 }
 
 /// Changes how the org is set up: any of the options of `org.schema.yaml`.
-async fn set_options(State(org): State<Shared>, JsonBody(options): JsonBody<Json>) -> Response {
+async fn set_options(State(org): State<Shared>, JsonBody(changes): JsonBody<Json>) -> Response {
     let mut org = lock(&org);
-    let changed = org.options.with(&options).and_then(|options| {
+    let changed = org.options.with(&changes).and_then(|options| {
         org.options = options;
-        fixtures::settle(&mut org)
+        fixtures::settle(&mut org)?;
+        fixtures::switch_rules(&mut org, &changes);
+        Ok(())
     });
     match changed {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
@@ -151,7 +158,10 @@ fn answer(org: &mut Org, call: &Call) -> Reply {
         ["services", "oauth2", path @ ..] => oauth::answer(org, call, path),
         ["services", "data"] => Reply::ok(versions()),
         ["services", "data", ..] => match call.version() {
-            Versioned::Known(version) => admitted(org, call, |org| versioned(org, call, &version)),
+            Versioned::Known(version) => admitted(org, call, |org| match call.check_content_type() {
+                Ok(()) => versioned(org, call, &version),
+                Err(problem) => problem.reply(),
+            }),
             Versioned::Retired => {
                 Problem::new("GONE", "The requested API version is retired").with_status(StatusCode::GONE).reply()
             }

@@ -16,6 +16,8 @@ use base64::{
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value as Json, json};
 
+use crate::clients::Clients;
+
 use super::{
     errors::Problem,
     org::{ORG, Org, USER},
@@ -45,6 +47,8 @@ pub(super) struct Tokens {
     /// Refresh tokens, and the client they belong to.
     refresh: HashMap<String, String>,
     codes: HashMap<String, Code>,
+    /// Apps and their secrets.
+    pub(super) clients: Clients,
     count: u64,
 }
 
@@ -136,7 +140,7 @@ fn token(org: &mut Org, call: &Call) -> Result<Reply, Reply> {
     if !is_assertion && (id.is_empty() || id.starts_with("invalid")) {
         return Err(refused("invalid_client_id", "client identifier invalid"));
     }
-    if secret.as_deref().is_some_and(|secret| secret.starts_with("invalid")) {
+    if secret.as_deref().is_some_and(|secret| !secret.is_empty() && !org.tokens.clients.accepts(&id, secret)) {
         return Err(refused("invalid_client", "invalid client credentials"));
     }
     let mut refresh = None;

@@ -28,6 +28,9 @@ pub(super) const ORG: &str = "00D5g0000000001EAA";
 /// The queue that the assignment rules give new cases and leads to.
 pub(super) const QUEUE: &str = "00G5g0000000001EAA";
 
+/// The price book that every org has, with a price of each product.
+pub(super) const STANDARD_PRICE_BOOK: &str = "01s5g0000000001AAA";
+
 /// What differs from org to org; `org.schema.yaml` in a folder of fixtures, or `POST /_emulator/org` while it runs.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -187,6 +190,11 @@ impl Org {
                 ("LanguageLocaleKey", "en_US"),
             ],
         )?;
+        org.seed(
+            "Pricebook2",
+            STANDARD_PRICE_BOOK,
+            &[("Name", "Standard Price Book"), ("IsActive", "true"), ("IsStandard", "true")],
+        )?;
         org.seed("Group", QUEUE, &[("Name", "New records"), ("DeveloperName", "New_records"), ("Type", "Queue")])?;
         let profile = Id::new(*b"00e", 1).to_string();
         org.seed("Profile", &profile, &[("Name", "System Administrator"), ("UserType", "Standard")])?;
@@ -239,8 +247,8 @@ impl Org {
 
     /// Finds a record by its id, also in the bin.
     pub(super) fn record(&self, id: Id) -> Option<(usize, &Record)> {
-        let object = self.catalog.of_prefix(id.prefix())?;
-        self.object(object).records.get(id).map(|record| (object, record))
+        let mut objects = self.catalog.of_prefix(id.prefix());
+        objects.find_map(|object| self.object(object).records.get(id).map(|record| (object, record)))
     }
 
     /// Makes the id of a new record.
@@ -319,6 +327,13 @@ impl Org {
         self.remember(object, id);
         let now = self.now();
         self.catalog.objects[object].records.bin(id, true, now);
+        let twins: Vec<usize> = self.catalog.of_prefix(id.prefix()).filter(|other| *other != object).collect();
+        for twin in twins {
+            // A note and the document that it is go together.
+            if self.object(twin).records.get(id).is_some_and(|record| !record.is_deleted) {
+                self.bin(twin, id);
+            }
+        }
         let children = self.object(object).children.clone();
         for child in children {
             let records = &self.object(child.object).records;

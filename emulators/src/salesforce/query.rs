@@ -10,13 +10,15 @@ use super::{
     org::Org,
     reply::Reply,
     request::{Call, Version},
-    soql::{Query, aggregate, describe, find, json as shown, plan, too_many_groups},
+    soql::{Pages, Query, aggregate, describe, find, json as shown, plan, too_many_groups},
 };
 
 /// Most and least records of a page. Source: query options header.
 const PAGE: std::ops::RangeInclusive<usize> = 200..=2_000;
 /// Most open cursors of a user; the oldest is dropped. Source: query locator guide.
 const MAX_CURSORS: usize = 10;
+/// Most open cursors of children: as many as there are records in a page. Source: left to the vendor; chosen here.
+const MAX_CHILD_CURSORS: usize = 2_000;
 /// Most characters of a query. Source: SOQL limits.
 const MAX_QUERY: usize = 100_000;
 
@@ -31,6 +33,29 @@ struct Cursor {
 #[derive(Debug, Default)]
 pub(super) struct Cursors {
     open: VecDeque<Cursor>,
+    /// Children of records that were shown, with more of them to show.
+    of_children: VecDeque<Cursor>,
+}
+
+impl Cursors {
+    /// Takes a cursor out; the caller puts it back, as the one that was used last.
+    fn take(&mut self, key: &str) -> Option<(Cursor, bool)> {
+        for (cursors, is_of_children) in [(&mut self.open, false), (&mut self.of_children, true)] {
+            if let Some(place) = cursors.iter().position(|cursor| cursor.key == key) {
+                return cursors.remove(place).map(|cursor| (cursor, is_of_children));
+            }
+        }
+        None
+    }
+
+    fn put(&mut self, cursor: Cursor, is_of_children: bool) {
+        let (cursors, max) =
+            if is_of_children { (&mut self.of_children, MAX_CHILD_CURSORS) } else { (&mut self.open, MAX_CURSORS) };
+        if cursors.len() == max {
+            cursors.pop_front();
+        }
+        cursors.push_back(cursor);
+    }
 }
 
 /// Answers `/query` and `/queryAll`.
@@ -62,6 +87,17 @@ fn first_page(org: &mut Org, call: &Call, version: &Version, with_deleted: bool)
     let Some(text) = call.parameter("q") else {
         return Err(Problem::new("MALFORMED_QUERY", "a query string has to be specified"));
     };
+    run(org, call, version, text, with_deleted)
+}
+
+/// Answers a query with its first page.
+pub(super) fn run(
+    org: &mut Org,
+    call: &Call,
+    version: &Version,
+    text: &str,
+    with_deleted: bool,
+) -> Result<Json, Problem> {
     if text.len() > MAX_QUERY {
         return Err(Problem::new("QUERY_TOO_COMPLICATED", "SOQL statements cannot be longer than 100,000 characters."));
     }
@@ -82,15 +118,11 @@ fn first_page(org: &mut Org, call: &Call, version: &Version, with_deleted: bool)
     }
     let ids = find(org, &query);
     let size = page_size(org, call, &query);
-    if ids.len() <= size {
-        return Ok(page(org, &query, &ids, 0..ids.len(), version, None));
+    let cursor = Cursor { key: Id::new(*b"0r8", org.next_number()).to_string(), query, ids };
+    let first = page(org, &cursor, 0, size, version);
+    if cursor.ids.len() > size {
+        org.cursors.put(cursor, false);
     }
-    let key = Id::new(*b"0r8", org.next_number()).to_string();
-    let first = page(org, &query, &ids, 0..size, version, Some(&key));
-    if org.cursors.open.len() == MAX_CURSORS {
-        org.cursors.open.pop_front();
-    }
-    org.cursors.open.push_back(Cursor { key, query, ids });
     Ok(first)
 }
 
@@ -104,27 +136,27 @@ fn next_page(
     let invalid = || Problem::new("INVALID_QUERY_LOCATOR", "invalid query locator");
     let (key, start) = locator.split_once('-').ok_or_else(invalid)?;
     let start: usize = start.parse().map_err(|_| invalid())?;
-    let place = org.cursors.open.iter().position(|cursor| cursor.key == key).ok_or_else(invalid)?;
-    let cursor = org.cursors.open.remove(place).ok_or_else(invalid)?;
+    let (cursor, is_of_children) = org.cursors.take(key).ok_or_else(invalid)?;
     let is_known = start <= cursor.ids.len() && cursor.query.with_deleted == with_deleted;
-    let end = (start + page_size(org, call, &cursor.query)).min(cursor.ids.len());
-    let shown = is_known.then(|| page(org, &cursor.query, &cursor.ids, start..end, version, Some(&cursor.key)));
-    org.cursors.open.push_back(cursor);
+    let size = page_size(org, call, &cursor.query);
+    let shown = is_known.then(|| page(org, &cursor, start, size, version));
+    org.cursors.put(cursor, is_of_children);
     shown.ok_or_else(invalid)
 }
 
-fn page(
-    org: &Org,
-    query: &Query,
-    ids: &[Id],
-    range: std::ops::Range<usize>,
-    version: &Version,
-    key: Option<&str>,
-) -> Json {
-    let end = range.end;
-    let records: Vec<Json> = ids[range].iter().filter_map(|id| shown(org, query, *id, &version.base)).collect();
+fn page(org: &mut Org, cursor: &Cursor, start: usize, size: usize, version: &Version) -> Json {
+    let Cursor { key, query, ids } = cursor;
+    let end = (start + size).min(ids.len());
+    // A page that is asked for again has the same locators again.
+    let of_page = format!("{key}P{start}");
+    let mut pages = Pages { base: &version.base, size, key: &of_page, rest: VecDeque::new() };
+    let records: Vec<Json> = ids[start..end].iter().filter_map(|id| shown(org, query, *id, &mut pages)).collect();
+    for (key, query, ids) in std::mem::take(&mut pages.rest) {
+        org.cursors.take(&key);
+        org.cursors.put(Cursor { key, query, ids }, true);
+    }
     let mut page = json!({"totalSize": ids.len(), "done": end == ids.len()});
-    if let Some(key) = key.filter(|_| end < ids.len()) {
+    if end < ids.len() {
         let resource = if query.with_deleted { "queryAll" } else { "query" };
         page["nextRecordsUrl"] = Json::from(format!("{}/{resource}/{key}-{end}", version.base));
     }

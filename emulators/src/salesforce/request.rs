@@ -2,7 +2,7 @@
 
 use axum::{
     body::Bytes,
-    http::{HeaderMap, Method, Uri},
+    http::{HeaderMap, Method, StatusCode, Uri},
 };
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json};
@@ -105,6 +105,19 @@ impl Call {
     /// Returns a header.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Checks that the body is of a kind that the resource reads: CSV for the rows of a job, JSON for all others.
+    pub(super) fn check_content_type(&self) -> Result<(), Problem> {
+        let Some(named) = self.header("content-type").filter(|_| !self.body.is_empty()) else { return Ok(()) };
+        let kind = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let wanted =
+            if self.path.last().is_some_and(|last| last == "batches") { "text/csv" } else { "application/json" };
+        if kind == wanted {
+            return Ok(());
+        }
+        let message = format!("Content-Type header specified in HTTP request is not supported: {named}");
+        Err(Problem::new("UNSUPPORTED_MEDIA_TYPE", message).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
     }
 
     /// Reads the body as a JSON object.

@@ -11,6 +11,7 @@ use super::{
     org::Org,
     reply::{Content, Reply},
     request::{Call, Version},
+    rows::{not_allowed, related, unmet, with_validators},
     soql::compound,
     time::{datetime, http_date, read_datetime, read_http_date},
     values::shown,
@@ -24,25 +25,26 @@ const REPLICATION: i64 = 30 * 24 * 60 * 60 * 1_000;
 pub(super) fn answer(org: &mut Org, call: &Call, version: &Version, path: &[&str]) -> Reply {
     let [name, rest @ ..] = path else { return described(org, call, || global(&org.catalog, &version.base)) };
     let Some(object) = org.catalog.find(name) else { return Problem::not_found().reply() };
-    let answer =
-        match (call.method.as_str(), rest) {
-            ("GET", []) => Ok(Reply::ok(json!({
-                "objectDescribe": basic(org.object(object), &version.base), "recentItems": [],
-            }))),
-            ("POST", []) => create(org, call, object),
-            ("GET", ["describe"]) => return described(org, call, || full(&org.catalog, object, &version.base)),
-            ("GET", ["updated"]) => updated(org, call, object),
-            ("GET", ["deleted"]) => deleted(org, call, object),
-            ("GET", [id]) => read(org, call, version, object, id),
-            ("PATCH", [id]) => update(org, call, object, id),
-            ("DELETE", [id]) => delete(org, object, id),
-            ("GET", [id, field]) if Id::parse(id).is_some() => blob(org, object, id, field),
-            (method @ ("GET" | "PATCH" | "POST" | "DELETE"), [key, value]) => {
-                by_key(org, call, version, object, method, (key, value))
-            }
-            _ => Err(Problem::new("METHOD_NOT_ALLOWED", "HTTP Method not allowed")
-                .with_status(StatusCode::METHOD_NOT_ALLOWED)),
-        };
+    let answer = match (call.method.as_str(), rest) {
+        ("GET", []) => Ok(Reply::ok(json!({
+            "objectDescribe": basic(org.object(object), &version.base), "recentItems": [],
+        }))),
+        ("POST", []) => create(org, call, object),
+        ("GET", ["describe"]) => return described(org, call, || full(&org.catalog, object, &version.base)),
+        ("GET", ["updated"]) => updated(org, call, object),
+        ("GET", ["deleted"]) => deleted(org, call, object),
+        ("GET", [id]) => read(org, call, version, object, id),
+        ("PATCH", [id]) => update(org, call, object, id),
+        ("DELETE", [id]) => delete(org, call, object, id),
+        ("GET", [id, field]) if is_body(org, object, id, field) => blob(org, object, id, field),
+        (_, [id, path @ ..]) if is_own_id(org, object, id) => {
+            live(org, object, id).and_then(|id| related(org, call, version, (object, id), path))
+        }
+        (method @ ("GET" | "PATCH" | "POST" | "DELETE"), [key, value]) => {
+            by_key(org, call, version, object, method, (key, value))
+        }
+        _ => Err(not_allowed()),
+    };
     answer.unwrap_or_else(Reply::from)
 }
 
@@ -113,10 +115,26 @@ fn live(org: &Org, object: usize, text: &str) -> Result<Id, Problem> {
     }
 }
 
-fn read(org: &Org, call: &Call, version: &Version, object: usize, id: &str) -> Result<Reply, Problem> {
+/// Whether a text is an id of the object, as far as its form tells.
+fn is_own_id(org: &Org, object: usize, text: &str) -> bool {
+    Id::parse(text).is_some_and(|id| id.prefix() == org.object(object).prefix)
+}
+
+/// Whether a path leads to a body: `…/VersionData`.
+fn is_body(org: &Org, object: usize, id: &str, field: &str) -> bool {
+    let field = org.object(object).find(field);
+    is_own_id(org, object, id) && field.is_some_and(|(_, field)| field.spec.kind == FieldType::Base64)
+}
+
+/// Shows a record with the fields that the request names, or with all.
+pub(super) fn read(org: &Org, call: &Call, version: &Version, object: usize, id: &str) -> Result<Reply, Problem> {
     let id = live(org, object, id)?;
+    if let Some(reply) = unmet(org, call, object, id) {
+        return Ok(reply);
+    }
+    let shown = |reply| Ok(with_validators(org, object, id, reply));
     let Some(names) = call.parameter("fields") else {
-        return Ok(Reply::ok(shown_record(org, object, id, None, &version.base)));
+        return shown(Reply::ok(shown_record(org, object, id, None, &version.base)));
     };
     let kind = org.object(object);
     let place = |name: &str| {
@@ -126,11 +144,15 @@ fn read(org: &Org, call: &Call, version: &Version, object: usize, id: &str) -> R
         })
     };
     let places: Vec<u16> = names.split(',').map(|name| place(name.trim())).collect::<Result<_, _>>()?;
-    Ok(Reply::ok(shown_record(org, object, id, Some(&places), &version.base)))
+    shown(Reply::ok(shown_record(org, object, id, Some(&places), &version.base)))
 }
 
-fn update(org: &mut Org, call: &Call, object: usize, id: &str) -> Result<Reply, Problem> {
+/// Changes a record.
+pub(super) fn update(org: &mut Org, call: &Call, object: usize, id: &str) -> Result<Reply, Problem> {
     let id = live(org, object, id)?;
+    if let Some(reply) = unmet(org, call, object, id) {
+        return Ok(reply);
+    }
     let mut row = row_of_json(org, object, &call.object()?)?;
     if row.id.is_some() {
         let message = "The Id field should not be specified in the sobject data.";
@@ -141,8 +163,12 @@ fn update(org: &mut Org, call: &Call, object: usize, id: &str) -> Result<Reply, 
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 
-fn delete(org: &mut Org, object: usize, id: &str) -> Result<Reply, Problem> {
+/// Puts a record into the bin.
+pub(super) fn delete(org: &mut Org, call: &Call, object: usize, id: &str) -> Result<Reply, Problem> {
     let id = live(org, object, id)?;
+    if let Some(reply) = unmet(org, call, object, id) {
+        return Ok(reply);
+    }
     let row = Row { id: Some(id.to_string()), cells: Vec::new() };
     write_one(org, object, Operation::Delete, row)?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
@@ -179,7 +205,7 @@ fn by_key(
     let one = several.first().copied();
     if method == "GET" || method == "DELETE" {
         let id = one.ok_or_else(Problem::not_found)?.to_string();
-        return if method == "GET" { read(org, call, version, object, &id) } else { delete(org, object, &id) };
+        return if method == "GET" { read(org, call, version, object, &id) } else { delete(org, call, object, &id) };
     }
     let mut row = row_of_json(org, object, &call.object()?)?;
     if row.text(key).is_some() || (org.object(object).field(key).role == Role::Id && row.id.is_some()) {
@@ -188,6 +214,9 @@ fn by_key(
         return Err(Problem::new("INVALID_FIELD", message));
     }
     if let Some(id) = one {
+        if let Some(reply) = unmet(org, call, object, id) {
+            return Ok(reply);
+        }
         row.id = Some(id.to_string());
         write_one(org, object, Operation::Update, row)?;
         // Older versions answer without a body. Source: upsert guide.

@@ -122,10 +122,9 @@ fn number(spec: &FieldSpec, text: &str) -> Result<String, Failure> {
     if number.abs() >= 10_f64.powi(digits) {
         return Err(outside());
     }
-    let scale = usize::try_from(spec.scale).unwrap_or(0);
-    let rounded = format!("{number:.scale$}");
-    let short = if rounded.contains('.') { rounded.trim_end_matches('0').trim_end_matches('.') } else { &rounded };
-    Ok(if short == "-0" { "0".to_owned() } else { short.to_owned() })
+    // The API keeps what was sent: digits behind the point are for pages that people look at. Source: help article 000387302.
+    let kept = number.to_string();
+    Ok(if kept == "-0" { "0".to_owned() } else { kept })
 }
 
 fn picked(spec: &FieldSpec, text: &str) -> Result<String, Failure> {

@@ -166,3 +166,28 @@ async fn tells_about_the_account() {
     assert_eq!(account.get("contacts/v1/lists").await.0, 404);
     assert_eq!(account.send(Method::PUT, CONTACTS, json!({})).await.0, 405);
 }
+
+#[tokio::test]
+async fn a_wrong_secret_is_told_from_the_right_one() {
+    let account = Account::open().await;
+    let ask = async |secret: &'static str| {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", "r-1"),
+            ("client_id", "app"),
+            ("client_secret", secret),
+        ];
+        read(account.client.post(account.url("oauth/v3/token")).form(&form).send().await.unwrap()).await
+    };
+    assert_eq!(ask("right").await.0, 200);
+    let (status, refusal) = ask("other").await;
+    assert_eq!((status, text(&refusal["status"])), (400, "BAD_CLIENT_SECRET"));
+    assert_eq!((ask("wrong-1").await.0, ask("right").await.0), (400, 200));
+}
+
+#[tokio::test]
+async fn answers_this_machine_alone() {
+    let account = Account::open().await;
+    let request = account.request(Method::GET, CONTACTS).header("host", "rebound.example:4010");
+    assert_eq!(request.send().await.unwrap().status(), 421);
+}

@@ -125,7 +125,7 @@ pub(super) fn begin(org: &mut Org, id: &str, is_failing: bool) -> Result<Task, S
     let mut names = csv::StringRecord::new();
     reader.read_record(&mut names).map_err(|error| format!("InvalidBatch : Failed to parse CSV header: {error}"))?;
     let names: Vec<String> = names.iter().map(str::to_owned).collect();
-    let next = usize::try_from(reader.position().byte()).unwrap_or(upload.len());
+    let next = end_of_line(&upload, usize::try_from(reader.position().byte()).unwrap_or(upload.len()));
     let columns = if upload.is_empty() { Vec::new() } else { header(org, object, &names)? };
     let only_id = matches!(operation, Operation::Delete | Operation::HardDelete);
     if only_id && columns != [None] && !upload.is_empty() {
@@ -139,6 +139,12 @@ pub(super) fn begin(org: &mut Org, id: &str, is_failing: bool) -> Result<Task, S
     org.begin_batch();
     let fails_at = is_failing.then_some(next + (upload.len() - next) / 2);
     Ok(Task::Ingest(Rows { batch: org.batch, upload, next, columns, fails_at, is_assigned }))
+}
+
+/// Returns where a line ends. The reader stops between the two characters of a CRLF.
+fn end_of_line(bytes: &[u8], end: usize) -> usize {
+    let is_between = end > 0 && bytes.get(end - 1..=end) == Some(b"\r\n");
+    end + usize::from(is_between)
 }
 
 fn reader(bytes: &[u8], dialect: Dialect) -> csv::Reader<&[u8]> {
@@ -163,24 +169,24 @@ pub(super) fn step(org: &mut Org, id: &str, rows: &mut Rows) -> Result<bool, Str
         let rest = rows.upload.slice(rows.next..);
         let mut reader = reader(&rest, dialect);
         let mut record = csv::StringRecord::new();
+        let mut start = 0;
         while read.len() < CHUNK {
-            let start = reader.position().byte();
             let is_there = reader
                 .read_record(&mut record)
                 .map_err(|error| format!("InvalidBatch : Failed to parse CSV: {error}"))?;
             if !is_there {
                 break;
             }
-            let end = reader.position().byte();
+            let end = end_of_line(&rest, usize::try_from(reader.position().byte()).unwrap_or(usize::MAX));
             if record.len() != rows.columns.len() {
                 let (has, wanted) = (record.len(), rows.columns.len());
                 return Err(format!(
                     "InvalidBatch : Failed to parse CSV: a row has {has} columns, the header has {wanted}"
                 ));
             }
-            let place =
-                |offset: u64| u32::try_from(usize::try_from(offset).unwrap_or(0) + rows.next).unwrap_or(u32::MAX);
+            let place = |offset: usize| u32::try_from(offset + rows.next).unwrap_or(u32::MAX);
             places.push((place(start), place(end)));
+            start = end;
             read.push(Ok(row(&rows.columns, &record)));
         }
     }

@@ -15,6 +15,9 @@ use spec::Picked;
 /// The objects of a fresh org, written like the schema file of a fixture.
 const STANDARD: &str = include_str!("../standard.yaml");
 
+/// The prefix of documents and of notes, which the vendor keeps as documents.
+const SHARED_PREFIX: Prefix = *b"069";
+
 /// What the emulator itself keeps of a record, outside its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -186,7 +189,7 @@ pub(super) struct Catalog {
     /// The objects; an object's place never changes.
     pub(super) objects: Vec<Object>,
     by_name: HashMap<String, usize>,
-    by_prefix: HashMap<Prefix, usize>,
+    by_prefix: HashMap<Prefix, Vec<usize>>,
 }
 
 impl Catalog {
@@ -216,7 +219,9 @@ impl Catalog {
             spec.complete();
             let place = self.objects.len();
             let object = Object::new(spec, place);
-            if self.by_prefix.insert(object.prefix, place).is_some() {
+            let same = self.by_prefix.entry(object.prefix).or_default();
+            same.push(place);
+            if same.len() > 1 && object.prefix != SHARED_PREFIX {
                 return Err(format!("keyPrefix `{}` is used twice", String::from_utf8_lossy(&object.prefix)));
             }
             self.by_name.insert(object.spec.name.to_lowercase(), place);
@@ -261,9 +266,9 @@ impl Catalog {
         }
     }
 
-    /// Finds the object of an id.
-    pub(super) fn of_prefix(&self, prefix: Prefix) -> Option<usize> {
-        self.by_prefix.get(&prefix).copied()
+    /// Finds the objects that an id may be of: one, but for notes, which are documents too.
+    pub(super) fn of_prefix(&self, prefix: Prefix) -> impl Iterator<Item = usize> {
+        self.by_prefix.get(&prefix).into_iter().flatten().copied()
     }
 
     /// Connects references with the objects they point at, and tells the records which fields they are found by.

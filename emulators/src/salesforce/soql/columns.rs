@@ -35,6 +35,16 @@ fn selected(org: &Org, object: usize, items: &[Selected]) -> Vec<Json> {
     for item in items {
         match item {
             Selected::Value(path) => add(org, org.object(object), &path.steps, path, &mut columns),
+            Selected::TypeOf(it) => {
+                let mut column = joined(&it.step.name, false);
+                let of_case = |(target, paths): &(usize, Vec<Path>)| {
+                    let described: Vec<Json> =
+                        paths.iter().map(|path| self::column(&path.name, spec(org.object(*target), path))).collect();
+                    described
+                };
+                column["joinColumns"] = it.cases.iter().flat_map(of_case).collect();
+                columns.push(column);
+            }
             Selected::Children { name, query, .. } => {
                 let mut column = joined(name, true);
                 column["joinColumns"] = Json::Array(selected(org, query.object, &query.selected));

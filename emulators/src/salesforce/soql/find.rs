@@ -80,7 +80,7 @@ fn by_id(org: &Org, query: &Query) -> Option<bool> {
     match query.order.as_slice() {
         [] => Some(false),
         [first, ..] => {
-            let place = first.path.own()?;
+            let place = first.path.as_ref()?.own()?;
             (org.object(query.object).field(place).role == Role::Id).then_some(first.is_descending)
         }
     }
@@ -280,7 +280,7 @@ fn sort(org: &Org, query: &Query, ids: &mut Vec<Id>) {
     let records = &org.object(query.object).records;
     let keys = |id: Id| -> Vec<Option<Key>> {
         let record = records.get(id);
-        query.order.iter().map(|order| key(org, query.object, (id, record?), &order.path)).collect()
+        query.order.iter().map(|order| key(org, query.object, (id, record?), order.path.as_ref()?)).collect()
     };
     let mut keyed: Vec<(Vec<Option<Key>>, Id)> = ids.iter().map(|id| (keys(*id), *id)).collect();
     keyed.sort_by(|(left, left_id), (right, right_id)| {

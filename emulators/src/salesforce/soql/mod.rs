@@ -5,6 +5,7 @@ mod aggregate;
 mod columns;
 mod dates;
 mod find;
+mod functions;
 mod lexer;
 mod plan;
 mod show;
@@ -14,7 +15,7 @@ pub(super) use aggregate::aggregate;
 pub(super) use columns::describe;
 pub(super) use find::find;
 pub(super) use plan::{Query, plan, too_many_groups};
-pub(super) use show::{compound, csv_cells, csv_header, json};
+pub(super) use show::{Pages, compound, csv_cells, csv_header, json};
 
 use super::errors::Problem;
 

@@ -15,8 +15,9 @@ use super::{
     },
     complaint, dates,
     find::find,
+    functions::{AGGREGATES, DatePart, Function},
     lexer::Glob,
-    syntax::{Condition, Item, Name, Operand, Select, parse},
+    syntax::{Case, Condition, Item, Name, Operand, Select, Subtotals, Term, parse},
 };
 
 /// Most rows that `FIELDS(ALL)` and `FIELDS(CUSTOM)` may ask for.
@@ -60,8 +61,10 @@ pub(super) enum Last {
 pub(super) struct Path {
     pub(super) steps: Vec<Step>,
     pub(super) last: Last,
-    /// The name of the last field.
+    /// The name of the last field, or what it is called instead.
     pub(super) name: String,
+    /// What is made of the value.
+    pub(super) function: Option<Function>,
 }
 
 impl Path {
@@ -74,7 +77,7 @@ impl Path {
     /// Returns the field when it is one of the record's own.
     pub(super) fn own(&self) -> Option<u16> {
         match (self.steps.as_slice(), &self.last) {
-            ([], Last::Place(place, _)) => Some(*place),
+            ([], Last::Place(place, _)) if self.function.is_none() => Some(*place),
             _ => None,
         }
     }
@@ -88,6 +91,17 @@ impl Path {
         record: &'o Record,
     ) -> Option<(Cow<'o, str>, FieldType)> {
         let (object, id, record) = parent(org, (object, id, record), &self.steps)?;
+        let (value, kind) = self.plain(object, id, record)?;
+        let Some(function) = self.function else { return Some((value, kind)) };
+        let spec = match &self.last {
+            Last::Place(place, _) => Some(&object.field(*place).spec),
+            Last::Named(_) => None,
+        };
+        function.apply(&value, kind, spec).map(|made| (Cow::Owned(made), function.kind()))
+    }
+
+    /// Returns the value before anything is made of it.
+    fn plain<'o>(&self, object: &'o Object, id: Id, record: &'o Record) -> Option<(Cow<'o, str>, FieldType)> {
         match &self.last {
             Last::Place(place, kind) => object.value(id, record, *place).map(|value| (value, *kind)),
             Last::Named(name) if name == "Type" => Some((Cow::Borrowed(object.spec.name.as_str()), FieldType::String)),
@@ -95,6 +109,17 @@ impl Path {
                 let (place, field) = object.find(name)?;
                 object.value(id, record, place).map(|value| (value, field.spec.kind))
             }
+        }
+    }
+
+    /// Returns the type of the value.
+    pub(super) fn kind(&self) -> FieldType {
+        match (&self.function, &self.last) {
+            (Some(function), _) => function.kind(),
+            (None, Last::Place(_, kind)) => *kind,
+            (None, Last::Named(name)) if name == "IsActive" => FieldType::Boolean,
+            (None, Last::Named(name)) if name.ends_with("Id") => FieldType::Reference,
+            (None, Last::Named(_)) => FieldType::String,
         }
     }
 }
@@ -144,7 +169,8 @@ pub(super) enum Filter {
 /// A way to sort.
 #[derive(Debug, Clone)]
 pub(super) struct Order {
-    pub(super) path: Path,
+    /// None counts records.
+    pub(super) path: Option<Path>,
     pub(super) call: Option<String>,
     pub(super) is_descending: bool,
     pub(super) are_nulls_last: bool,
@@ -155,6 +181,15 @@ pub(super) struct Order {
 pub(super) enum Selected {
     Value(Path),
     Children { name: String, field: u16, query: Box<Query> },
+    TypeOf(TypeOf),
+}
+
+/// What is shown of a parent that may be of several objects.
+#[derive(Debug, Clone)]
+pub(super) struct TypeOf {
+    pub(super) step: Step,
+    pub(super) cases: Vec<(usize, Vec<Path>)>,
+    pub(super) otherwise: Vec<Path>,
 }
 
 /// A column of an aggregate.
@@ -164,6 +199,7 @@ pub(super) struct GroupColumn {
     /// The function; none for a field that is grouped by.
     pub(super) call: Option<String>,
     pub(super) path: Option<Path>,
+    pub(super) is_formatted: bool,
 }
 
 /// A condition on a group.
@@ -190,6 +226,7 @@ pub(in super::super) struct Query {
     pub(super) limit: Option<usize>,
     pub(super) offset: usize,
     pub(super) keys: Vec<Path>,
+    pub(super) subtotals: Subtotals,
     pub(super) columns: Vec<GroupColumn>,
     pub(super) having: Option<Having>,
 }
@@ -211,7 +248,11 @@ impl Query {
         let is_compound = |item: &Selected| match item {
             Selected::Value(path) => matches!(path.last, Last::Place(_, FieldType::Address | FieldType::Location)),
             Selected::Children { .. } => true,
+            Selected::TypeOf(_) => false,
         };
+        if self.selected.iter().any(|item| matches!(item, Selected::TypeOf(_))) {
+            return Some("TYPEOF not supported in Bulk Query");
+        }
         self.selected
             .iter()
             .any(is_compound)
@@ -225,7 +266,7 @@ impl Query {
                 let spec = &org.object(self.object).field(place).spec;
                 spec.kind == FieldType::Textarea && spec.length > 255
             }),
-            Selected::Children { .. } => false,
+            Selected::Children { .. } | Selected::TypeOf(_) => false,
         };
         self.selected.iter().filter(is_long).count()
     }
@@ -269,23 +310,19 @@ impl Planner<'_> {
             limit: select.limit,
             offset: select.offset.unwrap_or(0),
             keys: Vec::new(),
+            subtotals: select.subtotals,
             columns: Vec::new(),
             having: None,
         };
         if query.offset > MAX_OFFSET {
             return Err(Problem::new("NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is 2000"));
         }
-        query.is_count = matches!(select.items.as_slice(), [Item::Call { function, field: None, .. }] if function == "count")
+        query.is_count = matches!(select.items.as_slice(), [Item::Term(Term { functions, field: None, .. }, None)] if *functions == ["count"])
             && select.group_by.is_empty();
-        let is_aggregate =
-            !select.group_by.is_empty() || select.items.iter().any(|item| matches!(item, Item::Call { .. }));
-        for name in &select.group_by {
-            let path = self.path(object, select, name)?;
-            if path.own().is_some_and(|place| !self.org.object(object).field(place).spec.groupable()) {
-                let reason = format!("field '{}' can not be grouped in a query call", name.text);
-                return Err(complaint("MALFORMED_QUERY", self.text, name.at, &reason));
-            }
-            query.keys.push(path);
+        let sums_up = |item: &Item| matches!(item, Item::Term(term, _) if is_aggregate(term));
+        let is_aggregate = !select.group_by.is_empty() || select.items.iter().any(sums_up);
+        for term in &select.group_by {
+            query.keys.push(self.key(object, select, term)?);
         }
         if is_aggregate && !query.is_count {
             self.columns(object, select, &mut query)?;
@@ -293,38 +330,98 @@ impl Planner<'_> {
             self.items(object, select, &mut query)?;
         }
         for sort in &select.order_by {
-            let path = self.path(object, select, &sort.field)?;
-            if path.own().is_some_and(|place| !self.org.object(object).field(place).spec.sortable()) {
-                return Err(self
-                    .wrong(sort.field.at, &format!("field '{}' can not be sorted in a query call", sort.field.text)));
+            let Planned { call, path, .. } = self.term(object, select, &sort.term)?;
+            let name = sort.term.name();
+            let own = path.as_ref().and_then(Path::own);
+            if own.is_some_and(|place| !self.org.object(object).field(place).spec.sortable()) {
+                return Err(self.wrong(name.at, &format!("field '{}' can not be sorted in a query call", name.text)));
+            }
+            if call.is_some() && !is_aggregate {
+                let reason = "Ordered field must be grouped or aggregated";
+                return Err(complaint("MALFORMED_QUERY", self.text, sort.term.at, reason));
             }
             let (is_descending, are_nulls_last) = (sort.is_descending, sort.are_nulls_last);
-            query.order.push(Order { path, call: sort.call.clone(), is_descending, are_nulls_last });
+            query.order.push(Order { path, call, is_descending, are_nulls_last });
         }
         Ok(query)
+    }
+
+    /// Finds what groups share.
+    fn key(&self, object: usize, select: &Select, term: &Term) -> Result<Path, Problem> {
+        let Planned { call: None, path: Some(path), is_formatted: false } = self.term(object, select, term)? else {
+            return Err(self.unexpected(term));
+        };
+        let spec = path.own().map(|place| &self.org.object(object).field(place).spec);
+        if spec.is_some_and(|spec| !spec.groupable()) {
+            let name = term.name();
+            let reason = format!("field '{}' can not be grouped in a query call", name.text);
+            return Err(complaint("MALFORMED_QUERY", self.text, name.at, &reason));
+        }
+        Ok(path)
+    }
+
+    fn unexpected(&self, term: &Term) -> Problem {
+        let first = term.functions.first().cloned().unwrap_or_else(|| term.name().text);
+        complaint("MALFORMED_QUERY", self.text, term.at, &format!("unexpected token: '{first}'"))
+    }
+
+    /// Finds a field, and what its functions are.
+    fn term(&self, object: usize, select: &Select, term: &Term) -> Result<Planned, Problem> {
+        let mut functions: Vec<&str> = term.functions.iter().map(String::as_str).collect();
+        let is_sum = |name: Option<&&str>| name.is_some_and(|name| AGGREGATES.contains(name));
+        let is_formatted = functions.first() == Some(&"format") && is_sum(functions.get(1));
+        functions.drain(..usize::from(is_formatted));
+        let call = is_sum(functions.first()).then(|| functions.remove(0).to_owned());
+        let function = match functions.as_slice() {
+            [] | ["convertcurrency"] => None,
+            ["format"] | ["format", "convertcurrency"] => Some(Function::Format),
+            ["tolabel"] => Some(Function::Label),
+            [part] | [part, "converttimezone"] => {
+                Some(Function::Date(DatePart::of(part).ok_or_else(|| self.unexpected(term))?))
+            }
+            _ => return Err(self.unexpected(term)),
+        };
+        let Some(name) = &term.field else {
+            let is_count = call.as_deref() == Some("count") && function.is_none();
+            return if is_count { Ok(Planned { call, path: None, is_formatted }) } else { Err(self.unexpected(term)) };
+        };
+        let path = self.path(object, select, name)?;
+        if let Some(Function::Date(part)) = function
+            && !part.is_of(path.kind())
+        {
+            return Err(self.wrong(name.at, &format!("field '{}' does not support the date function", name.text)));
+        }
+        Ok(Planned { call, path: Some(Path { function, ..path }), is_formatted })
     }
 
     fn columns(&self, object: usize, select: &Select, query: &mut Query) -> Result<(), Problem> {
         let mut unnamed = 0;
         for item in &select.items {
             let column = match item {
-                Item::Call { function, field, alias } => {
-                    let path = field.as_ref().map(|name| self.path(object, select, name)).transpose()?;
-                    let name = alias.clone().unwrap_or_else(|| format!("expr{unnamed}"));
-                    unnamed += usize::from(alias.is_none());
-                    GroupColumn { name, call: Some(function.clone()), path }
+                Item::Term(term, alias) => {
+                    let Planned { call, mut path, is_formatted } = self.term(object, select, term)?;
+                    let is_grouping = call.as_deref() == Some("grouping");
+                    if let Some(path) = path.as_ref().filter(|_| call.is_none() || is_grouping)
+                        && !query.keys.contains(&grouped(path))
+                    {
+                        let reason = format!("Field must be grouped or aggregated: {}", term.name().text);
+                        return Err(complaint("MALFORMED_QUERY", self.text, term.at, &reason));
+                    }
+                    let is_named = call.is_none()
+                        && path.as_ref().is_some_and(|path| !matches!(path.function, Some(Function::Date(_))));
+                    let name = match (alias, &mut path) {
+                        (Some(alias), _) => alias.clone(),
+                        (None, Some(path)) if is_named => path.name.clone(),
+                        (None, _) => {
+                            unnamed += 1;
+                            format!("expr{}", unnamed - 1)
+                        }
+                    };
+                    GroupColumn { name, call, path, is_formatted }
                 }
-                Item::Field(name, alias) => {
-                    let path = self.path(object, select, name)?;
-                    if !query.keys.contains(&path) {
-                        let reason = format!("Field must be grouped or aggregated: {}", name.text);
-                        return Err(complaint("MALFORMED_QUERY", self.text, name.at, &reason));
-                    }
-                    GroupColumn {
-                        name: alias.clone().unwrap_or_else(|| path.name.clone()),
-                        call: None,
-                        path: Some(path),
-                    }
+                Item::TypeOf { parent, .. } => {
+                    let reason = "TYPEOF expressions cannot be used in a grouped query";
+                    return Err(complaint("MALFORMED_QUERY", self.text, parent.at, reason));
                 }
                 Item::Fields(name) => return Err(self.wrong(name.at, "FIELDS() cannot be grouped")),
                 Item::Children(_) => {
@@ -348,14 +445,14 @@ impl Planner<'_> {
             Condition::All(conditions) => Ok(Having::All(all(conditions)?)),
             Condition::Any(conditions) => Ok(Having::Any(all(conditions)?)),
             Condition::Not(condition) => Ok(Having::Not(Box::new(self.having(object, select, condition)?))),
-            Condition::Compare { field, call: Some(call), operator, operand, at } => {
-                let path = if field.text.is_empty() { None } else { Some(self.path(object, select, field)?) };
-                let kind = match (call.as_str(), &path) {
-                    ("min" | "max", Some(Path { last: Last::Place(_, kind), .. })) => *kind,
+            Condition::Compare { term, operator, operand, at } if is_aggregate(term) => {
+                let Planned { call, path, .. } = self.term(object, select, term)?;
+                let kind = match (call.as_deref(), &path) {
+                    (Some("min" | "max"), Some(path)) => path.kind(),
                     _ => FieldType::Double,
                 };
-                let test = self.test(kind, field, operator, operand, *at)?;
-                Ok(Having::Test { call: Some(call.clone()), path, test })
+                let test = self.test(kind, &term.name(), operator, operand, *at)?;
+                Ok(Having::Test { call, path, test })
             }
             other => match self.filter(object, select, other)? {
                 Filter::Test(path, test) => Ok(Having::Test { call: None, path: Some(path), test }),
@@ -370,14 +467,19 @@ impl Planner<'_> {
         let kind = self.org.object(object);
         for item in &select.items {
             match item {
-                Item::Field(name, _) => {
-                    let path = self.path(object, select, name)?;
+                Item::Term(term, alias) => {
+                    let path = self.item(object, select, term, alias.as_deref())?;
+                    let is_same = |known: &Path| known.dotted() == path.dotted();
                     let is_known =
-                        query.selected.iter().any(|it| matches!(it, Selected::Value(known) if *known == path));
+                        query.selected.iter().any(|it| matches!(it, Selected::Value(known) if is_same(known)));
                     if is_known {
+                        let name = term.name();
                         return Err(self.wrong(name.at, &format!("duplicate field selected: {}", name.text)));
                     }
                     query.selected.push(Selected::Value(path));
+                }
+                Item::TypeOf { parent, cases, otherwise } => {
+                    query.selected.push(Selected::TypeOf(self.type_of(object, parent, cases, otherwise)?));
                 }
                 Item::Fields(name) => {
                     let wanted = name.text.to_ascii_uppercase();
@@ -400,7 +502,7 @@ impl Planner<'_> {
                             }
                         };
                         let last = Last::Place(place, field.spec.kind);
-                        let path = Path { steps: Vec::new(), last, name: field.spec.name.clone() };
+                        let path = Path { steps: Vec::new(), last, name: field.spec.name.clone(), function: None };
                         let is_known =
                             query.selected.iter().any(|it| matches!(it, Selected::Value(known) if *known == path));
                         if is_wanted && !is_known {
@@ -409,10 +511,55 @@ impl Planner<'_> {
                     }
                 }
                 Item::Children(children) => query.selected.push(self.children(object, children)?),
-                Item::Call { .. } => {}
             }
         }
         Ok(())
+    }
+
+    /// Finds a value that each record shows.
+    fn item(&self, object: usize, select: &Select, term: &Term, alias: Option<&str>) -> Result<Path, Problem> {
+        let Planned { call: None, path: Some(mut path), .. } = self.term(object, select, term)? else {
+            return Err(self.unexpected(term));
+        };
+        if matches!(path.function, Some(Function::Date(_))) {
+            let reason = format!("Field must be grouped or aggregated: {}", term.name().text);
+            return Err(complaint("MALFORMED_QUERY", self.text, term.at, &reason));
+        }
+        match alias {
+            Some(_) if term.functions.is_empty() => {
+                let reason = "only aggregate expressions use field aliasing";
+                Err(complaint("MALFORMED_QUERY", self.text, term.at, reason))
+            }
+            Some(alias) => {
+                alias.clone_into(&mut path.name);
+                Ok(path)
+            }
+            None => Ok(path),
+        }
+    }
+
+    fn type_of(&self, object: usize, parent: &Name, cases: &[Case], otherwise: &[Name]) -> Result<TypeOf, Problem> {
+        let relation = self.org.object(object).relation(&parent.text);
+        let (field, declared) = relation.ok_or_else(|| self.no_relation(parent, &parent.text))?;
+        if declared.targets.len() < 2 {
+            let reason = format!("'{}' is no polymorphic relationship: TYPEOF cannot be used with it", parent.text);
+            return Err(complaint("MALFORMED_QUERY", self.text, parent.at, &reason));
+        }
+        let plain = Select::default();
+        let mut found = Vec::new();
+        for case in cases {
+            let target = self.org.catalog.find(&case.object.text).filter(|it| declared.targets.contains(it));
+            let target = target.ok_or_else(|| {
+                let reason = format!("'{}' does not lead to sObject type '{}'", parent.text, case.object.text);
+                complaint("INVALID_TYPE", self.text, case.object.at, &reason)
+            })?;
+            let paths = case.fields.iter().map(|name| self.path(target, &plain, name)).collect::<Result<_, _>>()?;
+            found.push((target, paths));
+        }
+        let otherwise =
+            otherwise.iter().map(|name| self.named(Vec::new(), name, &name.text)).collect::<Result<_, _>>()?;
+        let name = declared.spec.relationship_name.clone().unwrap_or_default();
+        Ok(TypeOf { step: Step { field, name }, cases: found, otherwise })
     }
 
     fn children(&self, object: usize, select: &Select) -> Result<Selected, Problem> {
@@ -453,11 +600,17 @@ impl Planner<'_> {
         if let [object] = targets.as_slice() {
             let kind = self.org.object(*object);
             let (place, field) = kind.find(last).ok_or_else(|| self.no_column(name, last, &kind.spec.name))?;
-            return Ok(Path { steps, last: Last::Place(place, field.spec.kind), name: field.spec.name.clone() });
+            let last = Last::Place(place, field.spec.kind);
+            return Ok(Path { steps, last, name: field.spec.name.clone(), function: None });
         }
+        self.named(steps, name, last)
+    }
+
+    /// Finds a field of whatever object a parent is.
+    fn named(&self, steps: Vec<Step>, name: &Name, last: &str) -> Result<Path, Problem> {
         let known = NAME_FIELDS.iter().find(|known| known.eq_ignore_ascii_case(last));
-        let known = known.ok_or_else(|| self.no_column(name, last, "Name"))?;
-        Ok(Path { steps, last: Last::Named((*known).to_owned()), name: (*known).to_owned() })
+        let known = (*known.ok_or_else(|| self.no_column(name, last, "Name"))?).to_owned();
+        Ok(Path { steps, last: Last::Named(known.clone()), name: known, function: None })
     }
 
     fn no_column(&self, name: &Name, column: &str, entity: &str) -> Problem {
@@ -485,27 +638,23 @@ impl Planner<'_> {
             Condition::All(conditions) => Ok(Filter::All(all(conditions)?)),
             Condition::Any(conditions) => Ok(Filter::Any(all(conditions)?)),
             Condition::Not(condition) => Ok(Filter::Not(Box::new(self.filter(object, select, condition)?))),
-            Condition::Compare { field, call, operator, operand, at } => {
-                if let Some(call) = call.as_deref().filter(|call| *call != "tolabel") {
-                    let reason = format!("unexpected token: '{call}'");
-                    return Err(complaint("MALFORMED_QUERY", self.text, field.at, &reason));
-                }
-                let (path, kind) = self.filtered(object, select, field)?;
-                let test = self.test(kind, field, operator, operand, *at)?;
+            Condition::Compare { term, operator, operand, at } => {
+                let (path, kind) = self.filtered(object, select, term)?;
+                let test = self.test(kind, &term.name(), operator, operand, *at)?;
                 Ok(Filter::Test(path, test))
             }
-            Condition::In { field, is_not, operands, at } => {
-                let (path, kind) = self.filtered(object, select, field)?;
-                let test = self.list(kind, field, *is_not, operands, *at)?;
+            Condition::In { term, is_not, operands, at } => {
+                let (path, kind) = self.filtered(object, select, term)?;
+                let test = self.list(kind, &term.name(), *is_not, operands, *at)?;
                 Ok(Filter::Test(path, test))
             }
             Condition::InSelect { field, is_not, select: inner } => {
-                let (path, _) = self.filtered(object, select, field)?;
+                let (path, _) = self.filtered(object, select, &plain_term(field))?;
                 let values = self.inner_ids(inner)?;
                 Ok(Filter::Test(path, Test::Ids { is_not: *is_not, values, has_null: false }))
             }
             Condition::Includes { field, is_not, sets } => {
-                let (path, kind) = self.filtered(object, select, field)?;
+                let (path, kind) = self.filtered(object, select, &plain_term(field))?;
                 if kind != FieldType::Multipicklist {
                     let reason = format!("field '{}' is no multi-select picklist", field.text);
                     return Err(self.wrong(field.at, &reason));
@@ -539,18 +688,19 @@ impl Planner<'_> {
         Ok(found.collect())
     }
 
-    fn filtered(&self, object: usize, select: &Select, name: &Name) -> Result<(Path, FieldType), Problem> {
-        let path = self.path(object, select, name)?;
+    fn filtered(&self, object: usize, select: &Select, term: &Term) -> Result<(Path, FieldType), Problem> {
+        let Planned { call: None, path: Some(path), .. } = self.term(object, select, term)? else {
+            return Err(self.unexpected(term));
+        };
+        if path.function == Some(Function::Format) {
+            return Err(self.unexpected(term));
+        }
         let spec = path.own().map(|place| &self.org.object(object).field(place).spec);
         if spec.is_some_and(|spec| !spec.filterable() || spec.kind.is_compound()) {
+            let name = term.name();
             return Err(self.wrong(name.at, &format!("field '{}' can not be filtered in a query call", name.text)));
         }
-        let kind = match &path.last {
-            Last::Place(_, kind) => *kind,
-            Last::Named(name) if name == "IsActive" => FieldType::Boolean,
-            Last::Named(name) if name.ends_with("Id") => FieldType::Reference,
-            Last::Named(_) => FieldType::String,
-        };
+        let kind = path.kind();
         Ok((path, kind))
     }
 
@@ -669,6 +819,29 @@ impl Planner<'_> {
         let null = has_null.then_some(Test::Null { is_not: false });
         Ok(Test::Any { is_not, tests: tests.into_iter().chain(null).collect() })
     }
+}
+
+/// A field with its functions, found in the org.
+struct Planned {
+    /// The function that sums up.
+    call: Option<String>,
+    path: Option<Path>,
+    /// Whether the sum is shown as people read it.
+    is_formatted: bool,
+}
+
+fn is_aggregate(term: &Term) -> bool {
+    term.functions.iter().any(|function| AGGREGATES.contains(&function.as_str()))
+}
+
+fn plain_term(field: &Name) -> Term {
+    Term { functions: Vec::new(), field: Some(field.clone()), at: field.at }
+}
+
+/// Returns what a shown value is grouped by.
+fn grouped(path: &Path) -> Path {
+    let function = path.function.filter(|function| matches!(function, Function::Date(_)));
+    Path { function, ..path.clone() }
 }
 
 fn lowercase(pattern: &[Glob]) -> Vec<Glob> {

@@ -1,5 +1,7 @@
 //! How found records are shown: nested in JSON, flat in CSV.
 
+use std::collections::VecDeque;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::{
@@ -12,29 +14,70 @@ use super::{
         values::shown,
     },
     find::find_children,
-    plan::{Last, Path, Query, Selected, Step, parent},
+    plan::{Last, Path, Query, Selected, Step, TypeOf, parent},
 };
 
-/// Shows a record of a query. `base` is the path of the API version.
-pub(in super::super) fn json(org: &Org, query: &Query, id: Id, base: &str) -> Option<Json> {
+/// How records are shown: where links lead, and how many children go with each of them.
+#[derive(Debug)]
+pub(in super::super) struct Pages<'p> {
+    /// The path of the API version.
+    pub(in super::super) base: &'p str,
+    /// Most children shown with a record.
+    pub(in super::super) size: usize,
+    /// What the locators of the pages that follow begin with.
+    pub(in super::super) key: &'p str,
+    /// The children that have pages to follow, each by its locator.
+    pub(in super::super) rest: VecDeque<(String, Query, Vec<Id>)>,
+}
+
+/// Shows a record of a query.
+pub(in super::super) fn json(org: &Org, query: &Query, id: Id, pages: &mut Pages<'_>) -> Option<Json> {
+    let base = pages.base;
     let record = org.object(query.object).records.get(id)?;
     let mut fields = attributes(org.object(query.object), id, base);
     for item in &query.selected {
         match item {
             Selected::Value(path) => put(org, query.object, (id, record), path, &mut fields, base),
             Selected::Children { name, field, query } => {
-                let ids = find_children(org, query, *field, id);
-                let records: Vec<Json> = ids.iter().filter_map(|child| json(org, query, *child, base)).collect();
-                let shown = if records.is_empty() {
-                    Json::Null
-                } else {
-                    json!({"totalSize": records.len(), "done": true, "records": records})
-                };
+                let shown = children(org, query, find_children(org, query, *field, id), pages);
                 fields.insert(name.clone(), shown);
+            }
+            Selected::TypeOf(it) => {
+                fields.insert(it.step.name.clone(), type_of(org, query.object, (id, record), it, base));
             }
         }
     }
     Some(Json::Object(fields))
+}
+
+/// Shows the first page of children; the others are for the caller to keep.
+fn children(org: &Org, query: &Query, ids: Vec<Id>, pages: &mut Pages<'_>) -> Json {
+    if ids.is_empty() {
+        return Json::Null;
+    }
+    let (total, end) = (ids.len(), ids.len().min(pages.size));
+    let records: Vec<Json> = ids[..end].iter().filter_map(|child| json(org, query, *child, pages)).collect();
+    let mut shown = json!({"totalSize": total, "done": end == total});
+    if end < total {
+        let key = format!("{}C{}", pages.key, pages.rest.len());
+        let resource = if query.with_deleted { "queryAll" } else { "query" };
+        shown["nextRecordsUrl"] = Json::from(format!("{}/{resource}/{key}-{end}", pages.base));
+        pages.rest.push_back((key, query.clone(), ids));
+    }
+    shown["records"] = Json::from(records);
+    shown
+}
+
+/// Shows a parent with the fields that its own kind has.
+fn type_of(org: &Org, object: usize, record: (Id, &Record), it: &TypeOf, base: &str) -> Json {
+    let id = org.object(object).value(record.0, record.1, it.step.field).and_then(|value| Id::parse(&value));
+    let Some((id, (place, record))) = id.and_then(|id| Some((id, org.record(id)?))) else { return Json::Null };
+    let case = it.cases.iter().find(|(target, _)| *target == place);
+    let mut fields = attributes(org.object(place), id, base);
+    for path in case.map_or(&it.otherwise, |(_, paths)| paths) {
+        put(org, place, (id, record), path, &mut fields, base);
+    }
+    Json::Object(fields)
 }
 
 fn attributes(object: &Object, id: Id, base: &str) -> Map<String, Json> {
@@ -98,7 +141,7 @@ pub(in super::super) fn compound(object: &Object, record: &Record, place: u16) -
 pub(in super::super) fn csv_header(query: &Query) -> Vec<String> {
     let names = query.selected.iter().filter_map(|item| match item {
         Selected::Value(path) => Some(path.dotted()),
-        Selected::Children { .. } => None,
+        Selected::Children { .. } | Selected::TypeOf(_) => None,
     });
     names.collect()
 }
@@ -112,7 +155,7 @@ pub(in super::super) fn csv_cells(org: &Org, query: &Query, id: Id) -> Option<Ve
             Some((value, _)) => value.into_owned(),
             None => String::new(),
         }),
-        Selected::Children { .. } => None,
+        Selected::Children { .. } | Selected::TypeOf(_) => None,
     };
     Some(query.selected.iter().filter_map(cell).collect())
 }

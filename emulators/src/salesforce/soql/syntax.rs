@@ -13,13 +13,46 @@ pub(super) struct Name {
     pub(super) at: usize,
 }
 
+/// A field, and the functions around it, outermost first and in lower case: `FORMAT(MIN(CloseDate))`.
+#[derive(Debug, Clone)]
+pub(super) struct Term {
+    pub(super) functions: Vec<String>,
+    /// None in `COUNT()`.
+    pub(super) field: Option<Name>,
+    /// Where it begins.
+    pub(super) at: usize,
+}
+
+impl Term {
+    /// Returns the field as it is written, or the function that has none.
+    pub(super) fn name(&self) -> Name {
+        self.field.clone().unwrap_or_else(|| Name { text: self.functions.join("("), at: self.at })
+    }
+}
+
+/// The fields of a parent of one kind: `WHEN Account THEN Phone, Name`.
+#[derive(Debug, Clone)]
+pub(super) struct Case {
+    pub(super) object: Name,
+    pub(super) fields: Vec<Name>,
+}
+
+/// How groups are summed up again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Subtotals {
+    #[default]
+    None,
+    Rollup,
+    Cube,
+}
+
 /// One thing that is selected.
 #[derive(Debug, Clone)]
 pub(super) enum Item {
-    /// `Account.Name`
-    Field(Name, Option<String>),
-    /// `COUNT(Id) total`; without a field in `COUNT()`.
-    Call { function: String, field: Option<Name>, alias: Option<String> },
+    /// `Account.Name`, `COUNT(Id) total`, `FORMAT(Amount)`
+    Term(Term, Option<String>),
+    /// `TYPEOF What WHEN Account THEN Phone ELSE Name END`
+    TypeOf { parent: Name, cases: Vec<Case>, otherwise: Vec<Name> },
     /// `FIELDS(ALL)`
     Fields(Name),
     /// `(SELECT Id FROM Contacts)`
@@ -43,8 +76,8 @@ pub(super) enum Condition {
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Not(Box<Condition>),
-    Compare { field: Name, call: Option<String>, operator: &'static str, operand: Operand, at: usize },
-    In { field: Name, is_not: bool, operands: Vec<Operand>, at: usize },
+    Compare { term: Term, operator: &'static str, operand: Operand, at: usize },
+    In { term: Term, is_not: bool, operands: Vec<Operand>, at: usize },
     InSelect { field: Name, is_not: bool, select: Box<Select> },
     Includes { field: Name, is_not: bool, sets: Vec<String> },
 }
@@ -52,8 +85,7 @@ pub(super) enum Condition {
 /// A way to sort.
 #[derive(Debug, Clone)]
 pub(super) struct Sort {
-    pub(super) field: Name,
-    pub(super) call: Option<String>,
+    pub(super) term: Term,
     pub(super) is_descending: bool,
     pub(super) are_nulls_last: bool,
 }
@@ -65,7 +97,8 @@ pub(super) struct Select {
     pub(super) from: Option<Name>,
     pub(super) alias: Option<String>,
     pub(super) condition: Option<Condition>,
-    pub(super) group_by: Vec<Name>,
+    pub(super) group_by: Vec<Term>,
+    pub(super) subtotals: Subtotals,
     pub(super) having: Option<Condition>,
     pub(super) order_by: Vec<Sort>,
     pub(super) limit: Option<usize>,
@@ -73,8 +106,10 @@ pub(super) struct Select {
     pub(super) is_all_rows: bool,
 }
 
-const KEYWORDS: [&str; 14] =
-    ["from", "where", "group", "having", "order", "limit", "offset", "and", "or", "with", "using", "for", "all", "by"];
+const KEYWORDS: [&str; 19] = [
+    "from", "where", "group", "having", "order", "limit", "offset", "and", "or", "with", "using", "for", "all", "by",
+    "typeof", "when", "then", "else", "end",
+];
 
 struct Parser<'q> {
     text: &'q str,
@@ -202,18 +237,35 @@ impl Parser<'_> {
             self.next();
         }
         if self.take_words(["group", "by"]) {
-            loop {
-                select.group_by.push(self.name()?);
-                if !self.take_mark(",") {
-                    break;
-                }
-            }
+            self.group_by(&mut select)?;
         }
         if self.take_word("having") {
             select.having = Some(self.any()?);
         }
         self.tail(&mut select)?;
         Ok(select)
+    }
+
+    fn group_by(&mut self, select: &mut Select) -> Result<(), Problem> {
+        let next = self.tokens.get(self.place + 1).map(|token| &token.kind);
+        if matches!(next, Some(Kind::Mark("("))) {
+            for (word, subtotals) in [("rollup", Subtotals::Rollup), ("cube", Subtotals::Cube)] {
+                if self.take_word(word) {
+                    select.subtotals = subtotals;
+                }
+            }
+        }
+        let is_in_brackets = select.subtotals != Subtotals::None;
+        if is_in_brackets {
+            self.expect_mark("(")?;
+        }
+        loop {
+            select.group_by.push(self.term()?);
+            if !self.take_mark(",") {
+                break;
+            }
+        }
+        if is_in_brackets { self.expect_mark(")") } else { Ok(()) }
     }
 
     fn tail(&mut self, select: &mut Select) -> Result<(), Problem> {
@@ -247,35 +299,44 @@ impl Parser<'_> {
             self.expect_mark(")")?;
             return Ok(Item::Children(Box::new(select)));
         }
-        let name = self.name()?;
-        if !self.take_mark("(") {
-            let alias = self.alias();
-            return Ok(Item::Field(name, alias));
+        let next = self.tokens.get(self.place + 1).map(|token| &token.kind);
+        if self.is_word("typeof") && matches!(next, Some(Kind::Word(_))) {
+            return self.type_of();
         }
-        if name.text.eq_ignore_ascii_case("fields") {
+        let begin = self.place;
+        if self.take_word("fields") && self.take_mark("(") {
             let kind = self.any_word()?;
             self.expect_mark(")")?;
             return Ok(Item::Fields(kind));
         }
-        let field = if self.take_mark(")") {
-            None
-        } else {
-            let field = self.name()?;
-            self.expect_mark(")")?;
-            Some(field)
-        };
+        self.place = begin;
+        let term = self.term()?;
         let alias = self.alias();
-        let function = name.text.to_ascii_lowercase();
-        match (function.as_str(), field) {
-            ("tolabel" | "format" | "convertcurrency", Some(field)) => Ok(Item::Field(field, alias)),
-            ("count" | "count_distinct" | "sum" | "avg" | "min" | "max", field) => {
-                Ok(Item::Call { function, field, alias })
-            }
-            _ => {
-                let reason = format!("unexpected token: '{}'", name.text);
-                Err(complaint("MALFORMED_QUERY", self.text, name.at, &reason))
-            }
+        Ok(Item::Term(term, alias))
+    }
+
+    fn type_of(&mut self) -> Result<Item, Problem> {
+        self.expect_word("typeof")?;
+        let parent = self.name()?;
+        let mut cases = Vec::new();
+        while self.take_word("when") {
+            let object = self.name()?;
+            self.expect_word("then")?;
+            cases.push(Case { object, fields: self.names()? });
         }
+        let otherwise = if self.take_word("else") { self.names()? } else { Vec::new() };
+        if cases.is_empty() || !self.take_word("end") {
+            return Err(self.unexpected());
+        }
+        Ok(Item::TypeOf { parent, cases, otherwise })
+    }
+
+    fn names(&mut self) -> Result<Vec<Name>, Problem> {
+        let mut names = vec![self.name()?];
+        while self.take_mark(",") {
+            names.push(self.name()?);
+        }
+        Ok(names)
     }
 
     fn any_word(&mut self) -> Result<Name, Problem> {
@@ -321,10 +382,10 @@ impl Parser<'_> {
             self.expect_mark(")")?;
             return Ok(condition);
         }
-        let (field, call) = self.called()?;
+        let term = self.term()?;
         let is_not = self.take_word("not");
         if self.take_word("in") {
-            return self.in_list(field, is_not);
+            return self.in_list(term, is_not);
         }
         if is_not {
             return Err(self.unexpected());
@@ -336,40 +397,47 @@ impl Parser<'_> {
                 Operand::Text(text, _) => Some(text),
                 _ => None,
             });
-            return Ok(Condition::Includes { field, is_not, sets: sets.collect() });
+            return Ok(Condition::Includes { field: term.name(), is_not, sets: sets.collect() });
         }
         let operator = self.operator()?;
         let at = self.token().at;
         let operand = self.operand()?;
-        Ok(Condition::Compare { field, call, operator, operand, at })
+        Ok(Condition::Compare { term, operator, operand, at })
     }
 
-    fn called(&mut self) -> Result<(Name, Option<String>), Problem> {
-        let name = self.name()?;
-        if !self.take_mark("(") {
-            return Ok((name, None));
+    /// Reads a field with the functions around it.
+    fn term(&mut self) -> Result<Term, Problem> {
+        let at = self.token().at;
+        let mut functions = Vec::new();
+        let mut name = self.name()?;
+        while self.take_mark("(") {
+            functions.push(name.text.to_ascii_lowercase());
+            if matches!(self.peek(), Kind::Mark(")")) {
+                self.close(functions.len())?;
+                return Ok(Term { functions, field: None, at });
+            }
+            name = self.name()?;
         }
-        let field = if matches!(self.peek(), Kind::Mark(")")) {
-            Name { text: String::new(), at: name.at }
-        } else {
-            self.name()?
-        };
-        self.expect_mark(")")?;
-        Ok((field, Some(name.text.to_ascii_lowercase())))
+        self.close(functions.len())?;
+        Ok(Term { functions, field: Some(name), at })
     }
 
-    fn in_list(&mut self, field: Name, is_not: bool) -> Result<Condition, Problem> {
+    fn close(&mut self, count: usize) -> Result<(), Problem> {
+        (0..count).try_for_each(|_| self.expect_mark(")"))
+    }
+
+    fn in_list(&mut self, term: Term, is_not: bool) -> Result<Condition, Problem> {
         let next = self.tokens.get(self.place + 1).map(|token| &token.kind);
         if matches!(next, Some(Kind::Word(text)) if text.eq_ignore_ascii_case("select")) {
             self.expect_mark("(")?;
             let select = Box::new(self.select()?);
             self.expect_mark(")")?;
-            return Ok(Condition::InSelect { field, is_not, select });
+            return Ok(Condition::InSelect { field: term.name(), is_not, select });
         }
         let operands = self.operands()?;
-        let at = operands.first().map_or(field.at, |(_, at)| *at);
+        let at = operands.first().map_or(term.at, |(_, at)| *at);
         let operands = operands.into_iter().map(|(operand, _)| operand).collect();
-        Ok(Condition::In { field, is_not, operands, at })
+        Ok(Condition::In { term, is_not, operands, at })
     }
 
     fn operands(&mut self) -> Result<Vec<(Operand, usize)>, Problem> {
@@ -423,7 +491,7 @@ impl Parser<'_> {
     }
 
     fn sort(&mut self) -> Result<Sort, Problem> {
-        let (field, call) = self.called()?;
+        let term = self.term()?;
         let is_descending = self.take_word("desc");
         if !is_descending {
             self.take_word("asc");
@@ -435,6 +503,6 @@ impl Parser<'_> {
                 self.expect_word("first")?;
             }
         }
-        Ok(Sort { field, call, is_descending, are_nulls_last })
+        Ok(Sort { term, is_descending, are_nulls_last })
     }
 }

@@ -259,3 +259,41 @@ async fn refuses_urls_that_are_too_long() {
     let long = "x".repeat(16_400);
     assert_eq!(org.get(&format!("query?q={long}")).await.0, 414);
 }
+
+#[tokio::test]
+async fn a_wrong_secret_is_told_from_the_right_one() {
+    let org = Org::open().await;
+    let ask = async |secret: &'static str| {
+        token(&org, &[("grant_type", "client_credentials"), ("client_id", "app"), ("client_secret", secret)]).await
+    };
+    assert_eq!(ask("right").await.0, 200);
+    let (status, refusal) = ask("other").await;
+    assert_eq!((status, text(&refusal["error"])), (400, "invalid_client"));
+    let register = json!({"client_id": "app", "client_secret": "other"});
+    assert_eq!(org.post("/_emulator/clients", register).await.0, 204);
+    assert_eq!((ask("right").await.0, ask("other").await.0), (400, 200));
+}
+
+#[tokio::test]
+async fn rules_can_be_switched_on_and_off() {
+    let files = [(
+        "DuplicateRule.jsonl",
+        "{\"DeveloperName\": \"Own\", \"MasterLabel\": \"Own\", \"SobjectType\": \"Contact\", \"IsActive\": \"true\"}",
+    )];
+    let org = Org::with_files(&files).await;
+    org.create("Contact", json!({"LastName": "One", "Email": "one@x.example"})).await;
+    let again = json!({"LastName": "Two", "Email": "one@x.example"});
+    for (option, expected) in [(None, 400), (Some(false), 201), (Some(true), 400)] {
+        if let Some(is_on) = option {
+            org.set(json!({"duplicateRules": is_on})).await;
+        }
+        assert_eq!(org.post("sobjects/Contact", again.clone()).await.0, expected, "{option:?}");
+    }
+}
+
+#[tokio::test]
+async fn answers_this_machine_alone() {
+    let org = Org::open().await;
+    let request = org.request(Method::GET, "sobjects").header("host", "rebound.example");
+    assert_eq!(request.send().await.unwrap().status(), 421);
+}

@@ -209,3 +209,23 @@ async fn refuses_what_bulk_queries_cannot_do() {
         org.post("jobs/query", json!({"operation": "query", "query": "SELECT nope FROM Account"})).await;
     assert_eq!((status, code(&refusal)), (400, "INVALID_FIELD"));
 }
+
+#[tokio::test]
+async fn results_with_crlf_have_no_stray_line_feed() {
+    let org = Org::open().await;
+    let mut insert = job("insert", "Contact");
+    insert["lineEnding"] = json!("CRLF");
+    let rows: String =
+        (0..450).map(|row| format!("\"N{row}\",{}\r\n", if row % 3 == 0 { "bad" } else { "" })).collect();
+    let done = org.ingest(insert, &format!("LastName,Email\r\n{rows}")).await;
+    assert_eq!((&done["numberRecordsProcessed"], &done["numberRecordsFailed"]), (&json!(450), &json!(150)));
+    let path = format!("jobs/ingest/{}", text(&done["id"]));
+    for (name, count) in [("successfulResults", 301), ("failedResults", 151), ("unprocessedrecords", 1)] {
+        let results = org.text_of(&format!("{path}/{name}")).await;
+        let lines: Vec<&str> = results.split_terminator("\r\n").collect();
+        assert_eq!(lines.len(), count, "{name}");
+        assert!(lines.iter().all(|line| !line.contains(['\r', '\n'])), "{name}: {results:?}");
+        assert!(lines[0].ends_with("LastName,Email"), "{name}: {}", lines[0]);
+        assert!(lines[1..].iter().all(|line| line.contains(",\"N")), "{name}: {results:?}");
+    }
+}

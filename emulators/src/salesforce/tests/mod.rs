@@ -9,6 +9,9 @@ mod nested;
 mod queries;
 mod recorded;
 mod records;
+mod rows;
+mod sales;
+mod soql_functions;
 
 use std::time::Duration;
 

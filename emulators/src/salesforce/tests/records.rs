@@ -136,7 +136,7 @@ async fn keeps_values_in_the_vendor_s_form() {
     assert_eq!((&thing["Day__c"], &thing["At__c"]), (&json!("2020-12-22"), &json!("2026-01-31T12:00:00.000+0000")));
     assert_eq!(
         (&thing["Share__c"], &thing["Is__c"], &thing["Size__c"]),
-        (&json!(12.35), &json!(true), &json!("Small"))
+        (&json!(12.345), &json!(true), &json!("Small"))
     );
     let id = org
         .create("Contact", json!({"LastName": "Myers", "FirstName": "Chloe", "Email": "Chloe.Myers@Example.com"}))

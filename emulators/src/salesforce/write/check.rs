@@ -74,8 +74,7 @@ pub(in super::super) fn reference(org: &Org, field: &Field, text: &str) -> Resul
         Problem::of_field("MALFORMED_ID", message, &spec.name)
     };
     let id = Id::parse(text).ok_or_else(wrong)?;
-    let object = org.catalog.of_prefix(id.prefix());
-    if object.is_none_or(|object| !field.targets.contains(&object)) {
+    if !org.catalog.of_prefix(id.prefix()).any(|object| field.targets.contains(&object)) {
         return Err(wrong());
     }
     match org.record(id) {
@@ -224,6 +223,28 @@ pub(super) fn unique(org: &Org, object: usize, id: Option<Id>, changes: &[Change
             let message =
                 format!("duplicate value found: {name} duplicates value on record with id: {}", other.short());
             return Err(Problem::of_field("DUPLICATE_VALUE", message, name));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that no record becomes its own parent, over however many steps. Only the vendor's own hierarchies are kept so.
+pub(super) fn hierarchy(org: &Org, object: usize, id: Id, changes: &[Change]) -> Result<(), Problem> {
+    let kind = org.object(object);
+    for (place, value) in changes {
+        let field = kind.field(*place);
+        if field.spec.is_custom() || field.targets != [object] {
+            continue;
+        }
+        let mut above = Id::parse(value);
+        // A hierarchy cannot be deeper than there are records.
+        for _ in 0..=kind.records.live() {
+            let Some(parent) = above else { break };
+            if parent == id {
+                let message = "attempt to violate hierarchy constraints";
+                return Err(Problem::of_field("CIRCULAR_DEPENDENCY", message, &field.spec.name));
+            }
+            above = kind.records.get(parent).and_then(|record| Id::parse(record.values.get(*place)?));
         }
     }
     Ok(())

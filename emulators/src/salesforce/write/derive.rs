@@ -106,6 +106,7 @@ impl Deriving<'_> {
 
 /// Adds the changes that follow from the changes.
 pub(in super::super) fn derive(org: &Org, object: usize, values: &Values, changes: &mut Vec<Change>) {
+    changes.extend(super::sales::derive(org, object, values, changes));
     let name = org.object(object).spec.name.as_str();
     let mut it = Deriving { org, object, values, changes };
     match name {

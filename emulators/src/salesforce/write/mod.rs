@@ -5,7 +5,9 @@
 
 mod check;
 mod columns;
+mod content;
 mod derive;
+mod sales;
 
 use std::collections::{HashMap, HashSet};
 
@@ -122,6 +124,7 @@ pub(super) fn insert(org: &mut Org, object: usize, row: &Row) -> Outcome {
     check::required(org, object, None, &changes)?;
     check::unique(org, object, None, &changes)?;
     check::duplicates(org, object, &changes)?;
+    sales::check(org, object, &changes)?;
     let id = org.next_id(object);
     let now = org.now();
     let created = audit.created.unwrap_or(now);
@@ -130,6 +133,8 @@ pub(super) fn insert(org: &mut Org, object: usize, row: &Row) -> Outcome {
     let record = Record { created, modified, stamp: now, is_deleted: false, batch: org.batch, values };
     org.insert(object, id, record);
     derive::after_insert(org, object, id);
+    content::after_insert(org, object, id);
+    sum_up(org, object, id);
     Ok(Written { id, created: true })
 }
 
@@ -148,8 +153,18 @@ fn update(org: &mut Org, object: usize, row: &Row, found: Option<Id>) -> Outcome
     derive(org, object, &values, &mut changes);
     check::required(org, object, Some(&values), &changes)?;
     check::unique(org, object, Some(id), &changes)?;
+    check::hierarchy(org, object, id, &changes)?;
+    sales::drop_summed(org, object, &values, &mut changes);
     org.change(object, id, &changes);
+    sum_up(org, object, id);
     Ok(Written { id, created: false })
+}
+
+/// Sums up anew what a product of an opportunity is a part of.
+fn sum_up(org: &mut Org, object: usize, id: Id) {
+    if let Some(opportunity) = sales::opportunity_of(org, object, id) {
+        sales::sum_up(org, opportunity);
+    }
 }
 
 /// Changes the record that a field finds, or makes it.
@@ -194,10 +209,14 @@ pub(super) fn delete(org: &mut Org, object: usize, id: &str, is_hard: bool) -> O
         Some(id) if is_hard && org.object(object).records.get(id).is_some() => id,
         _ => check::row_id(org, object, Some(id), "delete")?,
     };
+    let opportunity = sales::opportunity_of(org, object, id);
     if is_hard {
         org.purge(object, id);
     } else {
         org.bin(object, id);
+    }
+    if let Some(opportunity) = opportunity {
+        sales::sum_up(org, opportunity);
     }
     Ok(Written { id, created: false })
 }
