@@ -1,11 +1,11 @@
 //! What a cell holds when it is read: stored or computed, as JSON, as text, and as a value of a formula.
 
 use chrono::{DateTime, NaiveTime, Utc};
-use chrono_tz::Tz;
 use serde_json::{Map, Number, Value as Json, json};
 
 use super::{
     dates::{read_day, read_instant, write_instant},
+    display::{Reader, display, result_of},
     formula::{Value, evaluate},
     kinds::Kind,
     store::{Base, Field, Record, Table},
@@ -48,6 +48,13 @@ impl<'a> Row<'a> {
         let shown = field.option("fieldIdInLinkedTable").and_then(|id| self.base.tables[table].field_index(id));
         Some((self.linked(link), shown.unwrap_or_default()))
     }
+
+    /// Returns the type and the options that a field is shown by: of a lookup, those of the field that it shows.
+    pub(super) fn shown_as(self, field: &'a Field) -> (Kind, &'a Map<String, Json>) {
+        let looked_up = (field.kind == Kind::MultipleLookupValues).then(|| self.looked_up(field)).flatten();
+        let shown = looked_up.and_then(|(rows, shown)| rows.first().map(|row| &row.table.fields[shown]));
+        result_of(shown.unwrap_or(field))
+    }
 }
 
 /// Writes a record as the API answers it, without its empty cells; `shown` are the fields that were asked for.
@@ -59,7 +66,7 @@ pub(super) fn write_record(row: Row<'_>, format: CellFormat, is_by_id: bool, sho
         }
         let cell = match format {
             CellFormat::Json => read_cell(row, index),
-            CellFormat::Text(zone) => display(row, index, zone),
+            CellFormat::Text(reader) => display(row, index, reader),
         };
         if let Some(cell) = cell {
             cells.insert(if is_by_id { field.id.clone() } else { field.name.clone() }, cell);
@@ -73,8 +80,8 @@ pub(super) fn write_record(row: Row<'_>, format: CellFormat, is_by_id: bool, sho
 pub(super) enum CellFormat {
     /// As values.
     Json,
-    /// As the text that the user interface shows in a time zone.
-    Text(Tz),
+    /// As the text that the user interface shows.
+    Text(Reader),
 }
 
 /// Reads a cell as JSON; none when it is empty.
@@ -198,7 +205,7 @@ fn write_value(value: &Value) -> Option<Json> {
         Value::Blank => None,
         Value::Text(text) => (!text.is_empty()).then(|| Json::from(text.as_str())),
         Value::Number(number) => Some(write_number(*number)),
-        Value::Instant(instant) => Some(Json::from(write_instant(*instant))),
+        Value::Instant(_) | Value::Local(_) => Some(Json::from(value.to_text())),
         Value::List(items) => {
             let items: Vec<Json> = items.iter().filter_map(write_value).collect();
             (!items.is_empty()).then_some(Json::Array(items))
@@ -217,17 +224,4 @@ pub(super) fn write_number(number: f64) -> Json {
     }
     let whole = (number.fract() == 0.0).then(|| format!("{number:.0}").parse::<i64>().ok()).flatten();
     whole.map_or_else(|| Number::from_f64(number).map_or(Json::Null, Json::Number), Json::from)
-}
-
-/// Writes a cell as the user interface shows it; none when it is empty.
-fn display(row: Row<'_>, index: usize, zone: Tz) -> Option<Json> {
-    let field = &row.table.fields[index];
-    let value = value_of(row, index);
-    let text = match (&value, field.kind) {
-        (Value::Instant(instant), Kind::Date) => instant.format("%-m/%-d/%Y").to_string(),
-        (Value::Instant(instant), _) => instant.with_timezone(&zone).format("%-m/%-d/%Y %-I:%M%P").to_string(),
-        (Value::Number(_), Kind::Checkbox) => "checked".to_owned(),
-        _ => value.to_text(),
-    };
-    (!text.is_empty()).then(|| Json::from(text))
 }

@@ -44,7 +44,11 @@ fn read_local(text: &str) -> Option<NaiveDateTime> {
 
 /// Translates a format of Moment's letters (`YYYY-MM-DD HH:mm`), which Airtable's formulas use, to chrono's.
 pub(super) fn moment_format(format: &str) -> String {
-    const TOKENS: [(&str, &str); 20] = [
+    const TOKENS: [(&str, &str); 24] = [
+        ("LL", "%B %-d, %Y"),
+        ("LT", "%-I:%M %p"),
+        ("L", "%m/%d/%Y"),
+        ("l", "%-m/%-d/%Y"),
         ("YYYY", "%Y"),
         ("YY", "%y"),
         ("MMMM", "%B"),
@@ -69,6 +73,12 @@ pub(super) fn moment_format(format: &str) -> String {
     let mut rest = format;
     let mut translated = String::new();
     while let Some(first) = rest.chars().next() {
+        // What is in brackets stands for itself.
+        if let Some((literal, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            translated.push_str(&literal.replace('%', "%%"));
+            rest = after;
+            continue;
+        }
         let found = TOKENS.iter().find(|(token, _)| rest.starts_with(token));
         let length = if let Some((token, form)) = found {
             translated.push_str(form);

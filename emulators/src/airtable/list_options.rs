@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 use serde_json::{Map, Value as Json};
 
-use super::{cells::CellFormat, errors::ApiError, store::Table};
+use super::{cells::CellFormat, display::Reader, errors::ApiError, locales::locale_of, store::Table};
 
 /// Most records of one page, and how many there are unless a client says otherwise.
 /// Source: airtable.com/developers/web/api/list-records.
@@ -117,7 +117,7 @@ pub(super) fn cell_format(format: Option<&str>, query: &Query) -> Result<CellFor
     match format {
         None | Some("json") => Ok(CellFormat::Json),
         Some("string") => match (value("timeZone").map(read_zone), value("userLocale")) {
-            (Some(Some(zone)), Some(_)) => Ok(CellFormat::Text(zone)),
+            (Some(Some(zone)), Some(locale)) => Ok(CellFormat::Text(Reader { zone, locale: locale_of(locale) })),
             _ => Err(ApiError::invalid_request()),
         },
         Some(_) => Err(ApiError::invalid_request()),

@@ -7,6 +7,7 @@ use super::{
         cells::{Row, value_of},
         kinds::Kind,
     },
+    function_numbers::quotient,
     parser::Expression,
     value::Value,
 };
@@ -63,7 +64,7 @@ fn binary(operator: &str, left: &Value, right: &Value) -> Value {
         "+" => Value::Number(left.to_number() + right.to_number()),
         "-" => Value::Number(left.to_number() - right.to_number()),
         "*" => Value::Number(left.to_number() * right.to_number()),
-        "/" => Value::Number(left.to_number() / right.to_number()),
+        "/" => quotient(left.to_number(), right.to_number(), |quotient| quotient),
         "=" => Value::truth(ordering == Some(Ordering::Equal)),
         "!=" => Value::truth(ordering != Some(Ordering::Equal)),
         "<" => Value::truth(ordering == Some(Ordering::Less)),

@@ -24,6 +24,36 @@ pub(crate) fn compact(list: &Value) -> Value {
     Value::List(items_of(list).into_iter().filter(|item| !item.is_empty()).collect())
 }
 
+/// Takes the items of lists within lists out of them.
+pub(crate) fn flatten(values: &[Value]) -> Value {
+    fn into(flat: &mut Vec<Value>, value: &Value) {
+        match value {
+            Value::List(items) => items.iter().for_each(|item| into(flat, item)),
+            Value::Blank => {}
+            other => flat.push(other.clone()),
+        }
+    }
+    let mut flat = Vec::new();
+    values.iter().for_each(|value| into(&mut flat, value));
+    Value::List(flat)
+}
+
+/// Takes the items from one place to another, both included. Places count from 1, or from the end where they are negative.
+pub(crate) fn slice(values: &[Value]) -> Value {
+    let items = items_of(&values[0]);
+    let count = items.iter().fold(0.0, |count, _| count + 1.0);
+    let place = |value: Option<&Value>, default: f64| {
+        let place = value.map_or(default, Value::to_number);
+        if place < 0.0 { count + place + 1.0 } else { place }
+    };
+    let (first, last) = (place(values.get(1), 1.0).max(1.0), place(values.get(2), count));
+    let numbered = items.into_iter().scan(0.0, |place, item| {
+        *place += 1.0;
+        Some((*place, item))
+    });
+    Value::List(numbered.filter(|(place, _)| (first..=last).contains(place)).map(|(_, item)| item).collect())
+}
+
 /// Counts the values that are of a kind.
 pub(crate) fn count(values: &[Value], is_counted: fn(&Value) -> bool) -> Value {
     let all = values.iter().flat_map(items_of);

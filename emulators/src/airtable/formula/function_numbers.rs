@@ -22,13 +22,42 @@ pub(crate) fn round(values: &[Value], towards: fn(f64) -> f64) -> Value {
     Value::Number(towards(values[0].to_number() * factor) / factor)
 }
 
+/// Rounds to a multiple of a number, by default of 1.
+pub(crate) fn multiple(values: &[Value], towards: fn(f64) -> f64) -> Value {
+    let step = values.get(1).map_or(1.0, Value::to_number);
+    quotient(values[0].to_number(), step, |times| towards(times) * step)
+}
+
+/// Rounds away from zero to the next number that is `rest` more than an even one.
+pub(crate) fn parity(value: &Value, rest: f64) -> Value {
+    let number = value.to_number();
+    let sign = if number < 0.0 { -1.0 } else { 1.0 };
+    Value::Number(sign * (((number.abs() - rest) / 2.0).ceil().max(0.0) * 2.0 + rest))
+}
+
+/// Returns the logarithm, by default to the base 10.
+pub(crate) fn logarithm(values: &[Value]) -> Value {
+    let base = values.get(1).map_or(10.0, Value::to_number);
+    Value::Number(if base == 10.0 { values[0].to_number().log10() } else { values[0].to_number().log(base) })
+}
+
+/// Divides, and makes something of the quotient. By zero nothing can be divided.
+pub(crate) fn quotient(number: f64, by: f64, of: impl Fn(f64) -> f64) -> Value {
+    if by == 0.0 { Value::Error } else { Value::Number(of(number / by)) }
+}
+
+/// Rounds away from zero.
+pub(crate) fn away(number: f64) -> f64 {
+    if number < 0.0 { number.floor() } else { number.ceil() }
+}
+
 fn numbers_of(values: &[Value]) -> Vec<f64> {
     let mut numbers = Vec::new();
     for value in values {
         match value {
             Value::Number(number) => numbers.push(*number),
             Value::List(items) => numbers.extend(numbers_of(items)),
-            Value::Blank | Value::Text(_) | Value::Instant(_) | Value::Error => {}
+            Value::Blank | Value::Text(_) | Value::Instant(_) | Value::Local(_) | Value::Error => {}
         }
     }
     numbers

@@ -1,6 +1,6 @@
 //! Functions on texts. Positions count characters from 1.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use regex::Regex;
 
 use super::value::Value;
@@ -88,9 +88,12 @@ pub(crate) fn read_number(text: &str) -> Option<f64> {
     number.is_finite().then_some(if text.contains('%') { number / 100.0 } else { number })
 }
 
+/// What is encoded: all but letters, digits, `-`, `_`, `~` and `.`. Source: formula field reference.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~').remove(b'.');
+
 /// Encodes a text for a URL.
 pub(crate) fn encode(value: &Value) -> Value {
-    Value::Text(utf8_percent_encode(&value.to_text(), NON_ALPHANUMERIC).to_string())
+    Value::Text(utf8_percent_encode(&value.to_text(), ENCODED).to_string())
 }
 
 /// Tells whether a pattern matches.

@@ -66,7 +66,7 @@ const fn settled(name: &'static str, by: bool) -> Function {
     Function { name, min_arguments: 1, max_arguments: MANY, is_strict: true, settled_by: Some(by), apply }
 }
 
-static FUNCTIONS: [Function; 70] = [
+static FUNCTIONS: [Function; 84] = [
     settled("AND", false),
     settled("OR", true),
     strict("XOR", 1, MANY, |_, values| Value::truth(values.iter().filter(|value| value.is_true()).count() % 2 == 1)),
@@ -102,7 +102,13 @@ static FUNCTIONS: [Function; 70] = [
     strict("MINUTE", 1, 1, |_, values| dates::part(&values[0], "%M")),
     strict("SECOND", 1, 1, |_, values| dates::part(&values[0], "%S")),
     strict("WEEKDAY", 1, 1, |_, values| dates::part(&values[0], "%w")),
-    strict("SET_TIMEZONE", 2, 2, |_, values| values[0].clone()),
+    strict("SET_TIMEZONE", 2, 2, |_, values| dates::in_zone(values)),
+    strict("SET_LOCALE", 2, 2, |_, values| dates::in_locale(values)),
+    strict("WEEKNUM", 1, 2, |_, values| dates::week(values)),
+    strict("WORKDAY", 2, 3, |_, values| dates::workday(values)),
+    strict("WORKDAY_DIFF", 2, 3, |_, values| dates::workday_difference(values)),
+    strict("TONOW", 1, 1, |row, values| dates::distance(&values[0], row.now)),
+    strict("FROMNOW", 1, 1, |row, values| dates::distance(&values[0], row.now)),
     strict("LOWER", 1, 1, |_, values| Value::text(values[0].to_text().to_lowercase())),
     strict("UPPER", 1, 1, |_, values| Value::text(values[0].to_text().to_uppercase())),
     strict("TRIM", 1, 1, |_, values| Value::text(values[0].to_text().trim())),
@@ -130,6 +136,8 @@ static FUNCTIONS: [Function; 70] = [
     strict("REGEX_REPLACE", 3, 3, |_, values| texts::replace_pattern(values)),
     strict("ARRAYJOIN", 1, 2, |_, values| lists::join(values)),
     strict("ARRAYUNIQUE", 1, 1, |_, values| lists::unique(&values[0])),
+    strict("ARRAYFLATTEN", 1, MANY, |_, values| lists::flatten(values)),
+    strict("ARRAYSLICE", 2, 3, |_, values| lists::slice(values)),
     strict("ARRAYCOMPACT", 1, 1, |_, values| lists::compact(&values[0])),
     strict("COUNT", 1, MANY, |_, values| lists::count(values, |value| matches!(value, Value::Number(_)))),
     strict("COUNTA", 1, MANY, |_, values| lists::count(values, |value| !value.is_empty())),
@@ -142,8 +150,17 @@ static FUNCTIONS: [Function; 70] = [
     strict("INT", 1, 1, |_, values| Value::Number(values[0].to_number().floor())),
     strict("SQRT", 1, 1, |_, values| Value::Number(values[0].to_number().sqrt())),
     strict("POWER", 2, 2, |_, values| Value::Number(values[0].to_number().powf(values[1].to_number()))),
-    strict("MOD", 2, 2, |_, values| Value::Number(values[0].to_number().rem_euclid(values[1].to_number()))),
+    strict("MOD", 2, 2, |_, values| {
+        let by = values[1].to_number();
+        if by == 0.0 { Value::Error } else { Value::Number(values[0].to_number().rem_euclid(by)) }
+    }),
+    strict("CEILING", 1, 2, |_, values| numbers::multiple(values, f64::ceil)),
+    strict("FLOOR", 1, 2, |_, values| numbers::multiple(values, f64::floor)),
+    strict("EVEN", 1, 1, |_, values| numbers::parity(&values[0], 0.0)),
+    strict("ODD", 1, 1, |_, values| numbers::parity(&values[0], 1.0)),
+    strict("EXP", 1, 1, |_, values| Value::Number(values[0].to_number().exp())),
+    strict("LOG", 1, 2, |_, values| numbers::logarithm(values)),
     strict("ROUND", 1, 2, |_, values| numbers::round(values, f64::round)),
-    strict("ROUNDUP", 1, 2, |_, values| numbers::round(values, f64::ceil)),
-    strict("ROUNDDOWN", 1, 2, |_, values| numbers::round(values, f64::floor)),
+    strict("ROUNDUP", 1, 2, |_, values| numbers::round(values, numbers::away)),
+    strict("ROUNDDOWN", 1, 2, |_, values| numbers::round(values, f64::trunc)),
 ];

@@ -140,6 +140,61 @@ fn numbers_are_summed_and_rounded() {
 }
 
 #[test]
+fn numbers_are_rounded_to_multiples() {
+    check("CEILING(1.01)&'|'&CEILING(1.01,0.1)&'|'&FLOOR(-1.5)&'|'&FLOOR(7,5)", "2|1.1|-2|5");
+    check("EVEN(0.1)&'|'&EVEN(-0.1)&'|'&EVEN(2)&'|'&ODD(2.2)&'|'&ODD(-0.1)&'|'&ODD(0)", "2|-2|2|3|-1|1");
+    check("ROUND(EXP(1),4)&'|'&LOG(1000)&'|'&LOG(8,2)", "2.7183|3|3");
+    check("ROUNDUP(-1.1)&'|'&ROUNDDOWN(-1.9)&'|'&ROUNDUP(1.21,1)", "-2|-1|1.3");
+}
+
+#[test]
+fn nothing_is_divided_by_zero() {
+    for formula in ["1/0", "0/0", "1/{Nothing}", "MOD(1,0)", "CEILING(1,0)", "SUM(1/0,1)"] {
+        assert_eq!(value_of(formula), Value::Error, "{formula}");
+    }
+    check("IF(ISERROR(1/0),'none',1/0)", "none");
+}
+
+#[test]
+fn weeks_and_working_days_are_counted() {
+    check("WEEKNUM('2026-01-01')&'|'&WEEKNUM('2026-01-04')&'|'&WEEKNUM('2026-01-04','Monday')", "1|2|1");
+    check("WEEKNUM({Day})", "48");
+    check("DATESTR(WORKDAY({Day},5))&'|'&DATESTR(WORKDAY({Day},-1))", "2026-11-30|2026-11-20");
+    check("DATESTR(WORKDAY({Day},4,'2026-11-26, 2026-11-27'))", "2026-12-01");
+    check("WORKDAY_DIFF({Day},'2026-11-30')&'|'&WORKDAY_DIFF({Day},'2026-11-30','2026-11-26')", "6|5");
+    check("WORKDAY_DIFF('2026-11-30',{Day})&'|'&WORKDAY_DIFF('2026-11-28','2026-11-29')", "-6|0");
+    check(
+        "TONOW(DATEADD(NOW(),3,'days'))&'|'&FROMNOW(DATEADD(NOW(),-2,'hours'))&'|'&TONOW(NOW())",
+        "3 days|2 hours|a few seconds",
+    );
+    assert_eq!(value_of("WEEKNUM({Day},'Friday')"), Value::Error);
+    assert_eq!(value_of("WORKDAY({Day},1000000)"), Value::Error);
+}
+
+#[test]
+fn times_are_shown_in_a_zone_and_in_a_language() {
+    let noon = "DATETIME_PARSE('2026-11-23T12:00:00Z')";
+    check(&format!("DATETIME_FORMAT(SET_TIMEZONE({noon},'Europe/Berlin'),'HH:mm')"), "13:00");
+    check(&format!("DATETIME_FORMAT(SET_LOCALE({noon},'de'),'dddd, D. MMMM YYYY')"), "Montag, 23. November 2026");
+    check(
+        &format!("DATETIME_FORMAT(SET_LOCALE(SET_TIMEZONE({noon},'Asia/Tokyo'),'fr'),'D MMM HH [h]')"),
+        "23 nov. 21 h",
+    );
+    check(&format!("SET_TIMEZONE({noon},'Europe/Berlin')={noon}"), "1");
+    check("DATETIME_FORMAT({Day},'LL')", "November 23, 2026");
+    assert_eq!(value_of(&format!("SET_TIMEZONE({noon},'Nowhere')")), Value::Error);
+}
+
+#[test]
+fn lists_are_flattened_and_cut() {
+    check("ARRAYJOIN(ARRAYFLATTEN({Tags},{Nothing},'c'),'|')", "a|b|c");
+    check("ARRAYJOIN(ARRAYSLICE(ARRAYFLATTEN({Tags},'c','d'),2,3),'|')", "b|c");
+    check("ARRAYJOIN(ARRAYSLICE(ARRAYFLATTEN({Tags},'c','d'),-2),'|')", "c|d");
+    check("ARRAYJOIN(ARRAYSLICE({Tags},3),'|')", "");
+    check("ENCODE_URL_COMPONENT('a-b_c.d~e f/ü')", "a-b_c.d~e%20f%2F%C3%BC");
+}
+
+#[test]
 fn what_is_no_formula_is_refused() {
     let base = base();
     for text in ["", "1+", "{Name", "'a", "AND(1", "1 2", "LEFT('a')", "LAST_MODIFIED_TIME('x')"] {

@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 
 use chrono::{DateTime, Utc};
 
-use super::super::dates::write_instant;
+use chrono_tz::Tz;
+
+use super::super::{dates::write_instant, locales::Locale};
 
 /// A value in a formula. There is no boolean: true is 1.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,10 +19,20 @@ pub(crate) enum Value {
     Text(String),
     /// An instant; a day is its midnight, UTC.
     Instant(DateTime<Utc>),
+    /// An instant as it is shown somewhere.
+    Local(Local),
     /// Several values, e.g. of a lookup.
     List(Vec<Value>),
     /// What Airtable shows as `#ERROR!`.
     Error,
+}
+
+/// An instant, and where it is shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Local {
+    pub(crate) instant: DateTime<Utc>,
+    pub(crate) zone: Tz,
+    pub(crate) locale: &'static Locale,
 }
 
 impl Value {
@@ -40,7 +52,7 @@ impl Value {
             Self::Blank | Self::Error => false,
             Self::Number(number) => *number != 0.0 && !number.is_nan(),
             Self::Text(text) => !text.is_empty(),
-            Self::Instant(_) => true,
+            Self::Instant(_) | Self::Local(_) => true,
             Self::List(items) => !items.is_empty(),
         }
     }
@@ -51,7 +63,7 @@ impl Value {
             Self::Blank => true,
             Self::Text(text) => text.is_empty(),
             Self::List(items) => items.iter().all(Self::is_empty),
-            Self::Number(_) | Self::Instant(_) | Self::Error => false,
+            Self::Number(_) | Self::Instant(_) | Self::Local(_) | Self::Error => false,
         }
     }
 
@@ -61,7 +73,7 @@ impl Value {
             Self::Blank => String::new(),
             Self::Number(number) => number.to_string(),
             Self::Text(text) => text.clone(),
-            Self::Instant(instant) => write_instant(*instant),
+            Self::Instant(instant) | Self::Local(Local { instant, .. }) => write_instant(*instant),
             Self::List(items) => items.iter().map(Self::to_text).collect::<Vec<_>>().join(", "),
             Self::Error => "#ERROR!".to_owned(),
         }
@@ -73,7 +85,7 @@ impl Value {
             Self::Blank => 0.0,
             Self::Number(number) => *number,
             Self::List(items) if items.len() == 1 => items[0].to_number(),
-            Self::Text(_) | Self::Instant(_) | Self::List(_) | Self::Error => f64::NAN,
+            Self::Text(_) | Self::Instant(_) | Self::Local(_) | Self::List(_) | Self::Error => f64::NAN,
         }
     }
 
@@ -88,7 +100,7 @@ impl Value {
     /// Returns the text that `=` compares with a text; none for what never equals a text.
     pub(crate) fn comparable_text(&self) -> Option<String> {
         match self.alone() {
-            Self::Number(_) | Self::Instant(_) | Self::Error => None,
+            Self::Number(_) | Self::Instant(_) | Self::Local(_) | Self::Error => None,
             value @ (Self::Blank | Self::Text(_) | Self::List(_)) => Some(value.to_text()),
         }
     }
@@ -99,7 +111,10 @@ impl Value {
             (Self::Number(left), Self::Number(right)) => left.partial_cmp(right),
             (Self::Number(number), Self::Blank) => number.partial_cmp(&0.0),
             (Self::Blank, Self::Number(number)) => 0.0.partial_cmp(number),
-            (Self::Instant(left), Self::Instant(right)) => Some(left.cmp(right)),
+            (
+                Self::Instant(left) | Self::Local(Local { instant: left, .. }),
+                Self::Instant(right) | Self::Local(Local { instant: right, .. }),
+            ) => Some(left.cmp(right)),
             (left, right) => Some(left.comparable_text()?.cmp(&right.comparable_text()?)),
         }
     }

@@ -142,6 +142,21 @@ async fn texts_for_people_need_a_zone_and_a_locale_in_the_query() {
     let refused = local.refused(Method::POST, "/People/listRecords", body.clone()).await;
     assert_eq!(refused, (422, "INVALID_REQUEST_UNKNOWN".to_owned()));
     let answer = local.post("/People/listRecords?timeZone=Europe/Berlin&userLocale=en", body).await;
-    let shown = json!({ "Name": "F", "Tags": "a, b", "Active": "checked", "Born": "2/1/2000" });
+    let shown = json!({ "Name": "F", "Tags": "a, b", "Active": "checked", "Born": "2000-02-01" });
     assert_eq!(answer["records"][0]["fields"], shown);
+}
+
+#[tokio::test]
+async fn texts_for_people_have_the_field_s_format_and_the_reader_s_locale() {
+    let local = five().await;
+    let fields = json!({ "name": "Price", "type": "currency", "options": { "precision": 2, "symbol": "€" } });
+    local.add_field(fields).await;
+    local.add_field(json!({ "name": "Since", "type": "date", "options": { "dateFormat": { "name": "local" } } })).await;
+    local.person(json!({ "Name": "F", "Active": true, "Price": 1234.5, "Since": "2000-02-01" })).await;
+    for (locale, since) in [("en", "2/1/2000"), ("de", "1.2.2000"), ("en-gb", "1/2/2000")] {
+        let path = format!("/People?cellFormat=string&timeZone=utc&userLocale={locale}&filterByFormula=%7BActive%7D");
+        let answer = local.get(&path).await;
+        let cells = &answer["records"][0]["fields"];
+        assert_eq!((&cells["Since"], &cells["Price"]), (&json!(since), &json!("€1,234.50")), "{locale}");
+    }
 }

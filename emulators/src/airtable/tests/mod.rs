@@ -111,6 +111,15 @@ impl Local {
         self.table("People", fields).await;
     }
 
+    /// Adds a field to the table of people.
+    async fn add_field(&self, field: Json) {
+        let (_, tables) = self.ask_as("patTest", Method::GET, &format!("/v0/meta/bases/{BASE}/tables"), None).await;
+        let table = tables["tables"].as_array().unwrap().iter().find(|table| table["name"] == "People").unwrap();
+        let path = format!("/v0/meta/bases/{BASE}/tables/{}/fields", table["id"].as_str().unwrap());
+        let (status, answer) = self.ask_as("patTest", Method::POST, &path, Some(field)).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
     /// Makes one record of `People` and returns its id.
     async fn person(&self, fields: Json) -> String {
         let made = self.post("/People", json!({ "fields": fields })).await;

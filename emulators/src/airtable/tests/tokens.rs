@@ -107,3 +107,25 @@ fn an_access_token_is_good_for_an_hour_and_a_refresh_token_for_sixty_days() {
     let refresh = tokens["refresh_token"].as_str().unwrap();
     assert!(grants.token(None, &form(refresh), now + TimeDelta::days(61)).is_err());
 }
+
+#[tokio::test]
+async fn a_wrong_secret_is_told_from_the_right_one() {
+    let local = Local::start().await;
+    let ask = async |secret: &'static str, code: &'static str| {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("code_verifier", VERIFIER),
+            ("redirect_uri", "http://localhost/back"),
+        ];
+        let request = local.client.post(local.url("/oauth2/v1/token")).form(&form).basic_auth("app", Some(secret));
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Json>().await.unwrap())
+    };
+    assert_eq!(ask("right", "code1").await.0, 200);
+    let (status, refusal) = ask("other", "code2").await;
+    assert_eq!((status, &refusal["error"]), (401, &json!("invalid_client")));
+    assert_eq!(ask("right", "code3").await.0, 200);
+    let elsewhere = local.client.get(local.url("/v0/meta/whoami")).bearer_auth("pat").header("host", "rebound.example");
+    assert_eq!(elsewhere.send().await.unwrap().status(), 421);
+}
