@@ -111,13 +111,13 @@ fn held(org: &Org) -> Map<String, Json> {
 /// Changes how the org is set up: any of the options of `org.schema.yaml`.
 async fn set_options(State(org): State<Shared>, JsonBody(changes): JsonBody<Json>) -> Response {
     let mut org = lock(&org);
-    let changed = org.options.with(&changes).and_then(|options| {
+    let outcome = org.options.with(&changes).and_then(|options| {
         org.options = options;
         fixtures::settle(&mut org)?;
         fixtures::switch_rules(&mut org, &changes);
         Ok(())
     });
-    match changed {
+    match outcome {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => (StatusCode::BAD_REQUEST, error).into_response(),
     }

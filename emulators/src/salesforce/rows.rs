@@ -1,6 +1,6 @@
 //! What is beside a record's own path: conditions on whether it changed, and the records that it is related to.
 //!
-//! Source: REST guide, "Conditional Requests" (an entity tag for accounts alone) and "SObject Relationships".
+//! Source: REST guide, "Conditional Requests" (an entity tag for accounts alone) and "Traverse Relationships with Friendly URLs".
 
 use axum::http::StatusCode;
 use xxhash_rust::xxh3::xxh3_64;

@@ -28,13 +28,19 @@ pub(crate) fn compact(list: &Value) -> Value {
 pub(crate) fn flatten(values: &[Value]) -> Value {
     fn into(flat: &mut Vec<Value>, value: &Value) {
         match value {
-            Value::List(items) => items.iter().for_each(|item| into(flat, item)),
+            Value::List(items) => {
+                for item in items {
+                    into(flat, item);
+                }
+            }
             Value::Blank => {}
             other => flat.push(other.clone()),
         }
     }
     let mut flat = Vec::new();
-    values.iter().for_each(|value| into(&mut flat, value));
+    for value in values {
+        into(&mut flat, value);
+    }
     Value::List(flat)
 }
 

@@ -38,7 +38,10 @@ pub(crate) fn parity(value: &Value, rest: f64) -> Value {
 /// Returns the logarithm, by default to the base 10.
 pub(crate) fn logarithm(values: &[Value]) -> Value {
     let base = values.get(1).map_or(10.0, Value::to_number);
-    Value::Number(if base == 10.0 { values[0].to_number().log10() } else { values[0].to_number().log(base) })
+    let number = values[0].to_number();
+    // The general way is not exact for powers of ten.
+    let is_ten = (base - 10.0).abs() < f64::EPSILON;
+    Value::Number(if is_ten { number.log10() } else { number.log(base) })
 }
 
 /// Divides, and makes something of the quotient. By zero nothing can be divided.

@@ -1,6 +1,6 @@
 //! Functions of one value: parts of dates, labels, and values as people of the locale `en_US` read them.
 //!
-//! Source: SOQL guide, "Date Functions", "toLabel()" and "FORMAT()"; the user's time zone is GMT, and a fiscal year is a calendar year.
+//! Source: SOQL guide, "Date Functions", `toLabel()` and `FORMAT()`; the user's time zone is GMT, and a fiscal year is a calendar year.
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
 

@@ -1,20 +1,25 @@
-//! SOQL: what is written (`syntax`), what it means in this org (`plan`), what it finds (`find`), how that is shown (`show`), and
-//! of what its columns are (`columns`).
+//! SOQL: what is written (`syntax`, read by `parser`), what it means in this org (`plan`, found by `planner`, `items` and
+//! `conditions`), what it finds (`find`), how that is shown (`show`), and what its columns are (`columns`).
 
 mod aggregate;
 mod columns;
+mod conditions;
 mod dates;
 mod find;
 mod functions;
+mod items;
 mod lexer;
+mod parser;
 mod plan;
+mod planner;
 mod show;
 mod syntax;
 
 pub(super) use aggregate::aggregate;
 pub(super) use columns::describe;
 pub(super) use find::find;
-pub(super) use plan::{Query, plan, too_many_groups};
+pub(super) use plan::Query;
+pub(super) use planner::{plan, too_many_groups};
 pub(super) use show::{Pages, compound, csv_cells, csv_header, json};
 
 use super::errors::Problem;

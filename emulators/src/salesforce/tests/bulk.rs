@@ -215,8 +215,7 @@ async fn results_with_crlf_have_no_stray_line_feed() {
     let org = Org::open().await;
     let mut insert = job("insert", "Contact");
     insert["lineEnding"] = json!("CRLF");
-    let rows: String =
-        (0..450).map(|row| format!("\"N{row}\",{}\r\n", if row % 3 == 0 { "bad" } else { "" })).collect();
+    let rows: String = (0..450).map(|row| if row % 3 == 0 { "\"N\",bad\r\n" } else { "\"N\",\r\n" }).collect();
     let done = org.ingest(insert, &format!("LastName,Email\r\n{rows}")).await;
     assert_eq!((&done["numberRecordsProcessed"], &done["numberRecordsFailed"]), (&json!(450), &json!(150)));
     let path = format!("jobs/ingest/{}", text(&done["id"]));
