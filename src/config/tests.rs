@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::*;
 use crate::connector::{ConfigError, Connector, Entry, Registry};
-use crate::model::{BatchLimit, Capabilities, SyncMode};
+use crate::model::{BatchLimit, Capabilities, PerKeys, SyncMode};
 
 const ONE: NonZeroU32 = NonZeroU32::MIN;
 const LIMIT: Option<BatchLimit> = Some(BatchLimit { max_records: ONE, max_bytes: 1_000_000, is_idempotent: false });
@@ -15,7 +15,7 @@ const BOTH_WAYS: Capabilities = Capabilities {
     sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
     insert: LIMIT,
     update: LIMIT,
-    fetch: Some(ONE),
+    fetch: Some(PerKeys::of(ONE)),
     concurrency: ONE,
     ..Capabilities::NONE
 };

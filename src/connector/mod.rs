@@ -30,7 +30,7 @@ pub use context::{Context, check_base_url};
 pub use error::{ConfigError, ConnectorError, ErrorKind};
 pub use fixture::FixtureForm;
 pub use inspection::{Inspection, LimitLeft, Remark};
-pub use offers::{BulkLoad, EarlierJobs, Examples, Fixtures, PartialDescribe, Permissions, Probe, Replace};
+pub use offers::{BulkLoad, EarlierJobs, Examples, FetchWhole, Fixtures, PartialDescribe, Permissions, Probe, Replace};
 pub use registry::{ConfigCheck, Entry, Options, Registry, RegistryError};
 pub use secret::Secret;
 
@@ -161,6 +161,11 @@ pub trait Destination: Debug + Send + Sync {
 
     /// Offers example values for a test record.
     fn examples(&self) -> Option<&dyn Examples> {
+        None
+    }
+
+    /// Offers all records of an object at once; its cost is [`Capabilities::fetch_whole`].
+    fn fetch_whole(&self) -> Option<&dyn FetchWhole> {
         None
     }
 

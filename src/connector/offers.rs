@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use crate::model::{Field, FieldName, ObjectName, Operation, Schema, Value};
+use crate::model::{Field, FieldName, ObjectName, Operation, Record, Schema, Value};
 
 use super::{
     bulk::{BulkBatch, Outcomes},
@@ -72,6 +72,17 @@ pub trait BulkLoad: Debug + Send + Sync {
     /// # Errors
     /// As those of [`Destination::load`](super::Destination::load).
     async fn load_bulk(&self, batch: &BulkBatch<'_>) -> Result<Outcomes, ConnectorError>;
+}
+
+/// Returns all records of an object at once, where that may cost less than to ask for keys (a sheet).
+#[async_trait]
+pub trait FetchWhole: Debug + Send + Sync {
+    /// Returns every record of the object with these fields, in any order. Asked where
+    /// [`Capabilities::fetch_whole`](crate::model::Capabilities::fetch_whole) gives its cost.
+    ///
+    /// # Errors
+    /// Fails when the destination cannot be asked. An answer that may lack records is an error too.
+    async fn fetch_whole(&self, object: &ObjectName, fields: &[FieldName]) -> Result<Vec<Record>, ConnectorError>;
 }
 
 /// Waits for what a killed run left running at the system.

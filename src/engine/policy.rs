@@ -94,7 +94,7 @@ pub(super) fn check_policy(
         return refuse("delete records, so it cannot mirror");
     }
     let must_look_up = !config.key.is_empty() && !policy.is_upsert_native && policy.write != WriteMode::Insert;
-    if must_look_up && capabilities.fetch.is_none() {
+    if must_look_up && !capabilities.looks_up_keys() {
         return refuse("be asked for records by this key");
     }
     if policy.write != WriteMode::Update && capabilities.insert.is_none() {

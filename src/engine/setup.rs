@@ -14,7 +14,7 @@ use crate::state::{Accounts, Checkpoint, OpenTarget, State, Target, TargetId, Ta
 use crate::transform::{Mapper, TransformError, key_names};
 
 use super::{
-    decide::prepare::Preparation,
+    decide::{lookup::WholeObjectIndex, prepare::Preparation},
     error::EngineError,
     observer::Observer,
     policy::{WritePolicy, check_policy, write_policy},
@@ -61,6 +61,8 @@ pub(super) struct Loader {
     pub shape: Shape,
     pub services: Services,
     pub earlier: Earlier,
+    /// What the run read of the whole object, where that is how records are looked up.
+    pub whole_object: WholeObjectIndex,
 }
 
 /// What is written to, and in which run.
@@ -193,6 +195,7 @@ impl Environment {
                 ledger: opened.ledger,
                 missing: opened.missing,
             },
+            whole_object: WholeObjectIndex::default(),
         })
     }
 }

@@ -22,7 +22,7 @@ use crate::connector::{
 };
 use crate::model::{
     Batch, BatchLimit, Capabilities, ConnectionName, Cursor, DELETED, Field, FieldName, FieldType, Fields, ID,
-    ObjectName, Operation, Outcome, Page, Record, Schema, StreamName, SyncMode, UPDATED_AT, Value, column,
+    ObjectName, Operation, Outcome, Page, PerKeys, Record, Schema, StreamName, SyncMode, UPDATED_AT, Value, column,
 };
 use crate::state::{Accounts, RunStatus, Seal, State, Target};
 
@@ -67,7 +67,7 @@ impl Connector for ShelfConnector {
         sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
         insert: Some(BatchLimit { max_records: NonZeroU32::MIN, max_bytes: 0, is_idempotent: false }),
         update: Some(BatchLimit { max_records: NonZeroU32::MIN, max_bytes: 0, is_idempotent: true }),
-        fetch: NonZeroU32::new(5),
+        fetch: Some(PerKeys::of(NonZeroU32::new(5).unwrap())),
         inserts_carry_links: false,
         ..Capabilities::NONE
     };

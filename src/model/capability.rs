@@ -26,8 +26,10 @@ pub struct Capabilities {
     pub bulk: Option<BulkLimit>,
     /// Limits of a link call, counted in links, not records; none where links are fields of the record.
     pub link: Option<BatchLimit>,
-    /// Most keys or ids that one `fetch` call of the vendor takes, in records: the engine asks in multiples of it.
-    pub fetch: Option<NonZeroU32>,
+    /// Looking records up by their keys or ids; none where the destination cannot.
+    pub fetch: Option<PerKeys>,
+    /// Looking records up by reading the whole object; none where that is not offered. The engine takes the cheaper way.
+    pub fetch_whole: Option<WholeObject>,
     /// How long a new record may stay invisible to a `fetch` by key (a search index that lags); zero where it does not.
     pub lookup_lag: Duration,
     /// Whether inserts can carry link fields even though the other operations need a call of their own.
@@ -94,6 +96,7 @@ impl Capabilities {
         bulk: None,
         link: None,
         fetch: None,
+        fetch_whole: None,
         lookup_lag: Duration::ZERO,
         inserts_carry_links: true,
         replace: None,
@@ -106,6 +109,40 @@ impl Capabilities {
     /// Tells whether an object can only be written anew, so that `insert` and `upsert` mean that too (files).
     pub fn only_replaces(&self) -> bool {
         self.replace.is_some() && self.insert.is_none()
+    }
+
+    /// Tells whether records can be looked up by their keys.
+    pub fn looks_up_keys(&self) -> bool {
+        self.fetch.is_some() || self.fetch_whole.is_some()
+    }
+}
+
+/// What it takes to look records up by their keys or ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PerKeys {
+    /// Most keys or ids that one call of the vendor takes: the engine asks in multiples of it.
+    pub max_keys: NonZeroU32,
+    /// What one call costs, in the same units as [`WholeObject::cost`].
+    pub cost: u32,
+}
+
+/// What it takes to look records up by reading the whole object, once a run and target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WholeObject {
+    /// What reading it costs, in the same units as [`PerKeys::cost`].
+    pub cost: u32,
+}
+
+impl PerKeys {
+    /// Makes a look-up of so many keys in one call that costs one unit.
+    pub const fn of(max_keys: NonZeroU32) -> Self {
+        Self { max_keys, cost: 1 }
+    }
+
+    /// Returns what it costs to look up so many keys.
+    pub fn cost_of(&self, keys: usize) -> u64 {
+        let keys = u64::try_from(keys).unwrap_or(u64::MAX);
+        keys.div_ceil(u64::from(self.max_keys.get())).saturating_mul(u64::from(self.cost))
     }
 }
 

@@ -19,7 +19,8 @@ mod value;
 
 pub use batch::{Batch, BatchRecord, Fields, Operation, Record};
 pub use capability::{
-    BatchLimit, BulkLimit, Capabilities, Cost, FilterSupport, KeyRule, LinkIds, RateLimit, SyncMode, WhenSpent,
+    BatchLimit, BulkLimit, Capabilities, Cost, FilterSupport, KeyRule, LinkIds, PerKeys, RateLimit, SyncMode,
+    WhenSpent, WholeObject,
 };
 pub use column::column;
 pub use decimal::{exact_float, exact_integer, exact_number, is_number, plain_number};

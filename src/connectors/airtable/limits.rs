@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::model::{BatchLimit, Capabilities, Comparison, Cost, FilterSupport, KeyRule, RateLimit, SyncMode};
+use crate::model::{BatchLimit, Capabilities, Comparison, Cost, FilterSupport, KeyRule, PerKeys, RateLimit, SyncMode};
 
 /// Most records in one create, update, upsert or delete, in records. One more is refused with 422 `INVALID_RECORDS`.
 /// Source: airtable.com/developers/web/api, "Create records", "Update multiple records", "Delete multiple records".
@@ -78,7 +78,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     update: Some(batch(true)),
     upsert: Some(batch(true)),
     delete: Some(batch(true)),
-    fetch: Some(PAGE_RECORDS),
+    fetch: Some(PerKeys::of(PAGE_RECORDS)),
     concurrency: CONCURRENCY,
     rate_limits: &[BASE_RATE, TOKEN_RATE],
     ..Capabilities::NONE

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::model::{BatchLimit, Capabilities, Comparison, Cost, FilterSupport, KeyRule, RateLimit, SyncMode};
+use crate::model::{BatchLimit, Capabilities, Comparison, Cost, FilterSupport, KeyRule, PerKeys, RateLimit, SyncMode};
 
 use super::config::Plan;
 
@@ -100,7 +100,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     upsert: Some(BatchLimit { max_records: count(100), max_bytes: MAX_BATCH_BYTES, is_idempotent: true }),
     delete: Some(BatchLimit { max_records: count(100), max_bytes: MAX_BATCH_BYTES, is_idempotent: true }),
     link: Some(BatchLimit { max_records: count(2_000), max_bytes: MAX_BATCH_BYTES, is_idempotent: true }),
-    fetch: Some(count(100)),
+    fetch: Some(PerKeys::of(count(100))),
     lookup_lag: LOOKUP_LAG,
     // Enough to keep the wire busy at the burst limit with answers that take a few tenths of a second.
     concurrency: count(4),

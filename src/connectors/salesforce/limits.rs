@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use crate::http::PollPace;
-use crate::model::{BatchLimit, BulkLimit, Capabilities, Comparison, Cost, FilterSupport, KeyRule, SyncMode};
+use crate::model::{BatchLimit, BulkLimit, Capabilities, Comparison, Cost, FilterSupport, KeyRule, PerKeys, SyncMode};
 
 /// The version of the API that is asked for: Summer '26. Source: `api_rest` quickstart, list of versions.
 pub(super) const DEFAULT_VERSION: &str = "67.0";
@@ -116,7 +116,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     upsert: Some(collection(true)),
     delete: Some(collection(true)),
     bulk: Some(BulkLimit { min_records: BULK_MIN_RECORDS, max_records: MAX_JOB_RECORDS, max_bytes: MAX_JOB_BYTES }),
-    fetch: Some(count(MAX_FETCH_KEYS)),
+    fetch: Some(PerKeys::of(count(MAX_FETCH_KEYS))),
     // Two batches of one object would wait for each other's locks on the parents (UNABLE_TO_LOCK_ROW).
     concurrency: NonZeroU32::MIN,
     rate_limits: &[],

@@ -11,7 +11,7 @@ use crate::state::{IdEntry, Wanted};
 use super::{
     existence::{Existence, verify},
     link_ids::{LinkedIds, linked_ids},
-    lookup::{FoundRecords, fetch_all, fetch_size, find_keys},
+    lookup::{Age, FoundRecords, fetch_all, fetch_size, find_keys},
     matching::{Matcher, Step},
     prepare::{Key, Prepared},
     rules::Rules,
@@ -52,7 +52,7 @@ pub(in crate::engine) async fn gather(
         entries.learn(&existence);
     }
     let steps = Matcher::new(rules, &entries).steps(records);
-    let found = find(loader, records, &steps).await?;
+    let found = find(loader, &entries, records, &steps).await?;
     let current = read_current(loader, &steps, &found, records).await?;
     Ok((Knowledge { entries, links, found, current }, existence))
 }
@@ -79,11 +79,18 @@ fn ids_to_verify(rules: &Rules<'_>, entries: &Entries, records: &[Arc<Prepared>]
 }
 
 /// Looks up the keys of records that no entry tells of.
-async fn find(loader: &Loader, records: &[Arc<Prepared>], steps: &[Step]) -> Result<FoundRecords, EngineError> {
+async fn find(
+    loader: &Loader,
+    entries: &Entries,
+    records: &[Arc<Prepared>],
+    steps: &[Step],
+) -> Result<FoundRecords, EngineError> {
     let wanted = records.iter().zip(steps).filter(|(_, step)| matches!(step, Step::Find));
     let wanted: Vec<&Arc<Prepared>> = wanted.map(|(record, _)| record).collect();
     let keys: Vec<&Key> = wanted.iter().filter_map(|record| record.key.as_ref()).collect();
-    find_keys(loader, &keys).await
+    let known = entries.by_id.values().chain(entries.by_key.values());
+    let missing = known.filter(|entry| entry.is_missing).map(|entry| entry.destination_id.clone()).collect();
+    find_keys(loader, &keys, Age::OfThisRun(&missing)).await
 }
 
 /// Reads the fields that are written only where they are blank, of the records that will be updated.

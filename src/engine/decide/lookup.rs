@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
+use tokio::sync::Mutex;
 
 use crate::config::WriteMode;
 use crate::connector::{FetchRequest, Selection};
@@ -10,7 +11,7 @@ use crate::engine::{
     error::EngineError,
     setup::{LATE_REQUESTS, Loader},
 };
-use crate::model::{FieldName, Record, Value};
+use crate::model::{FieldName, Record, Value, WholeObject};
 use crate::state::Wanted;
 
 use super::prepare::{Key, Preparation, Prepared};
@@ -40,6 +41,12 @@ impl FoundRecords {
     #[cfg(test)]
     pub(super) fn of(by_key: HashMap<u128, Vec<String>>) -> Self {
         Self { by_key }
+    }
+
+    /// Picks what is known of these keys.
+    fn picked(ids_by_key: &HashMap<u128, Vec<String>>, keys: &[&Key]) -> Self {
+        let found = keys.iter().filter_map(|key| Some((key.hash, ids_by_key.get(&key.hash)?.clone())));
+        Self { by_key: found.collect() }
     }
 
     fn add(&mut self, record: &Record, preparation: &Preparation) {
@@ -96,7 +103,84 @@ pub(in crate::engine) async fn wait_to_look(loader: &Loader) -> Result<(), Engin
     loader.services.wait(LATE_REQUESTS + loader.services.capabilities.lookup_lag).await
 }
 
-pub(super) async fn find_keys(loader: &Loader, keys: &[&Key]) -> Result<FoundRecords, EngineError> {
+/// How old what is known of a whole object may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Age<'ids> {
+    /// As old as the run. What the run wrote since is in the id map, and so is what it found missing: these ids.
+    OfThisRun(&'ids HashSet<String>),
+    /// It is read now: a write of a moment ago has to be seen.
+    Now,
+}
+
+/// What a run knows of the whole object at one target, and what it spent on asking for keys so far.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct WholeObjectIndex(Mutex<Index>);
+
+#[derive(Debug, Default)]
+struct Index {
+    spent: u64,
+    ids_by_key: Option<HashMap<u128, Vec<String>>>,
+}
+
+/// Looks keys up by the way that costs less: key by key, or all of the object, which is read once a run.
+///
+/// How many keys the rest of a run will bring is not known. The object is read as soon as all keys so far would have cost as
+/// much, so no run spends more than twice what was possible.
+pub(super) async fn find_keys(loader: &Loader, keys: &[&Key], age: Age<'_>) -> Result<FoundRecords, EngineError> {
+    if keys.is_empty() {
+        return Ok(FoundRecords::default());
+    }
+    let mut found = match loader.services.capabilities.fetch_whole {
+        Some(whole) => find_cheaper(loader, keys, age, whole).await?,
+        None => ask_for_keys(loader, keys).await?,
+    };
+    if loader.policy.write == WriteMode::Insert {
+        let destination_ids = found.by_key.values().flatten().cloned().collect();
+        let wanted = Wanted { destination_ids, ..Wanted::default() };
+        found.leave_out(&loader.services.state.known(loader.target.id, wanted).await?.owned);
+    }
+    Ok(found)
+}
+
+async fn find_cheaper(
+    loader: &Loader,
+    keys: &[&Key],
+    age: Age<'_>,
+    whole: WholeObject,
+) -> Result<FoundRecords, EngineError> {
+    let mut index = loader.whole_object.0.lock().await;
+    if let (Age::OfThisRun(missing), Some(known)) = (age, &index.ids_by_key) {
+        let mut found = FoundRecords::picked(known, keys);
+        found.leave_out(missing);
+        return Ok(found);
+    }
+    if let Some(per_keys) = loader.services.capabilities.fetch {
+        let spent = index.spent.saturating_add(per_keys.cost_of(keys.len()));
+        if spent < u64::from(whole.cost) {
+            index.spent = spent;
+            drop(index);
+            return ask_for_keys(loader, keys).await;
+        }
+    }
+    let mut all = FoundRecords::default();
+    for record in fetch_whole(loader).await? {
+        all.add(&record, &loader.shape.preparation);
+    }
+    let found = FoundRecords::picked(&all.by_key, keys);
+    index.ids_by_key = Some(all.by_key);
+    Ok(found)
+}
+
+async fn fetch_whole(loader: &Loader) -> Result<Vec<Record>, EngineError> {
+    let Some(whole) = loader.services.destination.fetch_whole() else {
+        return Err(loader.unoffered("a look-up of a whole object"));
+    };
+    loader.services.check_may_send()?;
+    let fetched = whole.fetch_whole(&loader.target.names.object, &loader.shape.preparation.key).await;
+    fetched.map_err(|error| EngineError::connector(loader.connection(), error))
+}
+
+async fn ask_for_keys(loader: &Loader, keys: &[&Key]) -> Result<FoundRecords, EngineError> {
     let key_fields: Vec<FieldName> = loader.shape.preparation.key.to_vec();
     let requests = keys.chunks(fetch_size(loader)).map(|keys| FetchRequest {
         object: loader.target.names.object.clone(),
@@ -110,16 +194,11 @@ pub(super) async fn find_keys(loader: &Loader, keys: &[&Key]) -> Result<FoundRec
     for record in fetch_all(loader, requests.collect()).await? {
         found.add(&record, &loader.shape.preparation);
     }
-    if loader.policy.write == WriteMode::Insert {
-        let destination_ids = found.by_key.values().flatten().cloned().collect();
-        let wanted = Wanted { destination_ids, ..Wanted::default() };
-        found.leave_out(&loader.services.state.known(loader.target.id, wanted).await?.owned);
-    }
     Ok(found)
 }
 
 pub(in crate::engine) fn fetch_size(loader: &Loader) -> usize {
-    loader.services.capabilities.fetch.map_or(1, |size| usize::try_from(size.get()).unwrap_or(1))
+    loader.services.capabilities.fetch.map_or(1, |fetch| usize::try_from(fetch.max_keys.get()).unwrap_or(1))
 }
 
 pub(in crate::engine) async fn fetch_all(
@@ -144,11 +223,14 @@ pub(in crate::engine) async fn look_up_written(
     loader: &Loader,
     keys: &[Option<&Key>],
 ) -> Result<Vec<Option<Lookup>>, EngineError> {
-    if loader.services.capabilities.fetch.is_none() {
+    if !loader.services.capabilities.looks_up_keys() {
         return Ok(vec![None; keys.len()]);
     }
     let wanted: Vec<&Key> = keys.iter().flatten().copied().collect();
-    let mut found = find_keys(loader, &wanted).await?;
+    let mut found = find_keys(loader, &wanted, Age::Now).await?;
     let lookups = keys.iter().map(|key| Some(found.take((*key)?).map_or(Lookup::NotWritten, Lookup::Written)));
     Ok(lookups.collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::*;
-use crate::model::{BatchLimit, ObjectName, Record};
+use crate::model::{BatchLimit, ObjectName, PerKeys, Record};
 
 /// A destination of which one step may fail, and that counts what it holds.
 #[derive(Debug, Default)]
@@ -85,7 +85,7 @@ fn capabilities() -> Capabilities {
         insert: limit,
         update: limit,
         delete: limit,
-        fetch: Some(one),
+        fetch: Some(PerKeys::of(one)),
         inserts_carry_links: false,
         concurrency: one,
         ..Capabilities::NONE

@@ -25,8 +25,8 @@ use crate::connector::{
 use crate::engine::{Environment, Finished, RunOptions, Silent, run};
 use crate::model::{
     Batch, BatchLimit, BatchRecord, BulkLimit, Capabilities, ConnectionName, Cursor, DELETED, Field, FieldName,
-    FieldType, Fields, ID, KeyRule, ObjectName, Operation, Outcome, Page, Record, Rejection, Schema, StreamName,
-    SyncMode, UPDATED_AT, Value, column,
+    FieldType, Fields, ID, KeyRule, ObjectName, Operation, Outcome, Page, PerKeys, Record, Rejection, Schema,
+    StreamName, SyncMode, UPDATED_AT, Value, column,
 };
 use crate::state::{Accounts, Seal, State, Target};
 
@@ -109,7 +109,7 @@ impl Connector for BulkSystemConnector {
     const NAME: &'static str = "bulk_system";
     const CAPABILITIES: Capabilities = Capabilities {
         sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
-        fetch: NonZeroU32::new(50),
+        fetch: Some(PerKeys::of(NonZeroU32::new(50).unwrap())),
         inserts_carry_links: false,
         ..Capabilities::NONE
     };
