@@ -95,7 +95,13 @@ fn keep(
 
 fn text(schema: &Schema) -> String {
     let mut table = new_table();
-    table.set_header(["field", "type", "", "label or options"]);
+    // Files have no labels.
+    let has_labels = schema.fields.iter().any(|field| field.label.is_some());
+    let columns = |[name, label, kind, marks, options]: [String; 5]| {
+        let label = Some(label).filter(|_| has_labels);
+        [name].into_iter().chain(label).chain([kind, marks, options]).collect::<Vec<_>>()
+    };
+    table.set_header(columns(["field", "label", "type", "", "options"].map(str::to_owned)));
     for field in &schema.fields {
         let marks = [
             (field.is_required, "required"),
@@ -109,8 +115,8 @@ fn text(schema: &Schema) -> String {
         if field.options.len() > SHOWN_OPTIONS {
             options.push("…");
         }
-        let remark = if options.is_empty() { field.label.clone().unwrap_or_default() } else { options.join(", ") };
-        table.add_row([field.name.to_string(), field.field_type.as_str().to_owned(), marks.join(" "), remark]);
+        let (kind, label) = (field.field_type.as_str().to_owned(), field.label.clone().unwrap_or_default());
+        table.add_row(columns([field.name.to_string(), label, kind, marks.join(" "), options.join(", ")]));
     }
     format!("{}\n{table}\n", schema.object)
 }

@@ -112,7 +112,7 @@ pub struct RawSource {
     #[schemars(length(min = 1), example = &"contacts")]
     pub object: Option<String>,
     /// A SQL condition, e.g. `email IS NOT NULL AND country = 'DE'`. As far as the system understands it, it is sent there;
-    /// the rest is applied here.
+    /// the rest is applied here. A label with spaces goes into double quotes: `"Lead Status" = 'NEW'`.
     #[serde(rename = "where")]
     pub filter: Option<String>,
     /// Whether all records are read, or those that changed since the last run. Default: `full_refresh`.
@@ -141,7 +141,8 @@ pub struct RawDestination {
     pub on_missing: Option<OnMissing>,
     /// Fills in the mappings of the standard fields that both systems have; mappings written out win.
     pub standard: Option<Standard>,
-    /// Destination field → where its value comes from: a source field's name, or a mapping in full.
+    /// Destination field → where its value comes from: a source field, or a mapping in full. A field is called by its name, or by
+    /// its label where only one field has that label; `ferry describe` lists both.
     pub mappings: MappingSpecs,
 }
 

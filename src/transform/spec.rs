@@ -29,7 +29,8 @@ pub struct FullMapping {
     /// Whether it comes from `standard`: a side that has no such field does without.
     #[serde(skip)]
     pub is_standard: bool,
-    /// The source field whose value is taken. Names with spaces need no quotes of their own.
+    /// The source field whose value is taken, by its name or by a label that only one field has. Names with spaces need no quotes
+    /// of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// A SQL expression over the source fields, e.g. `concat_ws(' ', firstname, lastname)`.

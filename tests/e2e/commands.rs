@@ -336,14 +336,14 @@ fn describe_shows_the_fields_as_the_system_declares_them() {
     exit code: 0
     ----- stdout -----
     people
-    ─────────────────────────────────────
-     field   type       label or options
-    ─────────────────────────────────────
+    ────────────────────────────
+     field   type       options
+    ────────────────────────────
      id      text
      email   text
      first   text
      last    text
-    ─────────────────────────────────────
+    ────────────────────────────
     ----- stderr -----
     "#);
     let fields = desk.ferry(["describe", "crm", "contacts", "--file", "people.yaml", "--json"]).json();
