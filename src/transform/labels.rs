@@ -154,3 +154,6 @@ fn step_keys(spec: &StepSpec) -> Vec<&String> {
         | StepSpec::Aggregate(_) => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;
