@@ -1,6 +1,16 @@
 use std::num::NonZeroU32;
 
+use async_trait::async_trait;
+use axum::{Router, routing::get};
 use proptest::prelude::*;
+use reqwest::RequestBuilder;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::http::{
+    Answer, AnswerClass, ApiRequest, Client, Dialect, HttpError, HttpErrorKind, MemoryTokens, Meter, Transport,
+};
 
 use super::*;
 
@@ -136,4 +146,40 @@ async fn owners_have_limits_of_their_own_and_share_others() {
     assert_eq!(clock.elapsed(), Duration::ZERO, "each user has a slot, and the project two");
     drop(user("edith").acquire(&costs, None).await.unwrap());
     assert!(clock.elapsed() >= Duration::from_secs(60), "the project's slots are used up");
+}
+
+/// A vendor whose answers tell nothing of what is left.
+#[derive(Debug)]
+struct Silent;
+
+#[async_trait]
+impl Dialect for Silent {
+    async fn authorize(&self, request: RequestBuilder) -> Result<RequestBuilder, HttpError> {
+        Ok(request)
+    }
+
+    async fn renew(&self) -> Result<bool, HttpError> {
+        Ok(false)
+    }
+
+    fn classify(&self, _: &Answer) -> AnswerClass {
+        AnswerClass::Deliver
+    }
+}
+
+#[tokio::test]
+async fn what_requests_cost_is_the_quota_where_the_vendor_tells_none() {
+    const SEARCH: &[Cost] = &[Cost::of("day", 20)];
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let server = tokio::spawn(async { axum::serve(listener, Router::new().route("/", get(|| async {}))).await });
+    let (clock, meter) = (Clock::system(), Meter::default());
+    let transport = Transport::new(clock.clone(), CancellationToken::new(), Arc::new(MemoryTokens::default())).unwrap();
+    let client = Client::new(transport, url, Arc::new(Silent), limits(&clock, &[budget(30)]), meter.clone());
+    client.send(&ApiRequest::get("", SEARCH)).await.unwrap();
+    assert_eq!(meter.quota(), Some(Quota { max: 30, remaining: 10 }));
+    let refused = client.send(&ApiRequest::get("", SEARCH)).await.unwrap_err();
+    assert_eq!(refused.kind, HttpErrorKind::QuotaSpent);
+    assert_eq!(meter.calls().read, 1, "it was not sent");
+    server.abort();
 }
