@@ -1,103 +1,98 @@
 //! The mappings between the standard fields of two systems: `standard: contact`.
 //!
-//! The names are data (`standard.yaml`); no system is named here.
-
-use std::collections::BTreeMap;
+//! The names are data: those of files and the cleaners in `standard.yaml`, those of a system in its connector's folder.
 
 use serde::Deserialize;
 
+use crate::connector::{StandardField, StandardFields, StandardNames};
 use crate::model::Schema;
 use crate::transform::spec::{CleanerSpec, FullMapping, MappingSpec, MappingSpecs};
 
 use super::raw::Standard;
 
-const CROSSWALK: &str = include_str!("standard.yaml");
-/// The name under which the crosswalk lists the column names of files.
-const TEXT: &str = "text";
+const FIELDS: &str = include_str!("standard.yaml");
 
-/// The two systems between which records move, each with its connector's name and the object's schema where it is known.
-pub(super) struct Sides<'a> {
-    pub(super) source: (&'a str, Option<&'a Schema>),
-    pub(super) destination: (&'a str, Option<&'a Schema>),
+/// One side of the mappings: what its connector calls the fields, and the object's schema where it is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Side<'a> {
+    pub(super) standard_fields: Option<&'static str>,
+    pub(super) schema: Option<&'a Schema>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Crosswalk {
-    contact: Vec<StandardField>,
-    company: Vec<StandardField>,
-    deal: Vec<StandardField>,
+struct Known {
+    contact: Vec<KnownField>,
+    company: Vec<KnownField>,
+    deal: Vec<KnownField>,
 }
 
-/// One standard field, and what systems call it.
+/// A standard field.
 #[derive(Debug, Deserialize)]
-struct StandardField {
-    /// What it is, for readers of the file.
-    #[serde(rename = "field")]
-    _field: String,
+struct KnownField {
+    /// Ferry's own word for it.
+    field: String,
+    /// The column name in files, which systems without a list of their own have too.
+    text: String,
     #[serde(default)]
     apply: Vec<CleanerSpec>,
-    #[serde(flatten)]
-    systems: BTreeMap<String, SystemField>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum SystemField {
-    /// A field that is read and written.
-    Name(String),
-    /// An expression over fields, which is only read.
-    Expression { expr: String, fields: Vec<String> },
+impl Side<'_> {
+    fn names(&self, kind: Standard) -> StandardNames {
+        let own = self.standard_fields.and_then(|text| StandardFields::parse(text).ok()).unwrap_or_default();
+        match kind {
+            Standard::Contact => own.contact,
+            Standard::Company => own.company,
+            Standard::Deal => own.deal,
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.schema.is_none_or(|schema| schema.field(name).is_some())
+    }
+
+    fn is_writable(&self, name: &str) -> bool {
+        self.schema.is_none_or(|schema| schema.field(name).map_or(schema.is_open, |field| !field.is_read_only))
+    }
 }
 
-impl StandardField {
-    /// Returns what a system calls the field; a system that the crosswalk never names has the column names of files.
-    fn at(&self, connector: &str, is_listed: bool) -> Option<&SystemField> {
-        self.systems.get(if is_listed { connector } else { TEXT })
+impl KnownField {
+    /// Returns what a system calls the field; one that lists none of the kind has the column names of files.
+    fn at(&self, names: &StandardNames) -> Option<StandardField> {
+        if names.is_empty() { Some(StandardField::Name(self.text.clone())) } else { names.get(&self.field).cloned() }
     }
 }
 
 /// Returns the mappings of the fields that both systems have.
-pub(super) fn mappings(kind: Standard, sides: &Sides<'_>) -> MappingSpecs {
-    let Ok(crosswalk) = serde_yaml::from_str::<Crosswalk>(CROSSWALK) else { return MappingSpecs::new() };
-    let fields = match kind {
-        Standard::Contact => crosswalk.contact,
-        Standard::Company => crosswalk.company,
-        Standard::Deal => crosswalk.deal,
-    };
-    let is_listed = |connector: &str| fields.iter().any(|field| field.systems.contains_key(connector));
-    let (source, source_schema) = sides.source;
-    let (destination, destination_schema) = sides.destination;
-    let (is_source_listed, is_destination_listed) = (is_listed(source), is_listed(destination));
-    let has = |schema: Option<&Schema>, name: &str| schema.is_none_or(|schema| schema.field(name).is_some());
+pub(super) fn mappings(kind: Standard, source: Side<'_>, destination: Side<'_>) -> MappingSpecs {
+    let (source_names, destination_names) = (source.names(kind), destination.names(kind));
     let mut mappings = MappingSpecs::new();
-    for field in &fields {
-        let Some(SystemField::Name(target)) = field.at(destination, is_destination_listed) else { continue };
-        let is_writable = destination_schema.is_none_or(|schema| match schema.field(target) {
-            Some(found) => !found.is_read_only,
-            None => schema.is_open,
-        });
-        let spec = match field.at(source, is_source_listed) {
-            Some(SystemField::Name(name)) if has(source_schema, name) => FullMapping {
-                from: Some(name.clone()),
-                apply: field.apply.clone(),
-                is_standard: true,
-                ..FullMapping::default()
-            },
-            Some(SystemField::Expression { expr, fields }) if fields.iter().all(|name| has(source_schema, name)) => {
-                FullMapping {
-                    expr: Some(expr.clone()),
-                    apply: field.apply.clone(),
-                    is_standard: true,
-                    ..FullMapping::default()
-                }
+    for field in known(kind) {
+        let Some(StandardField::Name(target)) = field.at(&destination_names) else { continue };
+        let from = match field.at(&source_names) {
+            Some(StandardField::Name(name)) if source.has(&name) => {
+                FullMapping { from: Some(name), ..FullMapping::default() }
+            }
+            Some(StandardField::Expression { expr, fields }) if fields.iter().all(|name| source.has(name)) => {
+                FullMapping { expr: Some(expr), ..FullMapping::default() }
             }
             _ => continue,
         };
-        if is_writable {
-            mappings.insert(target.clone(), MappingSpec::Full(Box::new(spec)));
+        if destination.is_writable(&target) {
+            let spec = FullMapping { apply: field.apply, is_standard: true, ..from };
+            mappings.insert(target, MappingSpec::Full(Box::new(spec)));
         }
     }
     mappings
+}
+
+fn known(kind: Standard) -> Vec<KnownField> {
+    let Ok(known) = serde_yaml::from_str::<Known>(FIELDS) else { return Vec::new() };
+    match kind {
+        Standard::Contact => known.contact,
+        Standard::Company => known.company,
+        Standard::Deal => known.deal,
+    }
 }
 
 #[cfg(test)]
@@ -105,45 +100,47 @@ mod tests {
     use super::*;
     use crate::model::{Field, FieldType};
 
-    fn between(source: (&str, Option<&Schema>), destination: (&str, Option<&Schema>)) -> Vec<String> {
-        mappings(Standard::Contact, &Sides { source, destination }).keys().cloned().collect()
+    const CRM: Side<'_> = Side {
+        standard_fields: Some(
+            "contact: { email: Mail, first_name: First, full_name: { expr: \"First || Last\", fields: [First, Last] } }",
+        ),
+        schema: None,
+    };
+    const BASE: Side<'_> = Side { standard_fields: Some("contact: { email: Email, full_name: Name }"), schema: None };
+    const FILE: Side<'_> = Side { standard_fields: None, schema: None };
+
+    fn between(source: Side<'_>, destination: Side<'_>) -> Vec<String> {
+        mappings(Standard::Contact, source, destination).keys().cloned().collect()
     }
 
     #[test]
-    fn the_crosswalk_can_be_read_and_names_every_field_once_per_system() {
-        let crosswalk: Crosswalk = serde_yaml::from_str(CROSSWALK).unwrap();
-        for fields in [crosswalk.contact, crosswalk.company, crosswalk.deal] {
-            let mut seen = std::collections::BTreeSet::new();
-            for (system, name) in fields.iter().flat_map(|field| &field.systems) {
-                if let SystemField::Name(name) = name {
-                    assert!(seen.insert((system.clone(), name.clone())), "{system} {name}");
-                }
+    fn the_list_can_be_read_and_has_each_name_once() {
+        for kind in [Standard::Contact, Standard::Company, Standard::Deal] {
+            let fields = known(kind);
+            assert!(fields.len() >= 5, "{kind:?}");
+            for name in [|field: &KnownField| field.field.clone(), |field: &KnownField| field.text.clone()] {
+                let distinct: std::collections::BTreeSet<String> = fields.iter().map(name).collect();
+                assert_eq!(distinct.len(), fields.len(), "{kind:?}");
             }
         }
     }
 
     #[test]
     fn maps_what_both_systems_have() {
-        let fields = between(("hubspot", None), ("airtable", None));
-        assert!(fields.contains(&"Email".to_owned()) && fields.contains(&"Name".to_owned()), "{fields:?}");
-        let fields = between(("airtable", None), ("hubspot", None));
-        assert!(fields.contains(&"firstname".to_owned()) && !fields.contains(&"name".to_owned()), "{fields:?}");
-        assert!(between(("csv", None), ("hubspot", None)).contains(&"email".to_owned()));
+        assert_eq!(between(CRM, BASE), ["Email", "Name"], "an expression is read");
+        assert_eq!(between(BASE, CRM), ["Mail"], "and never written");
+        assert_eq!(between(FILE, CRM), ["Mail", "First"], "a system without a list has the names of files");
+        assert!(between(CRM, FILE).contains(&"first_name".to_owned()));
     }
 
     #[test]
     fn fields_that_are_known_not_to_exist_or_not_writable_are_left_out() {
-        let source = Schema {
-            object: "contacts".into(),
-            fields: vec![Field::new("email", FieldType::Text), Field::new("phone", FieldType::Text)],
-            is_open: false,
-        };
-        let name = Field { is_read_only: true, ..Field::new("Phone", FieldType::Text) };
-        let destination = Schema {
-            object: "Contacts".into(),
-            fields: vec![Field::new("Email", FieldType::Text), name],
-            is_open: false,
-        };
-        assert_eq!(between(("hubspot", Some(&source)), ("airtable", Some(&destination))), ["Email"]);
+        let schema = |fields: Vec<Field>| Schema { object: "contacts".into(), fields, is_open: false };
+        let source = schema(vec![Field::new("Mail", FieldType::Text), Field::new("First", FieldType::Text)]);
+        let name = Field { is_read_only: true, ..Field::new("first_name", FieldType::Text) };
+        let destination = schema(vec![Field::new("email", FieldType::Text), name]);
+        let (source, destination) =
+            (Side { schema: Some(&source), ..CRM }, Side { schema: Some(&destination), ..FILE });
+        assert_eq!(between(source, destination), ["email"]);
     }
 }

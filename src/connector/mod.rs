@@ -12,6 +12,7 @@ mod inspection;
 mod offers;
 mod registry;
 mod secret;
+mod standard;
 
 use std::{fmt::Debug, path::Path};
 
@@ -33,6 +34,7 @@ pub use inspection::{Inspection, LimitLeft, Remark};
 pub use offers::{BulkLoad, EarlierJobs, Examples, FetchWhole, Fixtures, PartialDescribe, Permissions, Probe, Replace};
 pub use registry::{ConfigCheck, Entry, Options, Registry, RegistryError};
 pub use secret::Secret;
+pub use standard::{StandardField, StandardFields, StandardNames};
 
 /// What the author of a connector writes. The type carries no state.
 pub trait Connector: 'static {
@@ -40,6 +42,8 @@ pub trait Connector: 'static {
     const NAME: &'static str;
     /// What it can do and within which limits.
     const CAPABILITIES: Capabilities;
+    /// What it calls the standard fields: its `standard.yaml`. Without one, it has the names of files.
+    const STANDARD_FIELDS: Option<&'static str> = None;
     /// The options of a connection, without `type`.
     type Config: DeserializeOwned + JsonSchema;
 

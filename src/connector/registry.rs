@@ -25,6 +25,8 @@ pub struct Entry {
     pub name: &'static str,
     /// What it can do.
     pub capabilities: &'static Capabilities,
+    /// What it calls the standard fields: a YAML text for [`StandardFields`](super::StandardFields).
+    pub standard_fields: Option<&'static str>,
     /// Returns what it can do as a connection's options make it.
     pub capabilities_of: fn(Options) -> Result<Capabilities, ConfigError>,
     /// Returns the JSON Schema of its options.
@@ -49,6 +51,7 @@ impl Entry {
         Self {
             name: C::NAME,
             capabilities: const { &C::CAPABILITIES },
+            standard_fields: C::STANDARD_FIELDS,
             capabilities_of: |options| Ok(C::capabilities(&decode::<C>(options)?)),
             config_schema: |generator| generator.subschema_for::<C::Config>(),
             folder: |options, base_dir| C::folder(&decode::<C>(options).ok()?, base_dir),

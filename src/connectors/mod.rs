@@ -20,3 +20,31 @@ pub fn registry() -> Registry {
         Entry::of::<salesforce::Salesforce>().with_emulator(emulators::salesforce::EMULATOR),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_yaml::Value as Yaml;
+
+    use crate::connector::StandardFields;
+
+    use super::registry;
+
+    #[test]
+    fn every_connector_calls_standard_fields_by_the_words_of_the_list() {
+        let list: Yaml = serde_yaml::from_str(include_str!("../config/standard.yaml")).unwrap();
+        let known = |kind: &str| -> BTreeSet<&str> {
+            list[kind].as_sequence().unwrap().iter().filter_map(|field| field["field"].as_str()).collect()
+        };
+        for entry in registry().entries() {
+            let Some(text) = entry.standard_fields else { continue };
+            let fields = StandardFields::parse(text).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+            for (kind, names) in [("contact", fields.contact), ("company", fields.company), ("deal", fields.deal)] {
+                let known = known(kind);
+                let unknown: Vec<_> = names.keys().filter(|name| !known.contains(name.as_str())).collect();
+                assert!(unknown.is_empty(), "{} has {unknown:?} of a {kind}, which are in no list", entry.name);
+            }
+        }
+    }
+}

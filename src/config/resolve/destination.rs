@@ -275,11 +275,12 @@ fn merge<'a>(
 ) -> Merged<'a> {
     let standard = match (raw.standard, stream.source_entry, entry) {
         (Some(kind), Some(source), Some(destination)) => {
-            let sides = standard::Sides {
-                source: (source.name, stream.mapped_schema.or(stream.source_schema)),
-                destination: (destination.name, schema),
+            let source = standard::Side {
+                standard_fields: source.standard_fields,
+                schema: stream.mapped_schema.or(stream.source_schema),
             };
-            standard::mappings(kind, &sides)
+            let destination = standard::Side { standard_fields: destination.standard_fields, schema };
+            standard::mappings(kind, source, destination)
         }
         _ => MappingSpecs::new(),
     };

@@ -32,6 +32,7 @@ pub struct Airtable;
 impl Connector for Airtable {
     const NAME: &'static str = "airtable";
     const CAPABILITIES: Capabilities = limits::CAPABILITIES;
+    const STANDARD_FIELDS: Option<&'static str> = Some(include_str!("standard.yaml"));
     type Config = Config;
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {

@@ -37,6 +37,7 @@ pub struct HubSpot;
 impl Connector for HubSpot {
     const NAME: &'static str = "hubspot";
     const CAPABILITIES: Capabilities = limits::CAPABILITIES;
+    const STANDARD_FIELDS: Option<&'static str> = Some(include_str!("standard.yaml"));
     type Config = Config;
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {

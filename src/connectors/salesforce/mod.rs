@@ -38,6 +38,7 @@ pub struct Salesforce;
 impl Connector for Salesforce {
     const NAME: &'static str = "salesforce";
     const CAPABILITIES: Capabilities = limits::CAPABILITIES;
+    const STANDARD_FIELDS: Option<&'static str> = Some(include_str!("standard.yaml"));
     type Config = Config;
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {
