@@ -113,17 +113,17 @@ fn keyed<V: Clone>(map: &IndexMap<String, V>, schema: &Schema) -> Result<IndexMa
     for (word, value) in map {
         let name = name_of(schema, word)?;
         if named.insert(name.to_owned(), value.clone()).is_some() {
-            return Err(twice(word, name));
+            return Err(twice(name));
         }
     }
     Ok(named)
 }
 
-/// Says that a field stands in one place under two words.
-pub(super) fn twice(word: &str, name: &str) -> TransformError {
+/// Says that a field stands in one place under its name and its label.
+pub(super) fn twice(name: &str) -> TransformError {
     TransformError::new(
         "transform.field_twice",
-        format!("`{word}` is another word for the field `{name}`, which is there too"),
+        format!("the field `{name}` is here twice, by its name and by its label"),
     )
     .hint("remove one of the two")
 }

@@ -37,7 +37,7 @@ pub(super) fn resolve<'a>(specs: &'a MappingSpecs, destination: &'a Schema) -> (
     named.retain(|mapping| {
         let is_first = seen.insert(mapping.name);
         if !is_first {
-            mistakes.push(twice(mapping.word, mapping.name).under(["mappings", mapping.word]));
+            mistakes.push(twice(mapping.name).under(["mappings", mapping.word]));
         }
         is_first
     });
