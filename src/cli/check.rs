@@ -25,7 +25,7 @@ const STOPPING: &str = "stopping: the test record is deleted first; once more to
 
 pub(super) async fn check(workspace: &Workspace, file: &Path, is_writing: bool) -> Result<Exit, Failure> {
     let pipeline = load(workspace, file)?;
-    let tokens = Arc::new(StateTokens(workspace.open_state_for_tokens(file, &pipeline)?));
+    let tokens = Arc::new(StateTokens(workspace.open_state_for_tokens(file, &pipeline).await?));
     let mut context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
     let audit = audit::attach(workspace, &pipeline, &mut context)?;
     let environment = Environment {

@@ -63,7 +63,7 @@ async fn ask(
     let (_, connection) = connection_named(pipeline, name)?;
     let unusable = |message: String| Failure::new(Exit::Usage, "connection.config", message);
     let entry = workspace.registry.get(&connection.connector).map_err(|error| unusable(error.to_string()))?;
-    let tokens = Arc::new(StateTokens(workspace.open_state_for_tokens(file, pipeline)?));
+    let tokens = Arc::new(StateTokens(workspace.open_state_for_tokens(file, pipeline).await?));
     let mut context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
     let audit = audit::attach(workspace, pipeline, &mut context)?;
     let mut schemas = Vec::new();

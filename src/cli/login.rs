@@ -45,7 +45,7 @@ pub(super) async fn login(workspace: &Workspace, args: &LoginArgs) -> Result<Exi
     let unusable = |message: String| Failure::new(Exit::Usage, "connection.config", message);
     let entry = workspace.registry.get(&connection.connector).map_err(|error| unusable(error.to_string()))?;
     // Opened before anybody logs in: tokens that cannot be kept are not worth asking for.
-    let state = workspace.open_state(&args.file)?;
+    let state = workspace.open_state(&args.file).await?;
     let tokens = Arc::new(StateTokens(state));
     let shared: Arc<dyn TokenStore> = Arc::<StateTokens>::clone(&tokens);
     let mut context = context(Clock::system(), &pipeline.base_dir, shared, CancellationToken::new(), None)?;

@@ -90,8 +90,8 @@ async fn dispatch(workspace: Workspace, command: Command) -> Result<Exit, Failur
         Command::Record(args) => record::record(&workspace, &args).await,
         Command::Login(args) => login::login(&workspace, &args).await,
         Command::Run(args) => run::run(&workspace, &args).await,
-        Command::Runs => runs::runs(&workspace),
-        Command::Show { run } => runs::show(&workspace, &run),
+        Command::Runs => runs::runs(&workspace).await,
+        Command::Show { run } => runs::show(&workspace, &run).await,
         Command::Rejects { run, format, output, raw } => {
             let form = rejects::Form { format, is_raw: raw };
             rejects::rejects(&workspace, &run, form, output.as_deref()).await

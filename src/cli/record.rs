@@ -42,7 +42,7 @@ pub(super) async fn record(workspace: &Workspace, args: &RecordArgs) -> Result<E
     let entry = workspace.registry.get(&connection.connector).map_err(|error| config(error.to_string()))?;
     let place = Place::new(entry, args)?;
     let masks = if args.no_mask { None } else { Some(Masks::new(&workspace.pseudonym_key(&args.file)?)) };
-    let tokens = Arc::new(StateTokens(workspace.open_state_for_tokens(&args.file, &pipeline)?));
+    let tokens = Arc::new(StateTokens(workspace.open_state_for_tokens(&args.file, &pipeline).await?));
     let mut context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
     let audit = audit::attach(workspace, &pipeline, &mut context)?;
     let context = context.for_connection(name.clone());

@@ -27,8 +27,8 @@ pub(super) async fn redrive(
     from: Option<&Path>,
     clock_speed: f64,
 ) -> Result<Exit, Failure> {
-    let state = workspace.find_state()?;
-    let run = find_run(&state, run_id)?;
+    let state = workspace.find_state().await?;
+    let run = find_run(&state, run_id).await?;
     let corrections = match from {
         Some(file) => {
             let read = corrections::read(&state, &run.run_id, file).await?;

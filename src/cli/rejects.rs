@@ -62,8 +62,8 @@ pub(super) async fn rejects(
     form: Form,
     output: Option<&Path>,
 ) -> Result<Exit, Failure> {
-    let state = workspace.find_state()?;
-    let run = find_run(&state, run_id)?;
+    let state = workspace.find_state().await?;
+    let run = find_run(&state, run_id).await?;
     let letters = state.letters(&run.run_id).await?.open;
     let waiting = state.waiting_links(&run.run_id).await?;
     let waiting = waiting.into_iter().map(|link| WaitingLine::new(&run, link, &letters)).collect();

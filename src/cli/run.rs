@@ -32,7 +32,7 @@ pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, F
     let pipeline = load(workspace, &args.file)?;
     refuse_limit_in_place(workspace, &pipeline, args)?;
     let clock = Clock::accelerated(args.clock_speed);
-    let state = workspace.open_state(&args.file)?;
+    let state = workspace.open_state(&args.file).await?;
     let name = LeaseName::Run { pipeline: pipeline.name.clone() };
     let _lease = state.take_lease(name, &pipeline.name, clock.now()).await?;
     let shutdown = CancellationToken::new();

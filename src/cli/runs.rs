@@ -13,10 +13,9 @@ use super::{
     workspace::Workspace,
 };
 
-pub(super) fn runs(workspace: &Workspace) -> Result<Exit, Failure> {
-    let state = workspace.find_state()?;
-    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general over the lifetime")]
-    let runs = state.work_now(|work| work.runs())?;
+pub(super) async fn runs(workspace: &Workspace) -> Result<Exit, Failure> {
+    let state = workspace.find_state().await?;
+    let runs = state.runs().await?;
     if workspace.output.is_json {
         output::json(&json!({ "runs": runs }))?;
         return Ok(Exit::Done);
@@ -40,10 +39,10 @@ pub(super) fn runs(workspace: &Workspace) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-pub(super) fn show(workspace: &Workspace, run_id: &str) -> Result<Exit, Failure> {
-    let state = workspace.find_state()?;
-    let run = find_run(&state, run_id)?;
-    let report = RunReport::stored(&state, &run)?;
+pub(super) async fn show(workspace: &Workspace, run_id: &str) -> Result<Exit, Failure> {
+    let state = workspace.find_state().await?;
+    let run = find_run(&state, run_id).await?;
+    let report = RunReport::stored(&state, &run).await?;
     if workspace.output.is_json {
         output::json(&report)?;
     } else {
@@ -54,9 +53,8 @@ pub(super) fn show(workspace: &Workspace, run_id: &str) -> Result<Exit, Failure>
 }
 
 /// Returns the run with this id, or the newest one for `last`.
-pub(super) fn find_run(state: &State, run_id: &str) -> Result<Run, Failure> {
-    let wanted = run_id.to_owned();
-    state.work_now(|work| work.run(&wanted))?.ok_or_else(|| {
+pub(super) async fn find_run(state: &State, run_id: &str) -> Result<Run, Failure> {
+    state.run(run_id).await?.ok_or_else(|| {
         Failure::new(Exit::Usage, "run.unknown", format!("the state file knows no run `{run_id}`"))
             .with_hint("`ferry runs` lists them; `last` is the newest")
     })

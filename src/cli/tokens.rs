@@ -20,7 +20,7 @@ struct PlainToken {
 
 impl TokenStore for StateTokens {
     fn load(&self, name: &str) -> Result<Option<StoredToken>, String> {
-        let text = self.0.work_now(|work| work.secret(name)).map_err(|error| error.to_string())?;
+        let text = self.0.secret_blocking(name).map_err(|error| error.to_string())?;
         let Some(text) = text else { return Ok(None) };
         let plain: PlainToken = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         Ok(Some(StoredToken {
@@ -37,6 +37,6 @@ impl TokenStore for StateTokens {
             expires_at: token.expires_at,
         };
         let text = serde_json::to_string(&plain).map_err(|error| error.to_string())?;
-        self.0.work_now(|work| work.save_secret(name, &text)).map_err(|error| error.to_string())
+        self.0.save_secret_blocking(name, &text).map_err(|error| error.to_string())
     }
 }

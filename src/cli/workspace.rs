@@ -73,29 +73,29 @@ impl Workspace {
     }
 
     /// Opens the state of a pipeline.
-    pub(super) fn open_state(&self, pipeline: &Path) -> Result<State, Failure> {
-        open(&self.state_path(pipeline))
+    pub(super) async fn open_state(&self, pipeline: &Path) -> Result<State, Failure> {
+        open(&self.state_path(pipeline)).await
     }
 
     /// Opens the state for a command that needs it for renewed tokens alone: those must be kept, as some can be used only once.
     /// Where there is neither a state file nor anything to renew, none is made.
-    pub(super) fn open_state_for_tokens(&self, file: &Path, pipeline: &Pipeline) -> Result<State, Failure> {
+    pub(super) async fn open_state_for_tokens(&self, file: &Path, pipeline: &Pipeline) -> Result<State, Failure> {
         let renews = pipeline.connections.values().any(|connection| connection.options.contains_key("client_id"));
         if renews || self.state_path(file).exists() {
-            self.open_state(file)
+            self.open_state(file).await
         } else {
             Ok(State::in_memory(Seal::ephemeral())?)
         }
     }
 
     /// Opens the state that is there: the one named, or the one of this folder or of `pipelines`.
-    pub(super) fn find_state(&self) -> Result<State, Failure> {
+    pub(super) async fn find_state(&self) -> Result<State, Failure> {
         if let Some(path) = &self.global.state {
-            return existing(path);
+            return existing(path).await;
         }
         let places = [Path::new(""), Path::new("pipelines")].map(|folder| folder.join(STATE_FOLDER).join(STATE_FILE));
         match places.iter().find(|place| place.exists()) {
-            Some(place) => existing(place),
+            Some(place) => existing(place).await,
             None => Err(no_state(&places[0])),
         }
     }
@@ -144,8 +144,8 @@ fn pace(requests_per_sec: f64) -> RateLimit {
     RateLimit::per("pace", whole.unwrap_or(one), std::time::Duration::from_secs_f64(window))
 }
 
-fn existing(path: &Path) -> Result<State, Failure> {
-    if path.exists() { open(path) } else { Err(no_state(path)) }
+async fn existing(path: &Path) -> Result<State, Failure> {
+    if path.exists() { open(path).await } else { Err(no_state(path)) }
 }
 
 fn no_state(path: &Path) -> Failure {
@@ -154,8 +154,8 @@ fn no_state(path: &Path) -> Failure {
         .with_hint("name it with `--state FILE`; it is `.ferry/state.db` beside the pipeline")
 }
 
-fn open(path: &Path) -> Result<State, Failure> {
-    let state = State::open(path, seal(path)?)?;
+async fn open(path: &Path) -> Result<State, Failure> {
+    let state = State::open(path, seal(path)?).await?;
     Ok(match settings_folder() {
         Some(folder) => state.with_lease_folder(folder.join(LEASES_FOLDER)),
         None => state,

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::config::{OnMissing, Pipeline, Stream};
 use crate::model::{ABSENT, DELETED, Field, FieldType, ID, Ledger, Rejection, Schema, Value, column};
-use crate::state::{DeadLetter, DeadLetterKind, Run, RunKind, RunStatus, TargetStatus};
+use crate::state::{AttemptEnd, DeadLetter, DeadLetterKind, Run, RunKind, RunStatus, TargetStatus};
 use crate::transform::{Rejected, Steps};
 
 use super::{
@@ -66,14 +66,9 @@ pub async fn redrive(
         finished_at: None,
         ..run.clone()
     };
-    let (old_id, begun) = (run.run_id.clone(), redrive.clone());
-    let letters = environment
-        .state
-        .work(move |work| {
-            work.start_run(&begun)?;
-            work.dead_letters(&old_id)
-        })
-        .await?;
+    let state = &environment.state;
+    let attempt = state.start_attempt(redrive.clone(), now).await?;
+    let letters = state.letters(&run.run_id).await?.open;
     environment.observer.run_started(&redrive.run_id);
     let mut groups: BTreeMap<(usize, usize), Vec<DeadLetter>> = BTreeMap::new();
     let is_record = |letter: &DeadLetter| letter.kind != DeadLetterKind::Link && !letter.source_id.is_empty();
@@ -111,14 +106,10 @@ pub async fn redrive(
         }
     }
     let status = if failures.is_empty() { RunStatus::Done } else { RunStatus::Failed };
-    let (run_id, now) = (redrive.run_id.clone(), environment.context.clock().now());
-    let reasons = environment
-        .state
-        .work(move |work| {
-            work.finish_run(&run_id, status, now)?;
-            work.reasons(&run_id)
-        })
-        .await?;
+    let errors = failures.iter().map(EngineError::of_attempt).collect();
+    let end = AttemptEnd { status, now: environment.context.clock().now(), exit_code: None, errors };
+    state.finish_attempt(&redrive.run_id, attempt, end).await?;
+    let reasons = state.reasons(&redrive.run_id).await?;
     let report = RunReport {
         run_id: redrive.run_id,
         status,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::model::{Calls, ConnectionName, Ledger, ObjectName, Quota, StreamName};
 use crate::state::{
-    LetterCount, ReasonCount, Run, RunStatus, State, StateError, TargetLedger, TargetStatus, WaitingCount,
+    LetterCount, ReasonCount, Run, RunStatus, State, StateError, StoredRun, TargetLedger, TargetStatus, WaitingCount,
 };
 
 /// Reasons that a report names.
@@ -184,15 +184,10 @@ impl RunReport {
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub fn stored(state: &State, run: &Run) -> Result<Self, StateError> {
-        let (ledgers, waiting, reasons, attempts) = state.work_now(|work| {
-            let ledgers = work.ledgers(&run.run_id)?;
-            let count = |account: &TargetLedger| work.count_waiting(work.target_id(&account.target)?);
-            let waiting = ledgers.iter().map(count).collect::<Result<Vec<_>, StateError>>()?;
-            Ok((ledgers, waiting, work.reasons(&run.run_id)?, work.attempts_of(&run.run_id)?))
-        })?;
+    pub async fn stored(state: &State, run: &Run) -> Result<Self, StateError> {
+        let StoredRun { targets, reasons, attempts } = state.stored_run(&run.run_id).await?;
         let mut streams: Vec<StreamReport> = Vec::new();
-        for (account, waiting) in ledgers.into_iter().zip(waiting) {
+        for (account, waiting) in targets {
             let mut report = DestinationReport::stored(&account);
             report.set_waiting(waiting);
             let name = account.target.stream;

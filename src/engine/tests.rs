@@ -263,7 +263,7 @@ fn check_checkpoint(environment: &Environment, shelf: &Shelf) -> Result<(), Test
         object: ObjectName::new("things"),
         accounts: Accounts::default(),
     };
-    let checkpoint = environment.state.work_now(|work| work.checkpoint(work.target_id(&target)?)).unwrap();
+    let checkpoint = environment.state.checkpoint_now(&target);
     let end = checkpoint.and_then(|checkpoint| checkpoint.cursor.0.as_u64()).unwrap_or(0);
     let held: BTreeSet<&String> = shelf.held.values().collect();
     for key in shelf.keys.iter().take(usize::try_from(end).unwrap()).flatten() {

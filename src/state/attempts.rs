@@ -103,11 +103,7 @@ impl State {
 }
 
 impl Work<'_> {
-    /// Returns the attempts at a run, the first one first.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read or the key does not open the errors.
-    pub fn attempts_of(&self, run_id: &str) -> Result<Vec<Attempt>, StateError> {
+    pub(super) fn attempts_of(&self, run_id: &str) -> Result<Vec<Attempt>, StateError> {
         let sql = "SELECT * FROM attempts WHERE run_id = ?1 ORDER BY number";
         let mut statement = self.transaction.prepare_cached(sql)?;
         let mut rows = statement.query([run_id])?;

@@ -28,7 +28,7 @@ fn cell(target: TargetId) -> Cell {
 
 impl Work<'_> {
     /// Returns the checkpoint of a target.
-    pub fn checkpoint(&self, target: TargetId) -> Result<Option<Checkpoint>, StateError> {
+    pub(super) fn checkpoint(&self, target: TargetId) -> Result<Option<Checkpoint>, StateError> {
         let sql = "SELECT run_id, sealed, chunk, saved_at, number FROM checkpoints WHERE target_id = ?1";
         let mut statement = self.transaction.prepare_cached(sql)?;
         let found = statement
@@ -49,7 +49,7 @@ impl Work<'_> {
     }
 
     /// Moves the checkpoint of a target.
-    pub fn save_checkpoint(&self, target: TargetId, checkpoint: &Checkpoint) -> Result<(), StateError> {
+    pub(super) fn save_checkpoint(&self, target: TargetId, checkpoint: &Checkpoint) -> Result<(), StateError> {
         self.transaction
             .prepare_cached(
                 "INSERT OR REPLACE INTO checkpoints (target_id, run_id, sealed, chunk, saved_at, number)
@@ -66,7 +66,7 @@ impl Work<'_> {
     }
 
     /// Forgets the checkpoint of a target: the next read begins at the beginning.
-    pub fn clear_checkpoint(&self, target: TargetId) -> Result<(), StateError> {
+    pub(super) fn clear_checkpoint(&self, target: TargetId) -> Result<(), StateError> {
         self.transaction.prepare_cached("DELETE FROM checkpoints WHERE target_id = ?1")?.execute([target.0])?;
         Ok(())
     }

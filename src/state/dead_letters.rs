@@ -357,7 +357,7 @@ impl Work<'_> {
     }
 
     /// Returns the source ids of the records of a target that are held for this reason.
-    pub fn held(&self, target: TargetId, code: &str) -> Result<Vec<String>, StateError> {
+    pub(super) fn held(&self, target: TargetId, code: &str) -> Result<Vec<String>, StateError> {
         let mut statement = self.transaction.prepare_cached(HELD)?;
         let mut rows = statement.query(params![target.0, code])?;
         let mut held = Vec::new();

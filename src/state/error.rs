@@ -66,6 +66,9 @@ pub enum StateError {
         /// Why.
         reason: String,
     },
+    /// The system gives no thread for it.
+    #[error("the state file has no thread to work on: {0}")]
+    Thread(io::Error),
     /// The process is ending.
     #[error("the work on the state file was stopped")]
     Stopped,
@@ -90,7 +93,7 @@ impl StateError {
             Self::KeyFile { .. } => {
                 "put the key file back as it was, or set `FERRY_STATE_KEY` to its 64 hexadecimal digits"
             }
-            Self::Backup { .. } | Self::Sql(_) | Self::Decode(_) | Self::Stopped => return None,
+            Self::Backup { .. } | Self::Sql(_) | Self::Decode(_) | Self::Thread(_) | Self::Stopped => return None,
         })
     }
 

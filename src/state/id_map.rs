@@ -130,7 +130,7 @@ fn mask(seal: &Seal, source_key: SourceKey) -> u128 {
 
 impl Work<'_> {
     /// Returns a source's id as it is looked up.
-    pub fn source_key(&self, source_id: &str) -> SourceKey {
+    pub(super) fn source_key(&self, source_id: &str) -> SourceKey {
         SourceKey(self.seal.keyed_hash(Hashed::SourceId, source_id.as_bytes()))
     }
 
@@ -263,14 +263,14 @@ impl Work<'_> {
     }
 
     /// Returns how many records of a target the destination was found not to hold any more.
-    pub fn count_missing(&self, target: TargetId) -> Result<u64, StateError> {
+    pub(super) fn count_missing(&self, target: TargetId) -> Result<u64, StateError> {
         let count: i64 = self.transaction.prepare_cached(COUNT_MISSING)?.query_row([target.0], |row| row.get(0))?;
         Ok(count.unsigned_abs())
     }
 
     /// Forgets the records that are missing at the destination and that this run, having read all, did not read: the source
     /// does not have them either.
-    pub fn forget_missing(&self, target: TargetId, run_id: &str) -> Result<(), StateError> {
+    pub(super) fn forget_missing(&self, target: TargetId, run_id: &str) -> Result<(), StateError> {
         self.transaction.prepare_cached(FORGET_MISSING)?.execute(params![target.0, run_id])?;
         Ok(())
     }
@@ -292,7 +292,7 @@ impl Work<'_> {
 
     /// Moves the marks of a run that are behind one of its chunks behind all of them: it reads the records behind that one once
     /// more.
-    pub fn rewind_seen(&self, target: TargetId, run_id: &str, chunk: u64) -> Result<(), StateError> {
+    pub(super) fn rewind_seen(&self, target: TargetId, run_id: &str, chunk: u64) -> Result<(), StateError> {
         let sql = "UPDATE id_map SET seen_chunk = ?3 WHERE target_id = ?1 AND seen_run = ?2 AND seen_chunk > ?4";
         self.transaction.prepare_cached(sql)?.execute(params![target.0, run_id, i64::MAX, signed(chunk)])?;
         Ok(())
@@ -308,7 +308,7 @@ impl Work<'_> {
     }
 
     /// Returns how many records of a target are mapped, and how many of them this run has not read.
-    pub fn count_unseen(&self, target: TargetId, run_id: &str) -> Result<(u64, u64), StateError> {
+    pub(super) fn count_unseen(&self, target: TargetId, run_id: &str) -> Result<(u64, u64), StateError> {
         let sql = "SELECT COUNT(*), COALESCE(SUM(seen_run <> ?2), 0) FROM id_map WHERE target_id = ?1";
         let counts = self
             .transaction
@@ -319,7 +319,13 @@ impl Work<'_> {
 
     /// Returns up to `limit` entries that this run has not read, behind the one with the id `after`, in the order in which they
     /// came.
-    pub fn unseen(&self, target: TargetId, run_id: &str, after: i64, limit: u32) -> Result<Vec<IdEntry>, StateError> {
+    pub(super) fn unseen(
+        &self,
+        target: TargetId,
+        run_id: &str,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<IdEntry>, StateError> {
         let mut statement = self.transaction.prepare_cached(UNSEEN)?;
         let rows = statement.query_map(params![target.0, after, run_id, limit], |row| from_row(&self.seal, row))?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -110,7 +110,7 @@ impl Work<'_> {
     }
 
     /// Removes the intents of a target, once its stream was read to its end and every record has an outcome.
-    pub fn clear_intents(&self, target: TargetId) -> Result<(), StateError> {
+    pub(super) fn clear_intents(&self, target: TargetId) -> Result<(), StateError> {
         self.transaction.prepare_cached("DELETE FROM intents WHERE target_id = ?1")?.execute([target.0])?;
         Ok(())
     }

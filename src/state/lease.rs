@@ -136,6 +136,21 @@ impl State {
     }
 }
 
+impl State {
+    /// Takes a lease for as long as this state is open; to take it again is no error.
+    ///
+    /// # Errors
+    /// Fails when another process has it.
+    pub async fn hold_lease(&self, name: LeaseName, pipeline: &str, now: DateTime<Utc>) -> Result<(), LeaseError> {
+        let mut held = self.shared.held.lock().await;
+        if !held.contains_key(&name) {
+            let lease = self.take_lease(name.clone(), pipeline, now).await?;
+            held.insert(name, lease);
+        }
+        Ok(())
+    }
+}
+
 fn take(folder: &Path, name: LeaseName, owner: &LeaseOwner) -> Result<Lease, LeaseError> {
     let path = folder.join(name.file_name());
     let failed = |error| LeaseError::Io { path: path.clone(), error };
@@ -176,7 +191,7 @@ mod tests {
     #[tokio::test]
     async fn a_second_run_of_a_pipeline_is_refused_until_the_first_is_over() {
         let folder = tempfile::tempdir().unwrap();
-        let state = State::open(&folder.path().join("state.db"), Seal::ephemeral()).unwrap();
+        let state = State::open(&folder.path().join("state.db"), Seal::ephemeral()).await.unwrap();
         let now = DateTime::UNIX_EPOCH;
         let lease = state.take_lease(run("nightly"), "nightly", now).await.unwrap();
         let Err(LeaseError::Held { owner: Some(owner), .. }) = state.take_lease(run("nightly"), "nightly", now).await
@@ -192,10 +207,11 @@ mod tests {
     #[tokio::test]
     async fn states_of_one_user_share_the_leases_of_keyed_writes() {
         let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
-        let [first, second] = [0, 1].map(|index: usize| {
-            let state = State::open(&folders[index].path().join("state.db"), Seal::ephemeral()).unwrap();
+        let open = async |index: usize| {
+            let state = State::open(&folders[index].path().join("state.db"), Seal::ephemeral()).await.unwrap();
             state.with_lease_folder(folders[2].path().to_owned())
-        });
+        };
+        let (first, second) = (open(0).await, open(1).await);
         let now = DateTime::UNIX_EPOCH;
         let lease = first.take_lease(write("hubspot 1", "contacts", &["email"]), "a", now).await.unwrap();
         let refused = second.take_lease(write("hubspot 1", "contacts", &["email"]), "b", now).await.unwrap_err();
@@ -209,7 +225,12 @@ mod tests {
             assert!(second.take_lease(other, "b", now).await.is_ok());
         }
         drop(lease);
-        assert!(second.take_lease(write("hubspot 1", "contacts", &["email"]), "b", now).await.is_ok());
+        for _ in 0..2 {
+            second.hold_lease(write("hubspot 1", "contacts", &["email"]), "b", now).await.unwrap();
+        }
+        assert!(first.take_lease(write("hubspot 1", "contacts", &["email"]), "a", now).await.is_err());
+        drop(second);
+        assert!(first.take_lease(write("hubspot 1", "contacts", &["email"]), "a", now).await.is_ok());
     }
 
     #[test]

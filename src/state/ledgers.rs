@@ -140,7 +140,7 @@ const SAVE: &str = "INSERT OR REPLACE INTO ledgers
 
 impl Work<'_> {
     /// Stores the ledger of a target.
-    pub fn save_ledger(&self, run_id: &str, target: TargetId, ledger: &TargetLedger) -> Result<(), StateError> {
+    pub(super) fn save_ledger(&self, run_id: &str, target: TargetId, ledger: &TargetLedger) -> Result<(), StateError> {
         let cell = cell(run_id, target);
         let start_cursor = ledger.start_cursor.as_ref().map(|cursor| self.seal.seal(&cell, cursor)).transpose()?;
         self.transaction.prepare_cached(SAVE)?.execute(params![
@@ -158,7 +158,7 @@ impl Work<'_> {
     }
 
     /// Returns the ledger of one target in a run.
-    pub fn ledger(&self, run_id: &str, target: TargetId) -> Result<Option<TargetLedger>, StateError> {
+    pub(super) fn ledger(&self, run_id: &str, target: TargetId) -> Result<Option<TargetLedger>, StateError> {
         let sql = "SELECT * FROM ledgers JOIN targets USING (target_id) WHERE run_id = ?1 AND target_id = ?2";
         let raw = self.transaction.prepare_cached(sql)?.query_row(params![run_id, target.0], from_row).optional()?;
         raw.map(|raw| raw.decode(&self.seal, run_id)).transpose()

@@ -1,7 +1,7 @@
-//! The state file: the only place with SQL, and the only memory between runs.
+//! The state file: the only place with SQL of its own, and the only memory between runs.
 //!
-//! Everything that must hold after a kill at any instruction is a transaction here. Start at [`State`]; what one table is
-//! for stands in `migrations/`.
+//! Everything that must hold after a kill at any instruction is a transaction here. Start at [`State`]: a dozen operations on
+//! sets, with plain data in and out, so that nothing above knows SQL, rows or locks. `migrations/` says what each table is for.
 
 mod accounts;
 mod attempts;
@@ -20,23 +20,26 @@ mod links;
 mod migrate;
 mod private_file;
 mod progress;
-mod rows;
 mod runs;
 mod seal;
 mod sets;
 mod stored;
 mod targets;
 mod tokens;
+mod worker;
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use serde::{Deserialize, Serialize};
 
 use private_file::{new_private_file, open_lock_file};
+use worker::Worker;
 
 pub use accounts::AccountSighting;
 pub use attempts::{Attempt, AttemptEnd, AttemptError};
@@ -61,22 +64,32 @@ pub use targets::{Accounts, OpenTarget, OpenedTarget, Target, TargetId};
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The state file, open. Clones share it.
+/// The state, open. Clones share it.
 #[derive(Debug, Clone)]
 pub struct State {
-    connection: Arc<Mutex<Connection>>,
-    seal: Arc<Seal>,
-    path: Option<PathBuf>,
+    shared: Arc<Shared>,
     lease_folder: Option<PathBuf>,
 }
 
+/// What the clones of a state share.
+#[derive(Debug)]
+struct Shared {
+    /// Reads beside the writer what is committed; none where the state is in memory, which has one connection. Dropped first: the
+    /// last connection puts the log into the file.
+    reader: Option<Worker>,
+    writer: Worker,
+    seal: Arc<Seal>,
+    path: Option<PathBuf>,
+    held: tokio::sync::Mutex<HashMap<LeaseName, Lease>>,
+}
+
 /// A source's id as the state file looks it up: hashed with the key, so that the file holds no address that serves as an id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SourceKey([u8; seal::KEYED_HASH_BYTES]);
 
 /// One transaction on the state file.
 #[derive(Debug)]
-pub struct Work<'connection> {
+struct Work<'connection> {
     transaction: Transaction<'connection>,
     seal: Arc<Seal>,
 }
@@ -87,21 +100,28 @@ impl State {
     ///
     /// # Errors
     /// Fails when the file cannot be opened, is damaged, or was written by a newer version.
-    pub fn open(path: &Path, seal: Seal) -> Result<Self, StateError> {
+    pub async fn open(path: &Path, seal: Seal) -> Result<Self, StateError> {
+        let path = path.to_owned();
+        tokio::task::spawn_blocking(move || Self::open_now(&path, seal)).await.map_err(|_| StateError::Stopped)?
+    }
+
+    fn open_now(path: &Path, seal: Seal) -> Result<Self, StateError> {
         let failed = |error| StateError::Folder { path: path.to_owned(), error };
+        let damaged = |error| StateError::at(path, error);
         let lock = open_lock_file(&path.with_added_extension("opening")).map_err(failed)?;
         lock.lock().map_err(failed)?;
         if !path.exists() {
             // For its owner's eyes only. SQLite gives its log the same rights.
             new_private_file(path).map_err(failed)?;
         }
-        let mut connection = Connection::open(path).map_err(|error| StateError::at(path, error))?;
-        prepare(&connection).map_err(|error| StateError::at(path, error))?;
+        let mut writer = Connection::open(path).map_err(damaged)?;
+        prepare(&writer).map_err(damaged)?;
         let seal = Arc::new(seal);
-        migrate::migrate(&mut connection, path, &seal)?;
-        let state = Self::with_checked_key(connection, seal, Some(path.to_owned()))?;
-        drop(lock);
-        Ok(state)
+        migrate::migrate(&mut writer, path, &seal)?;
+        transact(&mut writer, TransactionBehavior::Immediate, &seal, tokens::check_key)?;
+        let reader = Connection::open(path).map_err(damaged)?;
+        prepare(&reader).and_then(|()| reader.pragma_update(None, "query_only", true)).map_err(damaged)?;
+        Self::of(writer, Some(reader), seal, Some(path.to_owned()))
     }
 
     /// Opens a state that is gone when it is dropped: for dry runs and tests.
@@ -113,31 +133,60 @@ impl State {
         prepare(&connection)?;
         let seal = Arc::new(seal);
         migrate::migrate(&mut connection, Path::new(":memory:"), &seal)?;
-        Self::with_checked_key(connection, seal, None)
+        Self::of(connection, None, seal, None)
     }
 
-    /// Makes sure that the key is the one that the file was written with: with another one no id would be found, and every
-    /// record would be created again.
-    fn with_checked_key(connection: Connection, seal: Arc<Seal>, path: Option<PathBuf>) -> Result<Self, StateError> {
-        let state = Self { connection: Arc::new(Mutex::new(connection)), seal, path, lease_folder: None };
-        state.work_now(tokens::check_key)?;
-        Ok(state)
+    fn of(
+        writer: Connection,
+        reader: Option<Connection>,
+        seal: Arc<Seal>,
+        path: Option<PathBuf>,
+    ) -> Result<Self, StateError> {
+        let reader = reader.map(|reader| Worker::start("state reader", reader)).transpose()?;
+        let writer = Worker::start("state writer", writer)?;
+        let shared = Arc::new(Shared { writer, reader, seal, path, held: tokio::sync::Mutex::default() });
+        Ok(Self { shared, lease_folder: None })
     }
 
-    /// Changes the state in one transaction, off the async threads. Nothing of it is kept when it fails.
+    /// Changes the state in one transaction. Nothing of it is kept when it fails.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Work<'_>) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, StateError> {
-        self.work(work).await
+        let seal = Arc::clone(&self.shared.seal);
+        let writer = &self.shared.writer;
+        writer.run(move |connection| transact(connection, TransactionBehavior::Immediate, &seal, work)).await
     }
 
-    /// Reads what is committed, off the async threads.
+    /// Changes the state in one transaction, and blocks this thread meanwhile: not for async code.
+    fn write_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Work<'_>) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, StateError> {
+        let seal = Arc::clone(&self.shared.seal);
+        let writer = &self.shared.writer;
+        writer.run_blocking(move |connection| transact(connection, TransactionBehavior::Immediate, &seal, work))
+    }
+
+    /// Returns the checkpoint of a target, for tests that have no runtime.
+    #[cfg(test)]
+    pub(crate) fn checkpoint_now(&self, target: &Target) -> Option<Checkpoint> {
+        let target = target.clone();
+        let read = self.write_blocking(move |work| match work.find_target(&target)? {
+            Some(target) => work.checkpoint(target),
+            None => Ok(None),
+        });
+        read.unwrap()
+    }
+
+    /// Reads what is committed, without waiting for the writer.
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Work<'_>) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, StateError> {
-        self.work(work).await
+        let seal = Arc::clone(&self.shared.seal);
+        let reader = self.shared.reader.as_ref().unwrap_or(&self.shared.writer);
+        reader.run(move |connection| transact(connection, TransactionBehavior::Deferred, &seal, work)).await
     }
 
     /// Names the folder of what all states of a user share: leases on what is written at vendors.
@@ -148,40 +197,28 @@ impl State {
     }
 
     /// Returns the folder of the leases that are shared with other states; none where the state is in memory.
-    pub(super) fn lease_folder(&self) -> Option<&Path> {
+    fn lease_folder(&self) -> Option<&Path> {
         let path = self.path()?;
         self.lease_folder.as_deref().or(path.parent())
     }
 
     /// Returns where the state file is; none where it is in memory.
     pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
+        self.shared.path.as_deref()
     }
+}
 
-    /// Does work in one transaction, off the async threads. Nothing of it is kept when it fails.
-    ///
-    /// # Errors
-    /// Fails as the work does, or when the file cannot be written.
-    pub async fn work<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Work<'_>) -> Result<T, StateError> + Send + 'static,
-    ) -> Result<T, StateError> {
-        let state = self.clone();
-        tokio::task::spawn_blocking(move || state.work_now(work)).await.map_err(|_| StateError::Stopped)?
-    }
-
-    /// Does work in one transaction on this thread.
-    ///
-    /// # Errors
-    /// Fails as the work does, or when the file cannot be written.
-    pub fn work_now<T>(&self, work: impl FnOnce(&Work<'_>) -> Result<T, StateError>) -> Result<T, StateError> {
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let work_unit = Work { transaction, seal: Arc::clone(&self.seal) };
-        let result = work(&work_unit)?;
-        work_unit.transaction.commit()?;
-        Ok(result)
-    }
+fn transact<T>(
+    connection: &mut Connection,
+    behavior: TransactionBehavior,
+    seal: &Arc<Seal>,
+    work: impl FnOnce(&Work<'_>) -> Result<T, StateError>,
+) -> Result<T, StateError> {
+    let transaction = connection.transaction_with_behavior(behavior)?;
+    let unit = Work { transaction, seal: Arc::clone(seal) };
+    let result = work(&unit)?;
+    unit.transaction.commit()?;
+    Ok(result)
 }
 
 fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
@@ -191,7 +228,7 @@ fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -16_000)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(128);
     rusqlite::vtab::array::load_module(connection)?;
     Ok(())
 }

@@ -178,27 +178,6 @@ impl Work<'_> {
         Ok(found.map(TargetId))
     }
 
-    /// Returns the id of a target, which is made when it is first seen.
-    pub(super) fn any_target_id(&self, target: &Target) -> Result<TargetId, StateError> {
-        if let Some(found) = self.find_target(target)? {
-            return Ok(found);
-        }
-        if let Some(old) = self.adoptable(target)?.filter(|_| target.accounts == Accounts::default()) {
-            return Ok(old);
-        }
-        let accounts = &target.accounts;
-        self.transaction.prepare_cached(INSERT)?.execute(params![
-            target.pipeline,
-            &*target.stream,
-            &*target.connection,
-            &*target.object,
-            accounts.source,
-            accounts.destination,
-            None::<String>,
-        ])?;
-        Ok(TargetId(self.transaction.last_insert_rowid()))
-    }
-
     fn adoptable(&self, target: &Target) -> Result<Option<TargetId>, StateError> {
         let names = params![target.pipeline, &*target.stream, &*target.connection, &*target.object];
         let found = self.transaction.prepare_cached(FIND_ADOPTABLE)?.query_row(names, |row| row.get(0)).optional()?;

@@ -30,6 +30,24 @@ fn cell(name_key: &[u8]) -> Cell {
 }
 
 impl State {
+    /// Returns the secret kept under a name, and blocks this thread meanwhile: not for async code.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be read or the key does not open it.
+    pub fn secret_blocking(&self, name: &str) -> Result<Option<String>, StateError> {
+        let name = name.to_owned();
+        self.write_blocking(move |work| work.secret(&name))
+    }
+
+    /// Keeps a secret under a name, and blocks this thread meanwhile: not for async code.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be written.
+    pub fn save_secret_blocking(&self, name: &str, secret: &str) -> Result<(), StateError> {
+        let (name, secret) = (name.to_owned(), secret.to_owned());
+        self.write_blocking(move |work| work.save_secret(&name, &secret))
+    }
+
     /// Returns the secret kept under a name. The name itself is not in the file: it may be made of a secret.
     ///
     /// # Errors
@@ -51,10 +69,7 @@ impl State {
 
 impl Work<'_> {
     /// Keeps a secret under a name.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be written.
-    pub fn save_secret(&self, name: &str, secret: &str) -> Result<(), StateError> {
+    pub(super) fn save_secret(&self, name: &str, secret: &str) -> Result<(), StateError> {
         let name_key = self.seal.keyed_hash(Hashed::TokenName, name.as_bytes());
         self.transaction
             .prepare_cached("INSERT OR REPLACE INTO tokens (name_key, sealed) VALUES (?1, ?2)")?
@@ -63,10 +78,7 @@ impl Work<'_> {
     }
 
     /// Returns the secret kept under a name.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read or the key does not open it.
-    pub fn secret(&self, name: &str) -> Result<Option<String>, StateError> {
+    pub(super) fn secret(&self, name: &str) -> Result<Option<String>, StateError> {
         let name_key = self.seal.keyed_hash(Hashed::TokenName, name.as_bytes());
         let sql = "SELECT sealed FROM tokens WHERE name_key = ?1";
         let sealed: Option<Vec<u8>> =

@@ -45,14 +45,14 @@ async fn a_file_of_the_first_form_is_brought_over_whole_and_a_copy_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     first_form(&path, &Seal::new(&KEY));
-    let state = State::open(&path, Seal::new(&KEY)).unwrap();
+    let state = State::open(&path, Seal::new(&KEY)).await.unwrap();
     check_all_is_there(&state).await;
     assert_eq!(files_with_the_address(folder.path()), ["state.db.backup-1"], "the copy alone holds it in clear");
     let copy = rusqlite::Connection::open(folder.path().join("state.db.backup-1")).unwrap();
     let id: String = copy.query_row("SELECT source_id FROM id_map", [], |row| row.get(0)).unwrap();
     assert_eq!(id, ADDRESS, "the copy is the old form");
     drop(state);
-    check_all_is_there(&State::open(&path, Seal::new(&KEY)).unwrap()).await;
+    check_all_is_there(&State::open(&path, Seal::new(&KEY)).await.unwrap()).await;
 }
 
 #[tokio::test]
@@ -60,9 +60,9 @@ async fn a_file_of_an_old_form_stays_as_it_is_when_the_key_is_another() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     first_form(&path, &Seal::new(&KEY));
-    let refusal = State::open(&path, Seal::new(&[8; KEY_BYTES])).unwrap_err();
+    let refusal = State::open(&path, Seal::new(&[8; KEY_BYTES])).await.unwrap_err();
     assert!(refusal.hint().unwrap().contains("FERRY_STATE_KEY"), "{refusal}");
-    check_all_is_there(&State::open(&path, Seal::new(&KEY)).unwrap()).await;
+    check_all_is_there(&State::open(&path, Seal::new(&KEY)).await.unwrap()).await;
 }
 
 /// Makes the file that version 0.1.0 left.
@@ -94,7 +94,7 @@ async fn a_file_of_the_second_form_belongs_to_the_first_account_that_is_seen() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     second_form(&path);
-    let state = State::open(&path, Seal::new(&KEY)).unwrap();
+    let state = State::open(&path, Seal::new(&KEY)).await.unwrap();
     assert!(folder.path().join("state.db.backup-2").exists());
     see(&state, "123").await;
     let own = state.open_target(people(Some("123"))).await.unwrap();
@@ -129,7 +129,7 @@ async fn what_no_run_has_opened_yet_waits_for_the_first_account() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     second_form(&path);
-    let state = State::open(&path, Seal::new(&KEY)).unwrap();
+    let state = State::open(&path, Seal::new(&KEY)).await.unwrap();
     see(&state, "123").await;
     see(&state, "456").await;
     let other = state.open_target(people(Some("456"))).await.unwrap();
@@ -152,7 +152,7 @@ fn thirty_first_runs_at_once_make_one_file_or_migrate_it_once() {
         let openers: Vec<_> = (0..30)
             .map(|_| {
                 let path = path.clone();
-                thread::spawn(move || State::open(&path, Seal::new(&KEY)).map(drop))
+                thread::spawn(move || State::open_now(&path, Seal::new(&KEY)).map(drop))
             })
             .collect();
         for opener in openers {
@@ -162,26 +162,26 @@ fn thirty_first_runs_at_once_make_one_file_or_migrate_it_once() {
     }
 }
 
-#[test]
-fn a_wrong_key_is_told_at_once_and_not_taken_for_damage() {
+#[tokio::test]
+async fn a_wrong_key_is_told_at_once_and_not_taken_for_damage() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
-    drop(State::open(&path, Seal::new(&[1; KEY_BYTES])).unwrap());
-    assert!(matches!(State::open(&path, Seal::new(&[2; KEY_BYTES])), Err(StateError::WrongKey)));
-    assert!(State::open(&path, Seal::new(&[1; KEY_BYTES])).is_ok());
+    drop(State::open(&path, Seal::new(&[1; KEY_BYTES])).await.unwrap());
+    assert!(matches!(State::open(&path, Seal::new(&[2; KEY_BYTES])).await, Err(StateError::WrongKey)));
+    assert!(State::open(&path, Seal::new(&[1; KEY_BYTES])).await.is_ok());
 }
 
-#[test]
-fn a_file_of_a_newer_version_and_a_damaged_file_are_refused_with_advice() {
+#[tokio::test]
+async fn a_file_of_a_newer_version_and_a_damaged_file_are_refused_with_advice() {
     let folder = tempfile::tempdir().unwrap();
     let newer = folder.path().join("newer.db");
-    drop(State::open(&newer, Seal::ephemeral()).unwrap());
+    drop(State::open(&newer, Seal::ephemeral()).await.unwrap());
     rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    let refusal = State::open(&newer, Seal::ephemeral()).unwrap_err();
+    let refusal = State::open(&newer, Seal::ephemeral()).await.unwrap_err();
     assert!(refusal.hint().unwrap().contains("use the newer ferry"), "{refusal}");
 
     let damaged = folder.path().join("damaged.db");
     std::fs::write(&damaged, "this is no database, but it is long enough to be taken for one".repeat(99)).unwrap();
-    let refusal = State::open(&damaged, Seal::ephemeral()).unwrap_err();
+    let refusal = State::open(&damaged, Seal::ephemeral()).await.unwrap_err();
     assert!(refusal.hint().unwrap().contains("move the file away"), "{refusal}");
 }

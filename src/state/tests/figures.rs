@@ -24,7 +24,7 @@ async fn timed<T>(what: &str, work: impl Future<Output = T>) -> T {
 #[ignore = "prints figures"]
 async fn ten_thousand_records() {
     let folder = tempfile::tempdir().unwrap();
-    let state = State::open(&folder.path().join("state.db"), Seal::ephemeral()).unwrap();
+    let state = State::open(&folder.path().join("state.db"), Seal::ephemeral()).await.unwrap();
     let target = opened(&state, "contacts").await;
     // Ten chunks are there already; one of them is looked up.
     for chunk in 0..10 {

@@ -67,7 +67,7 @@ pub(super) fn files_with_the_address(folder: &Path) -> Vec<String> {
 #[tokio::test]
 async fn nothing_personal_lies_in_the_file_in_clear() {
     let folder = tempfile::tempdir().unwrap();
-    let state = State::open(&folder.path().join("state.db"), Seal::ephemeral()).unwrap();
+    let state = State::open(&folder.path().join("state.db"), Seal::ephemeral()).await.unwrap();
     store_everywhere(&state).await;
     check_all_is_there(&state).await;
     assert_eq!(files_with_the_address(folder.path()), [""; 0], "while it is open");
@@ -80,14 +80,14 @@ async fn a_sealed_cell_that_is_moved_to_another_row_does_not_open() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     let key = [7; KEY_BYTES];
-    let state = State::open(&path, Seal::new(&key)).unwrap();
+    let state = State::open(&path, Seal::new(&key)).await.unwrap();
     state.save_secret("first", "one").await.unwrap();
     state.save_secret("second", "two").await.unwrap();
     drop(state);
     let file = rusqlite::Connection::open(&path).unwrap();
     file.execute("UPDATE tokens SET sealed = (SELECT sealed FROM tokens ORDER BY rowid LIMIT 1)", []).unwrap();
     drop(file);
-    let state = State::open(&path, Seal::new(&key)).unwrap();
+    let state = State::open(&path, Seal::new(&key)).await.unwrap();
     assert_eq!(state.secret("first").await.unwrap().as_deref(), Some("one"));
     assert!(matches!(state.secret("second").await, Err(StateError::WrongKey)));
 }
@@ -97,7 +97,7 @@ async fn a_sealed_cell_that_is_moved_to_another_row_does_not_open() {
 async fn only_its_owner_can_read_what_ferry_keeps() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    let state = State::open(&folder.path().join("state.db"), Seal::ephemeral()).unwrap();
+    let state = State::open(&folder.path().join("state.db"), Seal::ephemeral()).await.unwrap();
     store_everywhere(&state).await;
     let name = LeaseName::Run { pipeline: "p".to_owned() };
     let _lease = state.take_lease(name, "p", at(0)).await.unwrap();

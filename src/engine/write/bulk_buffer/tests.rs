@@ -81,7 +81,7 @@ fn a_record_whose_twin_was_refused_is_tried_for_itself_and_the_reject_keeps_its_
     let ledger = ledger(&finished);
     assert_eq!((ledger.created, ledger.rejected, ledger.duplicate), (59, 1, 0));
     let run_id = finished.report.run_id;
-    let letters = place.environment.state.work_now(|work| work.dead_letters(&run_id)).unwrap();
+    let letters = place.letters(&run_id);
     assert_eq!(letters.len(), 1);
     assert_eq!((letters[0].source_id.as_str(), letters[0].chunk), ("r5", 1));
     assert_eq!(letters[0].body.source["key"], json!("k5"));

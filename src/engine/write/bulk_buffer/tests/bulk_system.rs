@@ -28,7 +28,7 @@ use crate::model::{
     FieldType, Fields, ID, KeyRule, ObjectName, Operation, Outcome, Page, PerKeys, Record, Rejection, Schema,
     StreamName, SyncMode, UPDATED_AT, Value, column,
 };
-use crate::state::{Accounts, Seal, State, Target};
+use crate::state::{Accounts, DeadLetter, Seal, State, Target};
 
 /// From how many records on the bulk API is taken. A chunk has 20 in tests.
 const MIN_RECORDS: u32 = 10;
@@ -325,6 +325,10 @@ impl Place {
         self.runtime.block_on(run(&self.environment, &self.pipeline, &RunOptions::default())).unwrap()
     }
 
+    pub(in crate::engine) fn letters(&self, run_id: &str) -> Vec<DeadLetter> {
+        self.runtime.block_on(self.environment.state.letters(run_id)).unwrap().open
+    }
+
     pub(in crate::engine) fn checkpoint(&self, connection: &str) -> Option<u64> {
         let target = Target {
             pipeline: "bulk_system".to_owned(),
@@ -333,7 +337,7 @@ impl Place {
             object: ObjectName::new("things"),
             accounts: Accounts::default(),
         };
-        let checkpoint = self.environment.state.work_now(|work| work.checkpoint(work.target_id(&target)?)).unwrap();
+        let checkpoint = self.environment.state.checkpoint_now(&target);
         checkpoint.and_then(|checkpoint| checkpoint.cursor.0.as_u64())
     }
 }
