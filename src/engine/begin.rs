@@ -138,10 +138,10 @@ mod tests {
 
     #[test]
     fn a_read_begins_where_no_destination_misses_anything() {
+        use Reading::{All, AllAtOnce, Changes};
         let cursor = |cursor: u64| Cursor(json!(cursor));
         let resumed = || RunState::Resumed { run_id: "this", start_cursor: Some(cursor(1)) };
         let again = Begin::Again { cursor: Some(cursor(1)) };
-        use Reading::{All, AllAtOnce, Changes};
         let cases = [
             (
                 begin(RunState::New, Changes, vec![point("old", 5, 9), point("old", 4, 7)]),

@@ -18,6 +18,8 @@ pub(super) struct DestinationRun {
     pub chunk: u64,
     /// Which of the stream's destinations it is.
     pub index: usize,
+    /// Records that were read and whose source id could not be.
+    pub unknown_ids: u64,
     /// What was committed behind the last checkpoint, chunk by chunk.
     open: VecDeque<OpenChunk>,
     earlier_calls: Calls,
@@ -46,13 +48,15 @@ impl DestinationRun {
             message: None,
             chunk: 0,
         });
-        let earlier_calls = tally.calls;
+        let (earlier_calls, unknown_ids) = (tally.calls, tally.ledger.rejected);
         Self {
             loader: Arc::new(loader),
             tally,
             halving_calls: 0,
             chunk: 0,
             index,
+            // Which of the rejects of an earlier attempt had no id is not kept.
+            unknown_ids,
             open: VecDeque::new(),
             earlier_calls,
             failure: None,
@@ -80,6 +84,8 @@ impl DestinationRun {
         if chunk == 0 {
             self.tally.ledger = Ledger::default();
         }
+        // Which of the rejects before the checkpoint had no id is not kept.
+        self.unknown_ids = self.tally.ledger.rejected;
         (self.chunk, self.tally.chunk, self.tally.open) = (chunk, chunk, Ledger::default());
         self.open.clear();
         (self.tally.status, self.tally.message) = (TargetStatus::Running, None);
@@ -87,8 +93,9 @@ impl DestinationRun {
 
     /// Takes what the destination's task reports of a chunk.
     pub(super) fn take_report(&mut self, report: Report) {
-        let Report { number, ledger, halving_calls, is_waiting, ended, .. } = report;
+        let Report { number, ledger, halving_calls, unknown_ids, is_waiting, ended, .. } = report;
         self.halving_calls += halving_calls;
+        self.unknown_ids += unknown_ids;
         self.open.push_back(OpenChunk { number, ledger, is_clean: !is_waiting && ended.is_ok() });
         if let Err(error) = ended {
             self.fail(error);
@@ -131,6 +138,11 @@ impl DestinationRun {
         matches!(self.failure, Some(EngineError::Interrupted(_)))
     }
 
+    /// Says what was left undone at a destination that is done otherwise.
+    pub(super) fn remark(&mut self, remark: String) {
+        self.tally.message = Some(remark);
+    }
+
     /// Gives the destination up; what was committed stays.
     pub(super) fn fail(&mut self, error: EngineError) {
         if !matches!(error, EngineError::Interrupted(_)) {
@@ -167,6 +179,7 @@ impl DestinationRun {
             are_intents_done: is_to_end,
             clears_checkpoint: is_to_end && sync_mode == SyncMode::FullRefresh,
             forgets_missing: is_whole && self.loader.policy.on_missing == OnMissing::Recreate,
+            answers_letters_at: is_whole.then(|| self.loader.services.context.clock().now()),
         };
         let state = &self.loader.services.state;
         Ok(state.close_target(self.loader.target.id, &place.run_id, self.tally.clone(), end).await?)

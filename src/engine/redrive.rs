@@ -180,6 +180,7 @@ impl Group<'_> {
         if loader.shape.preparation.key.is_empty() {
             // Whoever redrives a record that may have been created has looked whether it was.
             loader.earlier.unsettled.clear();
+            loader.earlier.own_unsettled.clear();
         }
         loader.target.redriven_run = Some(old_id.to_owned());
         let mut destination = DestinationRun::new(loader, destination_index, 0);
@@ -232,7 +233,7 @@ async fn load_group(
             Ok(prepared) => records.push(Arc::new(Prepared { number, ..prepared })),
             Err(rejection) => {
                 numbers.insert(source_id.clone(), number);
-                rejects.push(Rejected { id: source_id, line: None, rejection, source: record });
+                rejects.push(Rejected { id: source_id, has_id: true, line: None, rejection, source: record });
             }
         }
     }

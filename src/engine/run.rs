@@ -121,6 +121,13 @@ async fn mirror_all(stream_runs: &mut [StreamRun]) {
             if destination.loader.policy.write != WriteMode::Mirror {
                 continue;
             }
+            if destination.unknown_ids > 0 {
+                let records = destination.unknown_ids;
+                destination.remark(format!(
+                    "the mirror deletes nothing: {records} records of the source were rejected without a readable id, so nobody knows which records the source no longer has"
+                ));
+                continue;
+            }
             let mut ledger = Ledger::default();
             let (read, chunk) = (destination.tally.ledger.read, destination.chunk);
             let deleted = delete_unseen(&destination.loader, read, chunk, &mut ledger).await;

@@ -93,6 +93,8 @@ pub(super) struct Earlier {
     pub ledger: Option<TargetLedger>,
     /// Source ids of records that may or may not have been created: the run was killed or lost the answer.
     pub unsettled: HashSet<String>,
+    /// Those of them that this run may have created.
+    pub own_unsettled: HashSet<String>,
     /// When the last batch was about to be sent of which no outcome is known; none where there is no such batch.
     pub last_unsettled: Option<DateTime<Utc>>,
     /// How many records the destination was found not to hold any more.
@@ -139,6 +141,12 @@ impl Environment {
         let declared = declared.map_err(|error| EngineError::connector(&connection.name, error))?;
         let mapper =
             Mapper::compile(&config.mappings, schema, &declared).map_err(|error| transform_error(stream, error))?;
+        if mapper.fields().is_empty() {
+            return Err(EngineError::Unsupported(format!(
+                "stream `{}` writes no field to `{}`: the two objects have none of the fields of `standard` in common, so every record would be blank",
+                stream.name, config.object
+            )));
+        }
         let capabilities = (entry.capabilities_of)(connection.options.clone())
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
         let key = key_names(&config.key, &declared).map_err(|error| transform_error(stream, error))?;
@@ -161,6 +169,8 @@ impl Environment {
             })
             .await?;
         let inserts = opened.intents.iter().map(|open| &open.intent).filter(|intent| intent.operation == "insert");
+        let own = inserts.clone().filter(|intent| intent.run_id == run_id);
+        let own_unsettled: HashSet<String> = own.flat_map(|intent| intent.source_ids.iter().cloned()).collect();
         let mut unsettled: HashSet<String> = inserts.flat_map(|intent| intent.source_ids.iter().cloned()).collect();
         unsettled.extend(opened.held);
         let is_case_insensitive =
@@ -190,6 +200,7 @@ impl Environment {
             },
             earlier: Earlier {
                 unsettled,
+                own_unsettled,
                 last_unsettled: opened.intents.iter().map(|open| open.saved_at).max(),
                 checkpoint: opened.checkpoint,
                 ledger: opened.ledger,

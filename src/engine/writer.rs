@@ -35,6 +35,8 @@ pub(super) struct Report {
     /// What was committed, also where the chunk did not come to its end.
     pub ledger: Ledger,
     pub halving_calls: u64,
+    /// Records that were read and whose source id could not be.
+    pub unknown_ids: u64,
     /// Whether records wait to be written together with those of later chunks.
     pub is_waiting: bool,
     pub ended: Result<(), EngineError>,
@@ -76,14 +78,14 @@ impl Writer {
         if !self.buffer.is_empty() {
             let mut tally = ChunkTally::default();
             let flushed = flush(&self.loader, &mut self.buffer, number, &mut tally).await;
-            let _ = self.report(number, tally, flushed);
+            let _ = self.report(number, &tally, flushed);
         }
     }
 
     async fn write(&mut self, Numbered { number, chunk }: &Numbered) -> Result<(), ()> {
         let mut tally = ChunkTally { numbers: Numbers::Behind(self.last_number), ..ChunkTally::default() };
         let written = self.load(*number, chunk, &mut tally).await;
-        self.report(*number, tally, written)
+        self.report(*number, &tally, written)
     }
 
     async fn load(&mut self, number: u64, chunk: &Chunk, tally: &mut ChunkTally) -> Result<(), EngineError> {
@@ -111,7 +113,7 @@ impl Writer {
         Ok(())
     }
 
-    fn report(&mut self, number: u64, tally: ChunkTally, ended: Result<(), EngineError>) -> Result<(), ()> {
+    fn report(&mut self, number: u64, tally: &ChunkTally, ended: Result<(), EngineError>) -> Result<(), ()> {
         self.total += tally.ledger;
         if let Numbers::Behind(last) = tally.numbers {
             self.last_number = self.last_number.max(last);
@@ -122,6 +124,7 @@ impl Writer {
             number,
             ledger: tally.ledger,
             halving_calls: tally.halving_calls,
+            unknown_ids: tally.unknown_ids,
             is_waiting: !self.buffer.is_empty(),
             ended,
         };

@@ -48,8 +48,10 @@ pub struct Cursor(pub serde_json::Value);
 /// A record that the source holds and that does not fit its own declared types.
 #[derive(Debug, Clone)]
 pub struct ReadReject {
-    /// The source's id of the record, or its place (`line 12`) where it has none.
+    /// The source's id of the record, or its place (`line 12`) where that is not known.
     pub id: String,
+    /// Whether `id` is the source's id: a mirror must know which records the source still has.
+    pub has_id: bool,
     /// Its number in the read, from 1, where the source counts: no two rejects of one read share it.
     pub number: Option<u64>,
     /// The line of the file that it begins on, where the source is a file of lines.

@@ -175,6 +175,8 @@ const COUNT: &str = "SELECT targets.*, ledgers.ledger,
      LEFT JOIN dead_letters ON dead_letters.run_id = ledgers.run_id AND dead_letters.target_id = ledgers.target_id
        AND dead_letters.chunk <= ledgers.chunk
      WHERE ledgers.run_id = ?1 GROUP BY targets.target_id ORDER BY position";
+pub(super) const ANSWER_EARLIER: &str = "UPDATE dead_letters SET resolved_at = ?3
+     WHERE target_id = ?1 AND run_id <> ?2 AND kind IN ('rejected', 'held') AND resolved_at IS NULL";
 const COUNT_OPEN: &str =
     "SELECT COUNT(*) FROM targets JOIN dead_letters INDEXED BY dead_letters_by_source USING (target_id)
      WHERE pipeline = ?1 AND resolved_at IS NULL";
@@ -235,6 +237,17 @@ fn cell(target: TargetId, letter_id: i64) -> Cell {
 }
 
 impl Work<'_> {
+    /// Notes that what earlier runs did not write of a target was read again.
+    pub(super) fn answer_earlier_letters(
+        &self,
+        target: TargetId,
+        run_id: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), StateError> {
+        self.transaction.prepare_cached(ANSWER_EARLIER)?.execute(params![target.0, run_id, now.to_rfc3339()])?;
+        Ok(())
+    }
+
     /// Stores letters of a target; each answers those of its record and kind from earlier runs.
     pub(super) fn save_letters(
         &self,

@@ -18,6 +18,7 @@ pub struct Duplicate {
 const SAVE: &str = "INSERT OR REPLACE INTO duplicates (target_id, source_key, survivor_key)";
 pub(super) const SURVIVORS: &str =
     "SELECT source_key, survivor_key FROM duplicates WHERE target_id = ?1 AND source_key IN rarray(?2)";
+const FOLLOW: &str = "UPDATE duplicates SET survivor_key = ?3 WHERE target_id = ?1 AND survivor_key = ?2";
 pub(super) const FORGET: &str = "DELETE FROM duplicates WHERE target_id = ?1 AND source_key IN rarray(?2)";
 
 impl Work<'_> {
@@ -37,6 +38,22 @@ impl Work<'_> {
             })
             .collect();
         self.insert_rows(SAVE, "", &rows)
+    }
+
+    /// Stores that records are the same as other ones now, and with them those that were the same as they.
+    pub(super) fn replace_survivors(
+        &self,
+        target: TargetId,
+        pairs: &[(SourceKey, SourceKey)],
+    ) -> Result<(), StateError> {
+        let mut follow = self.transaction.prepare_cached(FOLLOW)?;
+        for (old, new) in pairs {
+            follow.execute(params![target.0, old.0, new.0])?;
+        }
+        let duplicates = pairs.iter().map(|(source_key, survivor)| {
+            [Value::Integer(target.0), Value::Blob(source_key.0.to_vec()), Value::Blob(survivor.0.to_vec())]
+        });
+        self.insert_rows(SAVE, "", &duplicates.collect::<Vec<_>>())
     }
 
     /// Returns the survivors of those of these records that are duplicates.

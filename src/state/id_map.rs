@@ -84,6 +84,8 @@ pub(super) const BY_DESTINATION: &str = "SELECT destination_id, source_key FROM 
      WHERE target_id = ?1 AND destination_id IN rarray(?2)";
 pub(super) const FORGET_OTHERS: &str = "DELETE FROM id_map INDEXED BY id_map_by_key
      WHERE target_id = ?1 AND key_hash IN rarray(?2) AND source_key NOT IN rarray(?3)";
+pub(super) const OTHERS: &str = "SELECT source_key, key_hash FROM id_map INDEXED BY id_map_by_key
+     WHERE target_id = ?1 AND key_hash IN rarray(?2) AND source_key NOT IN rarray(?3)";
 const SAVE: &str = "INSERT INTO id_map
      (target_id, source_key, destination_id, content_hash, key_hash, written_run, written_as, seen_run, seen_chunk)";
 const SAVE_OVER: &str = "ON CONFLICT (target_id, source_key) DO UPDATE SET
@@ -197,6 +199,7 @@ impl Work<'_> {
         let key_hashes = blobs(key_hashes);
         if !key_hashes.is_empty() {
             let parameters = params![target.0, key_hashes, keys(&source_keys)];
+            self.hand_over(target, &owned, parameters)?;
             self.transaction.prepare_cached(FORGET_OTHERS)?.execute(parameters)?;
         }
         let rows: Vec<[Value; 9]> = owned
@@ -205,6 +208,27 @@ impl Work<'_> {
             .map(|((written, chunk), source_key)| self.entry_row(target, written, source_key, run_id, *chunk))
             .collect();
         self.insert_rows(SAVE, SAVE_OVER, &rows)
+    }
+
+    /// Notes that records whose key another record has now are the same as that one, so that links to them lead there.
+    fn hand_over(
+        &self,
+        target: TargetId,
+        owned: &[&(Written<'_>, u64)],
+        parameters: &[&dyn rusqlite::ToSql],
+    ) -> Result<(), StateError> {
+        let mut statement = self.transaction.prepare_cached(OTHERS)?;
+        let rows = statement.query_map(parameters, |row| Ok((SourceKey(row.get(0)?), row.get::<_, [u8; 16]>(1)?)))?;
+        let others: Vec<(SourceKey, [u8; 16])> = rows.collect::<Result<_, _>>()?;
+        if others.is_empty() {
+            return Ok(());
+        }
+        let owners: HashMap<[u8; 16], &str> = owned
+            .iter()
+            .filter_map(|(written, _)| Some((self.key_hash(written.key_hash?), written.source_id)))
+            .collect();
+        let pairs = others.iter().filter_map(|(other, key)| Some((*other, self.source_key(owners.get(key)?))));
+        self.replace_survivors(target, &pairs.collect::<Vec<_>>())
     }
 
     fn entry_row(

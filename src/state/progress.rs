@@ -1,5 +1,7 @@
 //! How far a run is with a target: what is saved with a chunk, when the stream is at its end, and when it is read once more.
 
+use chrono::{DateTime, Utc};
+
 use super::{
     State, Work, checkpoints::Checkpoint, error::StateError, id_map::IdEntry, ledgers::TargetLedger, targets::TargetId,
 };
@@ -13,6 +15,9 @@ pub struct TargetEnd {
     pub clears_checkpoint: bool,
     /// Whether records that are missing at the destination and were not read are forgotten: the source does not have them either.
     pub forgets_missing: bool,
+    /// When everything was read: what earlier runs left of rejected and held records is answered. A record that still is not written has
+    /// a letter of this run; what the source no longer has needs none.
+    pub answers_letters_at: Option<DateTime<Utc>>,
 }
 
 /// Records of a target that a run has not read.
@@ -69,6 +74,9 @@ impl State {
             work.save_ledger(&run_id, target, &ledger)?;
             if end.forgets_missing {
                 work.forget_missing(target, &run_id)?;
+            }
+            if let Some(now) = end.answers_letters_at {
+                work.answer_earlier_letters(target, &run_id, now)?;
             }
             if end.clears_checkpoint {
                 work.clear_checkpoint(target)?;

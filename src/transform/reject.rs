@@ -9,8 +9,10 @@ use super::error::TransformError;
 /// A record that does not go on, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rejected {
-    /// The source's id of the record.
+    /// The source's id of the record, or its place where that is not known.
     pub id: String,
+    /// Whether `id` is the source's id.
+    pub has_id: bool,
     /// The line of the source's file that it begins on, where it is known.
     pub line: Option<u64>,
     /// Why it does not go on.
@@ -23,7 +25,7 @@ impl Rejected {
     /// Takes a record out of the frame it came in.
     pub(super) fn of(frame: &DataFrame, record: usize, rejection: Rejection) -> Result<Self, TransformError> {
         let id = text_at(frame, ID, record)?;
-        Ok(Self { id, line: None, rejection, source: record_as_json(frame, record)? })
+        Ok(Self { id, has_id: true, line: None, rejection, source: record_as_json(frame, record)? })
     }
 }
 

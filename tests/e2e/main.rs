@@ -19,6 +19,8 @@ mod dead_letters;
 #[cfg(test)]
 mod dry_runs;
 #[cfg(test)]
+mod duplicates;
+#[cfg(test)]
 mod file_pages;
 #[cfg(test)]
 mod guides;
@@ -30,6 +32,8 @@ mod live_runs;
 mod local_files;
 #[cfg(test)]
 mod logins;
+#[cfg(test)]
+mod mirrors;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]

@@ -280,6 +280,7 @@ impl<'table> Plan<'table> {
         let cell = record.fields.get(&field.id);
         let text = cell.map(|cell| cell.as_str().map_or_else(|| cell.to_string(), str::to_owned));
         ReadReject {
+            has_id: true,
             number: None,
             line: None,
             id: record.id.clone(),

@@ -223,6 +223,7 @@ impl Reading {
         }
         ReadReject {
             id,
+            has_id: false,
             number: Some(line),
             line: Some(line),
             field: None,

@@ -206,8 +206,9 @@ impl Reading {
                 return Err(ReadReject { field: Some(name), record: Node::Object(record).to_json(), ..rejected });
             }
         }
-        let read = self.id_of(&by_name).and_then(|id| Ok((id, self.values_of(&by_name)?)));
-        match read {
+        let id = self.id_of(&by_name);
+        let known_id = id.as_ref().ok().cloned();
+        match id.and_then(|id| Ok((id, self.values_of(&by_name)?))) {
             Ok((id, values)) => {
                 for value in &values {
                     if let Value::Text(text) = value {
@@ -223,7 +224,8 @@ impl Reading {
             }
             Err(blame) => {
                 let rejected = reject(place, blame.code, blame.reason, Node::Object(record).to_json());
-                Err(ReadReject { field: Some(blame.field), value: blame.value, ..rejected })
+                let (id, has_id) = known_id.map_or((rejected.id.clone(), false), |id| (id, true));
+                Err(ReadReject { id, has_id, field: Some(blame.field), value: blame.value, ..rejected })
             }
         }
     }
@@ -315,7 +317,17 @@ fn reject(place: Numbered, code: &str, reason: String, record: Json) -> ReadReje
     let Numbered { word, number } = place;
     let id = format!("{word} {number}");
     let line = (word == LINE).then_some(number);
-    ReadReject { id, number: Some(number), line, field: None, value: None, code: code.to_owned(), reason, record }
+    ReadReject {
+        id,
+        has_id: false,
+        number: Some(number),
+        line,
+        field: None,
+        value: None,
+        code: code.to_owned(),
+        reason,
+        record,
+    }
 }
 
 fn place_word(format: Format) -> &'static str {

@@ -287,6 +287,7 @@ fn reject(part: &DataFrame, position: usize, first: usize, blame: Blame) -> Read
     let number = first + position + 1;
     ReadReject {
         id: format!("record {number}"),
+        has_id: false,
         number: u64::try_from(number).ok(),
         line: None,
         field: blame.field,

@@ -17,6 +17,8 @@ use crate::state::{Changes, DeadLetter, DeadLetterKind, IdEntry, LetterBody, Rec
 const DEFAULT_MAX_DELETES: u64 = 100;
 const DEFAULT_MAX_SHARE: f64 = 0.05;
 const ALWAYS_ALLOWED: u64 = 5;
+/// A source that suddenly has less than half of its records is broken rather than smaller, however small the table is.
+const MOST: CountOrShare = CountOrShare::Share(0.5);
 
 /// One record to delete.
 #[derive(Debug)]
@@ -77,7 +79,9 @@ fn check_guards(loader: &Loader, read: u64, mapped: u64, unseen: u64) -> Result<
     let is_exceeded = match loader.policy.max_deletes {
         Some(limit) => limit.is_exceeded_by(unseen, mapped),
         None => {
-            unseen > ALWAYS_ALLOWED && (unseen > DEFAULT_MAX_DELETES || default_share.is_exceeded_by(unseen, mapped))
+            let is_much = unseen > DEFAULT_MAX_DELETES || default_share.is_exceeded_by(unseen, mapped);
+            let is_most = unseen > 1 && MOST.is_exceeded_by(unseen, mapped);
+            is_most || (unseen > ALWAYS_ALLOWED && is_much)
         }
     };
     if is_exceeded {

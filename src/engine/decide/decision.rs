@@ -31,6 +31,8 @@ pub(in crate::engine) enum Action {
         write: RecordWrite,
         /// The values that the destination holds now, of the fields that were read for the decision.
         before: Fields,
+        /// Whether this run created the record, and was stopped before it knew.
+        is_own: bool,
     },
     /// Write nothing.
     Leave(Because),

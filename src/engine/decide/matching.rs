@@ -48,14 +48,14 @@ pub(in crate::engine) fn decide(rules: &Rules<'_>, knowledge: &Knowledge, record
         Step::Done(action) => action,
         Step::Create => create(rules, record, &knowledge.links),
         Step::Upsert => Action::Upsert(record_write(rules, record, &knowledge.links, None)),
-        Step::Update(id) => update(rules, record, knowledge, id),
+        Step::Update(id) => update(rules, record, knowledge, id, false),
         Step::Find => match claim(rules, knowledge, record, claims) {
             Found::None if rules.policy.write == WriteMode::Update => Action::Reject(Rejection::new(
                 "no_match",
                 "no record at the destination has this key, and `write: update` creates none",
             )),
             Found::None => create(rules, record, &knowledge.links),
-            Found::One(id) => update(rules, record, knowledge, id),
+            Found::One(id) => update(rules, record, knowledge, id, rules.own_unsettled.contains(&record.source_id)),
             Found::Several(ids) => Action::Hold(Rejection::new(
                 "ambiguous_key",
                 format!("{} records at the destination share this key: {}", ids.len(), ids.join(", ")),
@@ -228,7 +228,7 @@ fn create(rules: &Rules<'_>, record: &Prepared, links: &LinkedIds) -> Action {
 }
 
 /// Updates a record that exists; an update that would change nothing leaves it.
-fn update(rules: &Rules<'_>, record: &Prepared, knowledge: &Knowledge, id: String) -> Action {
+fn update(rules: &Rules<'_>, record: &Prepared, knowledge: &Knowledge, id: String, is_own: bool) -> Action {
     let before = knowledge.current.get(&id).cloned().unwrap_or_default();
     let mut write = record_write(rules, record, &knowledge.links, Some(id));
     for field in &rules.policy.on_create {
@@ -240,9 +240,9 @@ fn update(rules: &Rules<'_>, record: &Prepared, knowledge: &Knowledge, id: Strin
         }
     }
     if write.fields.is_empty() && write.links.is_empty() {
-        return Action::Leave(Because::Unchanged);
+        return Action::Leave(if is_own { Because::CreatedBefore } else { Because::Unchanged });
     }
-    Action::Update { write, before }
+    Action::Update { write, before, is_own }
 }
 
 /// Puts together what is written of a record: links that are fields go among the fields, as far as the ids of their records are

@@ -18,6 +18,8 @@ pub(in crate::engine) struct Rules<'run> {
     pub links: LinkWay,
     /// Source ids of records that an earlier run may or may not have created.
     pub unsettled: &'run HashSet<String>,
+    /// Those of them that this run may have created before it was stopped.
+    pub own_unsettled: &'run HashSet<String>,
 }
 
 /// How a destination takes the links of a record.
@@ -42,6 +44,15 @@ impl<'run> Rules<'run> {
             key: &loader.shape.preparation.key,
             links: LinkWay::of(&loader.services.capabilities),
             unsettled: &loader.earlier.unsettled,
+            own_unsettled: &loader.earlier.own_unsettled,
+        }
+    }
+
+    /// Tells whether a new record can carry links, so that it is worth creating those it links to first.
+    pub(in crate::engine) fn carries_links(&self) -> bool {
+        match self.links {
+            LinkWay::Fields | LinkWay::CallsOrCreate => true,
+            LinkWay::SourceIds | LinkWay::Calls => false,
         }
     }
 

@@ -41,6 +41,8 @@ pub(in crate::engine) struct Chunk {
     pub duplicate: u64,
     /// Records that could not be read or did not pass a step.
     pub rejects: Vec<Rejected>,
+    /// Of records left out by a step as duplicates: their ids, each with that of the record that goes on.
+    pub duplicates: Vec<(String, String)>,
     /// Where a read goes on after this chunk.
     pub cursor: Option<Cursor>,
 }
@@ -229,7 +231,15 @@ impl ReadPlan {
 
 impl Default for Chunk {
     fn default() -> Self {
-        Self { frame: DataFrame::empty(), read: 0, filtered: 0, duplicate: 0, rejects: Vec::new(), cursor: None }
+        Self {
+            frame: DataFrame::empty(),
+            read: 0,
+            filtered: 0,
+            duplicate: 0,
+            rejects: Vec::new(),
+            duplicates: Vec::new(),
+            cursor: None,
+        }
     }
 }
 
@@ -246,6 +256,7 @@ impl Chunk {
         self.filtered += stepped.filtered;
         self.duplicate += stepped.duplicate;
         self.rejects.extend(stepped.rejects);
+        self.duplicates.extend(stepped.duplicates);
     }
 }
 
@@ -263,6 +274,7 @@ impl Gathered {
         chunk.filtered += part.filtered;
         chunk.duplicate += part.duplicate;
         chunk.rejects.extend(part.rejects);
+        chunk.duplicates.extend(part.duplicates);
         chunk.cursor = cursor.or(chunk.cursor.take());
         if chunk.frame.width() == 0 {
             chunk.frame = part.frame;
@@ -339,7 +351,7 @@ fn read_reject(reject: crate::model::ReadReject) -> Rejected {
     let mut rejection = crate::model::Rejection::new(reject.code, reject.reason);
     rejection.field = reject.field;
     rejection.value = reject.value;
-    Rejected { id: reject.id, line: reject.line, rejection, source: reject.record }
+    Rejected { id: reject.id, has_id: reject.has_id, line: reject.line, rejection, source: reject.record }
 }
 
 /// Tells whether a read may be tried again from the beginning.

@@ -15,7 +15,7 @@ use crate::engine::{
     read::extract::Chunk,
 };
 use crate::model::Rejection;
-use crate::state::{DeadLetter, DeadLetterKind, RecordKey};
+use crate::state::{Changes, DeadLetter, DeadLetterKind, Duplicate, RecordKey};
 
 use super::{
     bulk_buffer::BulkBuffer,
@@ -23,6 +23,7 @@ use super::{
     execute::{ChunkTally, execute},
     existence::save_existence,
     letters::{Originals, letter, save_rejects, unmapped_letter},
+    levels,
 };
 
 /// How often a record is decided upon anew, when it or what it links to is gone from the destination: once for each of both.
@@ -54,13 +55,18 @@ pub(in crate::engine) async fn load_chunk(
     }
     for reject in rejects {
         let number = tally.numbers.next(&reject.id);
-        seen.push(RecordKey::Id(reject.id.clone()));
+        if reject.has_id {
+            seen.push(RecordKey::Id(reject.id.clone()));
+        } else {
+            tally.unknown_ids += 1;
+        }
         letters.push(unmapped_letter(context, number, reject));
     }
     let rejected = u64::try_from(letters.len()).unwrap_or(u64::MAX);
     save_rejects(dispatch, letters, seen).await?;
     tally.ledger.rejected += rejected;
     dispatch.tell_done(chunk.filtered + chunk.duplicate + rejected);
+    save_duplicates(dispatch, &chunk.duplicates).await?;
     // Where records are only inserted, several may have one key, unless some are looked for by it.
     let do_keys_tell = loader.policy.write != WriteMode::Insert || !loader.earlier.unsettled.is_empty();
     let mut now = Vec::with_capacity(records.len());
@@ -86,20 +92,57 @@ pub(in crate::engine) async fn load_prepared(
     tally: &mut ChunkTally,
     mut buffer: Option<&mut BulkBuffer>,
 ) -> Result<(), EngineError> {
-    let loader = dispatch.loader;
     for round in u32::from(buffer.is_none())..=MAX_DECIDED_ANEW {
         if records.is_empty() {
             return Ok(());
         }
         let is_last = round == MAX_DECIDED_ANEW;
-        let rules = Rules::of(loader, dispatch.context().chunk);
+        // The id map may point to records that are gone from the destination: afterwards it knows.
+        records = load_levels(dispatch, records, originals, tally, is_last, buffer.take()).await?;
+    }
+    hold_missing(dispatch, &records, originals, tally).await
+}
+
+/// Stores which records stand for those that a step left out as duplicates: links to these lead there.
+async fn save_duplicates(dispatch: &Dispatch<'_>, duplicates: &[(String, String)]) -> Result<(), EngineError> {
+    if duplicates.is_empty() || dispatch.loader.is_replacing() {
+        return Ok(());
+    }
+    let named = duplicates.iter().map(|(source_id, survivor)| Duplicate {
+        source_id: source_id.clone(),
+        survivor: RecordKey::Id(survivor.clone()),
+    });
+    let seen = duplicates.iter().map(|(source_id, _)| RecordKey::Id(source_id.clone())).collect();
+    let changes = Changes { duplicates: named.collect(), seen, ..Changes::default() };
+    Ok(dispatch.loader.services.state.commit(dispatch.place_of_rejects(), changes).await?)
+}
+
+/// Decides upon records and carries the decisions out, those that others link to first. Returns the records that are to be decided
+/// upon anew.
+async fn load_levels(
+    dispatch: &Dispatch<'_>,
+    mut records: Vec<Arc<Prepared>>,
+    originals: &Originals,
+    tally: &mut ChunkTally,
+    is_last: bool,
+    mut buffer: Option<&mut BulkBuffer>,
+) -> Result<Vec<Arc<Prepared>>, EngineError> {
+    let loader = dispatch.loader;
+    let rules = Rules::of(loader, dispatch.context().chunk);
+    let mut again = Vec::new();
+    while !records.is_empty() {
         let (knowledge, existence) = gather(loader, &rules, &records).await?;
         save_existence(dispatch, vec![(loader.target.id, existence)]).await?;
         let decisions = decide(&rules, &knowledge, &records);
-        // The id map may point to records that are gone from the destination: afterwards it knows.
-        records = execute(dispatch, decisions, originals, tally, is_last, buffer.take()).await?;
+        let now;
+        (now, records) = if rules.carries_links() {
+            levels::split(decisions, &loader.target.names.stream)
+        } else {
+            (decisions, Vec::new())
+        };
+        again.extend(execute(dispatch, now, originals, tally, is_last, buffer.as_deref_mut()).await?);
     }
-    hold_missing(dispatch, &records, originals, tally).await
+    Ok(again)
 }
 
 async fn hold_missing(

@@ -31,6 +31,8 @@ pub(in crate::engine) struct ChunkTally {
     pub ledger: Ledger,
     pub halving_calls: u64,
     pub numbers: Numbers,
+    /// Records that were read and whose source id could not be: a mirror cannot tell which they are.
+    pub unknown_ids: u64,
 }
 
 /// How the records of a read are numbered.
@@ -97,7 +99,7 @@ pub(in crate::engine) async fn execute(
         }
         let mut doubtful = Vec::new();
         let mut deliver = |item: RecordItem, fate: Fate| {
-            if is_doubtful(&item, &fate) { doubtful.push((item, fate)) } else { tally.count(&fate) }
+            if is_doubtful(&item, &fate) { doubtful.push((item, fate)) } else { tally.count(&item, &fate) }
         };
         let sent = dispatch.send(&operation, limit, items, &mut deliver).await;
         // What was committed counts, also where the rest was not sent; then nothing more is asked.
@@ -121,7 +123,7 @@ fn sort(dispatch: &Dispatch<'_>, decisions: Vec<Decision>, originals: &Originals
         match action {
             Action::Create(write) => sorted.creates.push(item(write)),
             Action::Upsert(write) => sorted.upserts.push(item(write)),
-            Action::Update { write, before: _ } => sorted.updates.push(item(write)),
+            Action::Update { write, is_own, .. } => sorted.updates.push(item(write).own(is_own)),
             other => sorted.stored.add(dispatch, &record, &other, originals, tally),
         }
     }
@@ -208,7 +210,7 @@ pub(in crate::engine) async fn absorb(
         if links_to_changed || matches!(fate, Fate::Known(Outcome::Missing)) {
             again.push(item.prepared);
         } else {
-            tally.count(&fate);
+            tally.count(&item, &fate);
         }
     }
     Ok(again)
@@ -268,10 +270,11 @@ impl Numbers {
 
 impl ChunkTally {
     /// Counts a record by what became of it; one that is missing is counted when it was decided upon anew.
-    pub(in crate::engine) fn count(&mut self, fate: &Fate) {
+    pub(in crate::engine) fn count(&mut self, item: &RecordItem, fate: &Fate) {
         let ledger = &mut self.ledger;
         match fate {
             Fate::Known(Outcome::Created { .. }) => ledger.created += 1,
+            Fate::Known(Outcome::Updated { .. }) if item.is_own => ledger.created += 1,
             Fate::Known(Outcome::Updated { .. }) => ledger.updated += 1,
             Fate::Known(Outcome::Deleted) => ledger.deleted += 1,
             Fate::Known(Outcome::Rejected(_)) => ledger.rejected += 1,

@@ -46,7 +46,7 @@ async fn write_bulk(
             if is_doubtful(&item, &fate) {
                 doubtful.push((item.place, fate));
             } else {
-                tally.count(&fate);
+                tally.count(&item, &fate);
             }
         };
         dispatch.send_bulk(buffered, places, &mut deliver).await?;

@@ -37,6 +37,8 @@ pub(in crate::engine) struct RecordItem {
     record: BatchRecord,
     /// All links, each with how many of its records go along.
     links: Vec<Link>,
+    /// Whether this run created it, and was stopped before it knew: what is sent is an update.
+    pub is_own: bool,
     /// The key by which later records are known to be the same; none where records are only inserted, each for itself.
     key_hash: Option<u128>,
 }
@@ -52,7 +54,12 @@ impl RecordItem {
     ) -> Self {
         let RecordWrite { destination_id, fields, links } = write;
         let record = BatchRecord { trace_id: number.to_string(), destination_id, fields };
-        Self { place: 0, chunk, record, links, prepared, key_hash, source }
+        Self { place: 0, chunk, record, links, prepared, is_own: false, key_hash, source }
+    }
+
+    /// Says whether this run created the record, and was stopped before it knew.
+    pub(in crate::engine) fn own(self, is_own: bool) -> Self {
+        Self { is_own, ..self }
     }
 
     /// Says where it waits: its number in a chunk tells it from others of the chunk only.
@@ -106,6 +113,9 @@ impl Item for RecordItem {
     fn commit(&self, context: &CommitContext, outcome: &Outcome, changes: &mut Changes) {
         match outcome {
             Outcome::Created { id } => changes.written.push(self.written(context, id, WrittenAs::Created)),
+            Outcome::Updated { id } if self.is_own => {
+                changes.written.push(self.written(context, id, WrittenAs::Created))
+            }
             Outcome::Updated { id } => changes.written.push(self.written(context, id, WrittenAs::Updated)),
             // Not by the source's id: a record with the same key may be the one that is known under it.
             Outcome::Missing | Outcome::Deleted => changes.missing.extend(self.record.destination_id.clone()),

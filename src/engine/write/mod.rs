@@ -11,5 +11,6 @@ pub(in crate::engine) mod existence;
 pub(in crate::engine) mod flush;
 mod item;
 pub(in crate::engine) mod letters;
+mod levels;
 mod settle;
 mod shipment;

@@ -214,3 +214,36 @@ fn rejection(error: &ConnectorError) -> Rejection {
     let reason = error.detail.clone().unwrap_or_else(|| error.message.clone());
     Rejection { request_id: error.request_id.clone(), ..Rejection::new(error.code.clone(), reason) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intents_go_only_where_an_error_proves_that_nothing_was_written() {
+        use ErrorKind::{
+            Cancelled, CursorExpired, Io, NotFound, QuotaSpent, Refused, Unanswered, Unauthorized, Unavailable,
+            Unexpected,
+        };
+        let kinds = [
+            Cancelled,
+            CursorExpired,
+            Io,
+            NotFound,
+            QuotaSpent,
+            Refused,
+            Unanswered,
+            Unauthorized,
+            Unavailable,
+            Unexpected,
+        ];
+        for kind in kinds {
+            for is_idempotent in [true, false] {
+                let reaction = Reaction::to(kind, is_idempotent);
+                let goes = matches!(reaction, Reaction::DropIntents | Reaction::Split);
+                assert_eq!(goes, kind.proves_no_write(), "{kind:?} {is_idempotent}: {reaction:?}");
+                assert_eq!(reaction == Reaction::Settle, kind == Unanswered && !is_idempotent, "{kind:?}");
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ use polars::prelude::{
 };
 
 use super::{Deliver, StreamStep, Tally, spool};
-use crate::model::{DELETED, FieldType, Schema, UPDATED_AT};
+use crate::model::{DELETED, FieldType, ID, Schema, UPDATED_AT};
 use crate::transform::{
     columns,
     error::TransformError,
@@ -25,6 +25,8 @@ pub(super) struct Dedupe {
 
 /// The number of the record within the stream, while the step works.
 const ROW: &str = "__ferry.row";
+/// The id of the record that stays, while the step works.
+const SURVIVOR: &str = "__ferry.survivor";
 
 pub(super) fn compile(spec: &DedupeSpec, schema: &Schema) -> Result<Dedupe, TransformError> {
     if spec.by.is_empty() {
@@ -58,8 +60,29 @@ impl Dedupe {
         self.by.iter().map(has_value).fold(col(DELETED).not(), Expr::and)
     }
 
-    /// Returns the numbers of the keyed records that stay. Only the keys are read.
-    fn survivors(&self, pages: &[PathBuf]) -> Result<DataFrame, TransformError> {
+    /// Returns the ids of the records that go, each with that of the record that stays for it.
+    fn duplicates(&self, pages: &[PathBuf]) -> Result<Vec<(String, String)>, TransformError> {
+        let keys: Vec<Expr> = self.by.iter().map(|(name, _)| col(name.as_str())).collect();
+        let id = || col(ID);
+        let survivor = match self.keep {
+            Keep::First => id().sort_by([col(ROW)], SortMultipleOptions::default()).first(),
+            Keep::Last => id().sort_by([col(ROW)], SortMultipleOptions::default()).last(),
+            Keep::Newest => id().sort_by([col(UPDATED_AT), col(ROW)], newest_first()).first(),
+        };
+        let groups = self.scan(pages)?.filter(self.is_keyed()).group_by(keys);
+        let groups = groups.agg([survivor.alias(SURVIVOR), id()]).select([col(SURVIVOR), id()]);
+        let groups = groups.collect()?;
+        let mut pairs = Vec::new();
+        let lists = groups.column(ID)?.list()?;
+        for (group, survivor) in groups.column(SURVIVOR)?.str()?.iter().enumerate() {
+            let (Some(survivor), Some(ids)) = (survivor, lists.get_as_series(group)) else { continue };
+            let gone = ids.str()?.iter().flatten().filter(|id| *id != survivor);
+            pairs.extend(gone.map(|id| (id.to_owned(), survivor.to_owned())));
+        }
+        Ok(pairs)
+    }
+
+    fn scan(&self, pages: &[PathBuf]) -> Result<LazyFrame, TransformError> {
         let paths: Vec<PlRefPath> =
             pages.iter().map(|path| PlRefPath::try_from_path(path)).collect::<Result<_, _>>()?;
         let options = ScanArgsParquet {
@@ -67,13 +90,18 @@ impl Dedupe {
             glob: false,
             ..ScanArgsParquet::default()
         };
+        Ok(LazyFrame::scan_parquet_files(paths.into(), options)?)
+    }
+
+    /// Returns the numbers of the keyed records that stay. Only the keys are read.
+    fn survivors(&self, pages: &[PathBuf]) -> Result<DataFrame, TransformError> {
         let keys: Vec<Expr> = self.by.iter().map(|(name, _)| col(name.as_str())).collect();
         let row = match self.keep {
             Keep::First => col(ROW).min(),
             Keep::Last => col(ROW).max(),
             Keep::Newest => col(ROW).sort_by([col(UPDATED_AT), col(ROW)], newest_first()).first(),
         };
-        let scan = LazyFrame::scan_parquet_files(paths.into(), options)?;
+        let scan = self.scan(pages)?;
         Ok(scan.filter(self.is_keyed()).group_by(keys).agg([row]).select([col(ROW)]).collect()?)
     }
 }
@@ -96,6 +124,7 @@ impl StreamStep for Dedupe {
             }
             stays[index] = true;
         }
+        tally.duplicates.extend(self.duplicates(pages)?);
         let mut start = 0;
         spool::each_page(pages, &mut |frame| {
             let (height, is_keyed) = (frame.height(), self.is_keyed());

@@ -61,6 +61,8 @@ pub struct Stepped {
     pub added: u64,
     /// Records that a step refused.
     pub rejects: Vec<Rejected>,
+    /// Of records left out as others have the same values: their ids, each with that of the record that goes on.
+    pub duplicates: Vec<(String, String)>,
 }
 
 /// Counts the records that do not simply go on.
@@ -70,6 +72,7 @@ struct Tally {
     duplicate: u64,
     added: u64,
     rejects: Vec<Rejected>,
+    duplicates: Vec<(String, String)>,
 }
 
 impl AddAssign for Tally {
@@ -78,13 +81,14 @@ impl AddAssign for Tally {
         self.duplicate += other.duplicate;
         self.added += other.added;
         self.rejects.extend(other.rejects);
+        self.duplicates.extend(other.duplicates);
     }
 }
 
 impl Tally {
     fn with(self, frame: DataFrame) -> Stepped {
-        let Self { filtered, duplicate, added, rejects } = self;
-        Stepped { frame, filtered, duplicate, added, rejects }
+        let Self { filtered, duplicate, added, rejects, duplicates } = self;
+        Stepped { frame, filtered, duplicate, added, rejects, duplicates }
     }
 }
 

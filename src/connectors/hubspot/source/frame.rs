@@ -157,6 +157,7 @@ impl Decoder {
                 From::Property(name) => {
                     let text = record.property(name).unwrap_or_default();
                     decode(field.field_type, text).map_err(|misfit| ReadReject {
+                        has_id: true,
                         number: None,
                         line: None,
                         id: record.id.0.clone().unwrap_or_default(),

@@ -171,6 +171,7 @@ impl Rows {
             // Of a deleted record no more than its id is needed.
             Err(_) if is_deleted => self.rows.push(Row { id, updated_at, is_deleted, cells: vec![Value::Null; width] }),
             Err((field, misfit)) => self.rejects.push(ReadReject {
+                has_id: true,
                 number: None,
                 line: None,
                 id,

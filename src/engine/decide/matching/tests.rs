@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::model::{FieldName, Fields, ObjectName};
 use crate::state::{LinkedRecord, SeenMark, SourceKey};
 
-use super::super::{knowledge::Entries, lookup::FoundRecords, prepare::LinkValue};
+use super::super::{lookup::FoundRecords, prepare::LinkValue};
 use super::*;
 use crate::engine::policy::WritePolicy;
 
@@ -142,6 +142,7 @@ impl Case {
             key: &key,
             links: self.links,
             unsettled: &self.unsettled,
+            own_unsettled: &self.unsettled,
         };
         decide(&rules, &self.knowledge, &self.records)
     }

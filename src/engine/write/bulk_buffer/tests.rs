@@ -193,6 +193,37 @@ fn a_destination_beside_one_that_gathers_has_the_same_checkpoint() {
     assert_eq!(own.settles, 1, "a batch without an outcome is asked about before anything is written");
 }
 
+#[test]
+fn a_destination_that_is_slow_does_not_hold_up_the_others() {
+    let mut place = Place::new(14, 0, rows(90));
+    let mut other = place.pipeline.connections[&ConnectionName::new("to")].clone();
+    (other.name, other.options["bulk_system"]) = ("beside".into(), json!(15));
+    *bulk_system(15).lock().unwrap() = BulkSystem::default();
+    place.pipeline.connections.insert("beside".into(), other);
+    place.pipeline.streams[0].destinations.push(destination("beside", WriteMode::Upsert));
+    // Its first batch ends when the other destination is in its second chunk of 21.
+    place.own().gate = Some((15, 22));
+    let finished = place.run();
+    assert_eq!(ledger(&finished).created, 90);
+    assert_eq!(finished.report.streams[0].destinations[1].ledger.created, 90);
+    assert_eq!((place.checkpoint("to"), place.checkpoint("beside")), (Some(90), Some(90)));
+}
+
+#[test]
+fn what_was_committed_counts_where_a_chunk_does_not_come_to_its_end() {
+    let place = Place::new(16, 0, rows(90));
+    // The first chunk has 21 records and takes six batches; the second batch of the second one fails.
+    place.own().fault = Some((8, Fault::Killed(false)));
+    let first = place.run();
+    let counts = first.report.streams[0].destinations[0].ledger;
+    assert_eq!((counts.read, counts.created, place.checkpoint("to")), (25, 25, Some(21)));
+    place.own().fault = None;
+    let second = place.run();
+    assert!(second.report.is_resumed);
+    assert_eq!(second.report.streams[0].destinations[0].error, None, "the error of the first attempt");
+    assert_eq!(ledger(&second).created, 90);
+}
+
 fn any_rows() -> impl Strategy<Value = Vec<(String, String)>> {
     // Two ids may have one key, an id has always the same.
     let row = "[a-j]{1,2}".prop_map(|id| (id.clone(), id.replace('j', "i")));

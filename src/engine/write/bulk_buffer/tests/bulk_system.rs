@@ -5,6 +5,7 @@ use std::{
     num::NonZeroU32,
     path::PathBuf,
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -52,6 +53,8 @@ pub(in crate::engine) struct BulkSystem {
     pub(in crate::engine) refused_once: HashSet<String>,
     /// A key with which a whole batch is refused.
     pub(in crate::engine) poison: Option<String>,
+    /// Holds ordinary batches up until another system holds so many records.
+    pub(in crate::engine) gate: Option<(u64, usize)>,
     /// Stops the run when so many records are read.
     pub(in crate::engine) stop: Option<(usize, CancellationToken)>,
 }
@@ -242,6 +245,18 @@ impl Destination for InBulkSystem {
     async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
         let traces: HashSet<&String> = batch.records.iter().map(|record| &record.trace_id).collect();
         assert_eq!(traces.len(), batch.records.len(), "a trace id twice");
+        let gate = self.0.lock().unwrap().gate;
+        if let Some((number, count)) = gate {
+            let other = bulk_system(number);
+            let mut looks = 0;
+            while other.lock().unwrap().held.len() < count {
+                looks += 1;
+                if looks > 5_000 {
+                    return Err(ConnectorError::new(ErrorKind::Unexpected, "gate", "the other system does not go on"));
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
         let mut own = self.0.lock().unwrap();
         own.loads.push(batch.records.len());
         own.write(&batch.operation, &batch.records)

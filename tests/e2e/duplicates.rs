@@ -1,0 +1,66 @@
+//! Links to a duplicate lead to the record that stands for it, in the run that finds it and in later ones.
+
+use std::path::PathBuf;
+
+use super::support::{Crms, Desk, repository};
+
+const SPEED: [&str; 2] = ["--clock-speed", "50"];
+
+const PIPELINE: &str = "\
+version: 1
+name: firms
+connections:
+  files: { type: csv, path: ., id: { firms: id, people: id } }
+  base: { type: airtable, token: \"${AIRTABLE_TOKEN}\", base_id: appFerryDemo00001, base_url: \"${AIRTABLE_URL}\" }
+streams:
+  - name: firms
+    source: { connection: files, object: firms }
+STEPS    destinations:
+      - connection: base
+        object: Companies
+        write: upsert
+        key: [Domain]
+        mappings: { Domain: domain, HubSpot ID: domain, Name: name }
+  - name: people
+    source: { connection: files, object: people }
+    destinations:
+      - connection: base
+        object: Contacts
+        write: upsert
+        key: [HubSpot ID]
+        mappings: { HubSpot ID: email, Email: email, Name: name, Company: { from: firm, link: firms } }
+";
+
+fn put(desk: &Desk, steps: &str, firms: &str, people: &str) -> PathBuf {
+    desk.write("firms.csv", &format!("id,domain,name\n{firms}"));
+    desk.write("people.csv", &format!("id,email,name,firm\n{people}"));
+    desk.write("firms.yaml", &PIPELINE.replace("STEPS", steps))
+}
+
+/// Two firms of one domain, found by the key or by a step; a person of each, and later one more of the firm that is not there.
+#[test]
+fn children_of_duplicates_are_linked_to_the_survivor() {
+    for (name, steps) in [("key", ""), ("step", "    transforms: [{ dedupe: { by: [domain], keep: first } }]\n")] {
+        let crms = Crms::start(&["airtable"], Some(&repository("fixtures")), &SPEED);
+        crms.get("airtable", "/v0/meta/bases/appFerryDemo00001/tables");
+        let desk = Desk::new(&crms);
+        let firms = "f1,one.example,One\nf2,one.example,One again\nf3,three.example,Three\n";
+        let people = "p1,p1@example.org,P1,f1\np2,p2@example.org,P2,f2\np3,p3@example.org,P3,f3\n";
+        let pipeline = put(&desk, steps, firms, people);
+        let report = desk.run(&crms, &pipeline, &SPEED, 0);
+        let account = |stream: usize| report["streams"][stream]["destinations"][0].clone();
+        assert_eq!((&account(0)["created"], &account(0)["duplicate"]), (&2.into(), &1.into()), "{name}: {report}");
+        assert_eq!((&account(1)["created"], &account(1)["links_pending"]), (&3.into(), &0.into()), "{name}: {report}");
+        put(&desk, steps, firms, &format!("{people}p4,p4@example.org,P4,f2\n"));
+        let report = desk.run(&crms, &pipeline, &SPEED, 0);
+        let people = &report["streams"][1]["destinations"][0];
+        assert_eq!((&people["created"], &people["links_pending"]), (&1.into(), &0.into()), "{name}: {report}");
+        // The firm that stood for the other one is gone from the file: the other one takes its record over.
+        put(&desk, steps, "f2,one.example,One again\nf3,three.example,Three\n", "p5,p5@example.org,P5,f1\n");
+        let report = desk.run(&crms, &pipeline, &SPEED, 0);
+        let firms = &report["streams"][0]["destinations"][0];
+        assert_eq!((&firms["created"], &firms["updated"]), (&0.into(), &1.into()), "{name}: {report}");
+        let people = &report["streams"][1]["destinations"][0];
+        assert_eq!((&people["created"], &people["links_pending"]), (&1.into(), &0.into()), "{name}: {report}");
+    }
+}
