@@ -21,6 +21,8 @@ const UNDECODABLE_BYTE: &[u8] = &[0xFF];
 pub const UNDECODABLE: char = '\u{ffff}';
 /// The same, in UTF-8.
 const UNDECODABLE_CHAR: &[u8] = &[0xEF, 0xBF, 0xBF];
+/// How much of a file is looked at to know the width of its characters, in bytes.
+const HEAD_BYTES: u64 = 16;
 /// How much is decoded at once, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -149,14 +151,38 @@ impl JsonSchema for Encoding {
 /// # Errors
 /// Fails when all of the file is valid UTF-8 with characters of several bytes, or when it cannot be read.
 pub fn refuse_other_encoding(path: &Path, encoding: Encoding) -> Result<(), ConnectorError> {
-    let Some(least) = encoding.least_utf_8() else { return Ok(()) };
     let failed = |error: io::Error| file_error("read", path, &error);
+    let mut head = Vec::new();
+    File::open(path).map_err(failed)?.take(HEAD_BYTES).read_to_end(&mut head).map_err(failed)?;
+    if let Some(other) = other_width(&head, encoding) {
+        let message = format!("`{}` is {}, and its connection reads {}", path.display(), other, encoding.name());
+        return Err(
+            ConnectorError::new(ErrorKind::Io, "other_encoding", message).with_hint(format!("set `encoding: {other}`"))
+        );
+    }
+    let Some(least) = encoding.least_utf_8() else { return Ok(()) };
     let found = count_wide(File::open(path).map_err(failed)?).map_err(failed)?;
     if found.is_none_or(|count| count < least) {
         return Ok(());
     }
     let message = format!("`{}` is UTF-8, and its connection says `encoding: {}`", path.display(), encoding.name());
     Err(ConnectorError::new(ErrorKind::Io, "other_encoding", message).with_hint("set `encoding: utf-8`, or remove it"))
+}
+
+/// Returns the encoding of a text whose characters are wider, or less wide, than the named encoding has them; none where a byte
+/// order mark says what they are.
+fn other_width(head: &[u8], encoding: Encoding) -> Option<&'static str> {
+    if encoding_rs::Encoding::for_bom(head).is_some() {
+        return None;
+    }
+    let is_wide = encoding.text == UTF_16LE || encoding.text == UTF_16BE;
+    let ascii = |byte: &u8| byte.is_ascii_graphic();
+    match head {
+        [first, 0, second, 0, ..] if !is_wide && ascii(first) && ascii(second) => Some("utf-16le"),
+        [0, first, 0, second, ..] if !is_wide && ascii(first) && ascii(second) => Some("utf-16be"),
+        [first, second, ..] if is_wide && ascii(first) && ascii(second) => Some("utf-8"),
+        _ => None,
+    }
 }
 
 /// Counts the characters of several bytes in a file of valid UTF-8; none where it is not, or has a byte order mark, which says
@@ -455,6 +481,10 @@ mod tests {
             ("株式会社サンプル山田太郎".as_bytes(), "shift_jis", true),
             (b"\xC4\xA3", "gbk", false),
             ("Jürgen".as_bytes(), "utf-8", false),
+            (b"i\0d\0", "utf-8", true),
+            (b"\0i\0d", "windows-1252", true),
+            (b"i\0d\0", "utf-16le", false),
+            (b"id,name", "utf-16le", true),
         ] {
             std::fs::write(&path, content).unwrap();
             let refused = refuse_other_encoding(&path, named(encoding)).err().map(|error| error.code);

@@ -101,23 +101,38 @@ impl CsvWriter {
     }
 
     fn append(&mut self, lines: &[Vec<String>]) -> Result<(), ConnectorError> {
+        let unexpected = |reason: String| ConnectorError::new(ErrorKind::Unexpected, "file_error", reason);
+        let mut bytes = Vec::new();
+        for alike in lines.chunk_by(|one, other| is_empty(one) == is_empty(other)) {
+            // A line of separators alone is no record to a reader: quotes make it one.
+            let is_quoted = alike.first().is_some_and(|line| is_empty(line));
+            let mut writer = self.writer(is_quoted, bytes);
+            for line in alike {
+                writer.write_record(line).map_err(|error| unexpected(error.to_string()))?;
+            }
+            bytes = writer.into_inner().map_err(|error| unexpected(error.to_string()))?;
+        }
+        let text = String::from_utf8(bytes).map_err(|error| unexpected(error.to_string()))?;
+        self.file.append(&self.form.encoding.encode(text))
+    }
+
+    fn writer(&self, is_quoted: bool, bytes: Vec<u8>) -> csv::Writer<Vec<u8>> {
         let line_end = match self.form.line_end {
             LineEnd::Lf => csv::Terminator::Any(b'\n'),
             LineEnd::Crlf => csv::Terminator::CRLF,
         };
-        let mut writer = csv::WriterBuilder::new()
+        csv::WriterBuilder::new()
             .delimiter(self.form.separator)
             .quote(self.form.quote)
+            .quote_style(if is_quoted { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary })
             .terminator(line_end)
-            .from_writer(Vec::new());
-        let unexpected = |reason: String| ConnectorError::new(ErrorKind::Unexpected, "file_error", reason);
-        for line in lines {
-            writer.write_record(line).map_err(|error| unexpected(error.to_string()))?;
-        }
-        let bytes = writer.into_inner().map_err(|error| unexpected(error.to_string()))?;
-        let text = String::from_utf8(bytes).map_err(|error| unexpected(error.to_string()))?;
-        self.file.append(&self.form.encoding.encode(text))
+            .from_writer(bytes)
     }
+}
+
+/// Tells whether no cell of a line holds anything.
+fn is_empty(line: &[String]) -> bool {
+    line.iter().all(|cell| cell.trim().is_empty())
 }
 
 impl FileWriter for CsvWriter {

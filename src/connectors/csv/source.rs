@@ -121,7 +121,7 @@ impl Reading {
         while let Some(item) = reader.next()? {
             match item {
                 Item::Record(record) => {
-                    if let Err(reject) = self.take(&record, &mut page, reader.line()) {
+                    if let Err(reject) = self.take(&record, &mut page, &reader) {
                         page.rejects.push(reject);
                     }
                     self.field_cells.iter().filter_map(|(_, cell)| record.get(*cell)).for_each(|text| {
@@ -153,8 +153,9 @@ impl Reading {
         Ok(())
     }
 
-    fn take(&self, record: &StringRecord, page: &mut OpenPage, line: u64) -> Result<(), ReadReject> {
-        if self.is_blank(record) {
+    fn take(&self, record: &StringRecord, page: &mut OpenPage, reader: &RecordReader<'_>) -> Result<(), ReadReject> {
+        let line = reader.line();
+        if self.is_blank(record) && !reader.has_quotes() {
             return Ok(());
         }
         // Empty cells behind the last column are lost without harm: many programs end every line with a separator.

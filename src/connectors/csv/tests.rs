@@ -3,6 +3,7 @@
 use std::{fmt::Write, fs};
 
 use chrono::NaiveDate;
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::Csv;
@@ -146,10 +147,16 @@ async fn every_line_is_a_record_or_a_reject() {
         let places: std::collections::BTreeSet<&str> =
             read.places.iter().filter_map(|place| place.split_whitespace().nth(1)).collect();
         assert_eq!(places.len(), read.places.len(), "no line is refused twice: {text:?}");
+        let refused: usize = read.rejects.iter().map(|reject| reject.record.to_string().matches("\\n").count()).sum();
         let inner: usize = read.cells.concat().iter().map(|cell| cell.matches('\n').count()).sum();
         let blank = |line: &&str| line.split(',').all(|cell| cell.trim_matches('"').trim().is_empty());
         let held = text.lines().skip(1).filter(|line| !blank(line)).count();
-        assert!(read.cells.len() + read.rejects.len() + inner >= held, "{text:?}: {:?} {:?}", read.cells, read.places);
+        assert!(
+            read.cells.len() + read.rejects.len() + inner + refused >= held,
+            "{text:?}: {:?} {:?}",
+            read.cells,
+            read.places
+        );
     }
 }
 
@@ -232,6 +239,34 @@ async fn a_word_clears_where_an_empty_cell_says_nothing() {
     let absent = page.frame.column(crate::model::ABSENT).unwrap();
     let names = |row: usize| Value::from_any(&absent.get(row).unwrap()).unwrap().to_text();
     assert_eq!((names(0), names(1)), (String::new(), "note".to_owned()));
+}
+
+proptest! {
+    #[test]
+    fn what_was_written_reads_back(
+        rows in prop::collection::vec(["[ab\",;'\\|\r\n\t é😀\u{feff}]{0,6}", "[a\"; \n]{0,3}"], 0..6),
+        separator in prop::sample::select(vec![",", ";", "tab", "|"]),
+        encoding in prop::sample::select(vec!["utf-8", "utf-8-bom", "utf-16le", "utf-16be", "gb18030"]),
+        line_end in prop::sample::select(vec!["lf", "crlf"]),
+    ) {
+        let more = json!({ "separator": separator, "encoding": encoding, "line_end": line_end });
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let records = rows.iter().map(|[name, note]| record(&[("name", text(name)), ("note", text(note))])).collect();
+        let read = runtime.block_on(async {
+            let dir = tempfile::tempdir().unwrap();
+            let destination = destination::<Csv>(dir.path(), &more);
+            let fields = [Field::new("name", FieldType::Text), Field::new("note", FieldType::Text)];
+            let replace = destination.replace().unwrap();
+            replace.begin(&"people".into(), &fields).await.unwrap();
+            destination.load(&insert("people", records)).await.unwrap();
+            replace.finish(&"people".into()).await.unwrap();
+            read_all(source::<Csv>(dir.path(), &more).as_ref(), "people", &["name", "note"], None).await.unwrap()
+        });
+        let shown = |text: &String| if text.is_empty() { "-".to_owned() } else { text.clone() };
+        let expected: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(shown).collect()).collect();
+        prop_assert_eq!(read.cells, expected);
+        prop_assert!(read.rejects.is_empty());
+    }
 }
 
 #[tokio::test]

@@ -338,9 +338,11 @@ fn to_wanted_types(
     cell: &Cell,
 ) -> Result<Cell, TransformError> {
     let formats = formats(spec)?;
-    let described = (!formats.is_iso() && spec.field_type.is_none()).then(|| formats.field_type());
     let linked = spec.link.as_ref().map(|_| FieldType::Link);
     let own = target.field.map(|field| field.field_type).filter(|_| linked.is_none());
+    // The number of a day is a day to a field of days, and else a moment.
+    let is_own = formats.reads_numbers() && matches!(own, Some(FieldType::Date | FieldType::Datetime));
+    let described = (!formats.is_iso() && spec.field_type.is_none() && !is_own).then(|| formats.field_type());
     let mut current = cell.clone();
     for wanted in [described, spec.field_type, linked, own].into_iter().flatten() {
         current = to_type(query, target.name, &current, wanted, &formats)?;

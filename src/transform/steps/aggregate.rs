@@ -95,7 +95,8 @@ impl Aggregate {
         let order = [ID, UPDATED_AT, DELETED].into_iter().chain(self.output.iter().map(|field| field.name.as_str()));
         let shaped = shaped.with_columns(own).select(order.map(col).collect::<Vec<_>>());
         // Groups come in another order each time, and a file would differ without a difference.
-        if has_order(&self.spec.sql) { Ok(shaped) } else { Ok(shaped.sort([ID], SortMultipleOptions::default())) }
+        let id: Vec<&str> = self.spec.id.iter().map(String::as_str).collect();
+        Ok(if is_unordered(&self.spec.sql) { shaped.sort(id, SortMultipleOptions::default()) } else { shaped })
     }
 
     fn id_part(&self, name: &str) -> Expr {
@@ -150,24 +151,39 @@ impl StreamStep for Aggregate {
     }
 }
 
-/// Tells whether a query itself says in which order its records come: by an `ORDER BY` that is in no parentheses and no quotes.
-fn has_order(sql: &str) -> bool {
-    let mut depth = 0_usize;
-    let mut quote = None;
-    let mut outside = String::new();
+/// Words of a query whose result comes in another order each time.
+const UNORDERED: [&str; 6] = ["group", "distinct", "union", "intersect", "except", "join"];
+
+/// Tells whether the records of a query come in no order that lasts: it groups them, and has no `ORDER BY` of its own.
+fn is_unordered(sql: &str) -> bool {
+    let words = words(sql);
+    let has_order = words.windows(2).any(|pair| pair[0] == ("order".to_owned(), 0) && pair[1].0 == "by");
+    !has_order && words.iter().any(|(word, _)| UNORDERED.contains(&word.as_str()))
+}
+
+/// Returns the words of a query in small letters, each with how many parentheses it is in, but not those in quotes.
+fn words(sql: &str) -> Vec<(String, usize)> {
+    let mut words = vec![(String::new(), 0)];
+    let (mut depth, mut quote) = (0_usize, None);
     for letter in sql.chars() {
         match (quote, letter) {
             (Some(open), letter) if open == letter => quote = None,
             (Some(_), _) => {}
             (None, '\'' | '"' | '`') => quote = Some(letter),
+            (None, letter) if letter.is_alphanumeric() || letter == '_' => {
+                if let Some((word, _)) = words.last_mut() {
+                    word.push(letter.to_ascii_lowercase());
+                }
+                continue;
+            }
             (None, '(') => depth += 1,
             (None, ')') => depth = depth.saturating_sub(1),
-            (None, letter) if depth == 0 => outside.push(letter.to_ascii_lowercase()),
             (None, _) => {}
         }
+        words.push((String::new(), depth));
     }
-    let words: Vec<&str> = outside.split_whitespace().collect();
-    words.windows(2).any(|pair| pair == ["order", "by"])
+    words.retain(|(word, _)| !word.is_empty());
+    words
 }
 
 /// Writes the result of a query to disk as it comes, so that a large one is never held whole.
@@ -189,15 +205,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_order_of_the_whole_query_counts() {
-        for (sql, is_ordered) in [
-            ("SELECT a FROM self GROUP BY a", false),
-            ("SELECT a FROM self ORDER BY a", true),
-            ("select a from self\norder\n by a desc", true),
-            ("SELECT a FROM (SELECT a FROM self ORDER BY a) t GROUP BY a", false),
-            ("SELECT a, 'order by' AS note FROM self", false),
+    fn only_what_comes_in_no_lasting_order_is_put_in_one() {
+        for (sql, is_unordered_query) in [
+            ("SELECT a FROM self GROUP BY a", true),
+            ("select distinct a from self", true),
+            ("SELECT a FROM (SELECT a FROM self ORDER BY a) t GROUP BY a", true),
+            ("SELECT a, 'order by' AS note FROM self GROUP BY a", true),
+            ("SELECT a FROM self GROUP BY a ORDER BY a", false),
+            ("select a from self group by a order\n by a desc", false),
+            ("SELECT a, \"group\" FROM self", false),
         ] {
-            assert_eq!(has_order(sql), is_ordered, "{sql}");
+            assert_eq!(is_unordered(sql), is_unordered_query, "{sql}");
         }
     }
 }

@@ -19,7 +19,8 @@ pub(in super::super) struct Header {
 
 /// Reads the names in the file's first line.
 pub(in super::super) fn read_header(path: &Path, form: Form) -> Result<Header, ConnectorError> {
-    let mut form = form;
+    // What ends a line is known when the first one is read.
+    let mut form = Form { is_return_line_end: true, ..form };
     let mut reader = RecordReader::open(path, form, Place::START)?;
     let mut first = reader.next()?;
     if let Some(separator) = reader.said_separator() {

@@ -89,6 +89,8 @@ pub(super) struct RecordReader<'a> {
     line: u64,
     /// The separator that the last record names, where it is a `sep=` line.
     said_separator: Option<u8>,
+    /// Whether quotes stand in the last record.
+    has_quotes: bool,
     /// Whether the last record ends with a carriage return that ends no line of this file.
     is_in_stray: bool,
     /// Lines that are refused and were not handed out yet.
@@ -182,6 +184,7 @@ impl<'a> RecordReader<'a> {
             lines,
             line: start.line,
             said_separator: None,
+            has_quotes: false,
             is_in_stray: false,
             broken: VecDeque::new(),
         })
@@ -236,6 +239,11 @@ impl<'a> RecordReader<'a> {
         self.line
     }
 
+    /// Tells whether quotes stand in the last record: somebody meant its cells to be there, even if they are empty.
+    pub(super) fn has_quotes(&self) -> bool {
+        self.has_quotes
+    }
+
     /// Tells whether more lines are to be refused for the same reason as the last.
     pub(super) fn has_more_broken(&self) -> bool {
         self.is_in_stray || !self.broken.is_empty()
@@ -269,7 +277,8 @@ impl<'a> RecordReader<'a> {
         // The first byte of the mark only ends the last line: what reaches behind it is in an open quote.
         let is_open = watch.end.is_some_and(|end| self.passed > end + 1);
         let Form { separator, quote, .. } = self.form;
-        let is_faulty = is_open || (memchr(quote, body).is_some() && has_text_behind_quote(body, separator, quote));
+        self.has_quotes = memchr(quote, body).is_some();
+        let is_faulty = is_open || (self.has_quotes && has_text_behind_quote(body, separator, quote));
         is_faulty.then(|| Fault { is_open, lines: owned(numbered_lines(body, first)) })
     }
 
