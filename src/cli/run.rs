@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Pipeline, name_hint, streams_in_place};
+use crate::config::{Pipeline, Stream, name_hint, replaced_source};
 use crate::connector::Context;
 use crate::engine::{self, EngineError, Environment, Finished, Observer, RunOptions, Silent};
 use crate::model::StreamName;
@@ -54,9 +54,15 @@ fn refuse_limit_in_place(workspace: &Workspace, pipeline: &Pipeline, args: &RunA
     if args.limit.is_none() {
         return Ok(());
     }
-    let is_run = |name: &StreamName| args.streams.is_empty() || args.streams.iter().any(|known| *known == **name);
-    let in_place = streams_in_place(pipeline, &workspace.registry);
-    let Some((stream, file)) = in_place.into_iter().find(|(name, _)| is_run(name)) else { return Ok(()) };
+    let is_run = |stream: &&Stream| args.streams.is_empty() || args.streams.iter().any(|name| *name == *stream.name);
+    let replaced = |stream: &Stream| {
+        let mut targets = stream.destinations.iter();
+        targets.find_map(|target| replaced_source(pipeline, stream, target, &workspace.registry))
+    };
+    let mut streams = pipeline.streams.iter().filter(is_run);
+    let Some((stream, file)) = streams.find_map(|stream| Some((&stream.name, replaced(stream)?))) else {
+        return Ok(());
+    };
     let message = format!(
         "stream `{stream}` writes `{}`, the file it reads, and with `--limit` the rest of it would be gone",
         file.display()

@@ -30,5 +30,5 @@ pub use nearest::hint_for as name_hint;
 pub use offline::{FileTrouble, NoSchemas, OfflineSchemas, SchemaCache};
 pub use pipeline::{Connection, CountOrShare, Limits, Pipeline, Stream, StreamDestination};
 pub use raw::{OnError, OnMissing, WriteMode};
-pub use resolve::streams_in_place;
+pub use resolve::replaced_source;
 pub use schema::json_schema;

@@ -72,9 +72,18 @@ impl DestinationRun {
         begun.map_err(|error| EngineError::connector(loader.connection(), error))
     }
 
-    /// Puts an object that was written anew in its place.
+    /// Puts an object that was written anew in its place. A file that the stream reads itself is replaced only by the whole of
+    /// it: what was not written would be nowhere then.
     pub(super) async fn put_in_place(&self) -> Result<(), EngineError> {
         let Some(replace) = self.loader.replacing()? else { return Ok(()) };
+        let lost = self.tally.ledger.rejected + self.tally.ledger.held;
+        if let Some(file) = self.loader.target.replaced_source.as_ref().filter(|_| lost > 0) {
+            let message = format!(
+                "`{}` is the file that is read, and {lost} of its records could not be written: it stays as it is",
+                file.display()
+            );
+            return Err(EngineError::Guard(message));
+        }
         let put = replace.put_in_place(&self.loader.target.names.object).await;
         put.map_err(|error| EngineError::connector(self.loader.connection(), error))
     }

@@ -1,11 +1,16 @@
 //! Connects a stream's source and destinations, and compiles its mappings against what they declare.
 
-use std::{collections::HashSet, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use jsonschema::Validator;
 
-use crate::config::{Connection, Pipeline, Stream, StreamDestination, WriteMode};
+use crate::config::{Connection, Pipeline, Stream, StreamDestination, WriteMode, replaced_source};
 use crate::connector::{Context, Registry, Replace, Source};
 use crate::model::{
     BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, Operation, Schema, UPDATED_AT,
@@ -71,6 +76,8 @@ pub(super) struct RunTarget {
     pub run_id: String,
     /// The run whose dead letters are loaded again, where this is a redrive.
     pub redriven_run: Option<String>,
+    /// The file that is replaced, where it is the one that the stream reads.
+    pub replaced_source: Option<PathBuf>,
     pub names: Target,
     pub id: TargetId,
 }
@@ -182,7 +189,13 @@ impl Environment {
         };
         let quota = QuotaGuard::new(pipeline.limits.quota_share, context.clone());
         Ok(Loader {
-            target: RunTarget { run_id: run_id.to_owned(), redriven_run: None, names: target, id: opened.target_id },
+            target: RunTarget {
+                run_id: run_id.to_owned(),
+                redriven_run: None,
+                replaced_source: replaced_source(pipeline, stream, config, &self.registry),
+                names: target,
+                id: opened.target_id,
+            },
             policy,
             shape: Shape {
                 schema: declared,

@@ -98,6 +98,12 @@ fn a_file_is_replaced_in_place_by_the_whole_of_itself_alone() {
     desk.write("data/people.csv", PEOPLE);
     check(&desk, "limit_in_place", &desk.ferry(["run", "copy.yaml", "--limit", "2"]));
     assert_eq!(fs::read_to_string(desk.path("data/people.csv")).unwrap(), PEOPLE);
+    let text = fs::read_to_string(desk.path("copy.yaml")).unwrap();
+    desk.write("copy.yaml", &text.replace("mail: email", "mail: { from: email, required: true }"));
+    let rejecting = desk.ferry(["run", "copy.yaml", "--quiet"]);
+    assert_eq!(rejecting.code, 1, "{}", rejecting.page());
+    assert_eq!(fs::read_to_string(desk.path("data/people.csv")).unwrap(), PEOPLE, "the rejected record is still there");
+    desk.write("copy.yaml", &text);
     assert_eq!(desk.ferry(["run", "copy.yaml", "--quiet"]).code, 0);
     assert_eq!(fs::read_to_string(desk.path("data/people.csv")).unwrap().lines().count(), 6);
 }

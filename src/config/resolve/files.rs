@@ -8,12 +8,12 @@ use std::{
 };
 
 use crate::connector::{Registry, file::Folder};
-use crate::model::{ConnectionName, ObjectName, StreamName};
+use crate::model::{ConnectionName, ObjectName};
 
 use super::{
     super::{
         diagnostic::Diagnostic,
-        pipeline::{Connection, Pipeline, Stream},
+        pipeline::{Connection, Pipeline, Stream, StreamDestination},
         raw::RawStream,
         span::At,
     },
@@ -151,24 +151,21 @@ fn read_and_written(read: &Use<'_>, write: &Use<'_>) -> Diagnostic {
         .with_hint("the order of the two is not fixed; make the second a pipeline that runs after this one")
 }
 
-/// Returns the file of a stream that a destination of the same stream replaces, if there is one.
-fn replaced_source(pipeline: &Pipeline, stream: &Stream, registry: &Registry) -> Option<PathBuf> {
+/// Returns the file that a destination replaces, if it is the one that its stream reads: in place, which is safe only for whole
+/// reads.
+pub fn replaced_source(
+    pipeline: &Pipeline,
+    stream: &Stream,
+    target: &StreamDestination,
+    registry: &Registry,
+) -> Option<PathBuf> {
     let folder = |name: &ConnectionName| {
         let Connection { connector, options, .. } = pipeline.connections.get(name)?;
         (registry.get(connector).ok()?.folder)(options.clone(), &pipeline.base_dir)
     };
     let source = read_file(&folder(&stream.connection)?, &stream.object)?;
-    let identity = Identity::of(&source);
-    let mut written =
-        stream.destinations.iter().filter_map(|target| written_file(&folder(&target.connection)?, &target.object));
-    written.find(|file| Identity::of(file) == identity)
-}
-
-/// Returns the streams of a pipeline that write the file that they read, each with that file: in place, which is safe only for
-/// whole reads.
-pub fn streams_in_place<'p>(pipeline: &'p Pipeline, registry: &Registry) -> Vec<(&'p StreamName, PathBuf)> {
-    let streams = pipeline.streams.iter();
-    streams.filter_map(|stream| Some((&stream.name, replaced_source(pipeline, stream, registry)?))).collect()
+    let written = written_file(&folder(&target.connection)?, &target.object)?;
+    (Identity::of(&source) == Identity::of(&written)).then_some(written)
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use super::{
     span::{At, Document},
 };
 
-pub use files::streams_in_place;
+pub use files::replaced_source;
 
 /// A file that was read and checked against its schema.
 pub(super) struct Checked<'a> {
