@@ -207,7 +207,8 @@ impl Reading {
             }
         }
         let id = self.id_of(&by_name);
-        let known_id = id.as_ref().ok().cloned();
+        // A person finds a record without a field for its id by its place, not by a hash.
+        let known_id = id.as_ref().ok().filter(|_| !self.id_fields.is_empty()).cloned();
         match id.and_then(|id| Ok((id, self.values_of(&by_name)?))) {
             Ok((id, values)) => {
                 for value in &values {
