@@ -197,12 +197,12 @@ impl Group<'_> {
         }
         let given = u64::try_from(source_rows.len() + mapped_rows.len()).unwrap_or(u64::MAX);
         let mut tally = ChunkTally::default();
-        let loaded = load_group(&destination.loader, steps.output(), source_rows, mapped_rows, &mut tally).await;
+        let ended = load_group(&destination.loader, steps.output(), source_rows, mapped_rows, &mut tally).await;
         // Where it was cut short, read are those records whose fate is known.
-        let read = if loaded.is_ok() { given } else { tally.ledger.accounted() };
+        let read = if ended.is_ok() { given } else { tally.ledger.accounted() };
         destination.tally.ledger = Ledger { read, ..tally.ledger };
         destination.tally.chunk = u64::MAX;
-        match loaded {
+        match ended {
             Ok(()) => {
                 destination.tally.status = TargetStatus::Done;
                 environment.state.reopen_links(&pipeline.name, vec![config.connection.to_string()]).await?;

@@ -27,9 +27,9 @@ pub(in crate::engine) struct Mapped {
 
 /// Maps the records of a frame.
 pub(in crate::engine) async fn map(loader: &Loader, frame: &DataFrame) -> Result<Mapped, EngineError> {
-    let mut mapped = Mapped::default();
+    let mut all = Mapped::default();
     if frame.width() == 0 {
-        return Ok(mapped);
+        return Ok(all);
     }
     let mut rest = frame.clone();
     while rest.height() > 0 {
@@ -42,21 +42,21 @@ pub(in crate::engine) async fn map(loader: &Loader, frame: &DataFrame) -> Result
         let task = spawn_blocking(move || {
             let failed = |error| EngineError::Transform { stream, error: Box::new(error) };
             let accepted = mapper.map(&part).map_err(failed)?;
-            let mut mapped = Mapped { rejects: accepted.rejects, ..Mapped::default() };
+            let mut result = Mapped { rejects: accepted.rejects, ..Mapped::default() };
             for record in preparation.records(&accepted.frame)? {
                 match expect.as_deref().and_then(|expect| unexpected(expect, &record)) {
-                    Some(reason) => mapped.unexpected.push((record, reason)),
-                    None => mapped.records.push(record),
+                    Some(reason) => result.unexpected.push((record, reason)),
+                    None => result.records.push(record),
                 }
             }
-            Ok::<_, EngineError>(mapped)
+            Ok::<_, EngineError>(result)
         });
         let part = task.await.map_err(|_| EngineError::Stopped)??;
-        mapped.records.extend(part.records);
-        mapped.unexpected.extend(part.unexpected);
-        mapped.rejects.extend(part.rejects);
+        all.records.extend(part.records);
+        all.unexpected.extend(part.unexpected);
+        all.rejects.extend(part.rejects);
     }
-    Ok(mapped)
+    Ok(all)
 }
 
 /// Returns why a record is not as `expect` says. Links are checked as lists of source ids; a deleted record has no values to check.
