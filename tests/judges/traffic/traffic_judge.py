@@ -23,7 +23,9 @@ GAPS = yaml.safe_load((Path(__file__).parent / "gaps.yaml").read_text())
 HUBSPOT_PATHS = [
     (r"/20\d\d-\d\d(-beta)?(?=/|$)", "/2026-03"),
     (r"^/crm/v[34]/objects/", "/crm/objects/2026-03/"),
-    (r"^/crm/v[34]/(associations|properties|pipelines|owners)(?=/|$)", r"/crm/\1/2026-03"),
+    # Associations of version 3 are of another shape than all later ones.
+    (r"^/crm/(v4/associations|v[34]/(?:properties|pipelines|owners|limits))(?=/|$)", lambda found: f"/crm/{found[1].split('/')[1]}/2026-03"),
+    (r"^/crm/(associations|limits)/v[34](?=/|$)", r"/crm/\1/2026-03"),
     (r"^/crm/v3/schemas", "/crm-object-schemas/2026-03/schemas"),
     (r"^/crm-object-schemas/v3/", "/crm-object-schemas/2026-03/"),
     (r"^/oauth/v[13]/token", "/oauth/2026-03/token"),

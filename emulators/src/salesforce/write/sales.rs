@@ -94,15 +94,14 @@ fn line_item(it: &After<'_>, derived: &mut Vec<(&str, String)>) {
     }
     let list_price = || value_of(org, price.as_deref(), "UnitPrice").and_then(|price| price.parse().ok());
     let quantity = it.number("Quantity").unwrap_or(0.0);
-    let share = 1.0 - it.number("Discount").unwrap_or(0.0) / 100.0;
     if it.is_written("TotalPrice") && !it.is_written("UnitPrice") {
         let total = it.number("TotalPrice").unwrap_or(0.0);
-        if quantity != 0.0 && share != 0.0 {
-            derived.push(("UnitPrice", (total / quantity / share).to_string()));
+        if quantity != 0.0 {
+            derived.push(("UnitPrice", (total / quantity).to_string()));
         }
     } else if let Some(unit) = it.number("UnitPrice").or_else(list_price) {
         derived.push(("UnitPrice", unit.to_string()));
-        derived.push(("TotalPrice", (unit * quantity * share).to_string()));
+        derived.push(("TotalPrice", (unit * quantity).to_string()));
     }
 }
 
