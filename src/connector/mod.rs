@@ -2,6 +2,7 @@
 //!
 //! A connector asks, decodes and classifies; it never sleeps, retries, counts or prints. Start at [`Connector`].
 
+mod account;
 mod authorization;
 mod bulk;
 mod context;
@@ -25,6 +26,7 @@ use crate::model::{
     Batch, Capabilities, Cursor, FieldName, ObjectName, Outcome, Page, Predicate, Record, Schema, SyncMode, Value,
 };
 
+pub use account::{Account, AccountAnswer, AccountForm};
 pub use authorization::{Authorization, ClientAuthentication};
 pub use bulk::{BulkBatch, Outcomes, SEGMENT_RECORDS, Segments};
 pub use context::{Context, check_base_url};
@@ -63,6 +65,19 @@ pub trait Connector: 'static {
     /// Returns the folder whose files are the connection's objects; none for a system that is asked over a network. Does no I/O.
     fn folder(_config: &Self::Config, _base_dir: &Path) -> Option<file::Folder> {
         None
+    }
+
+    /// How the system names its accounts; none where it has none, as a folder of files.
+    const ACCOUNT: Option<AccountForm> = None;
+
+    /// Says which account a connection talks to: what Ferry remembers belongs to it. A connector with [`ACCOUNT`](Self::ACCOUNT)
+    /// answers with an account. Does no I/O; what is returned makes at most one call, and none where the options or the login
+    /// tell.
+    ///
+    /// # Errors
+    /// Names the option that cannot be right.
+    fn account(_config: Self::Config, _context: &Context) -> Result<AccountAnswer, ConfigError> {
+        Ok(AccountAnswer::None)
     }
 
     /// Says how a person logs in to the connection in the browser; none where it takes a token or has no such log-in. Does no I/O.

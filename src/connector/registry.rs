@@ -7,7 +7,9 @@ use schemars::{Schema as JsonSchema, SchemaGenerator};
 
 use crate::model::Capabilities;
 
-use super::{Authorization, ConfigError, Connector, Context, Destination, Source, file::Folder};
+use super::{
+    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Source, file::Folder,
+};
 
 /// The options of a connection as a pipeline gives them, after interpolation and without `type`.
 pub type Options = serde_json::Map<String, serde_json::Value>;
@@ -16,6 +18,7 @@ pub type Options = serde_json::Map<String, serde_json::Value>;
 pub type ConfigCheck = fn(Options) -> Result<(), ConfigError>;
 type MakeSource = fn(Options, &Context) -> Result<Box<dyn Source>, ConfigError>;
 type MakeDestination = fn(Options, &Context) -> Result<Box<dyn Destination>, ConfigError>;
+type FindAccount = fn(Options, &Context) -> Result<AccountAnswer, ConfigError>;
 type Authorize = fn(Options, &Context) -> Result<Option<Authorization>, ConfigError>;
 
 /// One connector with its types erased.
@@ -39,6 +42,10 @@ pub struct Entry {
     pub source: MakeSource,
     /// Makes a destination.
     pub destination: MakeDestination,
+    /// How the system names its accounts.
+    pub account_form: Option<AccountForm>,
+    /// Says which account a connection talks to.
+    pub account: FindAccount,
     /// Says how a person logs in in the browser.
     pub authorization: Authorize,
     /// Its emulator, where it has one.
@@ -58,6 +65,8 @@ impl Entry {
             check_config: |options| C::check_config(&decode::<C>(options)?),
             source: |options, context| C::source(decode::<C>(options)?, context),
             destination: |options, context| C::destination(decode::<C>(options)?, context),
+            account_form: C::ACCOUNT,
+            account: |options, context| C::account(decode::<C>(options)?, context),
             authorization: |options, context| C::authorization(decode::<C>(options)?, context),
             emulator: None,
         }

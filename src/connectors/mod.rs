@@ -47,4 +47,12 @@ mod tests {
             }
         }
     }
+
+    /// What Ferry remembers belongs to accounts, so a connector that has them must not forget to say so.
+    #[test]
+    fn every_system_that_is_logged_in_to_has_accounts() {
+        for entry in registry().entries() {
+            assert_eq!(entry.account_form.is_some(), entry.emulator.is_some(), "{}", entry.name);
+        }
+    }
 }

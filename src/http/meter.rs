@@ -58,6 +58,22 @@ impl Meter {
         *self.counts.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes over what another meter has counted, which begins at zero again.
+    pub fn take_over(&self, other: &Self) {
+        let pairs = [
+            (&self.counts.read, &other.counts.read),
+            (&self.counts.write, &other.counts.write),
+            (&self.counts.rate_limited, &other.counts.rate_limited),
+            (&self.counts.waited_millis, &other.counts.waited_millis),
+        ];
+        for (own, others) in pairs {
+            own.fetch_add(others.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        }
+        if let (None, Some(quota)) = (self.quota(), other.quota()) {
+            self.note_quota(quota);
+        }
+    }
+
     /// Returns the counts so far.
     pub fn calls(&self) -> Calls {
         Calls {
@@ -66,5 +82,20 @@ impl Meter {
             rate_limited: self.counts.rate_limited.load(Ordering::Relaxed),
             waited_millis: self.counts.waited_millis.load(Ordering::Relaxed),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_that_are_taken_over_are_counted_once() {
+        let (first, second) = (Meter::default(), Meter::default());
+        first.count(Access::Read);
+        second.count(Access::Write);
+        second.take_over(&first);
+        second.take_over(&first);
+        assert_eq!((second.calls().read, second.calls().write, first.calls().total()), (1, 1, 0));
     }
 }

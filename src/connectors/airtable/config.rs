@@ -4,12 +4,18 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::{Host, Url};
 
-use crate::connector::{ConfigError, Secret, check_base_url};
+use crate::connector::{AccountForm, ConfigError, Secret, check_base_url};
 
 const DEFAULT_BASE_URL: &str = "https://api.airtable.com";
 const DEFAULT_OAUTH_URL: &str = "https://airtable.com";
 /// Letters and digits after the prefix of every id. Source: airtable.com/developers/web/api, "Introduction".
 const ID_LENGTH: usize = 14;
+/// A connection reaches one base, and the options name it.
+pub(super) const ACCOUNT: AccountForm = AccountForm {
+    noun: "base",
+    looks_like: "`app` and 14 letters or digits",
+    normal: |text| is_id("app", text).then(|| text.to_owned()),
+};
 
 /// Options of an Airtable connection. It reaches one base, with either a personal access token or an OAuth login.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -18,7 +18,9 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use crate::connector::{Authorization, ConfigError, Connector, Context, Destination, Source};
+use crate::connector::{
+    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Source,
+};
 use crate::model::Capabilities;
 
 use self::{client::AirtableClient, destination::AirtableDestination, source::AirtableSource};
@@ -33,10 +35,16 @@ impl Connector for Airtable {
     const NAME: &'static str = "airtable";
     const CAPABILITIES: Capabilities = limits::CAPABILITIES;
     const STANDARD_FIELDS: Option<&'static str> = Some(include_str!("standard.yaml"));
+    const ACCOUNT: Option<AccountForm> = Some(config::ACCOUNT);
     type Config = Config;
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {
         config.resolve().map(drop)
+    }
+
+    fn account(config: Config, _context: &Context) -> Result<AccountAnswer, ConfigError> {
+        let base = config::ACCOUNT.account(&config.resolve()?.base_id);
+        Ok(base.map_or(AccountAnswer::None, AccountAnswer::Known))
     }
 
     fn authorization(config: Config, context: &Context) -> Result<Option<Authorization>, ConfigError> {

@@ -1,6 +1,4 @@
-//! Whose login it is, which scopes it has and lacks, and how many calls are left today.
-
-use serde_json::Value as Json;
+//! What kind of account the login is of, which scopes it has and lacks, and how many calls are left today.
 
 use crate::connector::{ConnectorError, ErrorKind, Inspection, LimitLeft};
 use crate::http::Access;
@@ -18,8 +16,7 @@ pub(super) async fn inspect(
     let mut inspection = Inspection::default();
     if let Some(account) = told(api.account().await)? {
         let kind = account.account_type.to_lowercase().replace('_', " ");
-        let portal = account.portal_id.as_u64().map_or_else(|| text(&account.portal_id), |id| id.to_string());
-        inspection.login = Some(format!("portal {portal} ({kind} account)"));
+        inspection.login = Some(format!("accepted ({kind} account)"));
     }
     inspection.scopes = login.scopes().await?;
     match &inspection.scopes {
@@ -72,10 +69,6 @@ pub(super) fn scopes(object: &str, access: Access) -> Vec<String> {
         scopes.push(format!("crm.objects.{name}.write"));
     }
     scopes
-}
-
-fn text(json: &Json) -> String {
-    json.as_str().unwrap_or("?").to_owned()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! answer means in `errors`. The local HubSpot, for tests and dry runs, is in the crate `emulators`; it follows the vendor's
 //! documentation and shares no code with the connector. Start at [`HubSpot`].
 
+mod account;
 mod auth;
 mod client;
 mod config;
@@ -19,7 +20,11 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::connector::{Authorization, ConfigError, Connector, Context, Destination, Source};
+use futures::FutureExt;
+
+use crate::connector::{
+    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Source,
+};
 use crate::http::Client;
 use crate::model::Capabilities;
 
@@ -38,10 +43,16 @@ impl Connector for HubSpot {
     const NAME: &'static str = "hubspot";
     const CAPABILITIES: Capabilities = limits::CAPABILITIES;
     const STANDARD_FIELDS: Option<&'static str> = Some(include_str!("standard.yaml"));
+    const ACCOUNT: Option<AccountForm> = Some(account::FORM);
     type Config = Config;
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {
         config.clone().settle().map(drop)
+    }
+
+    fn account(config: Config, context: &Context) -> Result<AccountAnswer, ConfigError> {
+        let (catalog, _) = catalog(&config.settle()?, context);
+        Ok(AccountAnswer::Asked(account::ask(catalog).boxed()))
     }
 
     fn authorization(config: Config, context: &Context) -> Result<Option<Authorization>, ConfigError> {

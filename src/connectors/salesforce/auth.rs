@@ -21,6 +21,7 @@ use crate::http::{Access, Answer, AnswerClass, Dialect, HttpError, HttpErrorKind
 use crate::model::Quota;
 
 use super::{
+    account,
     config::{Credential, Settings},
     errors, limits,
 };
@@ -114,6 +115,12 @@ impl Login {
         let session = self.log_in(stored.and_then(|stored| stored.refresh_token)).await?;
         self.save(&session, &session_text(&session))?;
         Ok(self.keep(session))
+    }
+
+    /// Returns the organisation, where the session names it.
+    pub(super) async fn organisation(&self) -> Result<Option<String>, HttpError> {
+        let session = self.session().await?;
+        Ok(account::of_session(session.token.expose_secret()))
     }
 
     async fn log_in(&self, stored_refresh: Option<SecretString>) -> Result<Session, HttpError> {

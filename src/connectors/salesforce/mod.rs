@@ -4,6 +4,7 @@
 //! in `destination`, and what an answer means in `errors`. The local Salesforce, for tests and dry runs, is in the crate `emulators`; it
 //! follows the vendor's documentation and shares no code with the connector. Start at [`Salesforce`].
 
+mod account;
 mod auth;
 mod client;
 mod config;
@@ -20,7 +21,11 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::connector::{Authorization, ConfigError, Connector, Context, Destination, Source};
+use futures::FutureExt;
+
+use crate::connector::{
+    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Source,
+};
 use crate::http::{Client, Limits};
 use crate::model::{BulkLimit, Capabilities};
 
@@ -39,6 +44,7 @@ impl Connector for Salesforce {
     const NAME: &'static str = "salesforce";
     const CAPABILITIES: Capabilities = limits::CAPABILITIES;
     const STANDARD_FIELDS: Option<&'static str> = Some(include_str!("standard.yaml"));
+    const ACCOUNT: Option<AccountForm> = Some(account::FORM);
     type Config = Config;
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {
@@ -48,6 +54,12 @@ impl Connector for Salesforce {
     fn capabilities(config: &Config) -> Capabilities {
         let bulk = Self::CAPABILITIES.bulk.map(|bulk| BulkLimit { min_records: config.bulk_min_records, ..bulk });
         Capabilities { bulk, ..Self::CAPABILITIES }
+    }
+
+    fn account(config: Config, context: &Context) -> Result<AccountAnswer, ConfigError> {
+        let settings = config.settle()?;
+        let (api, login) = api(&settings, context);
+        Ok(AccountAnswer::Asked(account::ask(api, login).boxed()))
     }
 
     fn authorization(config: Config, context: &Context) -> Result<Option<Authorization>, ConfigError> {
@@ -68,8 +80,14 @@ impl Connector for Salesforce {
 }
 
 fn catalog(settings: &Settings, context: &Context) -> Catalog {
+    let (api, _) = api(settings, context);
+    Catalog::new(api, settings.parent_fields.clone())
+}
+
+fn api(settings: &Settings, context: &Context) -> (Api, Arc<Login>) {
     let login = Arc::new(Login::new(settings, context));
+    let dialect = Arc::<Login>::clone(&login);
     let transport = context.transport.clone();
-    let client = Client::new(transport, settings.login_url.clone(), login, Limits::default(), context.meter.clone());
-    Catalog::new(Api::new(client, settings.version), settings.parent_fields.clone())
+    let client = Client::new(transport, settings.login_url.clone(), dialect, Limits::default(), context.meter.clone());
+    (Api::new(client, settings.version), login)
 }

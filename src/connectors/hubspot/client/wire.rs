@@ -147,6 +147,14 @@ pub(in super::super) struct WireAccount {
     pub(in super::super) account_type: String,
 }
 
+impl WireAccount {
+    /// Returns the portal's number, if it is told.
+    pub(in super::super) fn portal(&self) -> Option<String> {
+        let text = self.portal_id.as_str().map(str::to_owned);
+        text.or_else(|| self.portal_id.as_u64().map(|id| id.to_string()))
+    }
+}
+
 /// A limit of the account and how much of it is used.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]

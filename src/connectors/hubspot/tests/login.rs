@@ -9,7 +9,7 @@ use crate::connector::{Connector, Context, ErrorKind, Source};
 
 use super::{
     super::HubSpot,
-    context, samples,
+    context, options, samples,
     script::{Asked, Script},
     source,
 };
@@ -127,4 +127,34 @@ async fn a_token_endpoint_that_is_down_is_asked_again() {
     .await;
     oauth_source(&script.url, &context()).check().await.unwrap();
     assert_eq!(script.count("/token"), 3);
+}
+
+#[tokio::test]
+async fn a_token_tells_its_portal_in_one_call() {
+    let script = Script::start(|asked| match asked.path.as_str() {
+        "/account-info/2026-09/details" => (200, json!({ "portalId": 456, "accountType": "SANDBOX" })),
+        _ => (500, json!({})),
+    })
+    .await;
+    let context = context();
+    let answer = HubSpot::account(serde_json::from_value(options(&script.url)).unwrap(), &context).unwrap();
+    assert_eq!(answer.learn().await.unwrap().unwrap().to_string(), "portal 456");
+    assert_eq!((script.asked().len(), context.meter.calls().read), (1, 1), "the call is counted");
+}
+
+#[tokio::test]
+async fn a_portal_that_is_not_told_is_never_taken_for_another() {
+    let answers = [
+        (404, json!({ "status": "error", "message": "resource not found" }), ErrorKind::Unauthorized),
+        (403, json!({ "status": "error", "category": "MISSING_SCOPES" }), ErrorKind::Unauthorized),
+        (401, json!({ "status": "error", "category": "INVALID_AUTHENTICATION" }), ErrorKind::Unauthorized),
+        (200, json!({ "accountType": "STANDARD" }), ErrorKind::Unexpected),
+        (200, json!({ "portalId": 0 }), ErrorKind::Unexpected),
+    ];
+    for (status, body, kind) in answers {
+        let answered = body.clone();
+        let script = Script::start(move |_| (status, answered.clone())).await;
+        let answer = HubSpot::account(serde_json::from_value(options(&script.url)).unwrap(), &context()).unwrap();
+        assert_eq!(answer.learn().await.unwrap_err().kind, kind, "{status} {body}");
+    }
 }

@@ -85,6 +85,13 @@ impl Api {
         Ok(answer["user_id"].as_str().map(str::to_owned))
     }
 
+    /// `GET services/oauth2/userinfo`: the organisation of the user that is logged in.
+    pub(super) async fn organisation_id(&self) -> Result<Option<String>, ConnectorError> {
+        let request = ApiRequest::get("services/oauth2/userinfo", NO_RATE_LIMITS);
+        let answer: Json = self.read(&request, "whose organisation it is").await?;
+        Ok(answer["organization_id"].as_str().map(str::to_owned))
+    }
+
     /// `GET sobjects/{object}/describe`
     pub(super) async fn describe(&self, object: &str) -> Result<WireObject, ConnectorError> {
         let path = self.path(&format!("sobjects/{}/describe", segment(object))).await?;

@@ -163,3 +163,47 @@ async fn a_daily_quota_that_is_spent_is_not_waited_for_and_one_of_calls_at_once_
     source(&busy.url).check().await.unwrap();
     assert_eq!(busy.asked().len(), 3);
 }
+
+/// Learns the organisation of a login at a server; returns it with the paths of the calls.
+async fn organisation(script: &Script) -> (String, Vec<String>) {
+    let config = serde_json::from_value(options(&script.url, &json!({}))).unwrap();
+    let account = Salesforce::account(config, &context()).unwrap().learn().await.unwrap().unwrap();
+    (account.to_string(), script.all().into_iter().map(|asked| asked.path).collect())
+}
+
+#[tokio::test]
+async fn a_session_tells_its_organisation_and_one_in_the_form_of_a_jwt_is_asked_about() {
+    let script = Script::start_raw(|_, url| token(url, "00D5g0000000007!AQ.x")).await;
+    let (account, calls) = organisation(&script).await;
+    assert_eq!(
+        (account.as_str(), calls),
+        ("organisation 00D5g0000000007EAA", vec!["/services/oauth2/token".to_owned()])
+    );
+    let script = Script::start_raw(|asked, url| match asked.path.as_str() {
+        "/services/oauth2/token" => token(url, "eyJh.eyJz.c2ln"),
+        _ => ok(&json!({ "organization_id": "00D5g0000000007EAA", "user_id": "0055g0000000001AAA" })),
+    })
+    .await;
+    let (account, calls) = organisation(&script).await;
+    assert_eq!(account, "organisation 00D5g0000000007EAA");
+    assert_eq!(calls, ["/services/oauth2/token", "/services/oauth2/userinfo"]);
+}
+
+#[tokio::test]
+async fn an_organisation_that_is_not_told_is_never_taken_for_another() {
+    let answers: [(fn() -> Reply, ErrorKind); 3] = [
+        (|| ok(&json!({ "user_id": "0055g0000000001AAA" })), ErrorKind::Unexpected),
+        (|| status(403, &json!({ "error": "Bad_OAuth_Token" })), ErrorKind::Unauthorized),
+        (|| error(404, "NOT_FOUND", "The requested resource does not exist"), ErrorKind::Unauthorized),
+    ];
+    for (answer, kind) in answers {
+        let script = Script::start_raw(move |asked, url| match asked.path.as_str() {
+            "/services/oauth2/token" => token(url, "eyJh.eyJz.c2ln"),
+            _ => answer(),
+        })
+        .await;
+        let config = serde_json::from_value(options(&script.url, &json!({}))).unwrap();
+        let failure = Salesforce::account(config, &context()).unwrap().learn().await.unwrap_err();
+        assert_eq!(failure.kind, kind, "{}", failure.message);
+    }
+}
