@@ -9,7 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::connector::Options;
+use serde_json::Value as Json;
+
+use crate::connector::{Account, Options};
 use crate::model::{ConnectionName, FieldName, ObjectName, StreamName, SyncMode};
 use crate::transform::spec::{MappingSpecs, StepSpec};
 
@@ -30,6 +32,9 @@ pub struct Pipeline {
     pub connections: BTreeMap<ConnectionName, Connection>,
     /// The streams, in the file's order.
     pub streams: Vec<Stream>,
+    /// The streams as their author wrote them, interpolated, with the keys of all objects in order. A release that reads the file
+    /// into other types has the same text here, so a run that was stopped by one release is known to the next.
+    pub definition: Json,
     /// What a rejected record does to the run.
     pub on_error: OnError,
     /// What the run must stay within.
@@ -45,6 +50,8 @@ pub struct Connection {
     pub connector: String,
     /// The connector's options without `type`, interpolated: they hold secrets.
     pub options: Options,
+    /// The one account that it may read and write; any where there is none.
+    pub account: Option<Account>,
     /// The file that gets a line for each request to the system.
     pub audit: Option<PathBuf>,
 }
@@ -57,6 +64,7 @@ impl fmt::Debug for Connection {
             .field("name", &self.name)
             .field("connector", &self.connector)
             .field("options", &masked)
+            .field("account", &self.account)
             .field("audit", &self.audit)
             .finish()
     }
@@ -179,6 +187,7 @@ mod tests {
             name: "crm".into(),
             connector: "hubspot".to_owned(),
             options: options.as_object().cloned().unwrap_or_default(),
+            account: None,
             audit: None,
         };
         let shown = format!("{connection:?}");

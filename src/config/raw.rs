@@ -66,6 +66,11 @@ pub struct RawConnection {
     /// method, path, status, records, wait. It holds no token, body or personal value. `--audit FILE` does it for all connections.
     #[schemars(example = &"audit.jsonl")]
     pub audit: Option<String>,
+    /// The id of the one account that this connection may read and write: the portal, organisation or base. Any other account is
+    /// refused before anything is read or written, which keeps the pipeline of a sandbox out of production and the other way
+    /// round. `ferry check` shows the id.
+    #[schemars(example = &"12345678")]
+    pub account: Option<RawAccount>,
     /// The connector's own options.
     #[serde(flatten)]
     pub options: serde_json::Map<String, serde_json::Value>,
@@ -75,6 +80,17 @@ impl fmt::Debug for RawConnection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("RawConnection").field("connector", &self.connector).finish_non_exhaustive()
     }
+}
+
+/// The id of an account, in quotes or without.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub enum RawAccount {
+    /// As a number.
+    Number(u64),
+    /// As text.
+    Text(String),
 }
 
 /// A stream: one object of a source, and where its records go.

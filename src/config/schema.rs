@@ -11,7 +11,7 @@ use jsonschema::Validator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
 
-use crate::connector::Registry;
+use crate::connector::{Entry, Registry};
 use crate::transform::cleaner_names;
 
 use super::{
@@ -25,8 +25,8 @@ use super::{
 /// Returns the JSON Schema of a pipeline file, with the options of every connector.
 pub fn json_schema(registry: &Registry) -> Json {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
-    let options: Vec<(&str, Json)> =
-        registry.entries().map(|entry| (entry.name, (entry.config_schema)(&mut generator).to_value())).collect();
+    let options: Vec<(&Entry, Json)> =
+        registry.entries().map(|entry| (entry, (entry.config_schema)(&mut generator).to_value())).collect();
     generator.subschema_for::<RawConnectionsFile>();
     let mut root = generator.into_root_schema_for::<RawPipeline>().to_value();
     tidy::tidy(&mut root);
@@ -105,18 +105,18 @@ fn check(
 }
 
 /// Makes the definition of a connection: its options follow from its `type`.
-fn define_connections(definitions: &mut Map<String, Json>, options: Vec<(&str, Json)>) {
+fn define_connections(definitions: &mut Map<String, Json>, options: Vec<(&Entry, Json)>) {
     let mut names = Vec::new();
     let mut rules = Vec::new();
     let mut replaced = Vec::new();
-    let shared =
-        definitions.get("Connection").map_or(Json::Null, |connection| connection["properties"]["audit"].clone());
-    for (name, schema) in options {
+    let shared = definitions.get("Connection").map_or(Json::Null, |connection| connection["properties"].clone());
+    for (entry, schema) in options {
+        let name = entry.name;
         let definition = format!("{name}_connection");
         let referred = definition_name(&schema).map(str::to_owned);
         let written = referred.as_ref().and_then(|referred| definitions.get(referred)).unwrap_or(&schema).clone();
         replaced.extend(referred);
-        definitions.insert(definition.clone(), connection_definition(name, written, &shared));
+        definitions.insert(definition.clone(), connection_definition(entry, written, &shared));
         names.push(name);
         rules.push(json!({
             "if": { "properties": { "type": { "const": name } }, "required": ["type"] },
@@ -140,14 +140,17 @@ fn definition_name(schema: &Json) -> Option<&str> {
     schema.get("$ref")?.as_str()?.strip_prefix("#/$defs/")
 }
 
-/// Adds `type` and `audit` to the options of a connector and refuses options that it does not have.
-fn connection_definition(name: &str, options: Json, audit: &Json) -> Json {
+/// Adds `type` and the options that all connections have to those of a connector, and refuses options that it does not have.
+fn connection_definition(entry: &Entry, options: Json, shared: &Json) -> Json {
     let Json::Object(mut definition) = options else { return options };
     let written = definition.remove("properties");
     let mut properties = Map::new();
-    properties.insert("type".to_owned(), json!({ "const": name }));
+    properties.insert("type".to_owned(), json!({ "const": entry.name }));
     properties.extend(written.as_ref().and_then(Json::as_object).cloned().unwrap_or_default());
-    properties.insert("audit".to_owned(), audit.clone());
+    properties.insert("audit".to_owned(), shared["audit"].clone());
+    if entry.account_form.is_some() {
+        properties.insert("account".to_owned(), shared["account"].clone());
+    }
     definition.insert("type".to_owned(), json!("object"));
     definition.insert("properties".to_owned(), Json::Object(properties));
     let has_parts = ["allOf", "anyOf", "oneOf", "$ref"].iter().any(|keyword| definition.contains_key(*keyword));

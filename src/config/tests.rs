@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::*;
-use crate::connector::{ConfigError, Connector, Entry, Registry};
+use crate::connector::{AccountForm, ConfigError, Connector, Entry, Registry};
 use crate::model::{BatchLimit, Capabilities, PerKeys, SyncMode};
 
 const ONE: NonZeroU32 = NonZeroU32::MIN;
@@ -34,6 +34,11 @@ struct ShopConfig {
 impl Connector for Shop {
     const NAME: &'static str = "shop";
     const CAPABILITIES: Capabilities = BOTH_WAYS;
+    const ACCOUNT: Option<AccountForm> = Some(AccountForm {
+        noun: "shop",
+        looks_like: "digits",
+        normal: |text| text.parse::<u32>().ok().map(|id| id.to_string()),
+    });
     type Config = ShopConfig;
 
     fn check_config(config: &ShopConfig) -> Result<(), ConfigError> {
@@ -221,4 +226,48 @@ fn what_the_environment_fills_into_sql_is_not_shown() {
     let finding = &loaded.diagnostics[0];
     assert_eq!((finding.code, finding.line), ("transform.sql", Some(20)));
     assert!(!format!("{loaded:?}").contains("retired"), "{finding:?}");
+}
+
+#[test]
+fn a_connection_is_pinned_to_an_account_as_a_number_or_as_text() {
+    let pinned = |account: &str| {
+        let text = VALID.replace("page_size: 10", &format!("account: {account}"));
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &[("pipeline.yaml", &text), ("token.txt", "x")]);
+        let lookup = |name: &str| (name == "SHOP").then(|| "0123".to_owned());
+        let path = folder.path().join("pipeline.yaml");
+        let loaded = load_with_placeholder(&path, &registry(), &lookup, Some("any"), &NoSchemas);
+        let codes: Vec<&str> = loaded.diagnostics.iter().map(|finding| finding.code).collect();
+        let account = loaded.pipeline.map(|pipeline| pipeline.connections["there"].account.clone());
+        (codes, account.flatten().map(|account| account.to_string()))
+    };
+    for spelling in ["123", "\"123\"", "\" 123 \"", "0123", "\"${SHOP}\""] {
+        assert_eq!(pinned(spelling), (vec![], Some("shop 123".to_owned())), "{spelling}");
+    }
+    assert_eq!(pinned("\"${UNSET}\""), (vec![], None), "a dry run knows no account");
+    assert_eq!(pinned("acme"), (vec!["config.wrong_account"], None));
+    for spelling in ["1.5", "[123]", "true", "-1"] {
+        assert_eq!(pinned(spelling).0.len(), 1, "{spelling}");
+    }
+}
+
+#[test]
+fn a_definition_is_the_same_however_it_is_spelled() {
+    let definition =
+        |text: &str| load_files(&[("pipeline.yaml", text), ("token.txt", "x")]).pipeline.unwrap().definition;
+    let own = definition(VALID);
+    let other_spellings = [
+        VALID.replace(
+            "{ Name: name, City: { from: town, apply: [trim] } }",
+            "{ City: { apply: [trim], from: \"town\" }, Name: name }",
+        ),
+        VALID.replace("object: Companies\n", "object: Companies # ours\n"),
+        VALID.replace("description: Everything", "description: All"),
+        VALID.replace("page_size: 10", "page_size: 11"),
+    ];
+    for text in other_spellings {
+        assert_eq!(definition(&text), own, "{text}");
+    }
+    assert_ne!(definition(&VALID.replace("apply: [trim]", "apply: [lowercase]")), own);
+    assert!(!own.to_string().contains("abc"), "connections are no part of it");
 }

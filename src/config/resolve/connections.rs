@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use crate::connector::{ConfigError, Entry, Options};
+use crate::connector::{Account, ConfigError, Entry, Options};
 use crate::model::ConnectionName;
 use crate::redact::MASK;
 
@@ -14,15 +14,16 @@ use super::{
         diagnostic::Diagnostic,
         interpolate::{fill, has_reference},
         pipeline::Connection,
-        raw::{RawConnection, RawConnectionsFile, RawPipeline},
+        raw::{RawAccount, RawConnection, RawConnectionsFile, RawPipeline},
         secret,
         span::{At, Node},
     },
     Known, Resolver,
 };
 
-/// The option that every connection has beside `type` and its connector's own.
+/// The options that connections have beside `type` and their connector's own.
 const AUDIT: &str = "audit";
+const ACCOUNT: &str = "account";
 
 impl Resolver<'_> {
     /// Adds the connections that streams may name: the pipeline's own, then the shared ones.
@@ -87,6 +88,11 @@ impl Resolver<'_> {
         }
         self.warn_of_no_effect(raw, at);
         self.hide_secrets(raw, &mut options);
+        match &raw.account {
+            Some(RawAccount::Number(id)) => options[ACCOUNT] = Json::from(id.to_string()),
+            Some(RawAccount::Text(id)) => options[ACCOUNT] = Json::from(id.as_str()),
+            None => {}
+        }
         fill(&mut options, at, scene.lookup, self.findings);
         let is_filled = self.findings.len() == before;
         let name = ConnectionName::from(name);
@@ -97,10 +103,12 @@ impl Resolver<'_> {
         {
             let audit = options.shift_remove(AUDIT);
             let audit = audit.as_ref().and_then(Json::as_str).map(|file| scene.base_dir.join(file));
+            let account = options.shift_remove(ACCOUNT);
+            let account = account.as_ref().and_then(Json::as_str).and_then(|id| self.pin(&entry, id, at));
             match (entry.check_config)(options.clone()) {
                 Ok(()) => {
                     let connector = entry.name.to_owned();
-                    known.connection = Some(Connection { name: name.clone(), connector, options, audit });
+                    known.connection = Some(Connection { name: name.clone(), connector, options, account, audit });
                 }
                 Err(error) => self.findings.push(self.wrong_option(&error, raw, &options, at)),
             }
@@ -148,6 +156,26 @@ impl Resolver<'_> {
         let message = if error.option.is_empty() { error.message.clone() } else { error.to_string() };
         let spot = if error.option.is_empty() { at.key_spot() } else { at.key(&error.option).key_spot() };
         Diagnostic::error("config.wrong_option", spot, mask(&message)).with_hint_if(error.hint.as_deref().map(mask))
+    }
+
+    /// Reads the account that a connection is pinned to. What stands for a variable that is not set pins nothing: a dry run's local
+    /// systems are nobody's account.
+    fn pin(&mut self, entry: &Entry, id: &str, connection: &At<'_>) -> Option<Account> {
+        if self.scene.lookup.placeholder().as_deref() == Some(id) {
+            return None;
+        }
+        let at = connection.key(ACCOUNT);
+        let form = entry.account_form?;
+        let account = form.account(id);
+        if account.is_none() {
+            // What a reference was filled with may be a secret that was meant for another option.
+            let is_shown = !at.node().and_then(Node::as_text).is_some_and(has_reference);
+            let what = if is_shown { format!("`{id}`") } else { "the value".to_owned() };
+            let message = format!("{what} is not an account id");
+            let hint = format!("the {} id is {}; `ferry check` shows it", form.noun, form.looks_like);
+            self.findings.push(Diagnostic::error("config.wrong_account", at.value_spot(), message).with_hint(hint));
+        }
+        account
     }
 }
 

@@ -70,6 +70,7 @@ pub(super) fn resolve(
             fill(block, &root.key(key), scene.lookup, findings);
         }
     }
+    let definition = canonical(pipeline.content.get("streams").cloned().unwrap_or_default());
     let raw: RawPipeline = read(pipeline.content, &root, findings)?;
     let shared = shared.map(|shared| {
         let at = At::root(shared.document);
@@ -87,6 +88,7 @@ pub(super) fn resolve(
         base_dir: scene.base_dir.to_owned(),
         connections: connections.map(|connection| (connection.name.clone(), connection)).collect(),
         streams,
+        definition,
         on_error: raw.on_error,
         limits,
     })
@@ -136,6 +138,19 @@ impl Resolver<'_> {
             self.findings.push(finding.with_hint("write a number of records, or a share such as `5%`"));
         }
         share.map(CountOrShare::Share)
+    }
+}
+
+/// Sorts the keys of all objects: what means the same is written the same, whatever order the author chose.
+fn canonical(value: Json) -> Json {
+    match value {
+        Json::Array(items) => Json::Array(items.into_iter().map(canonical).collect()),
+        Json::Object(entries) => {
+            let sorted: BTreeMap<String, Json> =
+                entries.into_iter().map(|(key, entry)| (key, canonical(entry))).collect();
+            Json::Object(sorted.into_iter().collect())
+        }
+        scalar @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_)) => scalar,
     }
 }
 
