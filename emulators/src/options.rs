@@ -7,6 +7,8 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 pub struct EmulatorOptions {
     /// The folder of the vendor's fixtures (`fixtures/hubspot`); none for an account with no records.
     pub fixtures: Option<PathBuf>,
+    /// The id of the account that is played, as the vendor writes it; none for the one that is always played.
+    pub account: Option<String>,
     /// Whether the vendor's rate limits are left out.
     pub is_unlimited: bool,
     /// How the emulator misbehaves.

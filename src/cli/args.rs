@@ -217,6 +217,9 @@ pub(super) struct EmulateArgs {
     /// The port of the only vendor named, or of the first; the others follow. 0 takes any free ports
     #[arg(long, value_name = "N")]
     pub port: Option<u16>,
+    /// The id of the account that the only vendor named plays: a portal, organisation or base
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
     /// Leave out the vendors' rate limits
     #[arg(long)]
     pub no_limits: bool,

@@ -16,6 +16,11 @@ use super::{
 
 pub(super) async fn emulate(workspace: &Workspace, args: EmulateArgs) -> Result<Exit, Failure> {
     let entries = pick(workspace, &args.vendors)?;
+    if args.account.is_some() && entries.len() != 1 {
+        let message = "`--account` is the id of one vendor's account";
+        return Err(Failure::new(Exit::Usage, "emulate.account", message)
+            .with_hint("name one vendor: `ferry emulate hubspot --account 12345678`"));
+    }
     let clock = Clock::accelerated(args.clock_speed);
     let mut running = Vec::new();
     let mut lines = Vec::new();
@@ -23,6 +28,7 @@ pub(super) async fn emulate(workspace: &Workspace, args: EmulateArgs) -> Result<
         let Some(emulator) = entry.emulator else { continue };
         let options = EmulatorOptions {
             fixtures: args.fixtures.as_ref().map(|folder| folder.join(entry.name)).filter(|folder| folder.is_dir()),
+            account: args.account.clone(),
             is_unlimited: args.no_limits,
             faults: args.fault.clone().unwrap_or_default(),
             exchanges: exchanges(),

@@ -66,7 +66,8 @@ pub(super) async fn redirect(
             let message = format!("connection `{name}` cannot be part of a dry run: there is no local {}", entry.name);
             return Err(Failure::new(Exit::Usage, "dry_run.no_emulator", message));
         }
-        let running = start(entry, fixtures, clock).await?;
+        let account = connection.account.as_ref().map(|account| account.id().to_owned());
+        let running = start(entry, account, fixtures, clock).await?;
         connection.options.insert("base_url".to_owned(), Json::from(running.url()));
         // What signs log-ins must be a key; this one opens nothing.
         if let Some(key) = connection.options.get_mut(PRIVATE_KEY) {
@@ -90,13 +91,14 @@ fn log_in(entry: &Entry, options: &mut Options, context: &Context) {
     }
 }
 
-async fn start(entry: &Entry, fixtures: &Path, clock: &Clock) -> Result<Running, Failure> {
+/// Starts a local CRM, which plays the account that the connection is pinned to.
+async fn start(entry: &Entry, account: Option<String>, fixtures: &Path, clock: &Clock) -> Result<Running, Failure> {
     let failed = |message: String| {
         Failure::new(Exit::Usage, "fixtures", format!("the local {} cannot start: {message}", entry.name))
     };
     let Some(emulator) = entry.emulator else { return Err(failed("there is none".to_owned())) };
     let folder = Some(fixtures.join(entry.name)).filter(|folder| folder.is_dir());
-    let options = EmulatorOptions { fixtures: folder, exchanges: exchanges(), ..EmulatorOptions::default() };
+    let options = EmulatorOptions { fixtures: folder, account, exchanges: exchanges(), ..EmulatorOptions::default() };
     let service = (emulator.make)(options, clock.clone()).map_err(failed)?;
     serve(service, 0).await.map_err(|error| failed(error.to_string()))
 }

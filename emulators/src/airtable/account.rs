@@ -10,6 +10,8 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
 use url::{Url, form_urlencoded};
 
+use crate::options::EmulatorOptions;
+
 use super::{
     comments,
     errors::{Answer, ApiError},
@@ -67,11 +69,18 @@ impl Call {
 }
 
 impl Account {
-    /// Starts with the bases that the fixtures name.
-    pub(super) fn new(blueprints: Blueprints, is_unlimited: bool, clock: Clock) -> Self {
-        let bases = blueprints.named.keys().map(|id| (id.clone(), blueprints.base(id))).collect();
-        let limits = (!is_unlimited).then(|| Limits::new(clock.clone()));
-        Self { clock, blueprints, bases, listings: Listings::default(), grants: Grants::default(), limits }
+    /// Starts with the bases that the fixtures name, and the one that is asked for.
+    pub(super) fn new(blueprints: Blueprints, options: &EmulatorOptions, clock: Clock) -> Result<Self, String> {
+        let mut bases: IndexMap<String, Base> =
+            blueprints.named.keys().map(|id| (id.clone(), blueprints.base(id))).collect();
+        if let Some(id) = &options.account {
+            if !is_base_id(id) {
+                return Err(format!("`{id}` is not a base id: write `app` and 14 letters or digits"));
+            }
+            bases.entry(id.clone()).or_insert_with(|| blueprints.base(id));
+        }
+        let limits = (!options.is_unlimited).then(|| Limits::new(clock.clone()));
+        Ok(Self { clock, blueprints, bases, listings: Listings::default(), grants: Grants::default(), limits })
     }
 
     /// Says what is held, for `/_emulator/counts`: by table where there is one base, by base and table otherwise.

@@ -97,7 +97,7 @@ pub fn emulator(options: EmulatorOptions, clock: Clock) -> Result<Router, String
         None => BTreeMap::new(),
     };
     let blueprints = Blueprints::of(&fixtures, clock.now())?;
-    let shared = Shared(Arc::new(Mutex::new(Account::new(blueprints, options.is_unlimited, clock))));
+    let shared = Shared(Arc::new(Mutex::new(Account::new(blueprints, &options, clock)?)));
     let service = Router::new().fallback(answer).with_state(shared.clone());
     let service = with_exchanges(service, "airtable", options.exchanges.as_deref())?;
     let service = with_faults(service, Faults::new(options.faults, fault));

@@ -2,21 +2,14 @@
 
 use serde_json::json;
 
-use super::{
-    errors::{PORTAL_ID, Refusal},
-    limits::DAILY,
-    portal::Portal,
-    render::Answer,
-    request::Call,
-    time::iso,
-};
+use super::{errors::Refusal, limits::DAILY, portal::Portal, render::Answer, request::Call, time::iso};
 
 /// Answers what concerns the account.
 pub(super) fn answer(portal: &Portal, call: &Call) -> Option<Result<Answer, Refusal>> {
     let (method, path) = call.route();
     Some(match (method, path.as_slice()) {
         ("GET", ["details"]) => Ok(Answer::ok(json!({
-            "portalId": PORTAL_ID, "accountType": "DEVELOPER_TEST", "timeZone": "UTC", "companyCurrency": "USD",
+            "portalId": portal.id, "accountType": "DEVELOPER_TEST", "timeZone": "UTC", "companyCurrency": "USD",
             "additionalCurrencies": [], "utcOffset": "+00:00", "utcOffsetMilliseconds": 0,
             "uiDomain": "app.hubspot.com", "dataHostingLocation": "na1",
         }))),

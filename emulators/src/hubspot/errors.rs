@@ -13,7 +13,7 @@ use axum::{
 use serde_json::{Map, Value as Json, json};
 use xxhash_rust::xxh3::xxh3_128;
 
-/// The emulator's account, as error texts and account details name it.
+/// The emulator's account, unless it is started as another one; error texts name this one always.
 pub(super) const PORTAL_ID: u64 = 24_681_357;
 
 /// An error answer.

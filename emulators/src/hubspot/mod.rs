@@ -80,6 +80,10 @@ pub const EMULATOR: Emulator = Emulator { default_port: 4010, make: emulator };
 /// Fails, with a text for the user, when the fixtures cannot be used.
 pub fn emulator(options: EmulatorOptions, clock: Clock) -> Result<Router, String> {
     let mut portal = Portal::new(clock, options.is_unlimited)?;
+    if let Some(account) = &options.account {
+        let id = account.parse().ok().filter(|id| *id > 0);
+        portal.id = id.ok_or_else(|| format!("`{account}` is not a portal id: write digits, such as `12345678`"))?;
+    }
     if let Some(folder) = &options.fixtures {
         fixtures::load(&mut portal, folder)?;
     }

@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 use crate::clients::Clients;
 
 use super::{
-    errors::{PORTAL_ID, Refusal},
+    errors::Refusal,
     portal::Portal,
     render::Answer,
     request::{Area, Call},
@@ -266,7 +266,7 @@ fn hand_out<'f>(portal: &mut Portal, call: &Call, field: &impl Fn(&str) -> &'f s
     if call.version != "v1" {
         let token_use = if refresh_token.is_some() { "access_token" } else { "client_credentials" };
         body["token_use"] = Json::from(token_use);
-        body["hub_id"] = Json::from(PORTAL_ID);
+        body["hub_id"] = Json::from(portal.id);
         body["user_id"] = Json::from(1);
         body["scopes"] = json!(SCOPES);
     }
@@ -280,7 +280,7 @@ fn introspect(portal: &Portal, token: &str) -> Answer {
     let left = issued.map_or(Duration::ZERO, |issued| issued.expires_at.saturating_sub(now));
     let is_active = !portal.tokens.revoked.contains(token) && (is_refresh || !left.is_zero());
     Answer::ok(json!({
-        "token": token, "active": is_active, "token_type": "bearer", "hub_id": PORTAL_ID, "app_id": 1, "user_id": 1,
+        "token": token, "active": is_active, "token_type": "bearer", "hub_id": portal.id, "app_id": 1, "user_id": 1,
         "client_id": issued.map(|issued| issued.client.as_str()).unwrap_or_default(), "scopes": SCOPES,
         "token_use": if is_refresh { "refresh_token" } else { "access_token" }, "expires_in": left.as_secs(),
         "is_private_distribution": true,

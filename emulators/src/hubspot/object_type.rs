@@ -3,11 +3,7 @@
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::{
-    definitions::Property,
-    errors::{PORTAL_ID, Refusal},
-    store::Records,
-};
+use super::{definitions::Property, errors::Refusal, store::Records};
 
 /// A group of properties.
 #[derive(Debug, Clone)]
@@ -65,11 +61,11 @@ pub(super) struct ObjectType {
 
 impl ObjectType {
     /// Returns the name that no other account's object has.
-    pub(super) fn full_name(&self) -> String {
+    pub(super) fn full_name(&self, portal: u64) -> String {
         if self.custom.is_none() {
             return self.singular.to_uppercase();
         }
-        format!("p{}_{}", PORTAL_ID, self.name)
+        format!("p{portal}_{}", self.name)
     }
 
     /// Returns the place of a property, archived or not.

@@ -32,6 +32,8 @@ pub(super) struct CustomNames {
 /// The account.
 #[derive(Debug)]
 pub(super) struct Portal {
+    /// The number that every token of this account belongs to.
+    pub(super) id: u64,
     pub(super) clock: Clock,
     pub(super) objects: Vec<ObjectType>,
     /// Any name of an object, in lower case.
@@ -101,7 +103,7 @@ impl Portal {
             }
         }
         let place = self.objects.len();
-        let full_name = object.full_name();
+        let full_name = object.full_name(self.id);
         for name in [&object.name, &object.singular, &object.type_id, &full_name] {
             self.names.insert(name.to_lowercase(), place);
         }

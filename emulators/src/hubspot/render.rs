@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
-use super::{definitions::Role, errors::PORTAL_ID, portal::Portal, store::Record, time::iso};
+use super::{definitions::Role, portal::Portal, store::Record, time::iso};
 
 /// An answer that is not an error.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl Portal {
         if let Some(at) = record.archived {
             shown.insert("archivedAt".to_owned(), Json::from(iso(at.get())));
         }
-        let url = format!("https://app.hubspot.com/contacts/{PORTAL_ID}/record/{}/{id}", kind.type_id);
+        let url = format!("https://app.hubspot.com/contacts/{}/record/{}/{id}", self.id, kind.type_id);
         shown.insert("url".to_owned(), Json::from(url));
         shown
     }

@@ -184,7 +184,7 @@ fn shown(portal: &Portal, object: usize) -> Json {
         custom.associations.iter().map(|association| shown_association(portal, association)).collect();
     let mut shown = json!({
         "id": kind.type_id.trim_start_matches("2-"), "objectTypeId": kind.type_id, "name": kind.name,
-        "fullyQualifiedName": kind.full_name(), "labels": {"singular": kind.label, "plural": kind.plural},
+        "fullyQualifiedName": kind.full_name(portal.id), "labels": {"singular": kind.label, "plural": kind.plural},
         "primaryDisplayProperty": kind.primary, "secondaryDisplayProperties": custom.secondary,
         "requiredProperties": kind.required, "searchableProperties": kind.searchable,
         "properties": all_shown(portal, object), "associations": associations,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{
     definitions::{Property, StandardProperty},
+    errors::PORTAL_ID,
     limits::Limits,
     links::{HUBSPOT_DEFINED, Links},
     oauth::Tokens,
@@ -53,6 +54,7 @@ impl Portal {
         let standard: Standard =
             serde_yaml::from_str(STANDARD).map_err(|error| format!("the standard objects of HubSpot: {error}"))?;
         let mut portal = Self {
+            id: PORTAL_ID,
             objects: Vec::new(),
             names: HashMap::new(),
             custom_properties: standard.custom,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    org::{ORG, Org, USER},
+    org::{Org, USER},
     request::Call,
 };
 
@@ -48,9 +48,9 @@ pub(super) fn record_count(org: &Org, call: &Call) -> Json {
 }
 
 /// Lists the resources of a version.
-pub(super) fn resources(base: &str, origin: &str) -> Json {
+pub(super) fn resources(org: &Org, base: &str, origin: &str) -> Json {
     const NAMES: [&str; 8] = ["composite", "jobs", "limits", "query", "queryAll", "recent", "sobjects", "tooling"];
     let named = NAMES.iter().map(|name| ((*name).to_owned(), Json::from(format!("{base}/{name}"))));
-    let identity = ("identity".to_owned(), Json::from(format!("{origin}/id/{ORG}/{USER}")));
+    let identity = ("identity".to_owned(), Json::from(format!("{origin}/id/{}/{USER}", org.id)));
     Json::Object(named.chain([identity]).collect::<Map<_, _>>())
 }

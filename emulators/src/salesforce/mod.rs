@@ -74,7 +74,7 @@ pub const EMULATOR: Emulator = Emulator { default_port: 4011, make: emulator };
 /// # Errors
 /// Fails, with a text for the user, when the fixtures cannot be used.
 pub fn emulator(options: EmulatorOptions, clock: Clock) -> Result<Router, String> {
-    let mut org = Org::open(clock, options.is_unlimited, &options.faults)?;
+    let mut org = Org::open(clock, &options)?;
     if let Some(folder) = &options.fixtures {
         fixtures::load(&mut org, folder)?;
     }
@@ -167,7 +167,7 @@ fn answer(org: &mut Org, call: &Call) -> Reply {
             }
             Versioned::Unknown => Problem::not_found().reply(),
         },
-        ["id", _, _] => admitted(org, call, |_| Reply::ok(oauth::user_info(call))),
+        ["id", _, _] => admitted(org, call, |org| Reply::ok(oauth::user_info(org, call))),
         _ => Problem::not_found().reply(),
     }
 }
@@ -194,7 +194,7 @@ fn versioned(org: &mut Org, call: &Call, version: &Version) -> Reply {
     let parts = call.parts();
     let path = parts.get(3..).unwrap_or_default();
     match (call.method.as_str(), path) {
-        ("GET", []) => Reply::ok(limits::resources(&version.base, &call.origin)),
+        ("GET", []) => Reply::ok(limits::resources(org, &version.base, &call.origin)),
         (_, ["sobjects", path @ ..]) => sobjects::answer(org, call, version, path),
         ("GET", ["query"]) => query::answer(org, call, version, None, false),
         ("GET", ["query", locator]) => query::answer(org, call, version, Some(locator), false),

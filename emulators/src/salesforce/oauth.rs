@@ -20,7 +20,7 @@ use crate::clients::Clients;
 
 use super::{
     errors::Problem,
-    org::{ORG, Org, USER},
+    org::{Org, USER},
     reply::{Content, Reply},
     request::Call,
 };
@@ -94,7 +94,7 @@ pub(super) fn answer(org: &mut Org, call: &Call, path: &[&str]) -> Reply {
         ("GET", ["authorize"]) => authorize(org, call),
         ("POST" | "GET", ["revoke"]) => revoke(org, call),
         ("POST", ["introspect"]) => introspect(org, call),
-        ("GET" | "POST", ["userinfo"]) if authenticate(org, call).is_ok() => Reply::ok(user_info(call)),
+        ("GET" | "POST", ["userinfo"]) if authenticate(org, call).is_ok() => Reply::ok(user_info(org, call)),
         ("GET" | "POST", ["userinfo"]) => {
             let text = b"Bad_OAuth_Token".to_vec();
             Reply { status: StatusCode::FORBIDDEN, headers: Vec::new(), content: Content::Text("text/html", text) }
@@ -104,10 +104,10 @@ pub(super) fn answer(org: &mut Org, call: &Call, path: &[&str]) -> Reply {
 }
 
 /// Tells who is logged in.
-pub(super) fn user_info(call: &Call) -> Json {
-    let origin = &call.origin;
+pub(super) fn user_info(org: &Org, call: &Call) -> Json {
+    let (origin, id) = (&call.origin, &org.id);
     json!({
-        "sub": format!("{origin}/id/{ORG}/{USER}"), "user_id": USER, "organization_id": ORG,
+        "sub": format!("{origin}/id/{id}/{USER}"), "user_id": USER, "organization_id": id,
         "preferred_username": "integration@ferry.example", "nickname": "integration", "name": "Integration User",
         "email": "integration@ferry.example", "email_verified": true, "given_name": "Integration", "family_name": "User",
         "zoneinfo": "GMT", "active": true, "user_type": "STANDARD", "language": "en_US", "locale": "en_US",
@@ -186,7 +186,7 @@ fn new_refresh(org: &mut Org, client: &str) -> String {
 }
 
 fn issue(org: &mut Org, call: &Call, refresh: Option<String>) -> Json {
-    let token = format!("{}!AQ{}", &ORG[..15], org.tokens.next("session"));
+    let token = format!("{}!AQ{}", &org.id[..15], org.tokens.next("session"));
     let now = org.clock.elapsed();
     org.tokens.used.insert(token.clone(), now);
     let signature = STANDARD.encode(digest(&SHA256, token.as_bytes()).as_ref());
@@ -199,7 +199,7 @@ fn issue(org: &mut Org, call: &Call, refresh: Option<String>) -> Json {
         ("signature", signature),
         ("scope", SCOPE.to_owned()),
         ("instance_url", call.origin.clone()),
-        ("id", format!("{}/id/{ORG}/{USER}", call.origin)),
+        ("id", format!("{}/id/{}/{USER}", call.origin, org.id)),
         ("token_type", "Bearer".to_owned()),
         ("issued_at", org.clock.now().timestamp_millis().to_string()),
     ];
@@ -274,7 +274,7 @@ fn introspect(org: &Org, call: &Call) -> Reply {
     }
     Reply::ok(json!({
         "active": true, "scope": SCOPE, "client_id": client(call, &form).0, "username": "integration@ferry.example",
-        "sub": format!("{}/id/{ORG}/{USER}", call.origin), "token_type": "access_token",
+        "sub": format!("{}/id/{}/{USER}", call.origin, org.id), "token_type": "access_token",
         "iat": org.clock.now().timestamp(), "exp": org.clock.now().timestamp() + 7_200,
     }))
 }

@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::options::FaultPlan;
+use crate::options::EmulatorOptions;
 
 use super::{
     bulk::Jobs,
@@ -21,10 +21,10 @@ use super::{
     usage::Usage,
 };
 
-/// The user that every session belongs to, and the org's id.
+/// The user that every session belongs to.
 pub(super) const USER: &str = "0055g0000000001AAA";
-/// See [`USER`].
-pub(super) const ORG: &str = "00D5g0000000001EAA";
+/// The org's id, unless it is started as another one.
+const ORG: &str = "00D5g0000000001EAA";
 /// The queue that the assignment rules give new cases and leads to.
 pub(super) const QUEUE: &str = "00G5g0000000001EAA";
 
@@ -131,6 +131,8 @@ struct Before {
 /// Everything the emulator knows.
 #[derive(Debug)]
 pub(super) struct Org {
+    /// Its own id, with 18 characters.
+    pub(super) id: String,
     /// The emulator's time.
     pub(super) clock: Clock,
     /// Objects and their records.
@@ -156,12 +158,24 @@ pub(super) struct Org {
     journal: Option<Vec<Before>>,
 }
 
+/// Returns the id of the org that is played.
+fn own_id(account: Option<&str>) -> Result<String, String> {
+    let Some(account) = account else { return Ok(ORG.to_owned()) };
+    let id = Id::parse(account).filter(|id| id.prefix() == *b"00D");
+    id.map(|id| id.to_string()).ok_or_else(|| {
+        format!("`{account}` is not an organisation id: write `00D` and 12 or 15 more letters or digits")
+    })
+}
+
 impl Org {
     /// Opens an org with the standard objects and a user.
-    pub(super) fn open(clock: Clock, is_unlimited: bool, faults: &FaultPlan) -> Result<Self, String> {
+    pub(super) fn open(clock: Clock, options: &EmulatorOptions) -> Result<Self, String> {
+        let faults = &options.faults;
+        let id = own_id(options.account.as_deref())?;
         let mut org = Self {
+            id,
             defined: whole_seconds(clock.now().timestamp_millis()),
-            usage: Usage::new(clock.clone(), is_unlimited),
+            usage: Usage::new(clock.clone(), options.is_unlimited),
             clock,
             catalog: Catalog::standard()?,
             options: OrgOptions {
@@ -182,7 +196,7 @@ impl Org {
         org.catalog.connect();
         org.seed(
             "Organization",
-            ORG,
+            &org.id.clone(),
             &[
                 ("Name", "Ferry Demo"),
                 ("InstanceName", "EMU1"),
