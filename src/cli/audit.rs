@@ -222,6 +222,10 @@ impl Observer for Named {
         self.observer.run_started(run_id);
     }
 
+    fn account_noted(&self, remark: &str) {
+        self.observer.account_noted(remark);
+    }
+
     fn stream_started(&self, stream: &StreamName) {
         self.observer.stream_started(stream);
     }

@@ -17,7 +17,7 @@ use super::{
     output,
     summary::new_table,
     tokens::StateTokens,
-    workspace::{Workspace, connection_named, context},
+    workspace::{Workspace, check_pin, connection_named, context},
 };
 
 /// Options of a choice that a line shows.
@@ -66,6 +66,7 @@ async fn ask(
     let tokens = Arc::new(StateTokens(workspace.open_state_for_tokens(file, pipeline).await?));
     let mut context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
     let audit = audit::attach(workspace, pipeline, &mut context)?;
+    check_pin(&workspace.registry, connection, &context.for_connection(name.clone())).await?;
     let mut schemas = Vec::new();
     // A system that is no source can still say what may be written to it.
     let sides = Sides::of(entry, connection, &context);

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::connector::ConnectorError;
-use crate::engine::{EngineError, Finished};
+use crate::engine::{AccountError, EngineError, Finished};
 use crate::model::ConnectionName;
 use crate::state::{LeaseError, RunStatus, StateError};
 
@@ -104,6 +104,10 @@ impl From<EngineError> for Failure {
             EngineError::State(_) => "state",
             EngineError::Connector { .. } => "connection.failed",
             EngineError::Config { .. } | EngineError::Registry(_) => "connection.config",
+            EngineError::Account(error) => match **error {
+                AccountError::Pinned { .. } => "account.pinned",
+                AccountError::Other { .. } => "account.other",
+            },
             EngineError::Transform { .. } => "transform",
             EngineError::Value(_) | EngineError::Frame(_) => "records",
             EngineError::Order(_) => "streams.order",

@@ -76,6 +76,12 @@ impl Stream {
 }
 
 impl Observer for Bars {
+    fn account_noted(&self, remark: &str) {
+        if self.bars.println(remark).is_err() {
+            tracing::info!(remark, "about an account");
+        }
+    }
+
     fn stream_started(&self, stream: &StreamName) {
         // A bar of nothing would look like one that is full.
         let bar =
@@ -164,6 +170,10 @@ impl Tally {
 }
 
 impl Observer for Lines {
+    fn account_noted(&self, remark: &str) {
+        self.output.say(remark);
+    }
+
     fn stream_started(&self, stream: &StreamName) {
         let told_at = self.clock.elapsed();
         let begun = Tally { told_at, ..Tally::default() };

@@ -31,7 +31,7 @@ use super::{
     local::fixtures_folder,
     output,
     tokens::StateTokens,
-    workspace::{Workspace, connection_named, context},
+    workspace::{Workspace, check_pin, connection_named, context},
 };
 
 use self::masks::Masks;
@@ -46,6 +46,7 @@ pub(super) async fn record(workspace: &Workspace, args: &RecordArgs) -> Result<E
     let mut context = context(Clock::system(), &pipeline.base_dir, tokens, CancellationToken::new(), None)?;
     let audit = audit::attach(workspace, &pipeline, &mut context)?;
     let context = context.for_connection(name.clone());
+    check_pin(&workspace.registry, connection, &context).await?;
     let source = (entry.source)(connection.options.clone(), &context).map_err(|error| config(error.to_string()))?;
     let failed = |error: ConnectorError| Failure::of_connector(name, error);
     let schema = source.describe(&place.object).await.map_err(failed)?;

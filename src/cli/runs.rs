@@ -1,9 +1,13 @@
 //! `ferry runs` and `ferry show`: the history and the ledger of a run.
 
+use std::collections::BTreeMap;
+
 use chrono::SubsecRound;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::engine::RunReport;
+use crate::model::ConnectionName;
 use crate::state::{Run, State};
 
 use super::{
@@ -16,12 +20,15 @@ use super::{
 pub(super) async fn runs(workspace: &Workspace) -> Result<Exit, Failure> {
     let state = workspace.find_state().await?;
     let runs = state.runs().await?;
+    let mut accounts = state.accounts_of_runs().await?;
     if workspace.output.is_json {
-        output::json(&json!({ "runs": runs }))?;
+        let listed = |run: Run| Listed { accounts: accounts.remove(&run.run_id).unwrap_or_default(), run };
+        let listed: Vec<_> = runs.into_iter().map(listed).collect();
+        output::json(&json!({ "runs": listed }))?;
         return Ok(Exit::Done);
     }
     let mut table = new_table();
-    table.set_header(["run", "pipeline", "status", "started (UTC)", "took"]);
+    table.set_header(["run", "pipeline", "status", "started (UTC)", "took", "accounts"]);
     for run in &runs {
         let took = run.finished_at.map_or_else(String::new, |end| {
             let seconds = (end - run.started_at).num_seconds().max(0);
@@ -33,10 +40,24 @@ pub(super) async fn runs(workspace: &Workspace) -> Result<Exit, Failure> {
             run.status.as_str().to_owned(),
             run.started_at.trunc_subsecs(0).format("%Y-%m-%d %H:%M:%S").to_string(),
             took,
+            accounts.get(&run.run_id).map_or_else(String::new, accounts_text),
         ]);
     }
     output::data(&format!("{table}\n"))?;
     Ok(Exit::Done)
+}
+
+/// A run with the accounts of its connections; those of files are not among them.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    run: Run,
+    accounts: BTreeMap<ConnectionName, String>,
+}
+
+fn accounts_text(accounts: &BTreeMap<ConnectionName, String>) -> String {
+    let each: Vec<String> = accounts.iter().map(|(connection, account)| format!("{connection} {account}")).collect();
+    each.join(", ")
 }
 
 pub(super) async fn show(workspace: &Workspace, run_id: &str) -> Result<Exit, Failure> {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{Connection, Pipeline, SchemaCache, name_hint};
 use crate::connector::{Context, Registry};
+use crate::engine;
 use crate::http::{Meter, RateLimiter, TokenStore, Transport};
 use crate::model::{ConnectionName, RateLimit};
 use crate::state::{FileKey, Seal, State};
@@ -111,6 +112,14 @@ pub(super) fn connection_named<'pipeline>(
         Failure::new(Exit::Usage, "connection.unknown", format!("the pipeline has no connection `{name}`"))
             .with_hint_if(name_hint(name, &known, "its connections are"))
     })
+}
+
+/// Refuses a connection that reaches another account than it is pinned to.
+pub(super) async fn check_pin(registry: &Registry, connection: &Connection, context: &Context) -> Result<(), Failure> {
+    if connection.account.is_some() {
+        engine::learn_account(registry, connection, context).await?;
+    }
+    Ok(())
 }
 
 /// Makes what connectors are handed. `requests_per_sec` holds back all requests of the process together.

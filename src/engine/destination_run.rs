@@ -205,6 +205,7 @@ impl DestinationRun {
             self.loader.target.names.connection.clone(),
             self.loader.target.names.object.clone(),
         );
+        report.account.clone_from(&self.loader.target.names.accounts.destination);
         report.status = self.tally.status;
         report.ledger = self.tally.committed();
         report.error.clone_from(&self.tally.message);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::connector::{ConfigError, ConnectorError, ErrorKind, RegistryError};
+use crate::connector::{Account, ConfigError, ConnectorError, ErrorKind, RegistryError};
 use crate::model::{ConnectionName, StreamName, ValueError};
 use crate::state::{AttemptError, StateError};
 use crate::transform::TransformError;
@@ -31,6 +31,9 @@ pub enum EngineError {
         /// What is wrong.
         error: ConfigError,
     },
+    /// A connection reaches another account than was meant.
+    #[error(transparent)]
+    Account(Box<AccountError>),
     /// The type of a connection.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -71,6 +74,42 @@ pub enum EngineError {
     /// The process is ending.
     #[error("the work was stopped")]
     Stopped,
+}
+
+/// Says which account was meant and which one a connection reaches.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AccountError {
+    /// The connection is pinned to another one.
+    #[error("`{connection}` reaches {found}, and the pipeline pins it to {pinned}; nothing was read or written")]
+    Pinned {
+        /// The connection.
+        connection: ConnectionName,
+        /// What the pipeline says.
+        pinned: Account,
+        /// What the connection reaches.
+        found: Account,
+    },
+    /// The records belong to another one.
+    #[error("the records of {run_id} belong to {meant}, and `{connection}` now reaches {found}; nothing was written")]
+    Other {
+        /// The connection.
+        connection: ConnectionName,
+        /// The run that the records are of.
+        run_id: String,
+        /// The account of that run.
+        meant: Account,
+        /// What the connection reaches.
+        found: Account,
+    },
+}
+
+impl AccountError {
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Pinned { .. } => "use a login of the pinned account, or change `account` of the connection",
+            Self::Other { .. } => "use a login of that account, and run the command again",
+        }
+    }
 }
 
 /// Why a run stopped before its end.
@@ -143,6 +182,7 @@ impl EngineError {
         let (code, request_id) = match self {
             Self::Connector { error, .. } => (error.code.clone(), error.request_id.clone()),
             Self::State(_) => ("state".to_owned(), None),
+            Self::Account(_) => ("account".to_owned(), None),
             Self::Config { .. } | Self::Registry(_) => ("connection".to_owned(), None),
             Self::Transform { .. } | Self::Value(_) | Self::Frame(_) => ("transform".to_owned(), None),
             Self::Order(_) | Self::Unsupported(_) => ("pipeline".to_owned(), None),
@@ -156,7 +196,7 @@ impl EngineError {
     /// Tells whether the environment is to blame (credentials, network, state file), not the pipeline or its records.
     pub fn is_environment(&self) -> bool {
         match self {
-            Self::State(_) => true,
+            Self::State(_) | Self::Account(_) => true,
             Self::Connector { error, .. } => Blame::of(error.kind) == Blame::Environment,
             _ => false,
         }
@@ -183,6 +223,7 @@ impl EngineError {
             Self::Transform { error, .. } => error.hint.as_deref(),
             Self::Interrupted(interruption) => interruption.hint.as_deref(),
             Self::State(error) => error.hint(),
+            Self::Account(error) => Some(error.hint()),
             _ => None,
         }
     }

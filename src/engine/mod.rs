@@ -4,6 +4,7 @@
 //! [`Capabilities`](crate::model::Capabilities). It prints nothing: what happens is told to an [`Observer`]. Start at
 //! [`run`](run()).
 
+mod accounts;
 mod begin;
 mod check;
 mod close;
@@ -11,6 +12,7 @@ mod decide;
 mod destination_run;
 mod distribute;
 mod error;
+mod fingerprint;
 mod observer;
 mod order;
 mod policy;
@@ -18,6 +20,7 @@ mod quota;
 mod read;
 mod redrive;
 mod report;
+mod resume;
 mod run;
 mod services;
 mod setup;
@@ -25,8 +28,9 @@ mod stream;
 mod write;
 mod writer;
 
+pub use accounts::learn_account;
 pub use check::{CheckOptions, Finding, check};
-pub use error::{EngineError, Interruption};
+pub use error::{AccountError, EngineError, Interruption};
 pub use observer::{Observer, Silent};
 pub use order::{OrderError, order_streams};
 pub use redrive::{Correction, LetterPlace, letter_place, redrive};

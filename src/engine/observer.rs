@@ -6,8 +6,10 @@ use crate::model::{Calls, ConnectionName, StreamName};
 
 /// Is told what happens. Must not block.
 pub trait Observer: fmt::Debug + Send + Sync {
-    /// The run has its id; nothing was asked of any system yet.
+    /// The run has its id; nothing was asked of any system yet but which account it is.
     fn run_started(&self, _run_id: &str) {}
+    /// Something about a connection's account that a person should know, in one line.
+    fn account_noted(&self, _remark: &str) {}
     /// A stream begins.
     fn stream_started(&self, _stream: &StreamName) {}
     /// So many more records of the stream were read.

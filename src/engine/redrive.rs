@@ -14,6 +14,7 @@ use crate::state::{AttemptEnd, DeadLetter, DeadLetterKind, Run, RunKind, RunStat
 use crate::transform::{Rejected, Steps};
 
 use super::{
+    accounts::{RunAccounts, RunIdentity},
     close::links::close_links,
     decide::prepare::Prepared,
     destination_run::DestinationRun,
@@ -67,9 +68,7 @@ pub async fn redrive(
         ..run.clone()
     };
     let state = &environment.state;
-    let attempt = state.start_attempt(redrive.clone(), now).await?;
     let letters = state.letters(&run.run_id).await?.open;
-    environment.observer.run_started(&redrive.run_id);
     let mut groups: BTreeMap<(usize, usize), Vec<DeadLetter>> = BTreeMap::new();
     let is_record = |letter: &DeadLetter| letter.kind != DeadLetterKind::Link && !letter.source_id.is_empty();
     for letter in letters.into_iter().filter(is_record) {
@@ -78,11 +77,20 @@ pub async fn redrive(
             groups.entry(config).or_default().push(letter);
         }
     }
+    let redriven = groups.keys().map(|(stream_index, _)| &pipeline.streams[*stream_index]);
+    let accounts = RunAccounts::learn(environment, pipeline, redriven).await?;
+    for ((stream_index, _), letters) in &groups {
+        accounts.check_letters(&run.run_id, &pipeline.streams[*stream_index], letters)?;
+    }
+    let attempt = state.start_attempt(redrive.clone(), now).await?;
+    environment.observer.run_started(&redrive.run_id);
+    accounts.note(environment, pipeline).await?;
+    let identity = RunIdentity { id: &redrive.run_id, accounts: &accounts };
     let mut streams: Vec<StreamReport> = Vec::new();
     let mut failures = Vec::new();
     for ((stream_index, destination_index), letters) in groups {
         let stream = &pipeline.streams[stream_index];
-        let group = Group { environment, pipeline, stream, corrections, run_id: &redrive.run_id, old_id: &run.run_id };
+        let group = Group { environment, pipeline, stream, corrections, run: identity, old_id: &run.run_id };
         let done = group.redrive(destination_index, letters).await;
         let mut destination = match done {
             Ok(destination) => destination,
@@ -97,6 +105,7 @@ pub async fn redrive(
             Some(known) => known.destinations.push(report),
             None => streams.push(StreamReport {
                 name: stream.name.clone(),
+                source_account: accounts.known(&stream.connection).map(|account| account.id().to_owned()),
                 read: report.ledger.read,
                 calls: 0,
                 rate_limited: 0,
@@ -144,7 +153,7 @@ struct Group<'a> {
     pipeline: &'a Pipeline,
     stream: &'a Stream,
     corrections: Option<&'a BTreeMap<LetterPlace, Correction>>,
-    run_id: &'a str,
+    run: RunIdentity<'a>,
     /// The run that left the letters.
     old_id: &'a str,
 }
@@ -158,7 +167,7 @@ struct Again {
 
 impl Group<'_> {
     async fn redrive(self, destination_index: usize, letters: Vec<DeadLetter>) -> Result<DestinationRun, EngineError> {
-        let Self { environment, pipeline, stream, corrections, run_id, old_id } = self;
+        let Self { environment, pipeline, stream, corrections, run, old_id } = self;
         let extraction = environment.connect_source(pipeline, stream)?;
         let described = extraction.source.describe(&stream.object).await;
         let declared = described.map_err(|error| EngineError::connector(&stream.connection, error))?;
@@ -167,8 +176,9 @@ impl Group<'_> {
             .map_err(|error| transform_error(stream, error))?;
         let config = &stream.destinations[destination_index];
         let context = environment.context_of(&config.connection);
+        run.accounts.enter_destination(&context)?;
         let mut loader =
-            environment.connect_destination(pipeline, stream, config, steps.output(), run_id, context).await?;
+            environment.connect_destination(pipeline, stream, config, steps.output(), run, context).await?;
         if loader.is_replacing() {
             return Err(EngineError::Unsupported(format!(
                 "`{}` is written anew by each run: correct the source and run the pipeline",
@@ -212,7 +222,7 @@ impl Group<'_> {
             }
             Err(error) => destination.fail(error),
         }
-        destination.save(run_id, None).await?;
+        destination.save(run.id, None).await?;
         Ok(destination)
     }
 }

@@ -32,6 +32,8 @@ pub struct RunReport {
 pub struct StreamReport {
     /// The stream.
     pub name: StreamName,
+    /// The account that it is read from; none where the source has no accounts.
+    pub source_account: Option<String>,
     /// Records read.
     pub read: u64,
     /// Calls to the source.
@@ -50,6 +52,8 @@ pub struct StreamReport {
 pub struct DestinationReport {
     /// The connection.
     pub connection: ConnectionName,
+    /// The account that is written; none where the destination has no accounts.
+    pub account: Option<String>,
     /// The object.
     pub object: ObjectName,
     /// How it ended.
@@ -136,6 +140,7 @@ impl DestinationReport {
     pub(super) fn empty(connection: ConnectionName, object: ObjectName) -> Self {
         Self {
             connection,
+            account: None,
             object,
             status: TargetStatus::Failed,
             ledger: Ledger::default(),
@@ -156,6 +161,7 @@ impl DestinationReport {
 
     fn stored(account: &TargetLedger) -> Self {
         let mut report = Self::empty(account.target.connection.clone(), account.target.object.clone());
+        report.account.clone_from(&account.target.accounts.destination);
         report.status = account.status;
         report.ledger = account.committed();
         report.error.clone_from(&account.message);
@@ -195,6 +201,7 @@ impl RunReport {
                 Some(stream) => stream.destinations.push(report),
                 None => streams.push(StreamReport {
                     name,
+                    source_account: account.target.accounts.source,
                     read: report.ledger.read,
                     calls: 0,
                     rate_limited: 0,

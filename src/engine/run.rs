@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+use xxhash_rust::xxh3::xxh3_64;
 
-use crate::config::{Pipeline, WriteMode};
+use crate::config::{Pipeline, Stream, WriteMode};
 use crate::model::{Ledger, StreamName};
 use crate::state::{AttemptEnd, Run, RunKind, RunStatus};
 
 use super::{
+    accounts::{RunAccounts, RunIdentity},
     close::{links::close_links, mirror::delete_unseen},
     error::EngineError,
     order::order_streams,
     report::{RunReport, reason_reports},
+    resume::Resumable,
     setup::Environment,
     stream::{StreamRun, run_stream},
 };
@@ -51,6 +53,14 @@ pub(super) struct RunPlace {
     pub limit: Option<u64>,
     pub is_full_refresh: bool,
     pub is_verifying: bool,
+    pub accounts: RunAccounts,
+}
+
+impl RunPlace {
+    /// Returns which run it is, and which accounts it reaches.
+    pub(super) fn identity(&self) -> RunIdentity<'_> {
+        RunIdentity { id: &self.run_id, accounts: &self.accounts }
+    }
 }
 
 /// Runs a pipeline. A run that was killed, stopped or failed is taken up where it stood, if pipeline and options are the same.
@@ -64,14 +74,17 @@ pub async fn run(
     options: &RunOptions,
 ) -> Result<Finished, EngineError> {
     let order = order_streams(&pipeline.streams)?;
-    let place = begin(environment, pipeline, options).await?;
+    let is_wanted = |stream: &Stream| options.streams.is_empty() || options.streams.contains(&stream.name);
+    let wanted = pipeline.streams.iter().filter(|stream| is_wanted(stream));
+    let accounts = RunAccounts::learn(environment, pipeline, wanted).await?;
+    let place = begin(environment, pipeline, options, accounts).await?;
     environment.observer.run_started(&place.run_id);
+    place.accounts.note(environment, pipeline).await?;
     let mut stream_runs: Vec<StreamRun> = Vec::new();
     let mut is_interrupted = false;
     for index in order {
         let stream = &pipeline.streams[index];
-        let is_wanted = options.streams.is_empty() || options.streams.contains(&stream.name);
-        if !is_wanted {
+        if !is_wanted(stream) {
             continue;
         }
         environment.observer.stream_started(&stream.name);
@@ -139,21 +152,25 @@ async fn mirror_all(stream_runs: &mut [StreamRun]) {
     }
 }
 
-async fn begin(environment: &Environment, pipeline: &Pipeline, options: &RunOptions) -> Result<RunPlace, EngineError> {
-    let fingerprint = fingerprint(pipeline, options);
+async fn begin(
+    environment: &Environment,
+    pipeline: &Pipeline,
+    options: &RunOptions,
+    accounts: RunAccounts,
+) -> Result<RunPlace, EngineError> {
+    let resumable = Resumable::new(pipeline, options, &accounts);
     let now = environment.context.clock().now();
     let (name, new_id) = (pipeline.name.clone(), new_run_id(pipeline, now));
     let file = std::path::absolute(&pipeline.path).unwrap_or_else(|_| pipeline.path.clone());
-    let last = environment.state.last_run(&name).await?;
-    let open = last.filter(|run| run.status != RunStatus::Done && run.fingerprint == fingerprint);
-    let is_resumed = open.is_some();
-    let run = match open {
+    let stopped = resumable.find(&environment.state).await?;
+    let is_resumed = stopped.is_some();
+    let run = match stopped {
         Some(run) => Run { status: RunStatus::Running, finished_at: None, ..run },
         None => Run {
             run_id: new_id,
             pipeline: name.clone(),
             file,
-            fingerprint,
+            fingerprint: resumable.fingerprint,
             kind: RunKind::Run,
             status: RunStatus::Running,
             started_at: now,
@@ -170,6 +187,7 @@ async fn begin(environment: &Environment, pipeline: &Pipeline, options: &RunOpti
         limit: options.limit,
         is_full_refresh: options.is_full_refresh || options.is_verifying,
         is_verifying: options.is_verifying,
+        accounts,
     })
 }
 
@@ -201,7 +219,7 @@ async fn finish(
     stream_runs.sort_by_key(|stream_run| stream_run.position);
     let mut streams = Vec::with_capacity(stream_runs.len());
     for stream_run in stream_runs {
-        let mut report = stream_run.report().await?;
+        let mut report = stream_run.report(&place.accounts).await?;
         // Of a run that was cut short, letters and ledger meet again when it is resumed.
         if status == RunStatus::Done {
             report.compare_letters(&letters);
@@ -217,12 +235,6 @@ async fn finish(
         earlier_rejects: open_rejects.saturating_sub(own_rejects),
     };
     Ok(Finished { report, failures })
-}
-
-/// Tells runs of the same pipeline and options from others. No secret goes in: connections are left out.
-fn fingerprint(pipeline: &Pipeline, options: &RunOptions) -> String {
-    let text = format!("{:?} {:?} {:?}", pipeline.streams, pipeline.limits.batch_size, options);
-    format!("{:032x}", xxh3_128(text.as_bytes()))
 }
 
 pub(super) fn new_run_id(pipeline: &Pipeline, now: DateTime<Utc>) -> String {

@@ -15,10 +15,11 @@ use crate::connector::{Context, Registry, Replace, Source};
 use crate::model::{
     BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, Operation, Schema, UPDATED_AT,
 };
-use crate::state::{Accounts, Checkpoint, OpenTarget, State, Target, TargetId, TargetLedger};
+use crate::state::{Checkpoint, OpenTarget, State, Target, TargetId, TargetLedger};
 use crate::transform::{Mapper, TransformError, key_names};
 
 use super::{
+    accounts::RunIdentity,
     decide::{lookup::WholeObjectIndex, prepare::Preparation},
     error::EngineError,
     observer::Observer,
@@ -133,7 +134,7 @@ impl Environment {
         stream: &Stream,
         config: &StreamDestination,
         schema: &Schema,
-        run_id: &str,
+        run: RunIdentity<'_>,
         context: Context,
     ) -> Result<Loader, EngineError> {
         let connection = connection(pipeline, &config.connection)?;
@@ -164,19 +165,22 @@ impl Environment {
             stream: stream.name.clone(),
             connection: config.connection.clone(),
             object: config.object.clone(),
-            accounts: Accounts::default(),
+            accounts: run.accounts.between(&stream.connection, &config.connection)?,
         };
         let opened = self
             .state
             .open_target(OpenTarget {
                 target: target.clone(),
                 source_connection: stream.connection.clone(),
-                run_id: run_id.to_owned(),
+                run_id: run.id.to_owned(),
                 held_code: UNKNOWN_EFFECT,
             })
             .await?;
+        if opened.is_adopted {
+            run.accounts.note_adopted(&*self.observer, [&stream.connection, &config.connection]);
+        }
         let inserts = opened.intents.iter().map(|open| &open.intent).filter(|intent| intent.operation == "insert");
-        let own = inserts.clone().filter(|intent| intent.run_id == run_id);
+        let own = inserts.clone().filter(|intent| intent.run_id == run.id);
         let own_unsettled: HashSet<String> = own.flat_map(|intent| intent.source_ids.iter().cloned()).collect();
         let mut unsettled: HashSet<String> = inserts.flat_map(|intent| intent.source_ids.iter().cloned()).collect();
         unsettled.extend(opened.held);
@@ -190,7 +194,7 @@ impl Environment {
         let quota = QuotaGuard::new(pipeline.limits.quota_share, context.clone());
         Ok(Loader {
             target: RunTarget {
-                run_id: run_id.to_owned(),
+                run_id: run.id.to_owned(),
                 redriven_run: None,
                 replaced_source: replaced_source(pipeline, stream, config, &self.registry),
                 names: target,

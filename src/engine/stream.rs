@@ -10,6 +10,7 @@ use crate::model::{Calls, SyncMode};
 use crate::state::TargetStatus;
 
 use super::{
+    accounts::RunAccounts,
     begin::{Begin, Reading, RunState, Standing},
     destination_run::DestinationRun,
     distribute::distribute,
@@ -87,6 +88,9 @@ impl StreamRun {
     ) -> Result<(), EngineError> {
         let stream = self.stream.clone();
         let extraction = environment.connect_source(pipeline, &stream)?;
+        let entered = place.accounts.enter_source(pipeline, &stream, &extraction.context);
+        self.count_source_calls(&extraction);
+        entered?;
         let plan = self.plan(&extraction, environment, pipeline, place).await;
         self.count_source_calls(&extraction);
         let mut plan = plan?;
@@ -135,7 +139,12 @@ impl StreamRun {
             let context = environment.context_of(&config.connection);
             let meter = context.meter.clone();
             let output = plan.steps.output();
-            match environment.connect_destination(pipeline, &stream, config, output, &place.run_id, context).await {
+            let entered = place.accounts.enter_destination(&context);
+            let connect = async {
+                entered?;
+                environment.connect_destination(pipeline, &stream, config, output, place.identity(), context).await
+            };
+            match connect.await {
                 Ok(mut loader) => {
                     loader.policy.is_verifying = place.is_verifying;
                     self.destinations.push(DestinationRun::new(loader, index, self.position));
@@ -276,11 +285,13 @@ impl StreamRun {
         failures
     }
 
-    pub(super) async fn report(self) -> Result<StreamReport, EngineError> {
+    pub(super) async fn report(self, accounts: &RunAccounts) -> Result<StreamReport, EngineError> {
+        let account = |connection| accounts.known(connection).map(|account| account.id().to_owned());
         let mut destinations: Vec<(usize, DestinationReport)> = Vec::new();
         for unconnected in &self.unconnected {
             let Some(config) = self.stream.destinations.get(unconnected.index) else { continue };
             let mut report = DestinationReport::empty(config.connection.clone(), config.object.clone());
+            report.account = account(&config.connection);
             report.error = Some(unconnected.reason.clone());
             report.set_calls(unconnected.calls, None);
             destinations.push((unconnected.index, report));
@@ -293,6 +304,7 @@ impl StreamRun {
         destinations.sort_by_key(|(index, _)| *index);
         Ok(StreamReport {
             name: self.stream.name.clone(),
+            source_account: account(&self.stream.connection),
             read,
             calls: self.source_calls.total(),
             rate_limited: self.source_calls.rate_limited,

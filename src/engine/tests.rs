@@ -191,6 +191,7 @@ fn pipeline(number: u64) -> Pipeline {
         name: name.into(),
         connector: "shelf".to_owned(),
         options: serde_json::json!({ "shelf": number }).as_object().unwrap().clone(),
+        account: None,
         audit: None,
     };
     let destination = StreamDestination {
@@ -218,6 +219,7 @@ fn pipeline(number: u64) -> Pipeline {
         base_dir: PathBuf::from("."),
         connections: ["from", "to"].map(|name| (ConnectionName::new(name), connection(name))).into(),
         streams: vec![stream],
+        definition: serde_json::Value::Null,
         on_error: OnError::Continue,
         limits: Limits::default(),
     }

@@ -31,6 +31,10 @@ impl AccountSighting {
 const LAST: &str =
     "SELECT account FROM accounts WHERE pipeline = ?1 AND connection = ?2 ORDER BY last_seen DESC LIMIT 1";
 const FIRST: &str = "SELECT account FROM accounts WHERE pipeline = ?1 AND connection = ?2 ORDER BY first_seen LIMIT 1";
+const OF_RUNS: &str = "SELECT run_id, connection, destination_account FROM ledgers JOIN targets USING (target_id)
+     WHERE destination_account IS NOT NULL
+     UNION ALL SELECT run_id, source_connection, source_account FROM ledgers JOIN targets USING (target_id)
+     WHERE source_account IS NOT NULL AND source_connection IS NOT NULL";
 const SEE: &str = "INSERT INTO accounts (pipeline, connection, account, first_seen, last_seen)
      SELECT ?1, ?2, ?3, next.number, next.number
      FROM (SELECT COALESCE(MAX(last_seen), 0) + 1 AS number FROM accounts) AS next WHERE TRUE
@@ -67,6 +71,25 @@ impl State {
     ) -> Result<Option<String>, StateError> {
         let (pipeline, connection) = (pipeline.to_owned(), connection.clone());
         self.read(move |work| work.account_by(LAST, &pipeline, &connection)).await
+    }
+
+    /// Returns the accounts that runs reached, by run and connection. Of a connection that had another account when its run was
+    /// resumed, there is the later one.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be read.
+    pub async fn accounts_of_runs(&self) -> Result<BTreeMap<String, BTreeMap<ConnectionName, String>>, StateError> {
+        self.read(|work| {
+            let mut statement = work.transaction.prepare_cached(OF_RUNS)?;
+            let mut rows = statement.query([])?;
+            let mut runs: BTreeMap<String, BTreeMap<ConnectionName, String>> = BTreeMap::new();
+            while let Some(row) = rows.next()? {
+                let connection = ConnectionName::from(row.get::<_, String>(1)?);
+                runs.entry(row.get(0)?).or_default().insert(connection, row.get(2)?);
+            }
+            Ok(runs)
+        })
+        .await
     }
 }
 

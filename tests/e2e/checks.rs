@@ -82,6 +82,7 @@ fn a_test_record_is_written_and_goes_again_at_hubspot() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let expected = [
         "crm login: ok",
+        "crm account: ok",
         "crm scopes: ok",
         "crm limits left: ok",
         "files read `people`: ok",

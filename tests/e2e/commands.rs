@@ -190,7 +190,7 @@ fn a_run_ends_with_its_ledger_and_what_to_type_next() {
     ───────────────────────────────────────────────────────────────────
      stream → destination    read   created   rejected   calls   quota
     ───────────────────────────────────────────────────────────────────
-     people → crm.contacts      5         3          2       2   0.0 %
+     people → crm.contacts      5         3          2       3   0.0 %
     ───────────────────────────────────────────────────────────────────
 
     why records were not written (the most frequent reasons)
@@ -202,18 +202,18 @@ fn a_run_ends_with_its_ledger_and_what_to_type_next() {
     ────────────────────────────────────────────────────────
     ----- stderr -----
     people: started
-    people: 5 records read, 5 done, 2 calls
+    people: 5 records read, 5 done, 3 calls
     [RUN] is done; 2 records were not written
     next: `ferry rejects [RUN] --state [DESK]/state.db -o rejects.csv`, mend them there, `ferry redrive [RUN] --state [DESK]/state.db --from rejects.csv`
     "#);
     assert_page!(desk, desk.ferry(["runs"]), @r#"
     exit code: 0
     ----- stdout -----
-    ──────────────────────────────────────────────────────────────────────────────
-     run                        pipeline   status   started (UTC)         took
-    ──────────────────────────────────────────────────────────────────────────────
-     [RUN]   people     done     [TIME]   [TOOK]
-    ──────────────────────────────────────────────────────────────────────────────
+    ─────────────────────────────────────────────────────────────────────────────────────────────
+     run                        pipeline   status   started (UTC)         took      accounts
+    ─────────────────────────────────────────────────────────────────────────────────────────────
+     [RUN]   people     done     [TIME]   [TOOK]   crm 24681357
+    ─────────────────────────────────────────────────────────────────────────────────────────────
     ----- stderr -----
     "#);
     assert_page!(desk, desk.ferry(["show"]), @r#"
@@ -222,7 +222,7 @@ fn a_run_ends_with_its_ledger_and_what_to_type_next() {
     ───────────────────────────────────────────────────────────
      stream → destination    read   created   rejected   calls
     ───────────────────────────────────────────────────────────
-     people → crm.contacts      5         3          2       2
+     people → crm.contacts      5         3          2       3
     ───────────────────────────────────────────────────────────
 
     why records were not written (the most frequent reasons)
@@ -316,7 +316,8 @@ fn check_writes_nothing() {
     assert_page!(desk, desk.ferry(["check", "people.yaml"]), @r#"
     exit code: 0
     ----- stdout -----
-    ok     crm: login: portal 24681357 (developer test account)
+    ok     crm: login: accepted (developer test account)
+    ok     crm: account: portal 24681357
     ok     crm: scopes: not told by the vendor; what follows shows whether they are enough
     ok     crm: limits left: 624997 of 625000 calls today
     ok     files: read `people`: 4 fields, one record read

@@ -38,9 +38,10 @@ fn check_keys(report: &Json) {
     assert_eq!(keys(report), set(&["run_id", "status", "is_resumed", "streams", "reasons"]));
     let calls = ["calls", "calls_read", "calls_write", "rate_limited", "calls_halving"];
     let links = ["links_pending", "waiting", "missing"];
-    let account = set(&[&["connection", "object", "status", "read"], &LEDGER[..], &calls[..], &links[..]].concat());
+    let account =
+        set(&[&["connection", "account", "object", "status", "read"], &LEDGER[..], &calls[..], &links[..]].concat());
     for stream in report["streams"].as_array().unwrap() {
-        assert_eq!(keys(stream), set(&["name", "read", "calls", "rate_limited", "destinations"]));
+        assert_eq!(keys(stream), set(&["name", "source_account", "read", "calls", "rate_limited", "destinations"]));
         for destination in stream["destinations"].as_array().unwrap() {
             let mut there = keys(destination);
             // Only where the vendor tells its quota.

@@ -3,6 +3,8 @@
 //! One crate, so that it is linked once. What every test stands on is in `support`; start there.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod architecture;

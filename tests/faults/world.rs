@@ -146,6 +146,7 @@ impl World {
         for system in systems.into_iter().filter(|system| system.has_emulator) {
             let options = EmulatorOptions {
                 fixtures: Some(folder.path().join("fixtures").join(system.name)),
+                account: None,
                 is_unlimited: true,
                 faults: faults.clone(),
                 // What is asked is written down by `traffic` in any case.

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Pipeline, Stream, StreamDestination};
 use crate::connector::{ConnectorError, Context, ErrorKind, Inspection, ReadRequest};
 use crate::engine::{
+    accounts::{RunAccounts, RunIdentity, learn_account},
     error::EngineError,
     read::{
         extract::ReadPlan,
@@ -105,6 +106,10 @@ impl Check<'_> {
     /// Checks login, scopes and limits. A folder on this machine has no login.
     async fn connection(&mut self, connection: &ConnectionName, uses: &Uses) {
         let context = self.environment.context_of(connection);
+        let Ok(account) = self.account(connection, &context).await else {
+            self.unusable.insert(connection.clone());
+            return;
+        };
         let inspected = match self.inspect(connection, uses, &context).await {
             Ok(Some(inspection)) => inspection,
             Ok(None) => return,
@@ -115,6 +120,9 @@ impl Check<'_> {
             }
         };
         self.note(connection, "login".to_owned(), Ok(inspected.login.unwrap_or_else(|| "accepted".to_owned())));
+        if let Some(account) = account {
+            self.note(connection, "account".to_owned(), Ok(account));
+        }
         let scopes = match inspected.scopes {
             _ if !inspected.missing.is_empty() => Err(missing_scopes(connection, &inspected.missing)),
             Some(scopes) => Ok(scopes.join(", ")),
@@ -134,6 +142,22 @@ impl Check<'_> {
         self.note(connection, "limits left".to_owned(), Ok(remark));
         for rule in inspected.rules {
             self.note(connection, rule.subject, Ok(rule.text));
+        }
+    }
+
+    /// Learns the account before anything else is asked: a pinned connection that reaches another one is not worked with.
+    async fn account(&mut self, name: &ConnectionName, context: &Context) -> Result<Option<String>, ()> {
+        let learned = match connection(self.pipeline, name) {
+            Ok(connection) => learn_account(&self.environment.registry, connection, context).await,
+            Err(error) => Err(error),
+        };
+        match learned {
+            Ok(account) => Ok(account.map(|account| account.to_string())),
+            Err(error) => {
+                let subject = if matches!(error, EngineError::Account(_)) { "account" } else { "login" };
+                self.note(name, subject.to_owned(), Err(error));
+                Err(())
+            }
         }
     }
 
@@ -276,7 +300,9 @@ impl Check<'_> {
         schema: &Schema,
     ) -> Result<(Loader, String), EngineError> {
         let context = self.environment.context_of(&config.connection);
-        let loader = self.environment.connect_destination(self.pipeline, stream, config, schema, "", context).await?;
+        // Nothing is kept of a check, so there is nothing to tell apart.
+        let run = RunIdentity { id: "", accounts: &RunAccounts::default() };
+        let loader = self.environment.connect_destination(self.pipeline, stream, config, schema, run, context).await?;
         let fields = loader.shape.preparation.fields.len();
         let upsert = if loader.policy.is_upsert_native { ", the vendor upserts on the key" } else { "" };
         let are_there = if fields == 1 { "field is there" } else { "fields are there" };

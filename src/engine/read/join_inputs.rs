@@ -105,7 +105,8 @@ fn joins(stream: &Stream) -> impl Iterator<Item = &JoinSpec> {
     })
 }
 
-fn joined_streams(stream: &Stream) -> BTreeSet<&str> {
+/// Returns the names of the streams that a stream joins.
+pub(in crate::engine) fn joined_streams(stream: &Stream) -> BTreeSet<&str> {
     joins(stream).filter_map(|join| join.stream.as_deref()).collect()
 }
 

@@ -34,7 +34,8 @@ impl Portal {
         let context = context_at(speed);
         let fixtures = Some(folder.path().to_owned());
         let exchanges = std::env::var_os("FERRY_EXCHANGES").map(Into::into);
-        let options = EmulatorOptions { fixtures, is_unlimited, faults: faults.parse().unwrap(), exchanges };
+        let options =
+            EmulatorOptions { fixtures, account: None, is_unlimited, faults: faults.parse().unwrap(), exchanges };
         let server = serve(emulator(options, context.clock().clone()).unwrap(), 0).await.unwrap();
         Self { server, context }
     }

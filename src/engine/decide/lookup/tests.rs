@@ -185,6 +185,7 @@ fn pipeline(options: serde_json::Value) -> Pipeline {
         name: name.into(),
         connector: "sheet".to_owned(),
         options: options.as_object().unwrap().clone(),
+        account: None,
         audit: None,
     };
     let destination = StreamDestination {
@@ -212,6 +213,7 @@ fn pipeline(options: serde_json::Value) -> Pipeline {
         base_dir: PathBuf::from("."),
         connections: ["from", "to"].map(|name| (ConnectionName::new(name), connection(name))).into(),
         streams: vec![stream],
+        definition: serde_json::Value::Null,
         on_error: OnError::Continue,
         limits: Limits::default(),
     }

@@ -363,6 +363,7 @@ pub(in crate::engine) fn pipeline(number: u64, bulk_records: u32) -> Pipeline {
         name: name.into(),
         connector: "bulk_system".to_owned(),
         options: options.as_object().unwrap().clone(),
+        account: None,
         audit: None,
     };
     let stream = Stream {
@@ -382,6 +383,7 @@ pub(in crate::engine) fn pipeline(number: u64, bulk_records: u32) -> Pipeline {
         base_dir: PathBuf::from("."),
         connections: ["from", "to"].map(|name| (ConnectionName::new(name), connection(name))).into(),
         streams: vec![stream],
+        definition: serde_json::Value::Null,
         on_error: OnError::Continue,
         limits: Limits::default(),
     }
