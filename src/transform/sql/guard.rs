@@ -25,7 +25,7 @@ const SELF: &str = "self";
 /// thread of 2 MiB in a debug build.
 const MAX_DEPTH: usize = 100;
 /// Most operators in one text: more are a list that somebody wrote as a chain, and each is evaluated for each record.
-const MAX_OPERATORS: usize = 5_000;
+const MAX_OPERATORS: usize = 3_000;
 /// Operands from which a chain is given to polars as a balanced tree.
 const MIN_CHAIN: usize = 16;
 /// What to do about a text that is too deep or too long.
