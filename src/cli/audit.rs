@@ -130,7 +130,7 @@ impl AuditLog {
             "run": run_id,
             "connection": exchange.connection,
             "method": exchange.request.method.as_str(),
-            "path": exchange.request.shown_path(),
+            "path": exchange.shown_path,
             "status": exchange.status,
             "records": exchange.records,
             "wait_ms": millis(exchange.waited),

@@ -191,7 +191,7 @@ impl Recorder for Requests {
             *notes.counted.entry((url.to_owned(), cost.limit)).or_default() += cost.units.get();
         }
         let kind = Kind { connection, request: format!("{} {}", request.method, request.path) };
-        let records = request.carried_records().and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+        let records = exchange.carried.unwrap_or(0);
         match notes.kinds.iter_mut().find(|(known, ..)| *known == kind) {
             Some((_, times, carried)) => {
                 *times += 1;

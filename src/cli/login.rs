@@ -116,6 +116,8 @@ struct TokenAnswer {
     refresh_token: Option<String>,
     expires_in: Option<i64>,
     scope: Option<String>,
+    /// Where the API is, at vendors that tell it with the token.
+    instance_url: Option<String>,
 }
 
 fn authorize_url(authorization: &Authorization, redirect: &str, secrets: &Secrets) -> Url {
@@ -145,7 +147,8 @@ async fn exchange(
         ("code_verifier", &secrets.verifier),
         ("redirect_uri", redirect),
     ];
-    let mut request = context.transport.request(Method::POST, authorization.token_url.clone());
+    let request = context.transport.request(Method::POST, authorization.token_url.clone());
+    let mut request = request.map_err(|error| Failure::new(Exit::Environment, "http", error.to_string()))?;
     match (&authorization.client_secret, authorization.client_authentication) {
         (Some(secret), ClientAuthentication::Basic) => {
             request = request.basic_auth(&authorization.client_id, Some(secret.expose()));
@@ -172,6 +175,7 @@ async fn exchange(
             access_token: SecretString::from(token.access_token),
             refresh_token: token.refresh_token.map(SecretString::from),
             expires_at,
+            api_url: token.instance_url,
         },
         scopes: token.scope,
     })

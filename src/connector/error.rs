@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use crate::http::{HttpError, HttpErrorKind};
+use crate::http::{Answer, HttpError, HttpErrorKind};
 
 /// Says why a connector could not do what it was asked to, about the call as a whole.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}")]
+#[error("{message}{}", shown(.request))]
 pub struct ConnectorError {
     /// What the engine does about it.
     pub kind: ErrorKind,
@@ -18,6 +18,8 @@ pub struct ConnectorError {
     pub hint: Option<String>,
     /// A stable word for the reason, for counting: the vendor's own code where it has one.
     pub code: String,
+    /// The request that this is about, as messages may show it: method, host, path without values.
+    pub request: Option<String>,
     /// The vendor's id of the request.
     pub request_id: Option<String>,
 }
@@ -66,7 +68,15 @@ impl ErrorKind {
 impl ConnectorError {
     /// Makes an error with a code and a message.
     pub fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), detail: None, hint: None, code: code.into(), request_id: None }
+        let (message, code) = (message.into(), code.into());
+        Self { kind, message, detail: None, hint: None, code, request: None, request_id: None }
+    }
+
+    /// Names the request that an answer belongs to.
+    #[must_use]
+    pub fn about(mut self, answer: &Answer) -> Self {
+        self.request = Some(answer.request.clone()).filter(|request| !request.is_empty());
+        self
     }
 
     /// Adds what the user can do.
@@ -84,6 +94,10 @@ impl ConnectorError {
     }
 }
 
+fn shown(request: &Option<String>) -> String {
+    request.as_ref().map(|request| format!(" [{request}]")).unwrap_or_default()
+}
+
 impl From<HttpError> for ConnectorError {
     fn from(error: HttpError) -> Self {
         let (kind, code) = match error.kind {
@@ -99,7 +113,7 @@ impl From<HttpError> for ConnectorError {
             1 => format!("{} (1 attempt)", error.message),
             attempts => format!("{} ({attempts} attempts)", error.message),
         };
-        Self { hint: error.hint, ..Self::new(kind, code, message) }
+        Self { hint: error.hint, request: error.request, ..Self::new(kind, code, message) }
     }
 }
 

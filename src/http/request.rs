@@ -1,17 +1,14 @@
-//! A request to a vendor and its answer, before anything is sent.
+//! A request to a vendor, before anything is sent.
 
-use std::{
-    borrow::Cow,
-    io::{BufReader, Cursor, Read},
-    time::Duration,
-};
+use std::borrow::Cow;
 
-use reqwest::{Method, StatusCode, header::HeaderMap};
-use serde::de::DeserializeOwned;
+use reqwest::Method;
 use serde_json::Value as Json;
 
 use crate::model::Cost;
 use crate::spool::Spool;
+
+use super::{answer::Answer, expected::Expected};
 
 /// Says what to send. The token is added by the [`Dialect`](super::Dialect), never by the caller.
 #[derive(Debug, Clone)]
@@ -33,6 +30,8 @@ pub struct ApiRequest {
     pub is_idempotent: bool,
     /// Whether the answer may be too large for memory: a file of CSV goes to disk then, see [`Answer::file`].
     pub is_file_wanted: bool,
+    /// What a success must look like to be believed: whole, and the answer to this request.
+    pub expected: Expected,
     /// What it costs, by the names of the limits in the connector's capabilities.
     pub costs: &'static [Cost],
 }
@@ -71,6 +70,7 @@ impl ApiRequest {
             access: Access::Read,
             is_idempotent: true,
             is_file_wanted: false,
+            expected: Expected::default(),
             costs,
         }
     }
@@ -82,13 +82,26 @@ impl ApiRequest {
 
     /// Makes a call that writes and must not be repeated blindly.
     pub fn write(method: Method, path: impl Into<String>, body: Json, costs: &'static [Cost]) -> Self {
-        Self { method, body: Body::Json(body), access: Access::Write, is_idempotent: false, ..Self::get(path, costs) }
+        Self {
+            method,
+            body: Body::Json(body),
+            access: Access::Write,
+            is_idempotent: false,
+            ..Self::get(path, costs)
+        }
     }
 
     /// Marks a write as safe to repeat.
     #[must_use]
     pub fn idempotent(mut self) -> Self {
         self.is_idempotent = true;
+        self
+    }
+
+    /// Says when a success is whole and the answer to this request; any other success counts as no answer.
+    #[must_use]
+    pub fn expecting(mut self, is_whole: impl Fn(&Answer) -> bool + Send + Sync + 'static) -> Self {
+        self.expected = Expected::new(is_whole);
         self
     }
 
@@ -136,75 +149,6 @@ fn shown_segment(segment: &str) -> &str {
     } else {
         segment
     }
-}
-
-/// What the vendor answered, whole.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body's bytes; none where they went to disk.
-    pub body: Vec<u8>,
-    /// The body on disk, where the request wanted a file and one came.
-    pub file: Option<Spool>,
-    /// How many times the request was sent.
-    pub attempts: u32,
-}
-
-impl Answer {
-    /// Decodes the body.
-    ///
-    /// # Errors
-    /// Fails when the body is not the JSON that `T` expects (a gateway's HTML page, half an answer).
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(&self.body)
-    }
-
-    /// Returns a reader of the body, wherever it is.
-    pub fn reader(self) -> Box<dyn Read + Send + Sync> {
-        match self.file {
-            Some(file) => Box::new(BufReader::new(file.reader(0, u64::MAX))),
-            None => Box::new(Cursor::new(self.body)),
-        }
-    }
-
-    /// Returns a header's text, if it has one.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    /// Returns the `Retry-After` header where it counts seconds.
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.header("retry-after")?.trim().parse().ok().map(Duration::from_secs)
-    }
-}
-
-/// What an answer means to the stack, as the connector's dialect reads it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AnswerClass {
-    /// The caller may decode it: success, and every refusal that the caller understands.
-    Deliver,
-    /// The rate limit was crossed and the request not carried out; wait this long, then repeat.
-    RateLimited {
-        /// The vendor's wait, or the documented one where the answer names none.
-        wait: Duration,
-    },
-    /// A passing fault; the request may or may not have been carried out.
-    Retry {
-        /// The vendor's wait, where it named one.
-        wait: Option<Duration>,
-    },
-    /// A passing refusal: the request was certainly not carried out (a locked record); wait, then repeat.
-    NotNow {
-        /// The vendor's wait, where it named one.
-        wait: Option<Duration>,
-    },
-    /// The access token is not valid any more: renew it once and repeat.
-    Reauthorize,
-    /// The day's or month's quota is spent; nothing helps but time.
-    QuotaSpent,
 }
 
 #[cfg(test)]

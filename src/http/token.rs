@@ -19,6 +19,8 @@ pub struct StoredToken {
     pub refresh_token: Option<SecretString>,
     /// When the access token ends.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Where the API is for this token, where the vendor tells that with it.
+    pub api_url: Option<String>,
 }
 
 /// Keeps tokens from one run to the next.

@@ -95,6 +95,8 @@ fn answers_of_hubspot() {
     let unnamed = without_scope.clone();
     without_scope["errors"] = scopes;
     let spent = json!({ "status": "error", "errorType": "RATE_LIMIT", "policyName": "DAILY", "message": "You have reached your daily limit." });
+    let not_served = json!({ "status": "error", "message": "resource not found", "correlationId": "c1" });
+    reading(&scene, "broken", &HUBSPOT.replace("${HUBSPOT_TOKEN}", "pat-na1\\nx"), "contacts", "email: email");
     let pages = scene.play(&[
         (
             "the token is wrong",
@@ -109,7 +111,10 @@ fn answers_of_hubspot() {
         ("a scope is missing", &[("/crm/", 403, without_scope)], &describe),
         ("a scope is missing that is not named", &[("/crm/", 403, unnamed)], &describe),
         ("the day's calls are used up", &[("/crm/", 429, spent)], &["run", "back.yaml"]),
-        ("the account is being moved", &[("/crm/", 477, json!({}))], &describe),
+        ("the account is being moved", &[("/crm/", 477, refused("MIGRATION", "the account is being moved"))], &describe),
+        ("somebody else answers", &[("/crm/", 403, json!({ "message": "Forbidden" }))], &describe),
+        ("the path is not served", &[("/crm/properties/", 404, not_served)], &describe),
+        ("the token holds a line break", &[], &["describe", "crm", "contacts", "--file", "broken.yaml"]),
         ("the object is unknown", &[], &["describe", "crm", "persons", "--file", "back.yaml"]),
         ("the property is unknown", &[], &["run", "property.yaml"]),
         ("the default owner is unknown", &[], &["run", "owner.yaml"]),

@@ -117,10 +117,10 @@ fn good(kind: &str) -> Json {
         "owners" => json!({ "results": [{ "id": "1", "email": "ada@example.test" }] }),
         "associations" => json!({ "results": [{ "from": { "id": "1" }, "to": [{ "toObjectId": 7 }] }] }),
         "create" | "update" | "upsert" => {
-            let record = |number: u8| json!({ "id": number.to_string(), "properties": { "no": format!("A{number}") }, "objectWriteTraceId": format!("t{number}"), "new": true });
+            let record = |number: u8| json!({ "id": number.to_string(), "properties": { "no": format!("A{number}") }, "new": true });
             json!({ "status": "COMPLETE", "results": [record(1), record(2)] })
         }
-        "archive" => json!({}),
+        "archive" => json!({ "status": "COMPLETE", "results": [] }),
         "account" => json!({ "portalId": 1, "accountType": "STANDARD" }),
         _ => {
             json!({ "results": [{ "id": "1", "properties": { "dealname": "Deal" }, "updatedAt": "2026-11-01T08:00:00.000Z" }] })

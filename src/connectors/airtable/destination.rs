@@ -18,7 +18,7 @@ use crate::model::{
 };
 
 use super::{
-    client::{AirtableClient, RawRecord, Written},
+    client::{AirtableClient, RawRecord, Written, can_be},
     errors::{ApiError, CallError, incomplete},
     inspection::inspect,
     schema::{Table, TableField, decode, encode},
@@ -173,40 +173,27 @@ impl AirtableDestination {
     async fn insert(&self, table: &Table, sent: &[Sent<'_>]) -> Result<Vec<Outcome>, CallError> {
         let records: Vec<Json> = sent.iter().map(|record| json!({ "fields": record.cells })).collect();
         let written = self.client.create(table, &records).await?;
-        let ids = distinct_ids(&written.records, sent.len())?;
-        // Airtable answers in the request's order ("Create records"), and new records have nothing else to tell them by.
-        Ok(ids.into_iter().map(|id| Outcome::Created { id }).collect())
+        // Airtable answers in the request's order ("Create records"), and new records have nothing else to tell them by. That
+        // they are these records, the client has seen to.
+        Ok(written.records.into_iter().map(|record| Outcome::Created { id: record.id }).collect())
     }
 
     async fn update(&self, table: &Table, sent: &[Sent<'_>]) -> Result<Vec<Outcome>, CallError> {
         let records: Vec<Json> =
             sent.iter().map(|record| json!({ "id": record.id(), "fields": record.cells })).collect();
-        let written = self.client.update(table, &records).await?;
-        let ids: HashSet<String> = distinct_ids(&written.records, sent.len())?.into_iter().collect();
-        let outcome = |record: &Sent<'_>| {
-            let id = record.id().to_owned();
-            if ids.contains(&id) { Ok(Outcome::Updated { id }) } else { Err(failed("a changed record is not in it")) }
-        };
-        sent.iter().map(outcome).collect()
+        self.client.update(table, &records).await?;
+        Ok(sent.iter().map(|record| Outcome::Updated { id: record.id().to_owned() }).collect())
     }
 
     async fn upsert(&self, table: &Table, key: &[FieldName], sent: &[Sent<'_>]) -> Result<Vec<Outcome>, CallError> {
-        let key = fields(table, key).map_err(CallError::Failed)?;
+        let key: Vec<TableField> = fields(table, key).map_err(CallError::Failed)?.into_iter().cloned().collect();
         let merge_on: Vec<&str> = key.iter().map(|field| field.id.as_str()).collect();
-        let records: Vec<Json> = sent.iter().map(|record| json!({ "fields": record.cells })).collect();
-        let written = self.client.upsert(table, &records, &merge_on).await?;
-        distinct_ids(&written.records, sent.len())?;
-        let created: HashSet<&str> = written.created_records.iter().map(String::as_str).collect();
-        let updated: HashSet<&str> = written.updated_records.iter().map(String::as_str).collect();
-        let outcome = |record: &RawRecord| {
-            let id = record.id.clone();
-            match (created.contains(id.as_str()), updated.contains(id.as_str())) {
-                (true, false) => Ok(Outcome::Created { id }),
-                (false, true) => Ok(Outcome::Updated { id }),
-                _ => Err(failed("a record is named neither created nor updated, or both")),
-            }
-        };
-        in_order(&key, sent, &written).into_iter().map(outcome).collect()
+        let cells: Vec<Map<String, Json>> = sent.iter().map(|record| record.cells.clone()).collect();
+        let records: Vec<Json> = cells.iter().map(|cells| json!({ "fields": cells })).collect();
+        let own = (key.clone(), cells.clone());
+        let is_whole = move |written: &Written| upserted(&own.0, &own.1, written).is_some();
+        let written = self.client.upsert(table, &records, &merge_on, is_whole).await?;
+        upserted(&key, &cells, &written).ok_or_else(|| failed("a record is not in it"))
     }
 
     async fn delete(&self, table: &Table, sent: &[Sent<'_>]) -> Result<Vec<Outcome>, CallError> {
@@ -296,33 +283,48 @@ fn fields<'table>(table: &'table Table, names: &[FieldName]) -> Result<Vec<&'tab
     names.iter().map(|name| table.field(name)).collect()
 }
 
-/// Returns the ids of the answer's records, which must be as many as were sent, each another one.
-fn distinct_ids(records: &[RawRecord], sent_count: usize) -> Result<Vec<String>, CallError> {
-    let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
-    let distinct: HashSet<&String> = ids.iter().collect();
-    if ids.len() == sent_count && distinct.len() == sent_count {
-        Ok(ids)
-    } else {
-        Err(failed(&format!("{} records were sent and {} different ones returned", sent_count, distinct.len())))
-    }
+/// Returns what became of the records of an upsert; none where the answer does not account for each of them.
+fn upserted(key: &[TableField], sent: &[Map<String, Json>], written: &Written) -> Option<Vec<Outcome>> {
+    let created: HashSet<&str> = written.created_records.iter().map(String::as_str).collect();
+    let updated: HashSet<&str> = written.updated_records.iter().map(String::as_str).collect();
+    let outcome = |record: &RawRecord| {
+        let id = record.id.clone();
+        match (created.contains(id.as_str()), updated.contains(id.as_str())) {
+            (true, false) => Some(Outcome::Created { id }),
+            (false, true) => Some(Outcome::Updated { id }),
+            _ => None,
+        }
+    };
+    in_order(key, sent, &written.records)?.into_iter().map(outcome).collect()
 }
 
 /// Brings the records of an upsert's answer into the order of what was sent: by key where the key reads back as it was
-/// written, else in the order of the answer, which Airtable documents as the request's.
-fn in_order<'answer>(key: &[&TableField], sent: &[Sent<'_>], written: &'answer Written) -> Vec<&'answer RawRecord> {
+/// written, else in the order of the answer, which Airtable documents as the request's. None where they cannot be the records
+/// that were sent: too few, too many, one twice, or with other values.
+fn in_order<'answer>(
+    key: &[TableField],
+    sent: &[Map<String, Json>],
+    written: &'answer [RawRecord],
+) -> Option<Vec<&'answer RawRecord>> {
+    let ids: HashSet<&str> = written.iter().map(|record| record.id.as_str()).collect();
+    if ids.len() != sent.len() || written.len() != sent.len() {
+        return None;
+    }
     let key_of = |cells: &Map<String, Json>| -> Vec<String> {
-        let value = |field: &&TableField| decode(&field.kind, cells.get(&field.id).unwrap_or(&Json::Null));
+        let value = |field: &TableField| decode(&field.kind, cells.get(&field.id).unwrap_or(&Json::Null));
         comparable(&key.iter().map(|field| value(field).unwrap_or_default()).collect::<Vec<_>>())
     };
-    let mut left: Vec<Option<&RawRecord>> = written.records.iter().map(Some).collect();
+    let mut left: Vec<Option<&RawRecord>> = written.iter().map(Some).collect();
     let mut ordered: Vec<Option<&RawRecord>> = Vec::with_capacity(sent.len());
-    for record in sent {
-        let wanted = key_of(&record.cells);
+    for cells in sent {
+        let wanted = key_of(cells);
         let place = left.iter().position(|other| other.is_some_and(|other| key_of(&other.fields) == wanted));
         ordered.push(place.and_then(|place| left[place].take()));
     }
     let mut rest = left.into_iter().flatten();
-    ordered.into_iter().filter_map(|record| record.or_else(|| rest.next())).collect()
+    let pairs = ordered.into_iter().zip(sent);
+    // What has another key must at least have some of the values; the records of another batch have none.
+    pairs.map(|(record, cells)| record.or_else(|| rest.next().filter(|record| can_be(cells, &record.fields)))).collect()
 }
 
 fn failed(what: &str) -> CallError {

@@ -3,7 +3,6 @@
 //! Four shapes of error bodies are alive, so decoding is lenient. A vendor's message may quote a record's value: it goes into
 //! `detail` and into rejections, never into a message.
 
-use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use crate::connector::{ConnectorError, ErrorKind};
@@ -24,6 +23,8 @@ pub(super) struct ApiError {
     pub(super) code: String,
     /// Airtable's message; may quote values.
     pub(super) message: Option<String>,
+    /// The request, as messages may show it.
+    pub(super) request: Option<String>,
 }
 
 /// Why a call brought no result.
@@ -45,9 +46,10 @@ impl ApiError {
                 && code.len() <= 80
                 && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         };
+        let request = Some(answer.request.clone()).filter(|request| !request.is_empty());
         match code {
-            Some(code) if is_word(&code) => Self { status, code, message },
-            other => Self { status, code: format!("HTTP_{status}"), message: message.or(other) },
+            Some(code) if is_word(&code) => Self { status, code, message, request },
+            other => Self { status, code: format!("HTTP_{status}"), message: message.or(other), request },
         }
     }
 
@@ -94,6 +96,7 @@ impl From<ApiError> for ConnectorError {
         let mut converted = ConnectorError::new(error.kind(), error.code.clone(), message);
         converted.hint = error.hint().map(str::to_owned);
         converted.detail = error.message;
+        converted.request = error.request;
         converted
     }
 }
@@ -152,18 +155,26 @@ pub(super) fn incomplete(what: &str) -> ConnectorError {
     ConnectorError::new(ErrorKind::Unanswered, "incomplete_answer", message)
 }
 
-/// Says what an answer means to the HTTP stack.
+/// Tells whether a refusal is in Airtable's own words: one of its shapes, with a code as Airtable writes them, or the one
+/// message that comes without a code.
+pub(super) fn is_own_refusal(answer: &Answer) -> bool {
+    let (code, message) = answer.json::<Json>().map_or((None, None), |body| parts(&body));
+    let is_code = |code: String| {
+        code.len() <= 80
+            && code.starts_with(|letter: char| letter.is_ascii_uppercase())
+            && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    code.is_some_and(is_code) || message.is_some_and(|message| message.starts_with(MONTH_SPENT_MESSAGE))
+}
+
+/// Says what a refusal in Airtable's own words means to the HTTP stack.
 pub(super) fn classify(answer: &Answer) -> AnswerClass {
-    let status = answer.status;
-    // A success that is no JSON is a gateway's page or half an answer: what it said is lost.
-    if status.is_success() && answer.json::<IgnoredAny>().is_err() {
-        return AnswerClass::Retry { wait: None };
-    }
-    match status.as_u16() {
+    match answer.status.as_u16() {
         401 => AnswerClass::Reauthorize,
         429 if ApiError::of(answer).is_month_spent() => AnswerClass::QuotaSpent,
         429 => AnswerClass::RateLimited { wait: answer.retry_after().unwrap_or_default().max(RATE_LIMIT_WAIT) },
-        500.. => AnswerClass::Retry { wait: answer.retry_after() },
+        501 | 505 => AnswerClass::Deliver,
+        408 | 425 | 500.. => AnswerClass::Retry { wait: answer.retry_after() },
         _ => AnswerClass::Deliver,
     }
 }

@@ -56,6 +56,7 @@ impl Connector for Airtable {
     }
 
     fn destination(config: Config, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
-        Ok(Box::new(AirtableDestination::new(AirtableClient::new(&config.resolve()?, context))))
+        let client = AirtableClient::new(&config.resolve()?, context);
+        Ok(Box::new(AirtableDestination::new(client.with_own_connections())))
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use async_stream::stream;
 use async_trait::async_trait;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use futures::stream::BoxStream;
 use polars::{error::PolarsResult, frame::DataFrame};
 use serde_json::{Value as Json, json};
@@ -241,7 +241,9 @@ impl<'table> Plan<'table> {
         }
         let mut conditions = Vec::new();
         if let (SyncMode::Incremental, Some(cursor)) = (request.sync_mode, &request.cursor) {
-            conditions.push(formula::changed_since(read_cursor(cursor)? - OVERLAP));
+            let since = read_cursor(cursor)?;
+            let overlap = TimeDelta::from_std(OVERLAP).unwrap_or_default();
+            conditions.push(formula::changed_since(since.checked_sub_signed(overlap).unwrap_or(since)));
         }
         if let Some(predicate) = &request.filter {
             conditions.extend(formula::filter(table, predicate));
@@ -251,6 +253,7 @@ impl<'table> Plan<'table> {
     }
 
     fn page(&self, records: &[RawRecord], cursor: Option<Cursor>) -> Result<Page, ConnectorError> {
+        self.check_known(records)?;
         let mut own: [Vec<Value>; 3] = Default::default();
         let mut cells: Vec<Vec<Value>> = self.columns.iter().map(|_| Vec::with_capacity(records.len())).collect();
         let mut rejects = Vec::new();
@@ -267,6 +270,15 @@ impl<'table> Plan<'table> {
         }
         let frame = self.frame(&own, &cells).map_err(|error| unexpected(&error.to_string()))?;
         Ok(Page { frame, rejects, cursor })
+    }
+
+    /// Refuses a page of records with cells none of which was asked for: empty cells would look like empty records.
+    fn check_known(&self, records: &[RawRecord]) -> Result<(), ConnectorError> {
+        let is_known = |record: &RawRecord| self.listing.fields.iter().any(|field| record.fields.contains_key(field));
+        if records.iter().all(|record| record.fields.is_empty()) || records.iter().any(is_known) {
+            return Ok(());
+        }
+        Err(unexpected("a page holds none of the fields that were asked for"))
     }
 
     fn decode(&self, record: &RawRecord) -> Result<Vec<Value>, ReadReject> {

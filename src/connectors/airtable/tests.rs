@@ -11,6 +11,7 @@ mod login;
 mod reading;
 mod samples;
 mod script;
+mod strangers;
 mod writing;
 
 use std::{

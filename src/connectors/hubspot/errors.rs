@@ -4,7 +4,6 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use crate::connector::{ConnectorError, ErrorKind};
@@ -12,6 +11,11 @@ use crate::http::{Answer, AnswerClass, HttpError, HttpErrorKind};
 use crate::model::Rejection;
 
 use super::limits;
+
+/// What a 477 means.
+const MOVING_HINT: &str = "the account is being moved between data centres; run again later";
+/// The code of a refusal that names none.
+pub(super) const NO_CODE: &str = "refused";
 
 /// An error as the vendor words it, of a whole call or of one input of a batch.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -80,7 +84,7 @@ impl ApiError {
     pub(super) fn code(&self) -> String {
         let detail = self.properties.iter().map(|property| &property.code).find(|code| !code.is_empty());
         let word = detail.unwrap_or(&self.category);
-        if word.is_empty() { "refused".to_owned() } else { word.to_ascii_lowercase() }
+        if word.is_empty() { NO_CODE.to_owned() } else { word.to_ascii_lowercase() }
     }
 
     /// Returns what the context says under any of the names.
@@ -146,20 +150,35 @@ impl ApiError {
     }
 }
 
-/// Says what an answer means to the stack. Source of the statuses: api-reference/error-handling.
+/// Tells whether a refusal is in HubSpot's own words: its envelope says `error` and has a message and at least one of the
+/// facts that only HubSpot gives. Source: api-reference/error-handling; every field is optional there, so none is required
+/// by name.
+pub(super) fn is_own_refusal(answer: &Answer) -> bool {
+    let Ok(Json::Object(body)) = answer.json::<Json>() else { return false };
+    let word = |name: &str| body.get(name).and_then(Json::as_str).filter(|text| !text.is_empty());
+    let has_fact = ["category", "errorType", "policyName"].iter().any(|name| word(name).is_some_and(is_code))
+        || word("correlationId").is_some();
+    word("status") == Some("error") && word("message").is_some() && has_fact
+}
+
+/// Tells whether a text is a code as HubSpot writes them: `VALIDATION_ERROR`.
+pub(super) fn is_code(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// Says what a refusal in HubSpot's own words means to the stack. Source of the statuses: api-reference/error-handling.
 pub(super) fn classify(answer: &Answer) -> AnswerClass {
     let retry_after = answer.retry_after();
     match answer.status.as_u16() {
         401 => AnswerClass::Reauthorize,
-        408 | 500 | 502..=504 | 521 | 523 | 524 => AnswerClass::Retry { wait: retry_after },
         423 => AnswerClass::NotNow { wait: Some(retry_after.unwrap_or(limits::LOCKED_WAIT)) },
         429 => classify_rate_limit(&ApiError::of_answer(answer), retry_after),
         477 => match retry_after {
             Some(wait) if wait <= limits::MAX_MIGRATION_WAIT => AnswerClass::NotNow { wait: Some(wait) },
             _ => AnswerClass::Deliver,
         },
-        // A success whose body is a gateway's page or half an answer is no answer.
-        200..=203 | 205..=299 if !is_json(answer) => AnswerClass::Retry { wait: retry_after },
+        501 | 505 => AnswerClass::Deliver,
+        408 | 425 | 500.. => AnswerClass::Retry { wait: retry_after },
         _ => AnswerClass::Deliver,
     }
 }
@@ -175,10 +194,6 @@ fn classify_rate_limit(error: &ApiError, retry_after: Option<Duration>) -> Answe
     AnswerClass::RateLimited { wait: retry_after.unwrap_or(documented) }
 }
 
-fn is_json(answer: &Answer) -> bool {
-    answer.json::<IgnoredAny>().is_ok()
-}
-
 /// Reads the vendor's id of a request.
 pub(super) fn request_id(answer: &Answer) -> Option<String> {
     let header = answer.header("x-hubspot-correlation-id").map(str::to_owned);
@@ -188,7 +203,7 @@ pub(super) fn request_id(answer: &Answer) -> Option<String> {
 /// Puts a failure of the stack into the engine's classes, with the vendor's own words where it gave any.
 pub(super) fn of_http(error: HttpError) -> ConnectorError {
     let api_error = error.answer.as_deref().map(ApiError::of_answer).unwrap_or_default();
-    let (kind, has_answer) = (error.kind, error.answer.is_some());
+    let (kind, status, has_answer) = (error.kind, error.status, error.answer.is_some());
     let mut failure = ConnectorError::from(error);
     if !api_error.category.is_empty() {
         failure.code = api_error.category.to_ascii_lowercase();
@@ -204,6 +219,7 @@ pub(super) fn of_http(error: HttpError) -> ConnectorError {
         HttpErrorKind::QuotaSpent => {
             failure.with_hint("the daily limit is reset at midnight of the account's time zone; run again then")
         }
+        _ if status == Some(477) => failure.with_hint(MOVING_HINT),
         _ => failure,
     }
 }
@@ -220,23 +236,22 @@ fn login_hint(error: &ApiError) -> &'static str {
 pub(super) fn of_answer(answer: &Answer, doing: &str) -> ConnectorError {
     let error = ApiError::of_answer(answer);
     let status = answer.status.as_u16();
-    let is_ours = answer.json::<IgnoredAny>().is_ok();
     let (kind, code) = match status {
         401 | 403 => (ErrorKind::Unauthorized, error.code()),
         _ if error.code() == "property_doesnt_exist" => (ErrorKind::NotFound, error.code()),
         404 if !error.is_not_found() => (ErrorKind::NotFound, error.code()),
-        400 | 404 | 409 | 413 | 414 | 422 if is_ours => (ErrorKind::Refused, error.code()),
-        477 | 522 | 525 | 526 => (ErrorKind::Unavailable, format!("status_{status}")),
+        400 | 404 | 409 | 413 | 414 | 422 => (ErrorKind::Refused, error.code()),
+        477 => (ErrorKind::Unavailable, format!("status_{status}")),
         _ => (ErrorKind::Unexpected, format!("status_{status}")),
     };
     let mut message = format!("HubSpot refused {doing} ({status} {code})");
     if let Some(property) = error.property() {
         message = format!("{message}: property `{property}`");
     }
-    let mut failure = ConnectorError::new(kind, code, message).with_detail(error.reason());
+    let mut failure = ConnectorError::new(kind, code, message).with_detail(error.reason()).about(answer);
     failure.request_id.clone_from(&error.correlation_id);
     match status {
-        477 => failure.with_hint("the account is being moved between data centres; run again later"),
+        477 => failure.with_hint(MOVING_HINT),
         403 => failure.with_hint(scope_hint(&error)),
         _ => failure,
     }
@@ -249,7 +264,8 @@ pub(super) fn unreadable(kind: ErrorKind, doing: &str, answer: &Answer) -> Conne
         kind,
         "unreadable_answer",
         format!("HubSpot's answer to {doing} ({status}) is not the documented one"),
-    );
+    )
+    .about(answer);
     failure.request_id = request_id(answer);
     failure
 }

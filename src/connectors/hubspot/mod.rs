@@ -51,7 +51,8 @@ impl Connector for HubSpot {
     }
 
     fn account(config: Config, context: &Context) -> Result<AccountAnswer, ConfigError> {
-        let (catalog, _) = catalog(&config.settle()?, context);
+        let settings = config.settle()?;
+        let catalog = catalog(client(&settings, context).0, &settings);
         Ok(AccountAnswer::Asked(account::ask(catalog).boxed()))
     }
 
@@ -61,22 +62,27 @@ impl Connector for HubSpot {
 
     fn source(config: Config, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
         let settings = config.settle()?;
-        let (catalog, login) = catalog(&settings, context);
+        let (client, login) = client(&settings, context);
+        let catalog = catalog(client, &settings);
         Ok(Box::new(source::HubSpotSource::new(catalog, login, context.clock().clone())))
     }
 
     fn destination(config: Config, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
         let settings = config.settle()?;
-        let (catalog, login) = catalog(&settings, context);
+        let (client, login) = client(&settings, context);
+        let catalog = catalog(client.with_own_connections(), &settings);
         Ok(Box::new(destination::HubSpotDestination::new(catalog, login, settings.default_owner)))
     }
 }
 
-fn catalog(settings: &Settings, context: &Context) -> (Arc<Catalog>, Arc<Login>) {
+fn client(settings: &Settings, context: &Context) -> (Client, Arc<Login>) {
     let transport = context.transport.clone();
     let limits = transport.limiters.of(&settings.account(), &settings.rate_limits);
     let login = Arc::new(Login::new(settings, context));
     let dialect = Arc::<Login>::clone(&login);
-    let client = Client::new(transport, settings.base_url.clone(), dialect, limits, context.meter.clone());
-    (Arc::new(Catalog::new(Api::new(client, settings), settings.custom_objects.clone())), login)
+    (Client::new(transport, settings.base_url.clone(), dialect, limits, context.meter.clone()), login)
+}
+
+fn catalog(client: Client, settings: &Settings) -> Arc<Catalog> {
+    Arc::new(Catalog::new(Api::new(client, settings), settings.custom_objects.clone()))
 }

@@ -11,6 +11,7 @@ mod names;
 mod reading;
 mod samples;
 mod script;
+mod strangers;
 mod values;
 mod writing;
 

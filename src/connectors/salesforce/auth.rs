@@ -5,62 +5,47 @@
 
 mod assertion;
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
-
 use async_trait::async_trait;
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, header::HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use url::Url;
 
 use crate::connector::{Authorization, ClientAuthentication, Context, Secret, check_base_url};
-use crate::http::{Access, Answer, AnswerClass, Dialect, HttpError, HttpErrorKind, Meter, StoredToken, Transport};
+use crate::http::{
+    Answer, AnswerClass, ApiRequest, Dialect, Grant, HttpError, HttpErrorKind, TokenSource, Transport,
+};
 use crate::model::Quota;
 
 use super::{
     account,
+    client::{brought_records, carried_records},
     config::{Credential, Settings},
     errors, limits,
 };
 
-/// A session that replaced a refused one this recently is not renewed again: requests that were under way with the one before
-/// come back refused too.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 /// What a person is asked for: the API, and tokens that outlive the session.
 const SCOPES: [&str; 2] = ["api", "refresh_token"];
-/// Parts the address from the token in the token store. Neither can hold it.
-const SEPARATOR: char = '\n';
 
 /// Authorises requests and tells the stack what answers mean.
 #[derive(Debug)]
 pub(super) struct Login {
+    kind: Kind,
+    headers: Vec<(&'static str, String)>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// A session that somebody else has bought, at this address.
+    Session(Secret, Url),
+    /// Sessions that Ferry buys.
+    Bought(TokenSource),
+}
+
+/// What sessions are bought with.
+#[derive(Debug)]
+struct App {
     credential: Credential,
     host_url: Url,
-    session_name: String,
-    headers: Vec<(&'static str, String)>,
-    current: Mutex<Option<Session>>,
-    /// When a refused session was replaced, by the clock.
-    renewed_at: Mutex<Option<Duration>>,
-    transport: Transport,
-    meter: Meter,
-}
-
-/// A token and where it is good.
-#[derive(Debug, Clone)]
-struct Session {
-    instance_url: Url,
-    token: SecretString,
-    refresh_token: Option<SecretString>,
-}
-
-#[derive(Deserialize)]
-struct TokenAnswer {
-    access_token: String,
-    instance_url: String,
-    refresh_token: Option<String>,
 }
 
 fn session_name(settings: &Settings, context: &Context) -> String {
@@ -85,66 +70,47 @@ pub(super) fn authorization(settings: &Settings, context: &Context) -> Option<Au
 
 impl Login {
     pub(super) fn new(settings: &Settings, context: &Context) -> Self {
-        Self {
-            credential: settings.credential.clone(),
-            host_url: settings.login_url.clone(),
-            session_name: session_name(settings, context),
-            headers: headers(settings),
-            current: Mutex::new(None),
-            renewed_at: Mutex::new(None),
-            transport: context.transport.clone(),
-            meter: context.meter.clone(),
+        let host_url = settings.login_url.clone();
+        let first = match &settings.credential {
+            Credential::Session(token) => {
+                return Self { kind: Kind::Session(token.clone(), host_url), headers: headers(settings) };
+            }
+            Credential::Refresh { refresh_token, .. } => refresh_token.as_ref().map(Secret::to_secret_string),
+            Credential::Client { .. } | Credential::Jwt { .. } => None,
+        };
+        let (transport, meter) = (context.transport.clone(), context.meter.clone());
+        let app = App { credential: settings.credential.clone(), host_url };
+        if let Some(secret) = app.client_secret() {
+            transport.secrets.learn(secret.expose());
         }
-    }
-
-    async fn session(&self) -> Result<Session, HttpError> {
-        if let Credential::Session(token) = &self.credential {
-            return Ok(taken_up(self.host_url.clone(), token.to_secret_string(), None));
-        }
-        if let Some(session) = self.current() {
-            return Ok(session);
-        }
-        let _turn = self.transport.token_locks.lock(&self.session_name).await;
-        if let Some(session) = self.current() {
-            return Ok(session);
-        }
-        let stored = self.stored()?;
-        if let Some(session) = stored.as_ref().and_then(|stored| self.read_stored(stored)) {
-            return Ok(self.keep(session));
-        }
-        let session = self.log_in(stored.and_then(|stored| stored.refresh_token)).await?;
-        self.save(&session, &session_text(&session))?;
-        Ok(self.keep(session))
+        let source = TokenSource::new(Box::new(app), session_name(settings, context), first, transport, meter);
+        Self { kind: Kind::Bought(source), headers: headers(settings) }
     }
 
     /// Returns the organisation, where the session names it.
     pub(super) async fn organisation(&self) -> Result<Option<String>, HttpError> {
-        let session = self.session().await?;
-        Ok(account::of_session(session.token.expose_secret()))
+        match &self.kind {
+            Kind::Session(token, _) => Ok(account::of_session(token.expose())),
+            Kind::Bought(source) => Ok(account::of_session(source.token().await?.access_token.expose_secret())),
+        }
     }
+}
 
-    async fn log_in(&self, stored_refresh: Option<SecretString>) -> Result<Session, HttpError> {
-        let form = self.form(stored_refresh.as_ref())?;
-        self.meter.count(Access::Read);
-        let url = self.host_url.join("services/oauth2/token").map_err(|error| unreachable(&error.to_string()))?;
-        let request = self.transport.request(Method::POST, url).form(&form);
-        // Whatever goes wrong here, the request that needed the token was not sent: it may be repeated.
-        let answer = self.transport.send_once(request).await.map_err(|error| unreachable(&error.message))?;
-        let status = answer.status;
-        if status.is_server_error() || status.as_u16() == 429 {
-            return Err(unreachable(&format!("Salesforce answered {}", status.as_u16())));
+impl App {
+    fn client_secret(&self) -> Option<&Secret> {
+        match &self.credential {
+            Credential::Client { client_secret, .. } => Some(client_secret),
+            Credential::Refresh { client_secret, .. } => client_secret.as_ref(),
+            Credential::Session(_) | Credential::Jwt { .. } => None,
         }
-        if !status.is_success() {
-            return Err(errors::refused_login(&answer, matches!(self.credential, Credential::Jwt { .. })));
-        }
-        let token: TokenAnswer = answer.json().map_err(|_| unreachable("the answer is not the documented one"))?;
-        let instance_url = self.instance_url(&token.instance_url)?;
-        let refresh_token = token.refresh_token.map(SecretString::from).or(stored_refresh);
-        Ok(taken_up(instance_url, token.access_token.into(), refresh_token))
     }
 
     /// Returns what is sent to the token endpoint.
-    fn form(&self, stored_refresh: Option<&SecretString>) -> Result<Vec<(&'static str, String)>, HttpError> {
+    fn form(
+        &self,
+        transport: &Transport,
+        refresh_token: Option<&SecretString>,
+    ) -> Result<Vec<(&'static str, String)>, HttpError> {
         Ok(match &self.credential {
             Credential::Session(_) => Vec::new(),
             Credential::Client { client_id, client_secret } => vec![
@@ -153,22 +119,17 @@ impl Login {
                 ("client_secret", client_secret.expose().to_owned()),
             ],
             Credential::Jwt { client_id, username, private_key, audience } => {
-                let ends_at = self.transport.clock.now().timestamp() + limits::ASSERTION_SECS;
+                let ends_at = transport.clock.now().timestamp().saturating_add(limits::ASSERTION_SECS);
                 let assertion = assertion::sign(client_id, username, audience, ends_at, private_key)
                     .map_err(|reason| HttpError::unsent(HttpErrorKind::Unauthorized, reason))?;
                 vec![("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned()), ("assertion", assertion)]
             }
-            Credential::Refresh { client_id, client_secret, refresh_token } => {
-                let given = refresh_token.as_ref().map(Secret::expose);
-                let Some(refresh_token) = stored_refresh.map(ExposeSecret::expose_secret).or(given) else {
-                    let connection = &self.transport.connection;
-                    let error = HttpError::unsent(HttpErrorKind::Unauthorized, "nobody has logged in yet");
-                    return Err(error.with_hint(format!("log in with `ferry login {connection} --file PIPELINE`")));
-                };
+            Credential::Refresh { client_id, client_secret, .. } => {
+                let refresh_token = refresh_token.ok_or_else(|| TokenSource::nobody_logged_in(transport))?;
                 let mut form = vec![
                     ("grant_type", "refresh_token".to_owned()),
                     ("client_id", client_id.clone()),
-                    ("refresh_token", refresh_token.to_owned()),
+                    ("refresh_token", refresh_token.expose_secret().to_owned()),
                 ];
                 form.extend(client_secret.iter().map(|secret| ("client_secret", secret.expose().to_owned())));
                 form
@@ -191,82 +152,76 @@ impl Login {
             _ => Ok(url),
         }
     }
+}
 
-    fn current(&self) -> Option<Session> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+impl Grant for App {
+    fn request(
+        &self,
+        transport: &Transport,
+        refresh_token: Option<&SecretString>,
+    ) -> Result<RequestBuilder, HttpError> {
+        let form = self.form(transport, refresh_token)?;
+        let url = self.host_url.join("services/oauth2/token").map_err(|error| {
+            HttpError::unsent(HttpErrorKind::Unauthorized, format!("`login_url` has no token endpoint: {error}"))
+        })?;
+        Ok(transport.request(Method::POST, url)?.form(&form))
     }
 
-    fn keep(&self, session: Session) -> Session {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
-        session
+    fn refused(&self, answer: &Answer) -> HttpError {
+        errors::refused_login(answer, matches!(self.credential, Credential::Jwt { .. }))
     }
 
-    fn stored(&self) -> Result<Option<StoredToken>, HttpError> {
-        let unreadable = |reason: String| HttpError::unsent(HttpErrorKind::Unauthorized, reason);
-        self.transport.tokens.load(&self.session_name).map_err(unreadable)
+    fn tells_api_url(&self) -> bool {
+        true
     }
 
-    /// Reads a session out of the store; none where it was put aside.
-    fn read_stored(&self, stored: &StoredToken) -> Option<Session> {
-        let (url, token) = stored.access_token.expose_secret().split_once(SEPARATOR)?;
-        let instance_url = self.instance_url(url).ok()?;
-        Some(taken_up(instance_url, SecretString::from(token), stored.refresh_token.clone()))
-    }
-
-    fn save(&self, session: &Session, text: &str) -> Result<(), HttpError> {
-        let stored = StoredToken {
-            access_token: SecretString::from(text),
-            refresh_token: session.refresh_token.clone(),
-            expires_at: None,
-        };
-        let saved = self.transport.tokens.save(&self.session_name, &stored);
-        saved.map_err(|reason| unreachable(&reason))
-    }
-
-    /// Takes the refused session out of the store where it still is the one there.
-    async fn put_aside(&self, refused: &Session) -> Result<(), HttpError> {
-        let _turn = self.transport.token_locks.lock(&self.session_name).await;
-        let is_there =
-            self.stored()?.is_some_and(|stored| stored.access_token.expose_secret() == session_text(refused));
-        if is_there {
-            self.save(refused, "")?;
-        }
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        Ok(())
+    fn api_url(&self, told: &str) -> Result<String, HttpError> {
+        self.instance_url(told).map(String::from)
     }
 }
 
 #[async_trait]
 impl Dialect for Login {
+    fn vendor(&self) -> &'static str {
+        "Salesforce"
+    }
+
     async fn authorize(&self, request: RequestBuilder) -> Result<RequestBuilder, HttpError> {
-        let session = self.session().await?;
-        let request = request.bearer_auth(session.token.expose_secret());
+        let request = match &self.kind {
+            Kind::Session(token, _) => request.bearer_auth(token.expose()),
+            Kind::Bought(source) => request.bearer_auth(source.token().await?.access_token.expose_secret()),
+        };
         Ok(self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value)))
     }
 
     async fn base_url(&self) -> Result<Option<Url>, HttpError> {
-        Ok(Some(self.session().await?.instance_url))
+        let source = match &self.kind {
+            Kind::Session(_, host_url) => return Ok(Some(host_url.clone())),
+            Kind::Bought(source) => source,
+        };
+        Ok(source.token().await?.api_url.as_deref().and_then(|url| Url::parse(url).ok()))
     }
 
-    async fn renew(&self) -> Result<bool, HttpError> {
-        if matches!(self.credential, Credential::Session(_)) {
-            return Ok(false);
-        }
-        let now = self.transport.clock.elapsed();
-        let renewed_at = *self.renewed_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if renewed_at.is_some_and(|renewed_at| now.saturating_sub(renewed_at) < RENEWAL_PAUSE) {
-            return Ok(true);
-        }
-        if let Some(session) = self.current() {
-            self.put_aside(&session).await?;
-        }
-        self.session().await?;
-        *self.renewed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.transport.clock.elapsed());
+    async fn renew(&self, refused: Option<&HeaderValue>) -> Result<bool, HttpError> {
+        let Kind::Bought(source) = &self.kind else { return Ok(false) };
+        source.put_aside(refused).await?;
         Ok(true)
+    }
+
+    fn is_own_refusal(&self, answer: &Answer) -> bool {
+        errors::is_own_refusal(answer)
     }
 
     fn classify(&self, answer: &Answer) -> AnswerClass {
         errors::classify(answer)
+    }
+
+    fn carried_records(&self, request: &ApiRequest) -> Option<usize> {
+        carried_records(request)
+    }
+
+    fn brought_records(&self, answer: &Answer) -> Option<usize> {
+        brought_records(answer)
     }
 
     /// Reads `Sforce-Limit-Info: api-usage=18/5000; per-app-api-usage=…`.
@@ -300,16 +255,4 @@ fn headers(settings: &Settings) -> Vec<(&'static str, String)> {
         headers.push(("Sforce-Duplicate-Rule-Header", "allowSave=true".to_owned()));
     }
     headers
-}
-
-fn taken_up(instance_url: Url, token: SecretString, refresh_token: Option<SecretString>) -> Session {
-    Session { instance_url, token, refresh_token }
-}
-
-fn session_text(session: &Session) -> String {
-    format!("{}{SEPARATOR}{}", session.instance_url, session.token.expose_secret())
-}
-
-fn unreachable(reason: &str) -> HttpError {
-    HttpError::unsent(HttpErrorKind::Unreachable, format!("the login did not work: {reason}"))
 }

@@ -4,7 +4,6 @@
 //! (`[{"message", "errorCode", "fields"}]`), and one per record (`{"statusCode", …}` in sObject Collections, text such as
 //! `CODE:message:fields--` in Bulk results).
 
-use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use crate::connector::{ConnectorError, ErrorKind};
@@ -140,7 +139,7 @@ impl ApiError {
         error.hint = self.hint(status).map(str::to_owned);
         error.detail = Some(self.message).filter(|message| !message.is_empty());
         error.request_id = request_id(answer);
-        error
+        error.about(answer)
     }
 
     /// Turns the error of one record into the reason of its rejection.
@@ -168,21 +167,24 @@ pub(super) fn of_record(errors: &Json) -> ApiError {
     first
 }
 
-/// Says what an answer means to the HTTP stack.
+/// Tells whether a refusal is in Salesforce's own words: a list of errors, each with a code as Salesforce writes them and a
+/// message. The object of a login is none: it comes from the token endpoint alone.
+pub(super) fn is_own_refusal(answer: &Answer) -> bool {
+    let Ok(Json::Array(errors)) = answer.json::<Json>() else { return false };
+    let is_error = |error: &Json| error["errorCode"].as_str().is_some_and(is_code) && error["message"].is_string();
+    !errors.is_empty() && errors.iter().all(is_error)
+}
+
+/// Says what a refusal in Salesforce's own words means to the HTTP stack.
 pub(super) fn classify(answer: &Answer) -> AnswerClass {
-    let status = answer.status;
-    if status.is_success() {
-        // A success that is a gateway's page or half an answer: what it said is lost.
-        return if is_readable(answer) { AnswerClass::Deliver } else { AnswerClass::Retry { wait: None } };
-    }
-    match status.as_u16() {
-        401 if is_never_valid(&ApiError::of_answer(answer).message) => AnswerClass::Deliver,
+    let error = ApiError::of_answer(answer);
+    match answer.status.as_u16() {
+        401 if is_never_valid(&error.message) => AnswerClass::Deliver,
         401 => AnswerClass::Reauthorize,
-        403 | 429 => {
-            let error = ApiError::of_answer(answer);
-            let is_limit = error.code == "REQUEST_LIMIT_EXCEEDED" || status.as_u16() == 429;
+        status @ (403 | 429) => {
+            let is_limit = error.code == "REQUEST_LIMIT_EXCEEDED" || status == 429;
             // One code for two limits: calls at once, which pass, and calls a day, which do not.
-            if is_limit && (error.message.starts_with("ConcurrentRequests") || status.as_u16() == 429) {
+            if is_limit && (error.message.starts_with("ConcurrentRequests") || status == 429) {
                 AnswerClass::RateLimited { wait: answer.retry_after().unwrap_or(limits::CONCURRENT_WAIT) }
             } else if is_limit {
                 AnswerClass::QuotaSpent
@@ -190,20 +192,10 @@ pub(super) fn classify(answer: &Answer) -> AnswerClass {
                 AnswerClass::Deliver
             }
         }
-        500.. => AnswerClass::Retry { wait: answer.retry_after() },
+        501 | 505 => AnswerClass::Deliver,
+        408 | 425 | 500.. => AnswerClass::Retry { wait: answer.retry_after() },
         _ => AnswerClass::Deliver,
     }
-}
-
-fn is_readable(answer: &Answer) -> bool {
-    let content_type = answer.header("content-type").unwrap_or_default();
-    if answer.body.is_empty() {
-        return true;
-    }
-    if content_type.starts_with("text/csv") || content_type.starts_with("application/octet-stream") {
-        return true;
-    }
-    !content_type.starts_with("text/html") && (!content_type.contains("json") || answer.json::<IgnoredAny>().is_ok())
 }
 
 /// A session of a kind that the REST API never takes: a new one would be refused alike.
@@ -291,19 +283,13 @@ fn is_word(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::{StatusCode, header::HeaderMap};
+    use reqwest::StatusCode;
     use serde_json::json;
 
     use super::*;
 
     fn answer(status: u16, body: &Json) -> Answer {
-        Answer {
-            status: StatusCode::from_u16(status).unwrap(),
-            headers: HeaderMap::new(),
-            body: body.to_string().into_bytes(),
-            file: None,
-            attempts: 1,
-        }
+        Answer::new(StatusCode::from_u16(status).unwrap(), body.to_string())
     }
 
     #[test]
@@ -347,15 +333,5 @@ mod tests {
         };
         assert_eq!(error(&[]), Class::Gone);
         assert_eq!(error(&["AccountId"]), Class::Refused);
-    }
-
-    #[test]
-    fn half_an_answer_is_asked_for_again() {
-        let mut half = answer(200, &json!({}));
-        half.headers.insert("content-type", "application/json".parse().unwrap());
-        half.body = b"{\"records\": [".to_vec();
-        assert_eq!(classify(&half), AnswerClass::Retry { wait: None });
-        half.headers.insert("content-type", "text/csv".parse().unwrap());
-        assert_eq!(classify(&half), AnswerClass::Deliver);
     }
 }

@@ -68,26 +68,29 @@ impl Connector for Salesforce {
 
     fn source(config: Config, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
         let settings = config.settle()?;
-        let catalog = catalog(&settings, context);
+        let catalog = catalog(client(&settings, context).0, &settings);
         Ok(Box::new(source::SalesforceSource::new(catalog, context.clock().clone(), settings.bulk_query_min_records)))
     }
 
     fn destination(config: Config, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
         let settings = config.settle()?;
-        let catalog = catalog(&settings, context);
+        let catalog = catalog(client(&settings, context).0.with_own_connections(), &settings);
         Ok(Box::new(destination::SalesforceDestination::new(catalog, settings)))
     }
 }
 
-fn catalog(settings: &Settings, context: &Context) -> Catalog {
-    let (api, _) = api(settings, context);
-    Catalog::new(api, settings.parent_fields.clone())
+fn api(settings: &Settings, context: &Context) -> (Api, Arc<Login>) {
+    let (client, login) = client(settings, context);
+    (Api::new(client, settings.version), login)
 }
 
-fn api(settings: &Settings, context: &Context) -> (Api, Arc<Login>) {
+fn client(settings: &Settings, context: &Context) -> (Client, Arc<Login>) {
     let login = Arc::new(Login::new(settings, context));
     let dialect = Arc::<Login>::clone(&login);
-    let transport = context.transport.clone();
-    let client = Client::new(transport, settings.login_url.clone(), dialect, Limits::default(), context.meter.clone());
-    (Api::new(client, settings.version), login)
+    let (transport, meter) = (context.transport.clone(), context.meter.clone());
+    (Client::new(transport, settings.login_url.clone(), dialect, Limits::default(), meter), login)
+}
+
+fn catalog(client: Client, settings: &Settings) -> Catalog {
+    Catalog::new(Api::new(client, settings.version), settings.parent_fields.clone())
 }

@@ -13,6 +13,7 @@ mod result_pages;
 mod rules;
 mod samples;
 mod script;
+mod strangers;
 mod writing;
 
 use std::{path::PathBuf, sync::Arc};

@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 use axum::{Router, routing::get};
 use proptest::prelude::*;
-use reqwest::RequestBuilder;
+use reqwest::{RequestBuilder, header::HeaderValue};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -154,12 +154,20 @@ struct Silent;
 
 #[async_trait]
 impl Dialect for Silent {
+    fn vendor(&self) -> &'static str {
+        "Silent"
+    }
+
     async fn authorize(&self, request: RequestBuilder) -> Result<RequestBuilder, HttpError> {
         Ok(request)
     }
 
-    async fn renew(&self) -> Result<bool, HttpError> {
+    async fn renew(&self, _: Option<&HeaderValue>) -> Result<bool, HttpError> {
         Ok(false)
+    }
+
+    fn is_own_refusal(&self, _: &Answer) -> bool {
+        true
     }
 
     fn classify(&self, _: &Answer) -> AnswerClass {
@@ -172,7 +180,7 @@ async fn what_requests_cost_is_the_quota_where_the_vendor_tells_none() {
     const SEARCH: &[Cost] = &[Cost::of("day", 20)];
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
-    let server = tokio::spawn(async { axum::serve(listener, Router::new().route("/", get(|| async {}))).await });
+    let server = tokio::spawn(async { axum::serve(listener, Router::new().route("/", get(|| async { "{}" }))).await });
     let (clock, meter) = (Clock::system(), Meter::default());
     let transport = Transport::new(clock.clone(), CancellationToken::new(), Arc::new(MemoryTokens::default())).unwrap();
     let client = Client::new(transport, url, Arc::new(Silent), limits(&clock, &[budget(30)]), meter.clone());

@@ -94,7 +94,7 @@ impl Airbase {
 
     fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}/{path}", self.server.url()).parse().unwrap();
-        self.context.transport.request(method, url).bearer_auth("patTwo.2")
+        self.context.transport.request(method, url).unwrap().bearer_auth("patTwo.2")
     }
 }
 
@@ -391,7 +391,7 @@ async fn a_login_is_renewed_at_the_local_airtable_too() {
         ("client_id", "client"),
     ];
     let url = format!("{}/oauth2/v1/token", airbase.server.url()).parse().unwrap();
-    let granted = airbase.context.transport.request(reqwest::Method::POST, url).form(&form).send().await.unwrap();
+    let granted = airbase.context.transport.request(reqwest::Method::POST, url).unwrap().form(&form).send().await.unwrap();
     let granted: Json = granted.error_for_status().unwrap().json().await.unwrap();
     let options = json!({
         "base_id": BASE_ID, "client_id": "client", "refresh_token": granted["refresh_token"], "base_url": airbase.server.url(),

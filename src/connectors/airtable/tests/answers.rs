@@ -3,20 +3,19 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use reqwest::{
-    StatusCode,
-    header::{HeaderMap, HeaderValue},
-};
+use reqwest::{StatusCode, header::HeaderValue};
 use serde_json::json;
 
 use crate::connector::{ConnectorError, ErrorKind};
 use crate::http::{Answer, AnswerClass};
 
-use super::super::errors::{ApiError, classify};
+use super::{
+    super::errors::{ApiError, classify, is_own_refusal},
+    strangers::STRANGE_PAGES,
+};
 
 fn answer(status: u16, body: impl Into<Vec<u8>>) -> Answer {
-    let status = StatusCode::from_u16(status).unwrap();
-    Answer { status, headers: HeaderMap::new(), body: body.into(), file: None, attempts: 1 }
+    Answer::new(StatusCode::from_u16(status).unwrap(), body)
 }
 
 #[test]
@@ -43,26 +42,40 @@ fn all_four_shapes_of_errors_are_read() {
 #[test]
 fn each_status_means_what_the_vendor_says() {
     let wait = Duration::from_secs(30);
+    let refusal = r#"{"error":{"type":"X_Y"}}"#;
     let cases = [
-        (200, "{}", AnswerClass::Deliver),
-        (200, "{\"records\": [", AnswerClass::Retry { wait: None }),
-        (200, "<html></html>", AnswerClass::Retry { wait: None }),
-        (401, "{}", AnswerClass::Reauthorize),
-        (403, "{}", AnswerClass::Deliver),
-        (404, "{}", AnswerClass::Deliver),
-        (413, "{}", AnswerClass::Deliver),
-        (422, "{}", AnswerClass::Deliver),
-        (429, "{}", AnswerClass::RateLimited { wait }),
-        (429, "<html></html>", AnswerClass::RateLimited { wait }),
+        (401, refusal, AnswerClass::Reauthorize),
+        (403, refusal, AnswerClass::Deliver),
+        (404, refusal, AnswerClass::Deliver),
+        (413, refusal, AnswerClass::Deliver),
+        (422, refusal, AnswerClass::Deliver),
+        (429, refusal, AnswerClass::RateLimited { wait }),
         (429, r#"{"errors":[{"error":"RATE_LIMIT_REACHED","message":"x"}]}"#, AnswerClass::RateLimited { wait }),
         (429, r#"{"error":{"type":"PUBLIC_API_BILLING_LIMIT_EXCEEDED"}}"#, AnswerClass::QuotaSpent),
         (429, r#"{"errors":[{"message":"API billing plan limit exceeded for x"}]}"#, AnswerClass::QuotaSpent),
-        (500, "{}", AnswerClass::Retry { wait: None }),
-        (502, "<html></html>", AnswerClass::Retry { wait: None }),
+        (500, refusal, AnswerClass::Retry { wait: None }),
+        (501, refusal, AnswerClass::Deliver),
         (503, r#"{"error":{"type":"RETRIABLE_ERROR"}}"#, AnswerClass::Retry { wait: None }),
+        (522, refusal, AnswerClass::Retry { wait: None }),
     ];
-    for (status, body, verdict) in cases {
-        assert_eq!(classify(&answer(status, body)), verdict, "{status} {body}");
+    for (status, body, class) in cases {
+        assert_eq!(classify(&answer(status, body)), class, "{status} {body}");
+    }
+}
+
+#[test]
+fn only_airtables_shapes_are_in_its_own_words() {
+    for own in [
+        r#"{"error":"NOT_FOUND"}"#,
+        r#"{"error":{"type":"INVALID_REQUEST_UNKNOWN"}}"#,
+        r#"{"error":{"type":"INVALID_REQUEST_UNKNOWN","message":"m"}}"#,
+        r#"{"errors":[{"error":"RATE_LIMIT_REACHED","message":"m"}]}"#,
+        r#"{"errors":[{"message":"API billing plan limit exceeded for x"}]}"#,
+    ] {
+        assert!(is_own_refusal(&answer(422, own)), "{own}");
+    }
+    for strange in STRANGE_PAGES {
+        assert!(!is_own_refusal(&answer(422, *strange)), "{strange}");
     }
 }
 
@@ -92,7 +105,7 @@ fn refusals_fall_into_the_engines_classes() {
         (422, "INVALID_FILTER_BY_FORMULA", ErrorKind::Unexpected),
     ];
     for (status, code, kind) in cases {
-        let error: ConnectorError = ApiError { status, code: code.to_owned(), message: None }.into();
+        let error: ConnectorError = ApiError { status, code: code.to_owned(), message: None, request: None }.into();
         assert_eq!((error.kind, error.code.as_str()), (kind, code));
     }
 }
@@ -108,7 +121,7 @@ fn a_message_of_airtable_stays_out_of_ours() {
 
 proptest! {
     #[test]
-    fn no_body_makes_classify_panic(status in 200_u16..600, body in proptest::collection::vec(any::<u8>(), 0..64)) {
+    fn no_body_makes_the_classification_panic(status in 200_u16..600, body in proptest::collection::vec(any::<u8>(), 0..64)) {
         let answer = answer(status, body);
         classify(&answer);
         prop_assert!(!ApiError::of(&answer).code.is_empty());

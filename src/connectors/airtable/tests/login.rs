@@ -117,6 +117,7 @@ async fn a_token_refused_early_is_renewed_once_and_the_request_repeated() {
         access_token: "revoked".to_owned().into(),
         refresh_token: Some("refresh0".to_owned().into()),
         expires_at: None,
+        api_url: None,
     };
     context.transport.tokens.save(&stored_name(), &stale).unwrap();
     source(&script, &context, None).check().await.unwrap();

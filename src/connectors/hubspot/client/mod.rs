@@ -1,7 +1,10 @@
 //! Requests one to one with the vendor's API: paths, bodies and decoding, no policy. Start at [`Api`].
 
 mod paths;
+mod whole;
 mod wire;
+
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use reqwest::Method;
@@ -9,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
 use crate::connector::{ConnectorError, ErrorKind};
-use crate::http::{Answer, ApiRequest, Client};
+use crate::http::{Answer, ApiRequest, Client, GivenIds};
 use crate::model::Cost;
 
 use super::{
@@ -17,6 +20,7 @@ use super::{
     errors, limits,
 };
 
+pub(super) use whole::{brought_records, carried_records};
 pub(super) use wire::{
     BatchAnswer, ResultPage, WireAccount, WireAssociations, WireLabel, WireLink, WireLinks, WireOwner, WirePipeline,
     WireProperty, WireRecord, WireUsage,
@@ -28,6 +32,8 @@ pub(super) struct Api {
     client: Client,
     version: ApiVersion,
     search_costs: &'static [Cost],
+    /// The ids of records that were created here.
+    given: Arc<GivenIds>,
 }
 
 /// What a page of a list should hold.
@@ -73,7 +79,7 @@ impl Api {
             Credential::Token(_) => limits::COUNTS_AS_SEARCH,
             Credential::OAuth { .. } => limits::COUNTS_AS_OAUTH_SEARCH,
         };
-        Self { client, version: settings.version.clone(), search_costs }
+        Self { client, version: settings.version.clone(), search_costs, given: Arc::default() }
     }
 
     /// `GET crm/objects/{v}/{obj}`
@@ -94,6 +100,8 @@ impl Api {
         if let Some(after) = page.after {
             request = request.with("after", after);
         }
+        let after = page.after.map(str::to_owned);
+        let request = request.expecting(move |answer| whole::is_page(answer, after.as_deref()));
         self.read_timed(&request, &format!("a list of `{object}`")).await
     }
 
@@ -104,7 +112,8 @@ impl Api {
         body: Json,
     ) -> Result<Timed<ResultPage<WireRecord>>, ConnectorError> {
         let path = format!("{}/search", self.version.objects(object));
-        let request = ApiRequest::read(path, body, self.search_costs);
+        let request =
+            ApiRequest::read(path, body, self.search_costs).expecting(|answer| whole::is_page(answer, None));
         self.read_timed(&request, &format!("a search of `{object}`")).await
     }
 
@@ -122,7 +131,9 @@ impl Api {
         if let Some(id_property) = id_property {
             body["idProperty"] = Json::from(id_property);
         }
-        let request = ApiRequest::read(path, body, limits::COUNTS_AS_CALL).with("archived", "false");
+        let request = ApiRequest::read(path, body, limits::COUNTS_AS_CALL)
+            .with("archived", "false")
+            .expecting(|answer| whole::is_page(answer, None));
         self.read(&request, &format!("a batch read of `{object}`")).await
     }
 
@@ -135,7 +146,7 @@ impl Api {
     ) -> Result<Option<WireRecord>, ConnectorError> {
         let path = format!("{}/{}", self.version.objects(object), paths::segment(id));
         let shown = format!("{}/{{id}}", self.version.objects(object));
-        let mut request = ApiRequest::get(path, limits::COUNTS_AS_CALL).shown_as(shown);
+        let mut request = ApiRequest::get(path, limits::COUNTS_AS_CALL).shown_as(shown).expecting(whole::is_record);
         if !properties.is_empty() {
             request = request.with("properties", properties.join(","));
         }
@@ -155,7 +166,11 @@ impl Api {
         inputs: Vec<Json>,
     ) -> Result<Answer, ConnectorError> {
         let path = format!("{}/batch/{}", self.version.objects(object), write.as_str());
-        let mut request = ApiRequest::write(Method::POST, path, json!({ "inputs": inputs }), limits::COUNTS_AS_CALL);
+        let traces: HashSet<String> =
+            inputs.iter().filter_map(|input| input["objectWriteTraceId"].as_str()).map(str::to_owned).collect();
+        let given = Arc::clone(&self.given);
+        let mut request = ApiRequest::write(Method::POST, path, json!({ "inputs": inputs }), limits::COUNTS_AS_CALL)
+            .expecting(move |answer| whole::is_of_write(answer, write, &traces, &given));
         if write != BatchWrite::Create {
             request = request.idempotent();
         }
@@ -164,28 +179,28 @@ impl Api {
 
     /// `GET crm/properties/{v}/{obj}`
     pub(super) async fn properties(&self, object: &str) -> Result<Vec<WireProperty>, ConnectorError> {
-        let request = ApiRequest::get(self.version.properties(object), limits::COUNTS_AS_CALL);
+        let request = ApiRequest::get(self.version.properties(object), limits::COUNTS_AS_CALL).expecting(whole::is_list);
         let page: ResultPage<WireProperty> = self.read(&request, &format!("the properties of `{object}`")).await?;
         Ok(page.results)
     }
 
     /// `GET crm/pipelines/{v}/{obj}`
     pub(super) async fn pipelines(&self, object: &str) -> Result<Vec<WirePipeline>, ConnectorError> {
-        let request = ApiRequest::get(self.version.pipelines(object), limits::COUNTS_AS_CALL);
+        let request = ApiRequest::get(self.version.pipelines(object), limits::COUNTS_AS_CALL).expecting(whole::is_list);
         let page: ResultPage<WirePipeline> = self.read(&request, &format!("the pipelines of `{object}`")).await?;
         Ok(page.results)
     }
 
     /// `GET crm/properties/{v}/{obj}`, as it is answered.
     pub(super) async fn raw_properties(&self, object: &str) -> Result<Vec<Json>, ConnectorError> {
-        let request = ApiRequest::get(self.version.properties(object), limits::COUNTS_AS_CALL);
+        let request = ApiRequest::get(self.version.properties(object), limits::COUNTS_AS_CALL).expecting(whole::is_list);
         let page: ResultPage<Json> = self.read(&request, &format!("the properties of `{object}`")).await?;
         Ok(page.results)
     }
 
     /// `GET crm/pipelines/{v}/{obj}`, as it is answered.
     pub(super) async fn raw_pipelines(&self, object: &str) -> Result<Vec<Json>, ConnectorError> {
-        let request = ApiRequest::get(self.version.pipelines(object), limits::COUNTS_AS_CALL);
+        let request = ApiRequest::get(self.version.pipelines(object), limits::COUNTS_AS_CALL).expecting(whole::is_list);
         let page: ResultPage<Json> = self.read(&request, &format!("the pipelines of `{object}`")).await?;
         Ok(page.results)
     }
@@ -198,7 +213,8 @@ impl Api {
     ) -> Result<ResultPage<WireOwner>, ConnectorError> {
         let mut request = ApiRequest::get(self.version.owners(), limits::COUNTS_AS_CALL)
             .with("limit", "100")
-            .with("archived", is_archived.to_string());
+            .with("archived", is_archived.to_string())
+            .expecting(whole::is_list);
         if let Some(after) = after {
             request = request.with("after", after);
         }
@@ -215,7 +231,7 @@ impl Api {
     pub(super) async fn daily_usage(&self) -> Result<Vec<WireUsage>, ConnectorError> {
         let path = self.version.account("api-usage/daily/private-apps");
         let page: ResultPage<WireUsage> =
-            self.read(&ApiRequest::get(path, limits::COUNTS_AS_CALL), "the calls of today").await?;
+            self.read(&ApiRequest::get(path, limits::COUNTS_AS_CALL).expecting(whole::is_list), "the calls of today").await?;
         Ok(page.results)
     }
 
@@ -234,7 +250,8 @@ impl Api {
                 None => json!({ "id": id }),
             })
             .collect();
-        let request = ApiRequest::read(path, json!({ "inputs": inputs }), limits::COUNTS_AS_ASSOCIATION);
+        let request = ApiRequest::read(path, json!({ "inputs": inputs }), limits::COUNTS_AS_ASSOCIATION)
+            .expecting(whole::is_links);
         self.read(&request, &format!("the links of `{from}` to `{to}`")).await
     }
 
@@ -248,15 +265,19 @@ impl Api {
     ) -> Result<Answer, ConnectorError> {
         let call = if is_default { "associate/default" } else { "create" };
         let path = format!("{}/batch/{call}", self.version.associations(from, to));
+        let end = |input: &Json, end: &str| input[end]["id"].as_str().unwrap_or_default().to_owned();
+        let sent: HashSet<(String, String)> = inputs.iter().map(|input| (end(input, "from"), end(input, "to"))).collect();
         let body = json!({ "inputs": inputs });
-        let request = ApiRequest::write(Method::POST, path, body, limits::COUNTS_AS_ASSOCIATION).idempotent();
+        let request = ApiRequest::write(Method::POST, path, body, limits::COUNTS_AS_ASSOCIATION)
+            .idempotent()
+            .expecting(move |answer| whole::is_of_links(answer, &sent));
         self.client.send(&request).await.map_err(errors::of_http)
     }
 
     /// `GET crm/associations/{v}/{from}/{to}/labels`
     pub(super) async fn association_labels(&self, from: &str, to: &str) -> Result<Vec<WireLabel>, ConnectorError> {
         let path = format!("{}/labels", self.version.associations(from, to));
-        let request = ApiRequest::get(path, limits::COUNTS_AS_ASSOCIATION);
+        let request = ApiRequest::get(path, limits::COUNTS_AS_ASSOCIATION).expecting(whole::is_list);
         let page: ResultPage<WireLabel> =
             self.read(&request, &format!("the kinds of links of `{from}` to `{to}`")).await?;
         Ok(page.results)

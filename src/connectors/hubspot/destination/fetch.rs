@@ -106,6 +106,12 @@ impl Fetcher<'_> {
         for chunk in texts.chunks(limits::MAX_BATCH_RECORDS) {
             let answer = self.catalog.api.batch_read(self.object, self.properties, Some(name), chunk).await?;
             records.extend(answer.results.iter().filter_map(|record| self.record_of(record)));
+            // Nobody takes a record for absent of which nothing was said: it would be created a second time.
+            for text in unspoken(name, chunk, &answer) {
+                let alone = std::slice::from_ref(text);
+                let answer = self.catalog.api.batch_read(self.object, self.properties, Some(name), alone).await?;
+                records.extend(answer.results.iter().filter_map(|record| self.record_of(record)));
+            }
         }
         Ok(records)
     }
@@ -122,7 +128,8 @@ impl Fetcher<'_> {
                 let page = self.catalog.api.search(self.object, body).await?.content;
                 let ids: Vec<String> = page.results.iter().filter_map(|record| record.id.0.clone()).collect();
                 let greatest = ids.iter().filter_map(|id| id.parse::<u64>().ok()).max().unwrap_or(last_id);
-                let has_more = page.paging.after().is_some() && greatest > last_id;
+                let is_cut = page.total.is_some_and(|total| total > u64::try_from(ids.len()).unwrap_or(u64::MAX));
+                let has_more = (page.paging.after().is_some() || is_cut) && greatest > last_id;
                 let records = if is_wide {
                     self.by_ids(&ids).await?
                 } else {
@@ -154,6 +161,21 @@ impl Fetcher<'_> {
         let current = record.id.as_deref().filter(|current| *current != id);
         Record { id: id.to_owned(), fields, merged_into: current.map(str::to_owned) }
     }
+}
+
+/// Returns the keys that an answer speaks of neither as found nor as absent. A record that was found by another of its
+/// e-mail addresses shows its main one: it may be any of them.
+fn unspoken<'keys>(name: &str, keys: &'keys [String], answer: &BatchAnswer<WireRecord>) -> Vec<&'keys String> {
+    let mut spoken: HashSet<String> = denied_ids(answer).iter().map(|key| key.to_lowercase()).collect();
+    let found = answer.results.iter().filter_map(|record| record.property(name));
+    spoken.extend(found.map(|value| value.trim().to_lowercase()));
+    let open: Vec<&String> = keys.iter().filter(|key| !spoken.contains(&key.to_lowercase())).collect();
+    let asked: HashSet<String> = keys.iter().map(|key| key.to_lowercase()).collect();
+    let is_other = |record: &&WireRecord| {
+        record.property(name).is_none_or(|value| !asked.contains(&value.trim().to_lowercase()))
+    };
+    let others = answer.results.iter().filter(is_other).count();
+    if open.len() > others { open } else { Vec::new() }
 }
 
 fn denied_ids(answer: &BatchAnswer<WireRecord>) -> HashSet<String> {

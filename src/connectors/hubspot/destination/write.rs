@@ -1,5 +1,8 @@
 //! Creates, updates, upserts and archives, with one outcome for each record.
 
+use serde_json::Value as Json;
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::connector::{ConnectorError, ErrorKind};
 use crate::http::Answer;
 use crate::model::{Batch, BatchRecord, FieldName, Operation, Outcome};
@@ -54,6 +57,8 @@ async fn send(
     call: BatchWrite,
     inputs: &[Input],
 ) -> Result<Vec<Outcome>, ConnectorError> {
+    let inputs = marked(inputs, &batch.operation);
+    let inputs = inputs.as_slice();
     let bodies = inputs.iter().map(|input| input.to_json(&batch.operation)).collect();
     let answer = catalog.api.batch_write(&batch.object, call, bodies).await?;
     if let Some(outcome) = refusal_of_one(&answer, inputs, &batch.operation) {
@@ -76,6 +81,16 @@ async fn send(
         let asked = inputs.len();
         unanswered(&format!("HubSpot's answer speaks of {told} of {asked} records; {missing} are not accounted for"))
     })
+}
+
+/// Gives the trace ids the mark of their request. The engine's are numbers of records in a chunk, so another batch has the
+/// same; with the mark, a late answer of that batch is known for what it is. The mark follows from what is sent, so a
+/// request that is repeated has the same one.
+fn marked(inputs: &[Input], operation: &Operation) -> Vec<Input> {
+    let all: Vec<Json> = inputs.iter().map(|input| input.to_json(operation)).collect();
+    let mark = xxh3_64(Json::from(all).to_string().as_bytes());
+    let with_mark = |input: &Input| Input { trace_id: format!("{}~{mark:016x}", input.trace_id), ..input.clone() };
+    inputs.iter().map(with_mark).collect()
 }
 
 /// Looks for a record that the answer does not speak of: it may have been merged into another. One that does not hold what was
@@ -109,7 +124,7 @@ async fn look_up(
     {
         return Ok(Some(Outcome::Updated { id: id.clone() }));
     }
-    let alone = [Input { id: input.id.as_ref().and(current_id), ..input.clone() }];
+    let alone = marked(&[Input { id: input.id.as_ref().and(current_id), ..input.clone() }], &batch.operation);
     let bodies = vec![alone[0].to_json(&batch.operation)];
     let answer = catalog.api.batch_write(&batch.object, call, bodies).await?;
     if let Some(outcome) = refusal_of_one(&answer, &alone, &batch.operation) {

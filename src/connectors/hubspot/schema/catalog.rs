@@ -13,7 +13,7 @@ use crate::model::ObjectName;
 use super::{
     super::{
         client::{Api, WireOwner, WirePipeline},
-        limits,
+        errors, limits,
     },
     ObjectInfo,
 };
@@ -249,6 +249,10 @@ fn unknown_object(object: &ObjectName, error: ConnectorError) -> ConnectorError 
     if !matches!(error.kind, ErrorKind::NotFound | ErrorKind::Refused) {
         return error;
     }
+    // Without a category the 404 speaks of the address, not of an object: this version of the API is not served there.
+    if error.kind == ErrorKind::NotFound && error.code == errors::NO_CODE {
+        return error.with_hint("check `api_version` and `base_url`: HubSpot does not serve this path");
+    }
     let mut failure =
         ConnectorError::new(ErrorKind::NotFound, "unknown_object", format!("HubSpot has no object `{object}`"))
             .with_hint(
@@ -256,5 +260,6 @@ fn unknown_object(object: &ObjectName, error: ConnectorError) -> ConnectorError 
             );
     failure.detail = error.detail;
     failure.request_id = error.request_id;
+    failure.request = error.request;
     failure
 }

@@ -102,6 +102,7 @@ impl Decoder {
 
     /// Makes a frame of the records, and rejects those that do not fit it.
     pub(super) fn decode(&self, records: Vec<LinkedRecord>) -> Result<(DataFrame, Vec<ReadReject>), ConnectorError> {
+        self.check_known(&records)?;
         let mut rejects = Vec::new();
         let mut ids = Vec::with_capacity(records.len());
         let mut updates = Vec::with_capacity(records.len());
@@ -147,6 +148,15 @@ impl Decoder {
         }
         let frame = DataFrame::new(row_count, columns).map_err(|error| unbuilt(&error))?;
         Ok((frame, rejects))
+    }
+
+    /// Refuses a page of records with properties none of which was asked for: empty cells would look like empty records.
+    fn check_known(&self, records: &[LinkedRecord]) -> Result<(), ConnectorError> {
+        let asked = self.properties();
+        let mut of_living = records.iter().filter(|linked| !linked.is_deleted).map(|linked| &linked.record.properties);
+        let has_properties = of_living.clone().any(|properties| !properties.is_empty());
+        let is_known = of_living.any(|properties| asked.iter().any(|name| properties.contains_key(name)));
+        if has_properties && !is_known { Err(unknown_page()) } else { Ok(()) }
     }
 
     fn cells(&self, record: &WireRecord) -> Result<Vec<Value>, ReadReject> {
@@ -231,6 +241,11 @@ fn plain(record: &WireRecord) -> Json {
     let mut whole: Map<String, Json> = fields.collect();
     whole.insert(ID.to_owned(), Json::from(record.id.0.clone()));
     Json::Object(whole)
+}
+
+fn unknown_page() -> ConnectorError {
+    let message = "HubSpot's page holds none of the properties that were asked for";
+    ConnectorError::new(ErrorKind::Unexpected, "unknown_fields", message)
 }
 
 fn unreadable() -> ConnectorError {

@@ -14,10 +14,11 @@ use super::{
         client::{
             BatchAnswer, ResultPage, WireAssociations, WireLink, WireOwner, WirePipeline, WireProperty, WireRecord,
         },
-        errors::{ApiError, classify, of_answer, refused_renewal, request_id},
+        errors::{ApiError, classify, is_own_refusal, of_answer, refused_renewal, request_id},
         schema::{ObjectInfo, Owners, Pipelines},
     },
     samples,
+    strangers::STRANGE_PAGES,
 };
 
 fn answer(status: u16, body: &str, retry_after: Option<u64>) -> Answer {
@@ -25,13 +26,7 @@ fn answer(status: u16, body: &str, retry_after: Option<u64>) -> Answer {
     if let Some(seconds) = retry_after {
         headers.insert("retry-after", seconds.into());
     }
-    Answer {
-        status: StatusCode::from_u16(status).unwrap(),
-        headers,
-        body: body.as_bytes().to_vec(),
-        file: None,
-        attempts: 1,
-    }
+    Answer { headers, ..Answer::new(StatusCode::from_u16(status).unwrap(), body) }
 }
 
 fn json_answer(status: u16, body: &Json) -> Answer {
@@ -40,48 +35,55 @@ fn json_answer(status: u16, body: &Json) -> Answer {
 
 #[test]
 fn a_rate_limit_is_waited_out_by_its_policy_and_the_daily_one_ends_the_run() {
-    let classified = |policy: &str, message: &str, retry_after| {
+    let judged = |policy: &str, message: &str, retry_after| {
         classify(&answer(429, &samples::rate_limit(policy, message).to_string(), retry_after))
     };
     let wait = |seconds| AnswerClass::RateLimited { wait: Duration::from_secs(seconds) };
-    assert_eq!(classified("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.", None), wait(10));
-    assert_eq!(
-        classified("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.", Some(3)),
-        wait(3)
-    );
-    assert_eq!(classified("SECONDLY", "You have reached your secondly limit.", None), wait(1));
-    assert_eq!(classified("", "You have reached your secondly limit.", None), wait(1));
-    assert_eq!(classified("", "You have reached your ten_secondly_rolling limit.", None), wait(10));
-    assert_eq!(classified("DAILY", "You have reached your daily limit.", None), AnswerClass::QuotaSpent);
-    assert_eq!(classify(&answer(429, "<html>slow down</html>", None)), wait(10));
+    assert_eq!(judged("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.", None), wait(10));
+    assert_eq!(judged("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.", Some(3)), wait(3));
+    assert_eq!(judged("SECONDLY", "You have reached your secondly limit.", None), wait(1));
+    assert_eq!(judged("", "You have reached your secondly limit.", None), wait(1));
+    assert_eq!(judged("", "You have reached your ten_secondly_rolling limit.", None), wait(10));
+    assert_eq!(judged("DAILY", "You have reached your daily limit.", None), AnswerClass::QuotaSpent);
 }
 
 #[test]
 fn passing_faults_are_repeated_and_refusals_are_not() {
-    for status in [408, 500, 502, 503, 504, 521, 523, 524] {
-        assert_eq!(classify(&answer(status, "<html>", None)), AnswerClass::Retry { wait: None }, "{status}");
+    let classified = |status| classify(&json_answer(status, &samples::conflict()));
+    for status in [408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 530] {
+        assert_eq!(classified(status), AnswerClass::Retry { wait: None }, "{status}");
     }
-    for status in [400, 403, 404, 409, 414, 522, 525, 526] {
-        assert_eq!(classify(&answer(status, "{}", None)), AnswerClass::Deliver, "{status}");
+    for status in [400, 403, 404, 409, 414, 501, 505] {
+        assert_eq!(classified(status), AnswerClass::Deliver, "{status}");
     }
-    for (status, body) in [(200, "{}"), (201, "{\"a\":1}"), (207, "{}"), (204, "")] {
-        assert_eq!(classify(&answer(status, body, None)), AnswerClass::Deliver, "{status}");
-    }
-    assert_eq!(classify(&answer(401, "{}", None)), AnswerClass::Reauthorize);
+    assert_eq!(classified(401), AnswerClass::Reauthorize);
 }
 
 #[test]
 fn a_locked_record_and_an_account_under_way_are_waited_for_within_reason() {
-    assert_eq!(classify(&answer(423, "{}", None)), AnswerClass::NotNow { wait: Some(Duration::from_secs(2)) });
-    assert_eq!(classify(&answer(477, "{}", Some(30))), AnswerClass::NotNow { wait: Some(Duration::from_secs(30)) });
-    assert_eq!(classify(&answer(477, "{}", Some(86_400))), AnswerClass::Deliver);
-    assert_eq!(of_answer(&answer(477, "{}", Some(86_400)), "a list").kind, ErrorKind::Unavailable);
+    let refusal = samples::conflict().to_string();
+    let wait = |seconds| AnswerClass::NotNow { wait: Some(Duration::from_secs(seconds)) };
+    assert_eq!(classify(&answer(423, &refusal, None)), wait(2));
+    assert_eq!(classify(&answer(477, &refusal, Some(30))), wait(30));
+    assert_eq!(classify(&answer(477, &refusal, Some(86_400))), AnswerClass::Deliver);
+    assert_eq!(of_answer(&answer(477, &refusal, Some(86_400)), "a list").kind, ErrorKind::Unavailable);
 }
 
 #[test]
-fn a_success_that_is_no_json_is_no_answer() {
-    for body in ["<html>502 Bad Gateway</html>", "{\"results\":[{\"id\"", ""] {
-        assert_eq!(classify(&answer(200, body, None)), AnswerClass::Retry { wait: None }, "{body}");
+fn only_hubspots_envelope_is_in_its_own_words() {
+    for own in [
+        samples::unknown_property(),
+        samples::invalid_value("a", "email", "INVALID_EMAIL"),
+        samples::not_found(&["1"]),
+        samples::conflict(),
+        samples::rate_limit("DAILY", "You have reached your daily limit."),
+        samples::missing_scopes(),
+        json!({ "status": "error", "message": "resource not found", "correlationId": "c1" }),
+    ] {
+        assert!(is_own_refusal(&json_answer(400, &own)), "{own}");
+    }
+    for strange in STRANGE_PAGES {
+        assert!(!is_own_refusal(&answer(400, strange, None)), "{strange}");
     }
 }
 
@@ -132,8 +134,7 @@ fn a_conflict_blames_the_mail_and_keeps_the_id_that_is_in_the_text() {
 }
 
 #[test]
-fn a_gateways_page_is_no_refusal_of_records() {
-    assert_eq!(of_answer(&answer(400, "<html>", None), "a batch").kind, ErrorKind::Unexpected);
+fn a_missing_object_is_told_from_a_missing_record() {
     assert_eq!(of_answer(&json_answer(404, &json!({})), "a list").kind, ErrorKind::NotFound);
     assert_eq!(of_answer(&json_answer(404, &samples::not_found(&[])), "a batch").kind, ErrorKind::Refused);
 }

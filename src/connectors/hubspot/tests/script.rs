@@ -40,6 +40,18 @@ impl Asked {
         pairs.find(|pair| pair.0 == name).map(|pair| pair.1.into_owned()).unwrap_or_default()
     }
 
+    /// Returns an answer with the trace ids as they were sent: a script says `a` for the `a~…` of the request.
+    fn marked(&self, mut answer: Json) -> Json {
+        let inputs = self.json()["inputs"].as_array().cloned().unwrap_or_default();
+        let sent = inputs.iter().filter_map(|input| input["objectWriteTraceId"].as_str());
+        for full in sent.map(str::to_owned).collect::<Vec<_>>() {
+            if let Some((short, _)) = full.split_once('~') {
+                mark(&mut answer, short, &full, false);
+            }
+        }
+        answer
+    }
+
     /// Returns the ids of the body's inputs.
     pub(super) fn ids(&self) -> Vec<String> {
         let inputs = self.json()["inputs"].as_array().cloned().unwrap_or_default();
@@ -59,7 +71,7 @@ impl Script {
     pub(super) async fn start(mut answer: impl FnMut(&Asked) -> (u16, Json) + Send + 'static) -> Self {
         Self::start_raw(move |asked| {
             let (status, body) = standing_answer(asked).map_or_else(|| answer(asked), |body| (200, body));
-            (status, if status == 204 { String::new() } else { body.to_string() })
+            (status, if status == 204 { String::new() } else { asked.marked(body).to_string() })
         })
         .await
     }
@@ -94,6 +106,20 @@ impl Script {
     /// Returns how often a path was asked for.
     pub(super) fn count(&self, ending: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|asked| asked.path.ends_with(ending)).count()
+    }
+}
+
+/// Puts the full trace id in the place of the short one, wherever an answer names one.
+fn mark(json: &mut Json, short: &str, full: &str, is_trace: bool) {
+    match json {
+        Json::String(text) if is_trace && text == short => full.clone_into(text),
+        Json::Array(items) => items.iter_mut().for_each(|item| mark(item, short, full, is_trace)),
+        Json::Object(fields) => {
+            for (name, value) in fields {
+                mark(value, short, full, name.starts_with("objectWriteTraceId"));
+            }
+        }
+        _ => {}
     }
 }
 

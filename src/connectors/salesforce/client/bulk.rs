@@ -15,7 +15,7 @@ use super::{
         errors::{self, ApiError},
         limits::{BULK_PAGE_RECORDS, NO_RATE_LIMITS, job_pace},
     },
-    Api, WireJob, decode, own_path, segment,
+    Api, WireJob, decode, own_path, segment, whole,
     wire::WireJobs,
 };
 
@@ -116,7 +116,9 @@ impl Api {
             body["assignmentRuleId"] = Json::from(rule);
         }
         let path = self.path("jobs/ingest").await?;
-        let request = ApiRequest::write(Method::POST, path, body, NO_RATE_LIMITS).idempotent();
+        let request = ApiRequest::write(Method::POST, path, body, NO_RATE_LIMITS)
+            .idempotent()
+            .expecting(|answer| whole::is_job(answer, None));
         self.read(&request, "a Bulk API job").await
     }
 
@@ -127,7 +129,7 @@ impl Api {
             method: Method::PUT,
             body: Body::Csv(file),
             access: Access::Write,
-            ..ApiRequest::get(path, NO_RATE_LIMITS)
+            ..ApiRequest::get(path, NO_RATE_LIMITS).expecting(whole::is_empty_or_json)
         };
         let answer = self.send(&request).await?;
         // A second upload of the same file after a lost answer is refused; the first one is there then.
@@ -142,7 +144,10 @@ impl Api {
     pub(in super::super) async fn set_job_state(&self, job_id: &str, state: &str) -> Result<(), ConnectorError> {
         let path = self.path(&format!("jobs/ingest/{}", segment(job_id))).await?;
         let body = json!({ "state": state });
-        let answer = self.send(&ApiRequest::write(Method::PATCH, path, body, NO_RATE_LIMITS).idempotent()).await?;
+        let request = ApiRequest::write(Method::PATCH, path, body, NO_RATE_LIMITS)
+            .idempotent()
+            .expecting(whole::is_empty_or_json);
+        let answer = self.send(&request).await?;
         if answer.status.is_success() || answer.attempts > 1 {
             return Ok(());
         }
@@ -157,16 +162,19 @@ impl Api {
         delay: Duration,
     ) -> Result<Option<WireJob>, ConnectorError> {
         let path = self.path(&format!("jobs/ingest/{}", segment(job_id))).await?;
-        self.wait(ApiRequest::get(path, NO_RATE_LIMITS), job_pace(delay)).await
+        self.wait(job_request(path, job_id), job_pace(delay)).await
     }
 
     /// `GET jobs/ingest`: the jobs of the last days, whosever they are.
     pub(in super::super) async fn jobs(&self) -> Result<Vec<WireJob>, ConnectorError> {
-        let request = ApiRequest::get(self.path("jobs/ingest").await?, NO_RATE_LIMITS).with("jobType", "V2Ingest");
+        let request = ApiRequest::get(self.path("jobs/ingest").await?, NO_RATE_LIMITS)
+            .with("jobType", "V2Ingest")
+            .expecting(whole::is_list);
         let mut page: WireJobs = self.read(&request, "the list of Bulk API jobs").await?;
         let mut jobs = std::mem::take(&mut page.records);
         while let Some(next) = page.next_records_url.take() {
-            page = self.read(&ApiRequest::get(own_path(&next)?, NO_RATE_LIMITS), "the list of Bulk API jobs").await?;
+            let request = ApiRequest::get(own_path(&next)?, NO_RATE_LIMITS).expecting(whole::is_list);
+            page = self.read(&request, "the list of Bulk API jobs").await?;
             jobs.append(&mut page.records);
         }
         Ok(jobs)
@@ -184,7 +192,8 @@ impl Api {
             JobFile::Unprocessed => "unprocessedrecords",
         };
         let path = self.path(&format!("jobs/ingest/{}/{name}", segment(job_id))).await?;
-        let answer = self.send(&ApiRequest::get(path, NO_RATE_LIMITS).to_file()).await?;
+        let request = ApiRequest::get(path, NO_RATE_LIMITS).to_file().expecting(|answer| whole::is_csv(answer, None));
+        let answer = self.send(&request).await?;
         csv_of(answer, "the results of a Bulk API job").map(Answer::reader)
     }
 
@@ -203,7 +212,8 @@ impl Api {
             "lineEnding": "LF",
         });
         let path = self.path("jobs/query").await?;
-        self.read(&ApiRequest::read(path, body, NO_RATE_LIMITS), "a Bulk API query").await
+        let request = ApiRequest::read(path, body, NO_RATE_LIMITS).expecting(|answer| whole::is_job(answer, None));
+        self.read(&request, "a Bulk API query").await
     }
 
     /// `GET jobs/query/{id}` until the query has ended; none where it did not within the time that is waited.
@@ -214,7 +224,7 @@ impl Api {
         delay: Duration,
     ) -> Result<Option<WireJob>, ConnectorError> {
         let path = self.path(&format!("jobs/query/{}", segment(job_id))).await?;
-        self.wait(ApiRequest::get(path, NO_RATE_LIMITS), job_pace(delay)).await
+        self.wait(job_request(path, job_id), job_pace(delay)).await
     }
 
     /// `GET jobs/query/{id}/results?locator=…&maxRecords=…`
@@ -224,8 +234,11 @@ impl Api {
         locator: Option<&str>,
     ) -> Result<CsvPage, ConnectorError> {
         let path = self.path(&format!("jobs/query/{}/results", segment(job_id))).await?;
-        let mut request =
-            ApiRequest::get(path, NO_RATE_LIMITS).with("maxRecords", BULK_PAGE_RECORDS.to_string()).to_file();
+        let asked = locator.map(str::to_owned);
+        let mut request = ApiRequest::get(path, NO_RATE_LIMITS)
+            .with("maxRecords", BULK_PAGE_RECORDS.to_string())
+            .to_file()
+            .expecting(move |answer| whole::is_csv(answer, asked.as_deref()));
         if let Some(locator) = locator {
             request = request.with("locator", locator);
         }
@@ -234,7 +247,8 @@ impl Api {
 
     /// Downloads a page by the address that [`Api::result_pages`] gave.
     pub(in super::super) async fn results_at(&self, url: &str) -> Result<CsvPage, ConnectorError> {
-        self.results_page(&ApiRequest::get(own_path(url)?, NO_RATE_LIMITS).to_file()).await
+        let request = ApiRequest::get(own_path(url)?, NO_RATE_LIMITS).to_file();
+        self.results_page(&request.expecting(|answer| whole::is_csv(answer, None))).await
     }
 
     /// `GET jobs/query/{id}/resultPages`, or where its list goes on.
@@ -247,7 +261,8 @@ impl Api {
             Some(next) => own_path(next)?,
             None => self.path(&format!("jobs/query/{}/resultPages", segment(job_id))).await?,
         };
-        self.read(&ApiRequest::get(path, NO_RATE_LIMITS), "the list of result pages").await
+        let request = ApiRequest::get(path, NO_RATE_LIMITS).expecting(whole::is_list_of_pages);
+        self.read(&request, "the list of result pages").await
     }
 
     async fn results_page(&self, request: &ApiRequest) -> Result<CsvPage, ConnectorError> {
@@ -273,6 +288,11 @@ impl Api {
         let answer = self.client.send_until(&request, pace, has_ended).await.map_err(errors::of_http)?;
         answer.map(|answer| decode(&answer, "a Bulk API job", errors::unexpected)).transpose()
     }
+}
+
+fn job_request(path: String, job_id: &str) -> ApiRequest {
+    let id = job_id.to_owned();
+    ApiRequest::get(path, NO_RATE_LIMITS).expecting(move |answer| whole::is_job(answer, Some(&id)))
 }
 
 /// Returns the answer where it is a file.

@@ -1,7 +1,10 @@
 //! Requests one to one with Salesforce's API: paths, bodies and decoding, no policy. Start at [`Api`].
 
 mod bulk;
+mod whole;
 mod wire;
+
+use std::sync::{Arc, atomic::AtomicBool};
 
 use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -11,17 +14,20 @@ use serde_json::{Value as Json, json};
 use tokio::sync::OnceCell;
 
 use crate::connector::ConnectorError;
-use crate::http::{Access, Answer, ApiRequest, Body, Client};
+use crate::http::{Access, Answer, ApiRequest, Body, Client, GivenIds};
 
 use super::{
     config::ApiVersion,
     errors::{self, ApiError},
     limits::NO_RATE_LIMITS,
+    schema::normal_id,
 };
 
 pub(super) use bulk::{BulkOperation, CsvPage, JobFile};
+pub(super) use whole::{brought_records, carried_records};
 pub(super) use wire::{WireField, WireJob, WireObject, WirePage, WireRecordType, WireResult};
 
+use whole::Sent;
 use wire::WireVersion;
 
 /// What stays as it is in a segment of a path.
@@ -34,6 +40,8 @@ pub(super) struct Api {
     wanted: ApiVersion,
     /// The version that is asked for, once it is known to be there.
     version: OnceCell<ApiVersion>,
+    /// The ids of records that were written here.
+    given: Arc<GivenIds>,
 }
 
 /// A page and Salesforce's time when it was made, where the answer told it.
@@ -45,7 +53,7 @@ pub(super) struct Timed<T> {
 
 impl Api {
     pub(super) fn new(client: Client, wanted: ApiVersion) -> Self {
-        Self { client, wanted, version: OnceCell::new() }
+        Self { client, wanted, version: OnceCell::new(), given: Arc::default() }
     }
 
     /// `GET services/data`: takes the wanted version, or the newest one where the org does not have it yet.
@@ -104,22 +112,45 @@ impl Api {
         self.read(&ApiRequest::get(path, NO_RATE_LIMITS), &format!("the description of `{object}`")).await
     }
 
-    /// `GET query?q=…`, or `queryAll`, which tells of deleted records too.
+    /// `GET query?q=…`, or `queryAll`, which tells of deleted records too. The query selects ids.
     pub(super) async fn query(&self, soql: &str, is_with_deleted: bool) -> Result<Timed<WirePage>, ConnectorError> {
         let resource = if is_with_deleted { "queryAll" } else { "query" };
-        let request = ApiRequest::get(self.path(resource).await?, NO_RATE_LIMITS).with("q", soql);
+        let request = ApiRequest::get(self.path(resource).await?, NO_RATE_LIMITS)
+            .with("q", soql)
+            .expecting(|answer| whole::is_page(answer, true, None));
         self.read_timed(&request, "a query").await
     }
 
     /// Follows a `nextRecordsUrl`, which is a path.
     pub(super) async fn query_more(&self, next: &str) -> Result<WirePage, ConnectorError> {
         let path = own_path(next)?;
-        self.read(&ApiRequest::get(path, NO_RATE_LIMITS), "the next page of a query").await
+        let asked = path.clone();
+        let request = ApiRequest::get(path, NO_RATE_LIMITS)
+            .expecting(move |answer| whole::is_page(answer, false, Some(&asked)));
+        self.read(&request, "the next page of a query").await
+    }
+
+    /// Returns all records of a query that selects ids: as many as it counts, each with its id.
+    pub(super) async fn look_up(&self, soql: &str) -> Result<Vec<Json>, ConnectorError> {
+        let page = self.query(soql, false).await?.content;
+        let total = page.total_size;
+        let records = self.rest_of(page).await?;
+        if u64::try_from(records.len()) != Ok(total) {
+            return Err(errors::unexpected("a query brings another number of records than it counts"));
+        }
+        Ok(records)
     }
 
     /// Returns all records of a query that has few.
     pub(super) async fn query_all_pages(&self, soql: &str) -> Result<Vec<Json>, ConnectorError> {
-        let mut page = self.query(soql, false).await?.content;
+        let request = ApiRequest::get(self.path("query").await?, NO_RATE_LIMITS)
+            .with("q", soql)
+            .expecting(|answer| whole::is_page(answer, false, None));
+        let page = self.read(&request, "a query").await?;
+        self.rest_of(page).await
+    }
+
+    async fn rest_of(&self, mut page: WirePage) -> Result<Vec<Json>, ConnectorError> {
         let mut records = std::mem::take(&mut page.records);
         while let Some(next) = page.next_records_url.filter(|_| !page.done) {
             page = self.query_more(&next).await?;
@@ -130,7 +161,7 @@ impl Api {
 
     /// `GET` of a body's path as a record holds it (`/services/data/v67.0/sobjects/ContentNote/…/Content`).
     pub(super) async fn body(&self, path: &str) -> Result<String, ConnectorError> {
-        let request = ApiRequest::get(own_path(path)?, NO_RATE_LIMITS);
+        let request = ApiRequest::get(own_path(path)?, NO_RATE_LIMITS).expecting(whole::is_text);
         let answer = self.send(&request).await?;
         if !answer.status.is_success() {
             return Err(ApiError::of_answer(&answer).into_error(&answer, "the body of a record"));
@@ -141,16 +172,18 @@ impl Api {
     /// `POST composite/sobjects`
     pub(super) async fn create(&self, records: Vec<Json>) -> Result<Vec<WireResult>, ConnectorError> {
         let path = self.path("composite/sobjects").await?;
+        let sent = Sent::New(records.len());
         let body = json!({ "allOrNone": false, "records": records });
-        self.write(&ApiRequest::write(Method::POST, path, body, NO_RATE_LIMITS), "new records").await
+        self.write(ApiRequest::write(Method::POST, path, body, NO_RATE_LIMITS), sent, "new records").await
     }
 
     /// `PATCH composite/sobjects`
     pub(super) async fn update(&self, records: Vec<Json>) -> Result<Vec<WireResult>, ConnectorError> {
         let path = self.path("composite/sobjects").await?;
+        let sent = Sent::ids(&records);
         let body = json!({ "allOrNone": false, "records": records });
         let request = ApiRequest::write(Method::PATCH, path, body, NO_RATE_LIMITS).idempotent();
-        self.write(&request, "changed records").await
+        self.write(request, sent, "changed records").await
     }
 
     /// `PATCH composite/sobjects/{object}/{key}`
@@ -161,9 +194,10 @@ impl Api {
         records: Vec<Json>,
     ) -> Result<Vec<WireResult>, ConnectorError> {
         let path = self.path(&format!("composite/sobjects/{}/{}", segment(object), segment(key))).await?;
+        let sent = Sent::keys(&records, key);
         let body = json!({ "allOrNone": false, "records": records });
         let request = ApiRequest::write(Method::PATCH, path, body, NO_RATE_LIMITS).idempotent();
-        self.write(&request, "records").await
+        self.write(request, sent, "records").await
     }
 
     /// `DELETE composite/sobjects?ids=…`
@@ -176,7 +210,8 @@ impl Api {
             ..ApiRequest::get(path, NO_RATE_LIMITS)
         };
         let request = request.with("ids", ids.join(",")).with("allOrNone", "false");
-        self.write(&request, "deletes").await
+        let sent = Sent::Ids(ids.iter().map(|id| normal_id(id)).collect());
+        self.write(request, sent, "deletes").await
     }
 
     async fn send(&self, request: &ApiRequest) -> Result<Answer, ConnectorError> {
@@ -198,9 +233,11 @@ impl Api {
         Ok(Timed { content, at: date.map(|date| date.to_utc()) })
     }
 
-    /// Sends a write; a success that cannot be read is one that may have been carried out.
-    async fn write<T: DeserializeOwned>(&self, request: &ApiRequest, doing: &str) -> Result<T, ConnectorError> {
-        let answer = self.send(request).await?;
+    /// Sends a write of records; a success that does not fit them is one that may have been carried out.
+    async fn write(&self, request: ApiRequest, sent: Sent, doing: &str) -> Result<Vec<WireResult>, ConnectorError> {
+        let (given, has_doubted) = (Arc::clone(&self.given), AtomicBool::new(false));
+        let request = request.expecting(move |answer| whole::is_of_write(answer, &sent, &given, &has_doubted));
+        let answer = self.send(&request).await?;
         decode(&answer, doing, errors::incomplete)
     }
 }

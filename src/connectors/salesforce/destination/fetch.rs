@@ -30,7 +30,7 @@ impl SalesforceDestination {
         let mut found = Vec::new();
         for conditions in cut(&conditions, &select(info, &fields, String::new())) {
             let soql = select(info, &fields, join.condition(conditions));
-            for record in self.catalog.api.query_all_pages(&soql).await? {
+            for record in self.catalog.api.look_up(&soql).await? {
                 found.push(typed(&fields, &record)?);
             }
         }

@@ -78,6 +78,7 @@ impl Decoder {
 
     /// Decodes records of a query.
     pub(super) fn decode(&self, records: &[Json]) -> Result<Rows, ConnectorError> {
+        self.check_known(records)?;
         let mut rows = Rows::default();
         for record in records {
             let id =
@@ -89,6 +90,17 @@ impl Decoder {
             rows.add(id, updated_at, is_deleted, cells, self.fields.len(), || plain(record));
         }
         Ok(rows)
+    }
+
+    /// Refuses a page of records with fields none of which was asked for: empty cells would look like empty records.
+    fn check_known(&self, records: &[Json]) -> Result<(), ConnectorError> {
+        let asked = self.fields.iter().filter(|field| field.name.as_str() != ID_FIELD);
+        let asked: Vec<&str> = asked.map(|field| field.name.as_str()).collect();
+        let is_known = |record: &Json| asked.iter().any(|name| record.get(name).is_some());
+        if records.is_empty() || asked.is_empty() || records.iter().any(is_known) {
+            return Ok(());
+        }
+        Err(errors::unexpected("a page holds none of the fields that were asked for"))
     }
 
     /// Decodes up to `most` lines of a Bulk query's page. Returns how many there were too.

@@ -36,8 +36,9 @@ fn record(number: u32, more: &Json) -> Json {
 }
 
 fn page(records: &[Json], next: Option<&str>) -> Reply {
+    let total = records.len() + 2 * usize::from(next.is_some());
     let next = next.map(|next| format!("/services/data/v67.0/query/{next}"));
-    ok(&json!({ "totalSize": 4, "done": next.is_none(), "nextRecordsUrl": next, "records": records }))
+    ok(&json!({ "totalSize": total, "done": next.is_none(), "nextRecordsUrl": next, "records": records }))
 }
 
 /// Three records in two pages.

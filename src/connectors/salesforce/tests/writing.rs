@@ -117,12 +117,14 @@ async fn gone_records_are_missing_to_an_update_and_done_to_a_delete() {
 
 #[tokio::test]
 async fn rows_that_fail_on_a_lock_are_sent_again_in_smaller_requests() {
-    let script = Script::start(|asked: &Asked| {
+    let mut created = 0;
+    let script = Script::start(move |asked: &Asked| {
         let records = asked.records();
         let is_small = records.len() <= 10;
         let results = records.iter().enumerate().map(|(at, _)| {
             if is_small || at % 2 == 0 {
-                success(&format!("0030000000{at:05}AAA"), None)
+                created += 1;
+                success(&format!("0030000000{created:05}AAA"), None)
             } else {
                 failure("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record or 1 records: 001", &[])
             }
@@ -202,11 +204,16 @@ fn users(_: &Asked) -> Reply {
 
 #[tokio::test]
 async fn owners_are_found_by_address_else_the_default_is_taken() {
-    let script = Script::start(|asked| {
+    let mut created = 0;
+    let mut new = move || {
+        created += 1;
+        success(&format!("0030000000{created:05}AAA"), None)
+    };
+    let script = Script::start(move |asked| {
         if asked.path == "query" {
             users(asked)
         } else {
-            ok(&asked.records().iter().map(|_| success(ONE, None)).collect())
+            ok(&asked.records().iter().map(|_| new()).collect())
         }
     })
     .await;

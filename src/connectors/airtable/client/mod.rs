@@ -1,6 +1,8 @@
 //! The requests, one function each, as Airtable documents them. No policy.
 
-use std::sync::Arc;
+mod whole;
+
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -10,8 +12,8 @@ use serde_json::{Map, Value as Json, json};
 use tokio::sync::OnceCell;
 
 use crate::clock::Clock;
-use crate::connector::{ConnectorError, Context, ErrorKind};
-use crate::http::{Access, Answer, ApiRequest, Body, Client};
+use crate::connector::{ConnectorError, Context};
+use crate::http::{Access, Answer, ApiRequest, Body, Client, GivenIds};
 
 use super::{
     auth::AirtableDialect,
@@ -21,6 +23,10 @@ use super::{
     schema::{Base, Table, TablesAnswer},
 };
 
+pub(super) use whole::{brought_records, can_be, carried_records};
+
+use whole::SentRecord;
+
 /// Sends requests about one base.
 #[derive(Debug, Clone)]
 pub(super) struct AirtableClient {
@@ -28,6 +34,8 @@ pub(super) struct AirtableClient {
     base_id: String,
     is_typecast: bool,
     clock: Clock,
+    /// The ids of records that were created here.
+    given: Arc<GivenIds>,
     /// The tables, asked for once a run.
     base: Arc<OnceCell<Base>>,
 }
@@ -134,8 +142,16 @@ impl AirtableClient {
             base_id: account.base_id.clone(),
             is_typecast: account.is_typecast,
             clock: context.clock().clone(),
+            given: Arc::default(),
             base: Arc::default(),
         }
+    }
+
+    /// Gives each request a connection of its own: see [`Client::with_own_connections`].
+    #[must_use]
+    pub(super) fn with_own_connections(mut self) -> Self {
+        self.http = self.http.with_own_connections();
+        self
     }
 
     /// Returns the clock.
@@ -206,6 +222,8 @@ impl AirtableClient {
         } else {
             self.list_by_query(table, listing, offset)
         };
+        let after = offset.map(str::to_owned);
+        let request = request.expecting(move |answer| whole::is_page(answer, after.as_deref()));
         let answer = self.ask(&request).await?;
         let answered_at = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
         let page: ListAnswer = answer.json().map_err(|_| unexpected("a list of records is expected"))?;
@@ -247,26 +265,29 @@ impl AirtableClient {
     /// `POST v0/{base}/{table}`: creates up to ten records. Has no idempotency key, so it is never repeated blindly.
     pub(super) async fn create(&self, table: &Table, records: &[Json]) -> Result<Written, CallError> {
         let request = ApiRequest::write(Method::POST, self.path(table), self.body(records), EVERY_REQUEST);
-        self.write(&request).await
+        self.write(request, records, true).await
     }
 
     /// `PATCH v0/{base}/{table}`: changes the named cells of up to ten records.
     pub(super) async fn update(&self, table: &Table, records: &[Json]) -> Result<Written, CallError> {
         let request = ApiRequest::write(Method::PATCH, self.path(table), self.body(records), EVERY_REQUEST);
-        self.write(&request.idempotent()).await
+        self.write(request.idempotent(), records, false).await
     }
 
     /// `PATCH v0/{base}/{table}` with `performUpsert`: finds each of up to ten records by these fields, or creates it.
+    /// `is_whole` says whether the answer accounts for every record by its key.
     pub(super) async fn upsert(
         &self,
         table: &Table,
         records: &[Json],
         merge_on: &[&str],
+        is_whole: impl Fn(&Written) -> bool + Send + Sync + 'static,
     ) -> Result<Written, CallError> {
         let mut body = self.body(records);
         body["performUpsert"] = json!({ "fieldsToMergeOn": merge_on });
-        let request = ApiRequest::write(Method::PATCH, self.path(table), body, EVERY_REQUEST);
-        self.write(&request.idempotent()).await
+        let request = ApiRequest::write(Method::PATCH, self.path(table), body, EVERY_REQUEST).idempotent();
+        let is_whole = move |answer: &Answer| answer.json::<Written>().is_ok_and(|written| is_whole(&written));
+        self.written(&request.expecting(is_whole)).await
     }
 
     /// `DELETE v0/{base}/{table}`: removes up to ten records; returns the ids of those that Airtable names as removed.
@@ -278,6 +299,8 @@ impl AirtableClient {
             access: Access::Write,
             ..ApiRequest::get(self.path(table), EVERY_REQUEST)
         };
+        let ids: HashSet<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        let request = request.expecting(move |answer| whole::is_of_delete(answer, &ids));
         let answer: DeleteAnswer = self.written(&request).await?;
         Ok(answer.records.into_iter().filter(|record| record.deleted).map(|record| record.id).collect())
     }
@@ -294,8 +317,11 @@ impl AirtableClient {
         body
     }
 
-    async fn write(&self, request: &ApiRequest) -> Result<Written, CallError> {
-        self.written(request).await
+    async fn write(&self, request: ApiRequest, records: &[Json], is_create: bool) -> Result<Written, CallError> {
+        let sent: Vec<SentRecord> = records.iter().map(SentRecord::of).collect();
+        let given = Arc::clone(&self.given);
+        let request = request.expecting(move |answer| whole::is_of_write(answer, &sent, is_create, &given));
+        self.written(&request).await
     }
 
     async fn written<T: DeserializeOwned>(&self, request: &ApiRequest) -> Result<T, CallError> {
@@ -306,13 +332,7 @@ impl AirtableClient {
     /// Sends a request that reads. Whatever happens to it, nothing was written.
     async fn ask(&self, request: &ApiRequest) -> Result<Answer, ConnectorError> {
         let answer = self.http.send(request).await.map_err(CallError::from).and_then(accepted);
-        answer.map_err(|error| {
-            let mut error = ConnectorError::from(error);
-            if error.kind == ErrorKind::Unanswered {
-                error.kind = ErrorKind::Unavailable;
-            }
-            error
-        })
+        answer.map_err(ConnectorError::from)
     }
 }
 

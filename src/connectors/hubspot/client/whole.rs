@@ -1,0 +1,155 @@
+//! When an answer is whole and belongs to its request. Half a look-up is none: a record that is taken for absent is created
+//! a second time.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use crate::http::{Answer, ApiRequest, Body, GivenIds};
+
+use super::{
+    super::errors,
+    BatchWrite,
+    wire::{BatchAnswer, Loose, Paging, WireLink},
+};
+
+/// A list whose items all have an id.
+#[derive(Deserialize)]
+struct Listed {
+    results: Vec<Named>,
+    #[serde(default)]
+    paging: Option<Paging>,
+    #[serde(default)]
+    total: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: Loose,
+}
+
+/// A list of whatever it is.
+#[derive(Deserialize)]
+struct AnyList {
+    results: Vec<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct LinksOf {
+    results: Vec<From>,
+}
+
+#[derive(Deserialize)]
+struct From {
+    from: Named,
+}
+
+/// What a write's answer says, as far as it tells whose it is.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    results: Option<Vec<WrittenRecord>>,
+    #[serde(default)]
+    errors: Option<Vec<Json>>,
+    #[serde(default, rename = "numErrors")]
+    num_errors: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenRecord {
+    #[serde(default)]
+    id: Loose,
+    #[serde(default)]
+    object_write_trace_id: Loose,
+}
+
+impl Named {
+    fn is_there(&self) -> bool {
+        self.id.as_deref().is_some_and(|id| !id.is_empty())
+    }
+}
+
+/// Tells whether an answer is a record.
+pub(super) fn is_record(answer: &Answer) -> bool {
+    answer.json::<Named>().is_ok_and(|record| record.is_there())
+}
+
+/// Tells whether an answer is a list.
+pub(super) fn is_list(answer: &Answer) -> bool {
+    answer.json::<AnyList>().is_ok()
+}
+
+/// Tells whether an answer is a page of records, each with its id, which does not go on where it was asked to begin.
+pub(super) fn is_page(answer: &Answer, after: Option<&str>) -> bool {
+    let Ok(page) = answer.json::<Listed>() else { return false };
+    let next = page.paging.as_ref().and_then(Paging::after);
+    let is_cut = page.results.is_empty() && page.total.is_some_and(|total| total > 0);
+    page.results.iter().all(Named::is_there) && !is_cut && (next.is_none() || next != after)
+}
+
+/// Tells whether an answer lists links, each with the record that it is of. A merged record may come under its new id.
+pub(super) fn is_links(answer: &Answer) -> bool {
+    answer.json::<LinksOf>().is_ok_and(|links| links.results.iter().all(|of| of.from.is_there()))
+}
+
+/// Tells whether an answer speaks of this write: of no trace id that was not sent and, for a create, of no id that is known.
+pub(super) fn is_of_write(answer: &Answer, write: BatchWrite, traces: &HashSet<String>, given: &GivenIds) -> bool {
+    if answer.status.as_u16() == 204 {
+        return write == BatchWrite::Archive;
+    }
+    let Ok(written) = answer.json::<Written>() else { return false };
+    if !written.is_batch_answer() {
+        return false;
+    }
+    let results = written.results.unwrap_or_default();
+    let of_results = results.iter().filter_map(|record| record.object_write_trace_id.as_deref());
+    let errors = written.errors.unwrap_or_default();
+    // Only an error in HubSpot's own words refuses a record.
+    if !errors.iter().all(|error| error["category"].as_str().is_some_and(errors::is_code)) {
+        return false;
+    }
+    let of_errors = errors.iter().flat_map(traces_of);
+    if !of_results.chain(of_errors).all(|trace| traces.contains(trace)) {
+        return false;
+    }
+    write != BatchWrite::Create || given.claim_new(results.iter().filter_map(|record| record.id.as_deref()))
+}
+
+impl Written {
+    /// A gateway's JSON has none of the fields of a batch's answer.
+    fn is_batch_answer(&self) -> bool {
+        let has_status = matches!(self.status.as_deref(), Some("COMPLETE" | "PENDING" | "PROCESSING" | "CANCELED"));
+        has_status || self.results.is_some() || self.errors.is_some() || self.num_errors.is_some()
+    }
+}
+
+fn traces_of(error: &Json) -> impl Iterator<Item = &str> {
+    let names = ["objectWriteTraceId", "objectWriteTraceIds"];
+    let contexts = std::iter::once(error).chain(error["errors"].as_array().into_iter().flatten());
+    let values = contexts.flat_map(move |of| names.into_iter().map(move |name| &of["context"][name]));
+    values.flat_map(|value| value.as_str().into_iter().chain(value.as_array().into_iter().flatten().filter_map(Json::as_str)))
+}
+
+/// Tells whether an answer speaks of no link that was not sent.
+pub(super) fn is_of_links(answer: &Answer, sent: &HashSet<(String, String)>) -> bool {
+    let Ok(made) = answer.json::<BatchAnswer<WireLink>>() else { return false };
+    let is_sent = |(from, to): (String, String)| {
+        sent.contains(&(from.clone(), to.clone())) || sent.contains(&(to, from))
+    };
+    made.results.into_iter().filter_map(WireLink::ends).all(is_sent)
+}
+
+/// Counts the inputs of a batch.
+pub(in super::super) fn carried_records(request: &ApiRequest) -> Option<usize> {
+    let Body::Json(body) = &request.body else { return None };
+    body.get("inputs")?.as_array().map(Vec::len)
+}
+
+/// Counts the records of a list.
+pub(in super::super) fn brought_records(answer: &Answer) -> Option<usize> {
+    answer.json::<AnyList>().ok().map(|list| list.results.len())
+}

@@ -1,0 +1,178 @@
+//! Answers that are not HubSpot's own: gateway pages with any status, late answers, half look-ups. A write behind one is
+//! unanswered, whatever it says; a look-up behind one is none.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value as Json, json};
+
+use crate::connector::{ErrorKind, FetchRequest, Selection};
+use crate::model::{Batch, BatchRecord, FieldName, Operation, Outcome, Value};
+
+use super::{
+    destination,
+    script::{Script, record},
+};
+
+/// What gateways, proxies and other people's servers answer.
+pub(super) const STRANGE_PAGES: &[&str] = &[
+    "",
+    "Service Unavailable",
+    "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>",
+    "{}",
+    "[]",
+    "null",
+    "\"error\"",
+    r#"{"message":"Forbidden"}"#,
+    r#"{"message":"no Route matched with those values"}"#,
+    r#"{"error":"Not Found"}"#,
+    r#"{"error":"invalid_request"}"#,
+    r#"{"error":{"code":503,"message":"The service is unavailable","status":"UNAVAILABLE"}}"#,
+    r#"{"status":"error","message":"Bad gateway"}"#,
+    r#"{"status":"error","message":"Bad gateway","code":502}"#,
+    r#"{"status":403,"error":"Forbidden","path":"/crm"}"#,
+    r#"{"detail":"Not Found"}"#,
+    r#"{"errors":[{"message":"upstream timed out"}]}"#,
+    r#"[{"message":"upstream timed out","code":"ETIMEDOUT"}]"#,
+    r#"[{"errorCode":"","message":""}]"#,
+    r#"{"status":"error","category":"VALIDATION_ERR"#,
+    r#"{"error":{"type":"INVALID_VAL"#,
+    r#"[{"errorCode":"REQUIRED_FIELD_MIS"#,
+];
+
+/// Statuses of refusals and faults, listed by the vendor or by nobody.
+pub(super) const STATUSES: &[u16] = &[
+    300, 302, 304, 400, 401, 402, 403, 404, 405, 407, 408, 409, 410, 411, 413, 414, 415, 418, 421, 422, 423, 424, 425,
+    426, 428, 429, 431, 444, 451, 477, 499, 500, 501, 502, 503, 504, 505, 507, 508, 511, 520, 521, 522, 523, 524, 525,
+    526, 527, 530, 561, 599,
+];
+
+fn people(count: usize) -> Vec<BatchRecord> {
+    let person = |at: usize| BatchRecord {
+        trace_id: at.to_string(),
+        destination_id: None,
+        fields: [(FieldName::new("email"), Value::Text(format!("p{at}@x.test")))].into_iter().collect(),
+    };
+    (0..count).map(person).collect()
+}
+
+fn insert(count: usize) -> Batch {
+    Batch { object: "contacts".into(), operation: Operation::Insert, records: people(count) }
+}
+
+/// A HubSpot with somebody before it who answers every POST so.
+async fn behind(said: &Arc<Mutex<(u16, String)>>) -> Script {
+    let said = Arc::clone(said);
+    Script::start_raw(move |asked| match asked.method.as_str() {
+        "POST" => said.lock().unwrap().clone(),
+        _ => (200, super::properties().to_string()),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_create_behind_a_strangers_page_is_unanswered_and_sent_once() {
+    let said = Arc::default();
+    let script = behind(&said).await;
+    let destination = destination(&script.url);
+    for status in STATUSES.iter().chain(&[200, 201, 202, 206]) {
+        for (place, page) in STRANGE_PAGES.iter().enumerate() {
+            *said.lock().unwrap() = (*status, (*page).to_owned());
+            let sent_before = script.asked().len();
+            let count = 1 + (place + usize::from(*status)) % 2;
+            let error = destination.load(&insert(count)).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Unanswered, "{status} {page}");
+            assert_eq!(script.asked().len(), sent_before + 1, "{status} {page}");
+            assert!(error.to_string().contains(&format!("({status}")), "{error}");
+            assert!(error.to_string().contains("[POST 127.0.0.1"), "{error}");
+        }
+    }
+    *said.lock().unwrap() = (204, String::new());
+    assert_eq!(destination.load(&insert(1)).await.unwrap_err().kind, ErrorKind::Unanswered);
+}
+
+#[tokio::test]
+async fn a_late_answer_of_another_batch_is_not_believed() {
+    // Both batches have the engine's numbers 0 and 1 as trace ids. The script answers the second with what was the answer
+    // to the first.
+    let mut first: Option<Json> = None;
+    let script = Script::start_raw(move |asked| {
+        if asked.method != "POST" {
+            return (200, super::properties().to_string());
+        }
+        let inputs = asked.json()["inputs"].as_array().cloned().unwrap();
+        let own = inputs.iter().enumerate().map(|(at, input)| {
+            let mut result = record(100 + at as u64, json!({ "email": input["properties"]["email"] }));
+            result["objectWriteTraceId"] = input["objectWriteTraceId"].clone();
+            result
+        });
+        let own = json!({ "status": "COMPLETE", "results": own.collect::<Vec<_>>() });
+        (201, first.get_or_insert(own).to_string())
+    })
+    .await;
+    let destination = destination(&script.url);
+    let batch = |records| Batch { object: "contacts".into(), operation: Operation::Insert, records };
+    assert_eq!(destination.load(&batch(people(2))).await.unwrap().len(), 2);
+    let mut others = people(4);
+    others.drain(..2);
+    for (at, record) in others.iter_mut().enumerate() {
+        record.trace_id = at.to_string();
+    }
+    assert_eq!(destination.load(&batch(others)).await.unwrap_err().kind, ErrorKind::Unanswered);
+}
+
+#[tokio::test]
+async fn a_new_record_never_has_the_id_of_another() {
+    // Without trace ids and without values in the answer there are the ids alone.
+    let script = Script::start(|_| (201, json!({ "status": "COMPLETE", "results": [{ "id": "7", "properties": { "email": "p0@x.test" } }] }))).await;
+    let destination = destination(&script.url);
+    let batch = || Batch { object: "contacts".into(), operation: Operation::Insert, records: people(1) };
+    assert_eq!(destination.load(&batch()).await.unwrap(), [Outcome::Created { id: "7".to_owned() }]);
+    assert_eq!(destination.load(&batch()).await.unwrap_err().kind, ErrorKind::Unanswered);
+}
+
+fn by_key(field: &str) -> FetchRequest {
+    let values = vec![vec![Value::Text("a@x.test".to_owned())], vec![Value::Text("b@x.test".to_owned())]];
+    let selection = Selection::Keys { fields: vec![field.into()], values };
+    FetchRequest { object: "contacts".into(), selection, fields: vec!["firstname".into()] }
+}
+
+#[tokio::test]
+async fn a_look_up_that_is_not_whole_is_no_look_up() {
+    let nameless = json!({ "results": [{ "properties": { "email": "a@x.test" } }] });
+    let halves = [
+        nameless,
+        json!({ "results": [record(1, json!({ "email": "a@x.test" })), { "id": null, "properties": {} }] }),
+        json!({ "results": [{ "id": "", "properties": {} }] }),
+        json!({ "status": "COMPLETE" }),
+        json!({ "total": 2, "results": [] }),
+        json!({ "results": null }),
+    ];
+    let mut pages: Vec<String> = halves.iter().map(ToString::to_string).collect();
+    pages.extend(STRANGE_PAGES.iter().map(|page| (*page).to_owned()));
+    let said = Arc::default();
+    let script = behind(&said).await;
+    let destination = destination(&script.url);
+    for page in pages {
+        for field in ["email", "firstname"] {
+            *said.lock().unwrap() = (200, page.clone());
+            let sent_before = script.asked().len();
+            let error = destination.fetch(&by_key(field)).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Unavailable, "{field} {page}: {error}");
+            assert!(script.asked().len() > sent_before + 1, "a read is asked again");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_an_answer_does_not_speak_of_is_asked_for_alone() {
+    let script = Script::start(|asked| {
+        let found = |id, email: &str| json!({ "results": [record(id, json!({ "email": email }))] });
+        match asked.ids().as_slice() {
+            [one] if one == "b@x.test" => (200, found(2, "b@x.test")),
+            _ => (200, found(1, "a@x.test")),
+        }
+    })
+    .await;
+    let found = destination(&script.url).fetch(&by_key("email")).await.unwrap();
+    assert_eq!(found.iter().map(|record| record.id.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+}

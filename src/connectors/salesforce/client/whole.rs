@@ -1,0 +1,146 @@
+//! When an answer is whole and belongs to its request. Half a look-up is none: a record that is taken for absent is created
+//! a second time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Value as Json;
+
+use crate::http::{Answer, ApiRequest, Body, GivenIds};
+
+use super::wire::WireResult;
+
+use super::super::schema::normal_id;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    total_size: u64,
+    done: bool,
+    #[serde(default)]
+    next_records_url: Option<String>,
+    records: Vec<Record>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    #[serde(default, rename = "Id")]
+    id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct AnyList {
+    records: Vec<IgnoredAny>,
+}
+
+/// What the results of an sObject Collection must fit.
+#[derive(Debug, Clone)]
+pub(super) enum Sent {
+    /// So many new records.
+    New(usize),
+    /// Records with these ids.
+    Ids(Vec<String>),
+    /// Records with these keys.
+    Keys(Vec<String>),
+}
+
+impl Sent {
+    pub(super) fn ids(records: &[Json]) -> Self {
+        Self::Ids(records.iter().map(|record| normal_id(record["id"].as_str().unwrap_or_default())).collect())
+    }
+
+    pub(super) fn keys(records: &[Json], field: &str) -> Self {
+        let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        Self::Keys(records.iter().map(|record| text(&record[field])).collect())
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Self::New(count) => *count,
+            Self::Ids(texts) | Self::Keys(texts) => texts.len(),
+        }
+    }
+}
+
+/// Tells whether an answer is a page of a query that says whether it is the last one, and goes on elsewhere than where it
+/// was asked to begin. A query that selects ids gets one with every record.
+pub(super) fn is_page(answer: &Answer, has_ids: bool, asked: Option<&str>) -> bool {
+    let Ok(page) = answer.json::<Page>() else { return false };
+    let next = page.next_records_url.as_deref().map(|next| next.trim_start_matches('/'));
+    let ends = page.done == next.is_none();
+    let is_counted = !has_ids || !page.done || asked.is_some() || u64::try_from(page.records.len()) == Ok(page.total_size);
+    let has_id = |record: &Record| record.id.as_deref().is_some_and(|id| !id.is_empty());
+    ends && is_counted && (next.is_none() || next != asked) && (!has_ids || page.records.iter().all(has_id))
+}
+
+/// Tells whether an answer has one result for each record, and ids that fit them. Results come in the request's order and
+/// repeat nothing of it but the ids of records that had one; a new record has one that nobody had before.
+pub(super) fn is_of_write(answer: &Answer, sent: &Sent, given: &GivenIds, has_doubted: &AtomicBool) -> bool {
+    let Ok(results) = answer.json::<Vec<WireResult>>() else { return false };
+    if results.len() != sent.count() {
+        return false;
+    }
+    let mut ids = results.iter().map(|result| result.id.as_deref().filter(|_| result.success).map(normal_id));
+    match sent {
+        Sent::Ids(sent) => ids.zip(sent).all(|(id, sent)| id.is_none_or(|id| id == *sent)),
+        Sent::New(_) => {
+            let ids: Vec<Option<String>> = ids.collect();
+            let is_told = results.iter().zip(&ids).all(|(result, id)| !result.success || id.is_some());
+            is_told && given.claim_new(ids.iter().flatten().map(String::as_str))
+        }
+        Sent::Keys(keys) => {
+            let is_told = results.iter().all(|result| !result.success || result.id.is_some());
+            let ids: Vec<(String, &String)> = ids.by_ref().zip(keys).filter_map(|(id, key)| Some((id?, key))).collect();
+            let is_claimed = given.claim_for(ids.iter().map(|(id, key)| (id.as_str(), key.as_str())));
+            // A record may have got another key meanwhile: what is answered a second time in the same way is believed.
+            is_told && (is_claimed || has_doubted.swap(true, Ordering::Relaxed))
+        }
+    }
+}
+
+/// Tells whether an answer is this job, or any job where it is new.
+pub(super) fn is_job(answer: &Answer, id: Option<&str>) -> bool {
+    answer.json::<Named>().is_ok_and(|job| id.is_none_or(|id| normal_id(id) == normal_id(&job.id)))
+}
+
+/// Tells whether an answer is a list of jobs or records.
+pub(super) fn is_list(answer: &Answer) -> bool {
+    answer.json::<AnyList>().is_ok()
+}
+
+/// Tells whether an answer is a list of addresses of result pages.
+pub(super) fn is_list_of_pages(answer: &Answer) -> bool {
+    answer.json::<Json>().is_ok_and(|list| list["resultPages"].is_array())
+}
+
+/// Tells whether an answer is a file of CSV that goes on elsewhere than where it was asked to begin.
+pub(super) fn is_csv(answer: &Answer, asked: Option<&str>) -> bool {
+    let next = answer.header("sforce-locator").filter(|locator| !locator.is_empty() && *locator != "null");
+    answer.media_type() == "text/csv" && (next.is_none() || next != asked)
+}
+
+/// Tells whether an answer is no gateway's page: nothing at all, or JSON.
+pub(super) fn is_empty_or_json(answer: &Answer) -> bool {
+    answer.body.is_empty() || answer.is_json()
+}
+
+/// Tells whether an answer can be the body of a record, which is any text.
+pub(super) fn is_text(answer: &Answer) -> bool {
+    answer.media_type() != "text/html"
+}
+
+/// Counts the records that a request carries or names.
+pub(in super::super) fn carried_records(request: &ApiRequest) -> Option<usize> {
+    let Body::Json(body) = &request.body else { return None };
+    body.get("records")?.as_array().map(Vec::len)
+}
+
+/// Counts the records of a list.
+pub(in super::super) fn brought_records(answer: &Answer) -> Option<usize> {
+    answer.json::<AnyList>().ok().map(|list| list.records.len())
+}

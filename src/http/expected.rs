@@ -1,0 +1,36 @@
+//! What the answer to a request must look like to be believed.
+//!
+//! A success proves something only when it is whole and belongs to the request. Half an answer, a gateway's page with
+//! status 200, and a late answer of another request are no answers: the stack treats them as lost.
+
+use std::{fmt, sync::Arc};
+
+use super::answer::Answer;
+
+/// Tells whether a success is a whole answer to its request.
+#[derive(Clone)]
+pub struct Expected(Arc<dyn Fn(&Answer) -> bool + Send + Sync>);
+
+impl Expected {
+    /// Expects what `is_whole` says.
+    pub fn new(is_whole: impl Fn(&Answer) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(is_whole))
+    }
+
+    pub(super) fn is_met(&self, answer: &Answer) -> bool {
+        (self.0)(answer)
+    }
+}
+
+impl Default for Expected {
+    /// Expects JSON, or nothing at all where the status says so (204).
+    fn default() -> Self {
+        Self::new(|answer| answer.status.as_u16() == 204 || answer.is_json())
+    }
+}
+
+impl fmt::Debug for Expected {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Expected")
+    }
+}
