@@ -68,7 +68,10 @@ pub(super) async fn redirect(
         }
         let account = connection.account.as_ref().map(|account| account.id().to_owned());
         let running = start(entry, account, fixtures, clock).await?;
-        connection.options.insert("base_url".to_owned(), Json::from(running.url()));
+        // Every host: the credentials of a login would go to one that is left out.
+        for host in entry.hosts {
+            connection.options.insert(host.option.to_owned(), Json::from(running.url()));
+        }
         // What signs log-ins must be a key; this one opens nothing.
         if let Some(key) = connection.options.get_mut(PRIVATE_KEY) {
             *key = Json::from(KEY_OF_NO_USE);

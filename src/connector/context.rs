@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use url::{Host, Url};
+use url::Url;
 
 use crate::clock::Clock;
-use crate::http::{Meter, Transport};
+use crate::http::{Meter, Transport, is_loopback};
 use crate::model::ConnectionName;
 
 use super::error::ConfigError;
@@ -58,15 +58,9 @@ impl Context {
 pub fn check_base_url(text: &str) -> Result<Url, ConfigError> {
     let mut url =
         Url::parse(text).map_err(|error| ConfigError::new("base_url", format!("`{text}` is no URL: {error}")))?;
-    let is_loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
     match url.scheme() {
         "https" => {}
-        "http" if is_loopback => {}
+        "http" if is_loopback(&url) => {}
         _ => {
             return Err(ConfigError::new("base_url", format!("`{text}` is not HTTPS"))
                 .with_hint("plain http is accepted to 127.0.0.1 and localhost only"));

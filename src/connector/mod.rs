@@ -9,6 +9,7 @@ mod context;
 mod error;
 pub mod file;
 mod fixture;
+mod host;
 mod inspection;
 mod offers;
 mod registry;
@@ -32,6 +33,7 @@ pub use bulk::{BulkBatch, Outcomes, SEGMENT_RECORDS, Segments};
 pub use context::{Context, check_base_url};
 pub use error::{ConfigError, ConnectorError, ErrorKind};
 pub use fixture::FixtureForm;
+pub use host::{Host, Service};
 pub use inspection::{Inspection, LimitLeft, Remark};
 pub use offers::{BulkLoad, EarlierJobs, Examples, FetchWhole, Fixtures, PartialDescribe, Permissions, Probe, Replace};
 pub use registry::{ConfigCheck, Entry, Options, Registry, RegistryError};
@@ -46,6 +48,8 @@ pub trait Connector: 'static {
     const CAPABILITIES: Capabilities;
     /// What it calls the standard fields: its `standard.yaml`. Without one, it has the names of files.
     const STANDARD_FIELDS: Option<&'static str> = None;
+    /// The hosts that a connection talks to; none where it talks to none.
+    const HOSTS: &'static [Host] = &[];
     /// The options of a connection, without `type`.
     type Config: DeserializeOwned + JsonSchema;
 

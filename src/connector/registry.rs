@@ -8,7 +8,7 @@ use schemars::{Schema as JsonSchema, SchemaGenerator};
 use crate::model::Capabilities;
 
 use super::{
-    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Source, file::Folder,
+    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Host, Source, file::Folder,
 };
 
 /// The options of a connection as a pipeline gives them, after interpolation and without `type`.
@@ -30,6 +30,8 @@ pub struct Entry {
     pub capabilities: &'static Capabilities,
     /// What it calls the standard fields: a YAML text for [`StandardFields`](super::StandardFields).
     pub standard_fields: Option<&'static str>,
+    /// The hosts that a connection talks to.
+    pub hosts: &'static [Host],
     /// Returns what it can do as a connection's options make it.
     pub capabilities_of: fn(Options) -> Result<Capabilities, ConfigError>,
     /// Returns the JSON Schema of its options.
@@ -59,6 +61,7 @@ impl Entry {
             name: C::NAME,
             capabilities: const { &C::CAPABILITIES },
             standard_fields: C::STANDARD_FIELDS,
+            hosts: C::HOSTS,
             capabilities_of: |options| Ok(C::capabilities(&decode::<C>(options)?)),
             config_schema: |generator| generator.subschema_for::<C::Config>(),
             folder: |options, base_dir| C::folder(&decode::<C>(options).ok()?, base_dir),

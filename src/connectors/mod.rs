@@ -25,6 +25,7 @@ pub fn registry() -> Registry {
 mod tests {
     use std::collections::BTreeSet;
 
+    use schemars::SchemaGenerator;
     use serde_yaml::Value as Yaml;
 
     use crate::connector::StandardFields;
@@ -53,6 +54,21 @@ mod tests {
     fn every_system_that_is_logged_in_to_has_accounts() {
         for entry in registry().entries() {
             assert_eq!(entry.account_form.is_some(), entry.emulator.is_some(), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn every_option_with_the_address_of_a_host_is_declared() {
+        for entry in registry().entries() {
+            let mut generator = SchemaGenerator::default();
+            let _ = (entry.config_schema)(&mut generator);
+            let definitions = serde_json::to_value(generator.definitions()).unwrap();
+            let options = definitions["Config"]["properties"].as_object().cloned().unwrap_or_default();
+            assert!(!options.is_empty(), "{} has options", entry.name);
+            let addresses: Vec<&String> = options.keys().filter(|name| name.ends_with("_url")).collect();
+            let mut declared: Vec<&str> = entry.hosts.iter().map(|host| host.option).collect();
+            declared.sort_unstable();
+            assert_eq!(addresses, declared, "{}", entry.name);
         }
     }
 }

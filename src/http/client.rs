@@ -152,7 +152,9 @@ impl Client {
         }
         self.record(request, &base_url, answer.as_ref().ok(), (asked_at, sent_at)).await;
         match &answer {
-            Ok(answer) => tracing::debug!(request = %shown, status = answer.status.as_u16(), attempt, "request answered"),
+            Ok(answer) => {
+                tracing::debug!(request = %shown, status = answer.status.as_u16(), attempt, "request answered")
+            }
             Err(error) => tracing::debug!(request = %shown, %error, attempt, "request failed"),
         }
         answer

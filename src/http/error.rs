@@ -44,7 +44,16 @@ pub enum HttpErrorKind {
 impl HttpError {
     /// Makes an error for a request that was never sent.
     pub fn unsent(kind: HttpErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), request: None, status: None, attempts: 0, answer: None, hint: None, is_final: false }
+        Self {
+            kind,
+            message: message.into(),
+            request: None,
+            status: None,
+            attempts: 0,
+            answer: None,
+            hint: None,
+            is_final: false,
+        }
     }
 
     /// Adds what the user can do.
@@ -60,8 +69,7 @@ impl HttpError {
 
     /// Makes an error for an answer in the vendor's own words.
     pub(super) fn answered(kind: HttpErrorKind, message: &str, answer: Answer) -> Self {
-        let (request, status, attempts) =
-            (Some(answer.request.clone()), Some(answer.status.as_u16()), answer.attempts);
+        let (request, status, attempts) = (Some(answer.request.clone()), Some(answer.status.as_u16()), answer.attempts);
         Self { request, status, attempts, answer: Some(Box::new(answer)), ..Self::unsent(kind, message) }
     }
 }

@@ -16,8 +16,7 @@ use super::{
 };
 
 /// What the user can do when somebody else answers in the vendor's place.
-const STRANGER_HINT: &str =
-    "check `base_url`, and what stands between this machine and the vendor: a proxy, a gateway or a login page answered";
+const STRANGER_HINT: &str = "check `base_url`, and what stands between this machine and the vendor: a proxy, a gateway or a login page answered";
 
 /// What follows from an attempt.
 #[derive(Debug)]

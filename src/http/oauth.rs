@@ -37,11 +37,8 @@ pub trait Grant: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// Fails when there is nothing to buy a token with.
-    fn request(
-        &self,
-        transport: &Transport,
-        refresh_token: Option<&SecretString>,
-    ) -> Result<RequestBuilder, HttpError>;
+    fn request(&self, transport: &Transport, refresh_token: Option<&SecretString>)
+    -> Result<RequestBuilder, HttpError>;
 
     /// Says that the vendor refused the refresh token or the app's credentials, in its own words.
     fn refused(&self, answer: &Answer) -> HttpError;
@@ -191,7 +188,8 @@ impl TokenSource {
 
     fn is_usable(&self, token: &StoredToken) -> bool {
         let now = self.transport.clock.now();
-        let renew_at = |end: DateTime<Utc>| end.checked_sub_signed(RENEW_BEFORE_END).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        let renew_at =
+            |end: DateTime<Utc>| end.checked_sub_signed(RENEW_BEFORE_END).unwrap_or(DateTime::<Utc>::MIN_UTC);
         let is_running = token.expires_at.is_none_or(|end| renew_at(end) > now);
         let has_address = token.api_url.is_some() || !self.grant.tells_api_url();
         is_running && has_address && !token.access_token.expose_secret().is_empty()
@@ -235,7 +233,8 @@ fn is_own_refusal(answer: &Answer) -> bool {
 /// Whatever goes wrong here, the request that needs the token was not sent: it may be repeated.
 fn passing(answer: &Answer) -> HttpError {
     let message = format!("the token endpoint answered {}", answer.status.as_u16());
-    let error = HttpError { request: Some(answer.request.clone()), ..HttpError::unsent(HttpErrorKind::Unreachable, message) };
+    let error =
+        HttpError { request: Some(answer.request.clone()), ..HttpError::unsent(HttpErrorKind::Unreachable, message) };
     not_renewed(error)
 }
 

@@ -82,13 +82,7 @@ impl ApiRequest {
 
     /// Makes a call that writes and must not be repeated blindly.
     pub fn write(method: Method, path: impl Into<String>, body: Json, costs: &'static [Cost]) -> Self {
-        Self {
-            method,
-            body: Body::Json(body),
-            access: Access::Write,
-            is_idempotent: false,
-            ..Self::get(path, costs)
-        }
+        Self { method, body: Body::Json(body), access: Access::Write, is_idempotent: false, ..Self::get(path, costs) }
     }
 
     /// Marks a write as safe to repeat.

@@ -115,7 +115,8 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+            let length =
+                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
             if body.len() >= length.unwrap_or(0) {
                 return Some(text);
             }
@@ -205,7 +206,8 @@ async fn only_the_vendors_own_words_prove_that_nothing_was_written() {
 
 #[tokio::test]
 async fn a_success_that_is_not_whole_is_no_answer() {
-    let halves: &[(&str, &[u8])] = &[("", b""), ("", b"<html>"), ("", b"{\"results\": ["), ("content-length: 1\r\n", b"")];
+    let halves: &[(&str, &[u8])] =
+        &[("", b""), ("", b"<html>"), ("", b"{\"results\": ["), ("content-length: 1\r\n", b"")];
     for (_, body) in halves {
         let body = body.to_vec();
         let server = Server::start(move |_| http(200, "", &body)).await;
@@ -263,9 +265,11 @@ async fn a_body_is_read_up_to_a_limit_after_decompression() {
     assert!(bomb.len() < 1024 * 1024, "{}", bomb.len());
     let server = Server::start(move |_| http(200, "content-encoding: gzip\r\n", &bomb)).await;
     let client = client(&server);
-    for (request, kind) in
-        [(read(), HttpErrorKind::Unreachable), (create(), HttpErrorKind::Unanswered), (change(), HttpErrorKind::Unanswered)]
-    {
+    for (request, kind) in [
+        (read(), HttpErrorKind::Unreachable),
+        (create(), HttpErrorKind::Unanswered),
+        (change(), HttpErrorKind::Unanswered),
+    ] {
         let sent_before = server.requests().len();
         let error = client.send(&request).await.unwrap_err();
         assert_eq!((error.kind, server.requests().len() - sent_before), (kind, 1), "it is not asked for again");
@@ -285,7 +289,9 @@ fn gzip_of_zeros(length: usize) -> Vec<u8> {
 #[tokio::test]
 async fn a_wait_without_end_neither_panics_nor_holds_the_run() {
     for header in ["18446744073709551615", "31536000", "99999999999999999999999", "Fri, 01 Jan 2999 00:00:00 GMT"] {
-        for (status, body) in [(429, r#"{"own":true}"#), (429, ""), (503, "<html>"), (503, r#"{"own":true}"#), (423, r#"{"own":true}"#)] {
+        for (status, body) in
+            [(429, r#"{"own":true}"#), (429, ""), (503, "<html>"), (503, r#"{"own":true}"#), (423, r#"{"own":true}"#)]
+        {
             let headers = format!("retry-after: {header}\r\ndate: Tue, 01 Dec 2026 10:00:00 GMT\r\n");
             let server = Server::start(move |_| http(status, &headers, body.as_bytes())).await;
             let client = client(&server);
@@ -341,7 +347,8 @@ async fn an_answer_that_repeats_the_token_reaches_neither_log_nor_caller() {
     let mut transport = transport();
     transport.recorder = Some(Arc::clone(&notes) as Arc<dyn Recorder>);
     let answer = client_at(transport, &server.url).send(&ApiRequest::get("things/toy-token-0123", &[])).await.unwrap();
-    let told = format!("{} {:?} {:?} {:?}", answer.request, answer.headers, String::from_utf8_lossy(&answer.body), notes);
+    let told =
+        format!("{} {:?} {:?} {:?}", answer.request, answer.headers, String::from_utf8_lossy(&answer.body), notes);
     assert!(!told.contains("toy-token-0123") && told.contains("***"), "{told}");
 }
 

@@ -111,7 +111,11 @@ fn answers_of_hubspot() {
         ("a scope is missing", &[("/crm/", 403, without_scope)], &describe),
         ("a scope is missing that is not named", &[("/crm/", 403, unnamed)], &describe),
         ("the day's calls are used up", &[("/crm/", 429, spent)], &["run", "back.yaml"]),
-        ("the account is being moved", &[("/crm/", 477, refused("MIGRATION", "the account is being moved"))], &describe),
+        (
+            "the account is being moved",
+            &[("/crm/", 477, refused("MIGRATION", "the account is being moved"))],
+            &describe,
+        ),
         ("somebody else answers", &[("/crm/", 403, json!({ "message": "Forbidden" }))], &describe),
         ("the path is not served", &[("/crm/properties/", 404, not_served)], &describe),
         ("the token holds a line break", &[], &["describe", "crm", "contacts", "--file", "broken.yaml"]),

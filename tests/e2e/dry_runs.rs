@@ -1,6 +1,6 @@
 //! Every pipeline of the repository runs out of the box.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, net::TcpListener};
 
 use serde_json::Value as Json;
 
@@ -29,6 +29,34 @@ fn every_pipeline_runs_dry_without_credentials() {
     for left_over in ["pipelines/.ferry", "pipelines/out"] {
         assert!(!repository(left_over).exists(), "a dry run leaves `{left_over}` behind");
     }
+}
+
+#[test]
+fn nothing_of_a_dry_run_reaches_a_proxy_or_the_host_of_the_logins() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", elsewhere.local_addr().unwrap());
+    let mut desk = Desk::without_tokens();
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        desk.set(name, &url);
+    }
+    let text = format!(
+        "version: 1\nname: away\nconnections:\n  base: {{ type: airtable, base_id: appFerryDemo00001, client_id: app, client_secret: \"${{SECRET}}\", \
+         refresh_token: \"${{REFRESH}}\", oauth_url: \"{url}\" }}\n  files: {{ type: csv, path: out }}\nstreams:\n  - name: leads\n    \
+         source: {{ connection: base, object: Leads }}\n    destinations:\n      - {{ connection: files, object: leads, mappings: {{ name: Name }} }}\n"
+    );
+    let pipeline = desk.write("away.yaml", &text);
+    let fixtures = repository("fixtures");
+    let ran = desk.ferry([
+        "run",
+        pipeline.to_str().unwrap(),
+        "--dry-run",
+        "--json",
+        "--fixtures",
+        fixtures.to_str().unwrap(),
+    ]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(elsewhere.accept().is_err(), "somebody else was asked");
 }
 
 /// What `--json` prints is a contract: neither more nor less than these.

@@ -10,9 +10,7 @@ use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connector::{Authorization, ClientAuthentication, Context, Secret};
-use crate::http::{
-    Answer, AnswerClass, ApiRequest, Dialect, Grant, HttpError, HttpErrorKind, TokenSource, Transport,
-};
+use crate::http::{Answer, AnswerClass, ApiRequest, Dialect, Grant, HttpError, HttpErrorKind, TokenSource, Transport};
 
 use super::{
     client::{brought_records, carried_records},

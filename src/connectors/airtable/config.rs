@@ -2,9 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
 use crate::connector::{AccountForm, ConfigError, Secret, check_base_url};
+use crate::http::is_loopback;
 
 const DEFAULT_BASE_URL: &str = "https://api.airtable.com";
 const DEFAULT_OAUTH_URL: &str = "https://airtable.com";
@@ -165,15 +166,6 @@ fn retired(option: &str) -> ConfigError {
 fn is_id(prefix: &str, text: &str) -> bool {
     text.strip_prefix(prefix)
         .is_some_and(|rest| rest.len() == ID_LENGTH && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 fn default_base_url() -> String {

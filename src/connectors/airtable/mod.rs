@@ -19,7 +19,7 @@ mod source;
 mod tests;
 
 use crate::connector::{
-    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Source,
+    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Host, Service, Source,
 };
 use crate::model::Capabilities;
 
@@ -36,6 +36,10 @@ impl Connector for Airtable {
     const CAPABILITIES: Capabilities = limits::CAPABILITIES;
     const STANDARD_FIELDS: Option<&'static str> = Some(include_str!("standard.yaml"));
     const ACCOUNT: Option<AccountForm> = Some(config::ACCOUNT);
+    const HOSTS: &'static [Host] = &[
+        Host { option: "base_url", serves: &[Service::Api] },
+        Host { option: "oauth_url", serves: &[Service::Login] },
+    ];
     type Config = Config;
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {

@@ -8,9 +8,7 @@ use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connector::{Authorization, ClientAuthentication, Context, Secret};
-use crate::http::{
-    Access, Answer, AnswerClass, ApiRequest, Dialect, Grant, HttpError, Meter, TokenSource, Transport,
-};
+use crate::http::{Access, Answer, AnswerClass, ApiRequest, Dialect, Grant, HttpError, Meter, TokenSource, Transport};
 use crate::model::Quota;
 
 use super::{

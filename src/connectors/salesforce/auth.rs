@@ -11,9 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::connector::{Authorization, ClientAuthentication, Context, Secret, check_base_url};
-use crate::http::{
-    Answer, AnswerClass, ApiRequest, Dialect, Grant, HttpError, HttpErrorKind, TokenSource, Transport,
-};
+use crate::http::{Answer, AnswerClass, ApiRequest, Dialect, Grant, HttpError, HttpErrorKind, TokenSource, Transport};
 use crate::model::Quota;
 
 use super::{

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 
 use crate::connector::{
-    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Source,
+    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Host, Service, Source,
 };
 use crate::http::{Client, Limits};
 use crate::model::{BulkLimit, Capabilities};
@@ -45,6 +45,7 @@ impl Connector for Salesforce {
     const CAPABILITIES: Capabilities = limits::CAPABILITIES;
     const STANDARD_FIELDS: Option<&'static str> = Some(include_str!("standard.yaml"));
     const ACCOUNT: Option<AccountForm> = Some(account::FORM);
+    const HOSTS: &'static [Host] = &[Host { option: "base_url", serves: &[Service::Api, Service::Login] }];
     type Config = Config;
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {

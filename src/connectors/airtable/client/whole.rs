@@ -70,7 +70,9 @@ fn holds_all(written: &[RawRecord], sent: &[SentRecord]) -> bool {
         Some(id) if is_by_id => written.iter().find(|other| other.id == *id),
         _ => written.get(place),
     };
-    sent.iter().enumerate().all(|(place, record)| of(place, record).is_none_or(|found| can_be(&record.cells, &found.fields)))
+    sent.iter()
+        .enumerate()
+        .all(|(place, record)| of(place, record).is_none_or(|found| can_be(&record.cells, &found.fields)))
 }
 
 /// Tells whether cells can be what became of those that were sent. Airtable stores some values in a form of its own, so one

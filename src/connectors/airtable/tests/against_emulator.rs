@@ -391,7 +391,8 @@ async fn a_login_is_renewed_at_the_local_airtable_too() {
         ("client_id", "client"),
     ];
     let url = format!("{}/oauth2/v1/token", airbase.server.url()).parse().unwrap();
-    let granted = airbase.context.transport.request(reqwest::Method::POST, url).unwrap().form(&form).send().await.unwrap();
+    let granted =
+        airbase.context.transport.request(reqwest::Method::POST, url).unwrap().form(&form).send().await.unwrap();
     let granted: Json = granted.error_for_status().unwrap().json().await.unwrap();
     let options = json!({
         "base_id": BASE_ID, "client_id": "client", "refresh_token": granted["refresh_token"], "base_url": airbase.server.url(),

@@ -112,8 +112,7 @@ impl Api {
         body: Json,
     ) -> Result<Timed<ResultPage<WireRecord>>, ConnectorError> {
         let path = format!("{}/search", self.version.objects(object));
-        let request =
-            ApiRequest::read(path, body, self.search_costs).expecting(|answer| whole::is_page(answer, None));
+        let request = ApiRequest::read(path, body, self.search_costs).expecting(|answer| whole::is_page(answer, None));
         self.read_timed(&request, &format!("a search of `{object}`")).await
     }
 
@@ -179,7 +178,8 @@ impl Api {
 
     /// `GET crm/properties/{v}/{obj}`
     pub(super) async fn properties(&self, object: &str) -> Result<Vec<WireProperty>, ConnectorError> {
-        let request = ApiRequest::get(self.version.properties(object), limits::COUNTS_AS_CALL).expecting(whole::is_list);
+        let request =
+            ApiRequest::get(self.version.properties(object), limits::COUNTS_AS_CALL).expecting(whole::is_list);
         let page: ResultPage<WireProperty> = self.read(&request, &format!("the properties of `{object}`")).await?;
         Ok(page.results)
     }
@@ -193,7 +193,8 @@ impl Api {
 
     /// `GET crm/properties/{v}/{obj}`, as it is answered.
     pub(super) async fn raw_properties(&self, object: &str) -> Result<Vec<Json>, ConnectorError> {
-        let request = ApiRequest::get(self.version.properties(object), limits::COUNTS_AS_CALL).expecting(whole::is_list);
+        let request =
+            ApiRequest::get(self.version.properties(object), limits::COUNTS_AS_CALL).expecting(whole::is_list);
         let page: ResultPage<Json> = self.read(&request, &format!("the properties of `{object}`")).await?;
         Ok(page.results)
     }
@@ -230,8 +231,9 @@ impl Api {
     /// `GET account-info/{v}/api-usage/daily/private-apps`
     pub(super) async fn daily_usage(&self) -> Result<Vec<WireUsage>, ConnectorError> {
         let path = self.version.account("api-usage/daily/private-apps");
-        let page: ResultPage<WireUsage> =
-            self.read(&ApiRequest::get(path, limits::COUNTS_AS_CALL).expecting(whole::is_list), "the calls of today").await?;
+        let page: ResultPage<WireUsage> = self
+            .read(&ApiRequest::get(path, limits::COUNTS_AS_CALL).expecting(whole::is_list), "the calls of today")
+            .await?;
         Ok(page.results)
     }
 
@@ -266,7 +268,8 @@ impl Api {
         let call = if is_default { "associate/default" } else { "create" };
         let path = format!("{}/batch/{call}", self.version.associations(from, to));
         let end = |input: &Json, end: &str| input[end]["id"].as_str().unwrap_or_default().to_owned();
-        let sent: HashSet<(String, String)> = inputs.iter().map(|input| (end(input, "from"), end(input, "to"))).collect();
+        let sent: HashSet<(String, String)> =
+            inputs.iter().map(|input| (end(input, "from"), end(input, "to"))).collect();
         let body = json!({ "inputs": inputs });
         let request = ApiRequest::write(Method::POST, path, body, limits::COUNTS_AS_ASSOCIATION)
             .idempotent()

@@ -131,15 +131,16 @@ fn traces_of(error: &Json) -> impl Iterator<Item = &str> {
     let names = ["objectWriteTraceId", "objectWriteTraceIds"];
     let contexts = std::iter::once(error).chain(error["errors"].as_array().into_iter().flatten());
     let values = contexts.flat_map(move |of| names.into_iter().map(move |name| &of["context"][name]));
-    values.flat_map(|value| value.as_str().into_iter().chain(value.as_array().into_iter().flatten().filter_map(Json::as_str)))
+    values.flat_map(|value| {
+        value.as_str().into_iter().chain(value.as_array().into_iter().flatten().filter_map(Json::as_str))
+    })
 }
 
 /// Tells whether an answer speaks of no link that was not sent.
 pub(super) fn is_of_links(answer: &Answer, sent: &HashSet<(String, String)>) -> bool {
     let Ok(made) = answer.json::<BatchAnswer<WireLink>>() else { return false };
-    let is_sent = |(from, to): (String, String)| {
-        sent.contains(&(from.clone(), to.clone())) || sent.contains(&(to, from))
-    };
+    let is_sent =
+        |(from, to): (String, String)| sent.contains(&(from.clone(), to.clone())) || sent.contains(&(to, from));
     made.results.into_iter().filter_map(WireLink::ends).all(is_sent)
 }
 

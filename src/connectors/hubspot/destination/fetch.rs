@@ -171,9 +171,8 @@ fn unspoken<'keys>(name: &str, keys: &'keys [String], answer: &BatchAnswer<WireR
     spoken.extend(found.map(|value| value.trim().to_lowercase()));
     let open: Vec<&String> = keys.iter().filter(|key| !spoken.contains(&key.to_lowercase())).collect();
     let asked: HashSet<String> = keys.iter().map(|key| key.to_lowercase()).collect();
-    let is_other = |record: &&WireRecord| {
-        record.property(name).is_none_or(|value| !asked.contains(&value.trim().to_lowercase()))
-    };
+    let is_other =
+        |record: &&WireRecord| record.property(name).is_none_or(|value| !asked.contains(&value.trim().to_lowercase()));
     let others = answer.results.iter().filter(is_other).count();
     if open.len() > others { open } else { Vec::new() }
 }

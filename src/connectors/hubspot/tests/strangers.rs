@@ -123,7 +123,10 @@ async fn a_late_answer_of_another_batch_is_not_believed() {
 #[tokio::test]
 async fn a_new_record_never_has_the_id_of_another() {
     // Without trace ids and without values in the answer there are the ids alone.
-    let script = Script::start(|_| (201, json!({ "status": "COMPLETE", "results": [{ "id": "7", "properties": { "email": "p0@x.test" } }] }))).await;
+    let script = Script::start(|_| {
+        (201, json!({ "status": "COMPLETE", "results": [{ "id": "7", "properties": { "email": "p0@x.test" } }] }))
+    })
+    .await;
     let destination = destination(&script.url);
     let batch = || Batch { object: "contacts".into(), operation: Operation::Insert, records: people(1) };
     assert_eq!(destination.load(&batch()).await.unwrap(), [Outcome::Created { id: "7".to_owned() }]);

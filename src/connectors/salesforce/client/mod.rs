@@ -125,8 +125,8 @@ impl Api {
     pub(super) async fn query_more(&self, next: &str) -> Result<WirePage, ConnectorError> {
         let path = own_path(next)?;
         let asked = path.clone();
-        let request = ApiRequest::get(path, NO_RATE_LIMITS)
-            .expecting(move |answer| whole::is_page(answer, false, Some(&asked)));
+        let request =
+            ApiRequest::get(path, NO_RATE_LIMITS).expecting(move |answer| whole::is_page(answer, false, Some(&asked)));
         self.read(&request, "the next page of a query").await
     }
 

@@ -73,7 +73,8 @@ pub(super) fn is_page(answer: &Answer, has_ids: bool, asked: Option<&str>) -> bo
     let Ok(page) = answer.json::<Page>() else { return false };
     let next = page.next_records_url.as_deref().map(|next| next.trim_start_matches('/'));
     let ends = page.done == next.is_none();
-    let is_counted = !has_ids || !page.done || asked.is_some() || u64::try_from(page.records.len()) == Ok(page.total_size);
+    let is_counted =
+        !has_ids || !page.done || asked.is_some() || u64::try_from(page.records.len()) == Ok(page.total_size);
     let has_id = |record: &Record| record.id.as_deref().is_some_and(|id| !id.is_empty());
     ends && is_counted && (next.is_none() || next != asked) && (!has_ids || page.records.iter().all(has_id))
 }

@@ -210,11 +210,7 @@ async fn owners_are_found_by_address_else_the_default_is_taken() {
         success(&format!("0030000000{created:05}AAA"), None)
     };
     let script = Script::start(move |asked| {
-        if asked.path == "query" {
-            users(asked)
-        } else {
-            ok(&asked.records().iter().map(|_| new()).collect())
-        }
+        if asked.path == "query" { users(asked) } else { ok(&asked.records().iter().map(|_| new()).collect()) }
     })
     .await;
     let owned = |owner: &str| entry(None, &[("LastName", text("x")), ("OwnerId", text(owner))]);
