@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::model::Cost;
+use crate::redact::redact;
 
 use super::{
     answer::Answer,
@@ -18,11 +19,12 @@ use super::{
     meter::Meter,
     rate_limit::Permit,
     record::{Exchange, count_records},
+    redact::remember_credentials,
     request::{Access, ApiRequest, Body},
     retry::{Effort, Limit, MAX_WAIT},
     target::target,
     transmit::{Handed, transmit, with_bytes, with_file},
-    transport::{Transport, credentials, shown_url, unsendable},
+    transport::{Transport, credentials, finished, shown_url, unsendable},
 };
 
 /// Sends the requests of one source or destination.
@@ -133,7 +135,7 @@ impl Client {
         let built = built.map_err(|_| named(unsendable(), &shown))?;
         *carried = credentials(&built);
         if let Some(credentials) = carried {
-            self.transport.secrets.learn_header(credentials);
+            remember_credentials(credentials);
         }
         let asked_at = self.transport.clock.elapsed();
         let permits = self.permits(request.costs).await?;
@@ -142,7 +144,7 @@ impl Client {
         self.meter.count_wait(sent_at.saturating_sub(asked_at));
         let sent = self.transmit(request, RequestBuilder::from_parts(http, built), &handed, attempt).await;
         drop(permits);
-        let answer = self.transport.finished(sent, &shown);
+        let answer = finished(sent, &shown);
         let told = answer.as_ref().ok().and_then(|answer| self.dialect.quota(answer));
         if let Some(quota) = told {
             self.limits.correct(quota);
@@ -218,7 +220,7 @@ impl Client {
             connection: &self.transport.connection,
             base_url,
             request,
-            shown_path: &self.transport.secrets.redact(&request.shown_path()),
+            shown_path: &redact(&request.shown_path()),
             status: answer.map(|answer| answer.status.as_u16()),
             request_id: answer.and_then(|answer| self.dialect.request_id(answer)),
             records: counts.records,

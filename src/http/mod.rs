@@ -21,7 +21,6 @@ mod record;
 mod redact;
 mod request;
 mod retry;
-mod secrets;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -45,7 +44,6 @@ pub use rate_limit::{Permit, RateLimiter};
 pub use record::{Exchange, Recorder};
 pub use redact::redact_url;
 pub use request::{Access, ApiRequest, Body};
-pub use secrets::Secrets;
 pub use target::is_loopback;
 pub use token::{MemoryTokens, StoredToken, TokenLocks, TokenStore};
 pub use transport::Transport;

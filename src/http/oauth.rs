@@ -17,6 +17,8 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use tokio::task::{JoinError, spawn_blocking};
 
+use crate::redact::remember;
+
 use super::{
     answer::Answer,
     error::{HttpError, HttpErrorKind},
@@ -147,7 +149,7 @@ impl TokenSource {
 
     async fn buy(&self, refresh_token: Option<SecretString>) -> Result<StoredToken, HttpError> {
         if let Some(refresh_token) = &refresh_token {
-            self.transport.secrets.learn(refresh_token.expose_secret());
+            remember(refresh_token.expose_secret());
         }
         let request = self.grant.request(&self.transport, refresh_token.as_ref())?;
         self.meter.count(Access::Read);
@@ -178,9 +180,9 @@ impl TokenSource {
     }
 
     fn keep(&self, token: StoredToken) -> StoredToken {
-        self.transport.secrets.learn(token.access_token.expose_secret());
+        remember(token.access_token.expose_secret());
         if let Some(refresh_token) = &token.refresh_token {
-            self.transport.secrets.learn(refresh_token.expose_secret());
+            remember(refresh_token.expose_secret());
         }
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
         token

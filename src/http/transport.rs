@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::model::ConnectionName;
+use crate::redact::redact;
 
 use super::{
     answer::Answer,
@@ -19,9 +20,8 @@ use super::{
     limits::RateLimiters,
     rate_limit::RateLimiter,
     record::{Exchange, Recorder},
-    redact::redact_url,
+    redact::{redact_answer, redact_url, remember_credentials},
     request::ApiRequest,
-    secrets::Secrets,
     token::{TokenLocks, TokenStore},
     transmit::transmit,
 };
@@ -55,8 +55,6 @@ pub struct Transport {
     pub pace: Option<RateLimiter>,
     /// Lets one at a time renew a token.
     pub token_locks: TokenLocks,
-    /// The secrets that answers must not repeat to anybody.
-    pub secrets: Secrets,
 }
 
 impl Transport {
@@ -76,7 +74,6 @@ impl Transport {
             recorder: None,
             pace: None,
             token_locks: TokenLocks::default(),
-            secrets: Secrets::default(),
         })
     }
 
@@ -90,11 +87,11 @@ impl Transport {
         let (method, url) = (request.method().clone(), request.url().clone());
         let shown = format!("{method} {}", shown_url(&url, url.path().trim_start_matches('/')));
         if let Some(credentials) = request.headers().get(AUTHORIZATION) {
-            self.secrets.learn_header(credentials);
+            remember_credentials(credentials);
         }
         let sent_at = self.clock.elapsed();
         let sent = transmit(RequestBuilder::from_parts(http, request), None, 1, false).await;
-        let answer = self.finished(sent, &shown);
+        let answer = finished(sent, &shown);
         if let Some(recorder) = &self.recorder {
             let mut base_url = url.clone();
             base_url.set_path("/");
@@ -105,7 +102,7 @@ impl Transport {
                 connection: &self.connection,
                 base_url: &base_url,
                 request: &request,
-                shown_path: &self.secrets.redact(&request.shown_path()),
+                shown_path: &redact(&request.shown_path()),
                 status: answer.as_ref().ok().map(|answer| answer.status.as_u16()),
                 request_id: None,
                 records: None,
@@ -137,17 +134,17 @@ impl Transport {
     pub(super) fn file_timeout(&self) -> Duration {
         FILE_TIMEOUT.div_f64(self.clock.speed()).max(LEAST_FILE_TIMEOUT)
     }
+}
 
-    /// Names the request in what came of it, and takes secrets out.
-    pub(super) fn finished(&self, sent: Result<Answer, HttpError>, shown: &str) -> Result<Answer, HttpError> {
-        match sent {
-            Ok(mut answer) => {
-                self.secrets.redact_answer(&mut answer);
-                self.secrets.redact(shown).as_ref().clone_into(&mut answer.request);
-                Ok(answer)
-            }
-            Err(error) => Err(HttpError { request: Some(self.secrets.redact(shown).into_owned()), ..error }),
+/// Names the request in what came of it, and takes secrets out.
+pub(super) fn finished(sent: Result<Answer, HttpError>, shown: &str) -> Result<Answer, HttpError> {
+    match sent {
+        Ok(mut answer) => {
+            redact_answer(&mut answer);
+            redact(shown).as_ref().clone_into(&mut answer.request);
+            Ok(answer)
         }
+        Err(error) => Err(HttpError { request: Some(redact(shown).into_owned()), ..error }),
     }
 }
 

@@ -45,9 +45,6 @@ impl AirtableDialect {
             Login::Token(token) => Self::Token(token.clone()),
             Login::OAuth { client_id, client_secret, refresh_token } => {
                 let transport = context.transport.clone();
-                if let Some(secret) = client_secret {
-                    transport.secrets.learn(secret.expose());
-                }
                 let mut token_url = account.oauth_url.clone();
                 token_url.set_path(&format!("{}oauth2/v1/token", account.oauth_url.path()));
                 let name = store_name(context, client_id, refresh_token.as_ref());

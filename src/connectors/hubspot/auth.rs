@@ -52,7 +52,6 @@ impl Login {
         let kind = match &settings.credential {
             Credential::Token(token) => Kind::Token(token.clone()),
             Credential::OAuth { client_id, client_secret, refresh_token } => {
-                transport.secrets.learn(client_secret.expose());
                 let (client_id, client_secret) = (client_id.clone(), client_secret.clone());
                 let app = App { client_id, client_secret, token_url: token_url(settings) };
                 let first = refresh_token.as_ref().map(Secret::to_secret_string);

@@ -78,9 +78,6 @@ impl Login {
         };
         let (transport, meter) = (context.transport.clone(), context.meter.clone());
         let app = App { credential: settings.credential.clone(), host_url };
-        if let Some(secret) = app.client_secret() {
-            transport.secrets.learn(secret.expose());
-        }
         let source = TokenSource::new(Box::new(app), session_name(settings, context), first, transport, meter);
         Self { kind: Kind::Bought(source), headers: headers(settings) }
     }
@@ -95,14 +92,6 @@ impl Login {
 }
 
 impl App {
-    fn client_secret(&self) -> Option<&Secret> {
-        match &self.credential {
-            Credential::Client { client_secret, .. } => Some(client_secret),
-            Credential::Refresh { client_secret, .. } => client_secret.as_ref(),
-            Credential::Session(_) | Credential::Jwt { .. } => None,
-        }
-    }
-
     /// Returns what is sent to the token endpoint.
     fn form(
         &self,
