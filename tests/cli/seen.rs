@@ -38,7 +38,8 @@ struct Text {
 }
 
 /// Hints that no test can show, and why.
-const UNSEEN_HINTS: [(&str, &str); 3] = [
+const UNSEEN_HINTS: [(&str, &str); 4] = [
+    ("run again when the program that writes the file is done", "the file must change during the read"),
     ("free some room and run again; nothing is lost", "needs a full disk, as `tests/faults` makes one"),
     ("remove its mapping, or give the user `Edit` on it", "`transform.read_only` says it before a record is written"),
     (

@@ -59,6 +59,25 @@ fn csv_files_that_cannot_be_read() {
 }
 
 #[test]
+fn csv_files_that_are_something_else() {
+    let desk = Desk::without_tokens();
+    desk.write("umlaut.csv", "id,name\n1,Jürgen\n");
+    fs::write(desk.path("shift.csv"), b"id,\x81\x00\n").unwrap();
+    desk.write("mongo.csv", "_id,_deleted,name\n65f1,true,Ada\n");
+    let made = std::process::Command::new("mkfifo").arg(desk.path("pipe.csv")).status().unwrap();
+    assert!(made.success());
+    let read = |source: &str, object: &str| copied(&desk, source, object, OUT, "id: id");
+    let pages = [
+        ("it is UTF-8 under another name", read("{ type: csv, path: ., encoding: windows-1252 }", "umlaut")),
+        ("the encoding has no such bytes", read("{ type: csv, path: ., encoding: shift_jis }", "shift")),
+        ("it is a pipe", read(CSV, "pipe")),
+        ("it has an id of its own", copied(&desk, CSV, "mongo", OUT, "id: _id")),
+        ("it has a mark of its own", copied(&desk, CSV, "mongo", OUT, "gone: _deleted")),
+    ];
+    check_all(&desk, "csv_files_that_are_something_else", &pages);
+}
+
+#[test]
 fn a_quote_that_is_never_closed_is_found_before_the_memory_is_full() {
     let desk = Desk::without_tokens();
     let lines = "2,Berg,words and words and words and words and words and words\n".repeat(600_000);

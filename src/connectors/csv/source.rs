@@ -61,6 +61,7 @@ impl Source for CsvSource {
         background(move || {
             let path = folder.existing(&object)?;
             refuse_other_kind(&path)?;
+            refuse_other_encoding(&path, form.encoding)?;
             Ok(schema(&object, &read_header(&path, form)?.names, &id_columns))
         })
         .await

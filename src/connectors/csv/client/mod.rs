@@ -313,8 +313,8 @@ impl<'a> RecordReader<'a> {
             return file_error("read", self.path, error);
         }
         let message = format!(
-            "the record behind line {} of `{}` is longer than {} MB: a quote is opened and never closed",
-            self.place().line,
+            "the record that begins on line {} of `{}` is longer than {} MB: a quote is opened and never closed",
+            self.lines.line,
             self.path.display(),
             limits::RECORD_BYTES / (1024 * 1024),
         );
