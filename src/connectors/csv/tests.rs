@@ -244,7 +244,7 @@ async fn a_word_clears_where_an_empty_cell_says_nothing() {
 proptest! {
     #[test]
     fn what_was_written_reads_back(
-        rows in prop::collection::vec(["[ab\",;'\\|\r\n\t é😀\u{feff}]{0,6}", "[a\"; \n]{0,3}"], 0..6),
+        rows in prop::collection::vec(["[ab\",;'\\|\r\n\t é😀]{0,6}", "[a\"; \n]{0,3}"], 0..6),
         separator in prop::sample::select(vec![",", ";", "tab", "|"]),
         encoding in prop::sample::select(vec!["utf-8", "utf-8-bom", "utf-16le", "utf-16be", "gb18030"]),
         line_end in prop::sample::select(vec!["lf", "crlf"]),
