@@ -30,7 +30,7 @@ pub(super) fn unguarded(cell: &str) -> &str {
 
 /// A plain negative number is none.
 fn is_formula(cell: &str) -> bool {
-    let is_number = cell.strip_prefix('-').is_some_and(|rest| is_plain_number(rest));
+    let is_number = cell.strip_prefix('-').is_some_and(is_plain_number);
     cell.starts_with(FORMULA_STARTS) && !is_number
 }
 

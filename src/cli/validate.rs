@@ -41,7 +41,7 @@ pub(super) async fn validate(
         match fixtures {
             None => tally.add(workspace, &format, file, &workspace.descriptions(file))?,
             Some(fixtures) => {
-                tally.add(workspace, &format, file, &describe_fixtures(workspace, file, fixtures).await?)?
+                tally.add(workspace, &format, file, &describe_fixtures(workspace, file, fixtures).await?)?;
             }
         }
     }

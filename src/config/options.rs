@@ -41,13 +41,11 @@ impl OptionNames {
         if is_secret_name(option) {
             return false;
         }
-        match connector.and_then(|connector| self.0.get(connector)) {
-            Some(options) => options.get(option).is_some_and(|facts| !facts.is_secret),
-            None => {
-                let mut known = self.0.values().filter_map(|options| options.get(option)).peekable();
-                known.peek().is_some() && known.all(|facts| !facts.is_secret)
-            }
+        if let Some(options) = connector.and_then(|connector| self.0.get(connector)) {
+            return options.get(option).is_some_and(|facts| !facts.is_secret);
         }
+        let mut known = self.0.values().filter_map(|options| options.get(option)).peekable();
+        known.peek().is_some() && known.all(|facts| !facts.is_secret)
     }
 
     /// Tells whether an option holds a secret: by its name, or as its connector says.

@@ -182,6 +182,7 @@ pub enum WriteMode {
 impl WriteMode {
     /// Returns what a destination of these capabilities makes of it: where an object can only be written anew, to insert and to
     /// upsert is to replace.
+    #[must_use]
     pub fn at(self, capabilities: &Capabilities) -> Self {
         match self {
             Self::Insert | Self::Upsert if capabilities.only_replaces() => Self::Replace,

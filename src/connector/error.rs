@@ -6,7 +6,7 @@ use crate::http::{Answer, HttpError, HttpErrorKind};
 
 /// Says why a connector could not do what it was asked to, about the call as a whole.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}{}", shown(.request))]
+#[error("{message}{}", shown(.request.as_ref()))]
 pub struct ConnectorError {
     /// What the engine does about it.
     pub kind: ErrorKind,
@@ -94,8 +94,8 @@ impl ConnectorError {
     }
 }
 
-fn shown(request: &Option<String>) -> String {
-    request.as_ref().map(|request| format!(" [{request}]")).unwrap_or_default()
+fn shown(request: Option<&String>) -> String {
+    request.map(|request| format!(" [{request}]")).unwrap_or_default()
 }
 
 impl From<HttpError> for ConnectorError {

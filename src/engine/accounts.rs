@@ -193,11 +193,12 @@ impl RunAccounts {
         stream: &Stream,
         context: &Context,
     ) -> Result<(), EngineError> {
-        for connection in sources(pipeline, stream) {
-            self.of(connection)?;
+        let connections = sources(pipeline, stream);
+        // What it cost is counted also where it was in vain.
+        for connection in &connections {
             self.hand_over_calls(connection, context);
         }
-        Ok(())
+        connections.into_iter().try_for_each(|connection| self.of(connection).map(drop))
     }
 
     /// Prepares a destination: its account has to be known.

@@ -121,6 +121,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "a checkpoint as the state gives it")]
     fn point(run_id: &str, cursor: u64, number: i64) -> Option<Checkpoint> {
         let saved_at = DateTime::UNIX_EPOCH;
         Some(Checkpoint {

@@ -92,7 +92,7 @@ impl Client {
                     self.limits.pause(request.costs, wait.min(MAX_WAIT));
                     let message = format!("the rate limit does not lift ({})", answer.status.as_u16());
                     let error = HttpError::answered(HttpErrorKind::RateLimited, &message, answer);
-                    (error, Limit::RateLimit, Some(wait))
+                    (error, Limit::Vendor, Some(wait))
                 }
                 Next::Again(failure) if failure.had_no_effect || request.is_idempotent => {
                     (failure.error, failure.limit, failure.wait)
@@ -155,7 +155,7 @@ impl Client {
         self.record(request, &base_url, answer.as_ref().ok(), (asked_at, sent_at)).await;
         match &answer {
             Ok(answer) => {
-                tracing::debug!(request = %shown, status = answer.status.as_u16(), attempt, "request answered")
+                tracing::debug!(request = %shown, status = answer.status.as_u16(), attempt, "request answered");
             }
             Err(error) => tracing::debug!(request = %shown, %error, attempt, "request failed"),
         }

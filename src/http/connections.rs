@@ -27,7 +27,7 @@ const HELD_ON_THE_WAY: Duration = Duration::from_secs(30);
 
 /// How long after a process's death, or after a request was given up, the request can still arrive at the vendor, in real time.
 ///
-/// It is the time that the kernel goes on sending ([`TCP_USER_TIMEOUT`]) and the time that something on the way may hold
+/// It is the time that the kernel goes on sending (`TCP_USER_TIMEOUT`) and the time that something on the way may hold
 /// the bytes. A write that is not idempotent is looked for only when this has passed: sooner, it can be carried out
 /// behind the look-up, and sending it again doubles it. A process that does not know when the other one died counts from its
 /// own start.

@@ -35,7 +35,7 @@ pub(super) enum Limit {
     /// Six attempts over about half a minute: long enough for a vendor's deploy, short enough for a night's window.
     Passing,
     /// The vendor's rate limit.
-    RateLimit,
+    Vendor,
     /// A refusal for good in words that are not the vendor's.
     Stranger,
     /// It is not repeated.
@@ -68,7 +68,7 @@ impl Effort {
                 self.repeats_of_strangers += 1;
                 (self.repeats_of_strangers <= MAX_REPEATS_OF_STRANGERS).then(|| self.backoff.next()).flatten()?
             }
-            Limit::RateLimit => {
+            Limit::Vendor => {
                 // The request was not carried out, so this was no attempt.
                 self.attempts = self.attempts.saturating_sub(1);
                 self.rate_limit_waits += 1;
@@ -118,8 +118,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_wait_is_longer_than_the_cap_and_all_together_end_at_the_deadline() {
-        for asked in [MAX_WAIT, Duration::from_secs(86_400 * 365), Duration::from_secs(u64::MAX), Duration::MAX] {
-            for limit in [Limit::Passing, Limit::RateLimit, Limit::Stranger] {
+        for asked in [MAX_WAIT, Duration::from_hours(24 * 365), Duration::from_secs(u64::MAX), Duration::MAX] {
+            for limit in [Limit::Passing, Limit::Vendor, Limit::Stranger] {
                 let waits = waits(limit, Some(asked)).await;
                 assert!(!waits.is_empty() && waits.iter().all(|wait| *wait == MAX_WAIT), "{limit:?} {waits:?}");
                 assert!(waits.iter().sum::<Duration>() <= RETRY_DEADLINE, "{limit:?} {waits:?}");
@@ -130,7 +130,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_limit_has_its_number_of_repetitions() {
         let wait = Some(Duration::from_secs(1));
-        let counts = [(Limit::Passing, 5), (Limit::RateLimit, 10), (Limit::Stranger, 2), (Limit::Never, 0)];
+        let counts = [(Limit::Passing, 5), (Limit::Vendor, 10), (Limit::Stranger, 2), (Limit::Never, 0)];
         for (limit, count) in counts {
             assert_eq!(waits(limit, wait).await.len(), count, "{limit:?}");
         }

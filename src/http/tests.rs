@@ -218,7 +218,7 @@ async fn a_success_that_is_not_whole_is_no_answer() {
         }
     }
     let cut = Server::start(|_| b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\n{}".to_vec()).await;
-    let error = tokio::time::timeout(Duration::from_secs(60), client(&cut).send(&create())).await.unwrap().unwrap_err();
+    let error = tokio::time::timeout(Duration::from_mins(1), client(&cut).send(&create())).await.unwrap().unwrap_err();
     assert_eq!(error.kind, HttpErrorKind::Unanswered);
 }
 

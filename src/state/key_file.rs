@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::{
     error::StateError,
-    seal::{KEY_BYTES, Seal},
+    seal::{KEY_BYTES, Seal, hexadecimal},
 };
 
 /// A key that was read from a file.
@@ -38,7 +38,7 @@ impl FileKey {
         let key = Seal::new_key();
         // A temporary file is for its owner's eyes only from its first byte.
         let mut file = NamedTempFile::with_prefix_in(".state.key-", &folder).map_err(failed)?;
-        file.write_all(hexadecimal(&key).as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        writeln!(file, "{}", hexadecimal(&key)).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
         match file.persist_noclobber(path) {
             Ok(_) => sync_folder(&folder).map_err(failed)?,
             // Another process was faster: its key is the one.
@@ -74,12 +74,6 @@ fn folder_of(path: &Path) -> PathBuf {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),
     }
-}
-
-fn hexadecimal(key: &[u8]) -> String {
-    let mut text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-    text.push('\n');
-    text
 }
 
 /// Makes the new name last through a power cut.

@@ -95,7 +95,9 @@ impl Work<'_> {
                     found.insert((*source_id).to_owned(), LinkedRecord { target_id, object, destination_id });
                 }
             };
-            entries.iter().for_each(|(source_key, entry)| insert(source_key, entry));
+            for (source_key, entry) in &entries {
+                insert(source_key, entry);
+            }
             for (source_key, survivor) in &survivors {
                 if let Some(entry) = of_survivors.get(survivor) {
                     insert(source_key, entry);

@@ -4,6 +4,7 @@
 //! owner is never in the way, so nothing has to be renewed. What the file says about the owner is for people.
 
 use std::{
+    collections::hash_map::Entry,
     fmt,
     fs::{File, TryLockError},
     io::{Read, Seek, Write},
@@ -14,7 +15,7 @@ use chrono::{DateTime, Utc};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use super::{State, error::StateError, private_file::open_lock_file};
+use super::{State, error::StateError, private_file::open_lock_file, seal::hexadecimal};
 
 /// What only one process may do at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -114,7 +115,7 @@ impl LeaseName {
             return format!("{safe}.lock");
         }
         let hash = digest(&SHA256, words.as_bytes());
-        let mark: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let mark = hexadecimal(&hash.as_ref()[..8]);
         format!("{safe}-{mark}.lock")
     }
 }
@@ -143,9 +144,9 @@ impl State {
     /// Fails when another process has it.
     pub async fn hold_lease(&self, name: LeaseName, pipeline: &str, now: DateTime<Utc>) -> Result<(), LeaseError> {
         let mut held = self.shared.held.lock().await;
-        if !held.contains_key(&name) {
-            let lease = self.take_lease(name.clone(), pipeline, now).await?;
-            held.insert(name, lease);
+        if let Entry::Vacant(place) = held.entry(name) {
+            let lease = self.take_lease(place.key().clone(), pipeline, now).await?;
+            place.insert(lease);
         }
         Ok(())
     }

@@ -114,6 +114,7 @@ impl State {
     ///
     /// # Errors
     /// Fails when the state cannot be read.
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general over the lifetime")]
     pub async fn runs(&self) -> Result<Vec<Run>, StateError> {
         self.read(|work| work.all_runs()).await
     }

@@ -1,6 +1,6 @@
 //! Seals what a state file holds of people and secrets, so that none of it is in the file in clear.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use chacha20poly1305::{
     AeadCore, ChaCha20Poly1305, Key, KeyInit, Nonce, XChaCha20Poly1305, XNonce,
@@ -162,6 +162,15 @@ impl Seal {
         let sealed = self.cipher.encrypt(&nonce, payload).map_err(|_| StateError::WrongKey)?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
+}
+
+/// Returns bytes as hexadecimal digits.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{
     State, Work,
     error::StateError,
-    seal::{Cell, Hashed},
+    seal::{Cell, Hashed, hexadecimal},
 };
 
 /// What the key is tried on.
@@ -25,8 +25,8 @@ pub(super) fn check_key(work: &Work<'_>) -> Result<(), StateError> {
 }
 
 fn cell(name_key: &[u8]) -> Cell {
-    let name: String = name_key.iter().map(|byte| format!("{byte:02X}")).collect();
-    Cell::new("tokens", &[&name])
+    // As SQLite's `hex` writes it: the migration binds these cells too.
+    Cell::new("tokens", &[&hexadecimal(name_key).to_uppercase()])
 }
 
 impl State {

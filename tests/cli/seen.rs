@@ -38,7 +38,23 @@ struct Text {
 }
 
 /// Hints that no test can show, and why.
-const UNSEEN_HINTS: [(&str, &str); 4] = [
+const UNSEEN_HINTS: [(&str, &str); 8] = [
+    (
+        "name another place for the state file with `--state FILE`",
+        "needs a folder that nobody may write to, and tests may run as root",
+    ),
+    (
+        "add a mapping for `{field}`, or take `{name}` as the key",
+        "`transform` tests it: the other two hints come first",
+    ),
+    (
+        "check `base_url` and `api_version`: `account-info/{version}/details` must answer",
+        "an answer in HubSpot's own words; the connector's tests show its class",
+    ),
+    (
+        "allow the app the scope `id` (access the identity URL service)",
+        "an answer in Salesforce's own words; the connector's tests show its class",
+    ),
     ("run again when the program that writes the file is done", "the file must change during the read"),
     ("free some room and run again; nothing is lost", "needs a full disk, as `tests/faults` makes one"),
     ("remove its mapping, or give the user `Edit` on it", "`transform.read_only` says it before a record is written"),
@@ -48,7 +64,8 @@ const UNSEEN_HINTS: [(&str, &str); 4] = [
     ),
 ];
 /// Codes that no test can show, and why.
-const UNSEEN_CODES: [(&str, &str); 13] = [
+const UNSEEN_CODES: [(&str, &str); 14] = [
+    ("transform.sql_too_deep", "its page would be as long as the SQL; `transform::sql` tests it"),
     ("random", "the system gives no random numbers"),
     ("runtime", "the system gives no threads"),
     ("http", "the TLS library does not start"),

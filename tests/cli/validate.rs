@@ -182,11 +182,15 @@ fn standard_fields_are_mapped_where_both_sides_have_them_and_written_ones_win() 
     assert_eq!(mappings, expected);
 }
 
+fn lines(numbers: std::ops::Range<u32>, line: fn(u32) -> String) -> String {
+    numbers.map(line).fold(String::new(), |text, line| text + &line)
+}
+
 #[test]
 fn a_file_with_very_many_mistakes_is_explained_by_the_first_of_them_at_once() {
-    let keys: String = (0..100_000).map(|number| format!("key{number}: hunter2\n")).collect();
-    let twice: String = (0..50_000).map(|number| format!("key{number}: 1\n")).collect();
-    let maps: String = (0..50_000).map(|number| format!("          f{number}: [email]\n")).collect();
+    let keys = lines(0..100_000, |number| format!("key{number}: hunter2\n"));
+    let twice = lines(0..50_000, |number| format!("key{number}: 1\n"));
+    let maps = lines(0..50_000, |number| format!("          f{number}: [email]\n"));
     let findings = load_bytes(format!("{VALID}{keys}").as_bytes());
     assert!(
         findings.len() < 100 && findings.iter().any(|finding| finding.message == "99950 more keys are not known here")

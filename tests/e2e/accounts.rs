@@ -1,6 +1,9 @@
 //! State belongs to accounts, not to names: another account behind the same connection begins with nothing.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Value as Json, json};
 
@@ -82,7 +85,8 @@ impl Accounts {
             fs::create_dir_all(&own).unwrap();
             for (file, text) in vendor.fixtures {
                 let email = people.map_or("", |people| people[index]);
-                let is_left_out = people.is_none() && file.ends_with(".csv");
+                let is_left_out =
+                    people.is_none() && Path::new(file).extension().is_some_and(|extension| extension == "csv");
                 if !is_left_out {
                     fs::write(own.join(file), text.replace("EMAIL", email)).unwrap();
                 }
@@ -134,7 +138,7 @@ impl Accounts {
     }
 
     /// Runs a pipeline; returns the counts of its one destination, and what was said.
-    fn run(&self, pipeline: &PathBuf) -> (Json, String) {
+    fn run(&self, pipeline: &Path) -> (Json, String) {
         let ran = self.desk.ferry(["run", pipeline.to_str().unwrap(), "--json"]);
         assert_eq!(ran.code, 0, "{}: {ran:?}", self.vendor.name);
         (ran.json()["streams"][0].clone(), ran.stderr)

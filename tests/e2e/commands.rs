@@ -146,7 +146,7 @@ fn validate_shows_the_line_and_the_nearest_name() {
     error[config.unknown_key]: the key `requierd` is not known here
       --> people.yaml:15:49
        |
-    15 |           email: { from: email, apply: [email], requierd: true }
+    15 |           email: { from: email, apply: [email], requierd: **** }
        |                                                 ^^^^^^^^
        |
        = hint: did you mean `required`?
@@ -175,7 +175,7 @@ fn an_unknown_stream_is_answered_with_the_known_ones() {
     ----- stdout -----
     ----- stderr -----
     error: the pipeline has no stream `persons` [stream.unknown]
-    hint: its streams are: people
+    hint: its streams are: `people`
     "#);
 }
 
@@ -277,7 +277,7 @@ fn a_wrong_token_is_the_environments_fault() {
     ────────────────────────────────────────────────
      people → crm.contacts      0         0       1
     ────────────────────────────────────────────────
-    ! people → crm.contacts: crm: the token was refused (401) (1 attempt)
+    ! people → crm.contacts: crm: the token was refused (401) (1 attempt) [GET 127.0.0.1:[PORT]/account-info/2026-09/details]
     ----- stderr -----
     people: started
     people: 0 records read, 0 done, 0 calls
@@ -319,7 +319,7 @@ fn check_writes_nothing() {
     ok     crm: login: accepted (developer test account)
     ok     crm: account: portal 24681357
     ok     crm: scopes: not told by the vendor; what follows shows whether they are enough
-    ok     crm: limits left: 624997 of 625000 calls today
+    ok     crm: limits left: 624996 of 625000 calls today
     ok     files: read `people`: 4 fields, one record read
     ok     crm: write `contacts`: 3 mapped fields are there, the vendor upserts on the key
     ----- stderr -----
@@ -364,7 +364,7 @@ fn emulate_answers_with_vendor_and_url() {
     ----- stdout -----
     ----- stderr -----
     error: there is no emulator of `hubspott` [emulate.unknown]
-    hint: there are emulators of: airtable, hubspot, salesforce
+    hint: did you mean `hubspot`?
     "#);
 }
 

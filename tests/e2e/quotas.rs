@@ -58,7 +58,7 @@ fn a_source_stops_at_its_share_of_the_quota_and_the_next_run_goes_on() {
     let described = requests(&crms);
 
     // As much as it takes to describe the contacts once more, and to read two pages of them.
-    let share = (2 * described + 2) as f64 / DAILY;
+    let share = f64::from(u32::try_from(2 * described + 2).unwrap()) / DAILY;
     put(&desk, &format!("limits: {{ quota_share: {share:.12} }}\n"));
     let (second, stream) = run(&desk, 1);
     assert_eq!(second["status"], "interrupted");

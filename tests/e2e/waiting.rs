@@ -108,7 +108,8 @@ fn a_link_that_meets_a_lock_is_told_and_set_by_the_next_run() {
     let gateway = Gateway::before(&crms, "salesforce");
     let mut desk = Desk::new(&crms);
     desk.set("SALESFORCE_URL", gateway.url());
-    put(&desk, "f1,Acme,f2\nf2,Globex,\n");
+    // The parent is not there yet, so the link waits for the next run.
+    put(&desk, "f1,Acme,f2\n");
     let lock =
         json!({ "statusCode": "UNABLE_TO_LOCK_ROW", "message": "unable to obtain exclusive access", "fields": [] });
     let locked = json!([{ "success": false, "errors": [lock] }]);
@@ -118,6 +119,8 @@ fn a_link_that_meets_a_lock_is_told_and_set_by_the_next_run() {
         rejects["rejects"].as_array().unwrap().iter().map(|line| line["code"].clone()).collect::<Vec<_>>()
     };
 
+    assert_eq!(run()["streams"][0]["destinations"][0]["links_pending"], 1);
+    put(&desk, "f1,Acme,f2\nf2,Globex,\n");
     gateway.says(&[("PATCH /services/data/…/composite/sobjects", 200, locked)]);
     assert_eq!(run()["streams"][0]["destinations"][0]["links_pending"], 1);
     assert!(codes().contains(&json!("UNABLE_TO_LOCK_ROW")), "{:?}", codes());

@@ -6,6 +6,7 @@ use emulators::FaultPlan;
 use rand::{Rng, rngs::SmallRng};
 
 use crate::machine::Machine;
+use crate::proxy::{Plan, Trick};
 use crate::world::{Attack, Point, Shot, Trap, Weather};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +36,11 @@ pub(crate) enum Kind {
     RowLocks,
     FailingJobs,
     EndedSessions,
+    HeldRequest,
+    GatewayPages,
+    LateAnswers,
+    DoubledAnswers,
+    PartialLookUps,
 }
 
 /// The ways in which every pair is disturbed.
@@ -61,6 +67,11 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind::NoSpace,
     Kind::ClockBack,
     Kind::Everything,
+    Kind::HeldRequest,
+    Kind::GatewayPages,
+    Kind::LateAnswers,
+    Kind::DoubledAnswers,
+    Kind::PartialLookUps,
 ];
 
 /// A disturbance: what the systems do all the time, and what is done to the first runs, in order.
@@ -110,13 +121,24 @@ impl Kind {
             Self::RowLocks => "rows that are locked (Salesforce)",
             Self::FailingJobs => "jobs that fail half way, and a SIGKILL (Salesforce)",
             Self::EndedSessions => "sessions that end during the run (Salesforce)",
+            Self::HeldRequest => "SIGKILL, and its last request arrives 3 to 30 s later",
+            Self::GatewayPages => "a gateway's page behind a write that was carried out",
+            Self::LateAnswers => "the answer of an earlier write",
+            Self::DoubledAnswers => "an answer sent twice: the connection is out of step",
+            Self::PartialLookUps => "a look-up's answer is cut, or a record of it has no id",
         }
+    }
+
+    /// Tells whether a proxy makes the disturbance.
+    pub(crate) fn is_of_proxy(self) -> bool {
+        matches!(self, Self::GatewayPages | Self::LateAnswers | Self::DoubledAnswers | Self::PartialLookUps)
     }
 
     pub(crate) fn draw(self, random: &mut SmallRng, measure: Measure) -> Disturbance {
         let mut faults = FaultPlan { seed: random.random(), ..FaultPlan::default() };
         let mut attacks = Vec::new();
         let mut omissions = 0.0;
+        let mut proxy = None;
         let share = random.random_range(0.05..0.25);
         match self {
             Self::KillAtMoment => attacks.push(shot(random, measure, "-KILL")),
@@ -172,8 +194,17 @@ impl Kind {
                 attacks.push(trap(random, measure, Point::BeforeAnswer));
             }
             Self::EndedSessions => faults.session = share / 4.0,
+            Self::HeldRequest => {
+                let held = Duration::from_secs(random.random_range(3..=30));
+                attacks.push(trap(random, measure, Point::Held(held)));
+            }
+            Self::GatewayPages => proxy = Some(Trick::GatewayPage),
+            Self::LateAnswers => proxy = Some(Trick::LateAnswer),
+            Self::DoubledAnswers => proxy = Some(Trick::DoubledAnswer),
+            Self::PartialLookUps => proxy = Some(Trick::PartialLookUp),
         }
-        Disturbance { weather: Weather { faults, omissions, ..Weather::default() }, attacks }
+        let proxy = proxy.map(|trick| Plan { trick, share, seed: faults.seed });
+        Disturbance { weather: Weather { faults, omissions, proxy, ..Weather::default() }, attacks }
     }
 }
 

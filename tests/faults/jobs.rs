@@ -7,11 +7,11 @@ use reqwest::Method;
 use serde_json::{Value as Json, json};
 
 use crate::content::Content;
+use crate::findings::{Findings, StateFacts};
 use crate::kills::{killed, redrive};
 use crate::occasions::{call, finished, replace};
 use crate::pairs::Pair;
 use crate::undisturbed;
-use crate::verdict::{AnswerClass, StateFacts};
 use crate::world::{Attack, Ended, Point, Trap, Weather, World, binary, is_complete};
 
 const MAX_RUNS: usize = 10;
@@ -78,7 +78,7 @@ const LATE: Duration = Duration::from_secs(30);
 async fn completed(world: &World) -> Ended {
     for _ in 0..MAX_RUNS {
         let ended = world.run(Attack::default()).await;
-        let mut verdict = AnswerClass::default();
+        let mut verdict = Findings::default();
         verdict.check_ledgers(&ended);
         assert!(verdict.problems.is_empty(), "{:?}", verdict.problems);
         if is_complete(&ended) {
@@ -138,7 +138,7 @@ async fn inserts_without_a_key_are_held_when_their_job_was_left_and_never_sent_a
     tokio::time::sleep(LATE.div_f64(crate::world::SPEED)).await;
     finished(&world).await;
     let content = world.content().await;
-    let titles = crate::content::records(&world, "SELECT Name FROM Opportunity").await;
+    let titles = crate::systems::records(&world, "SELECT Name FROM Opportunity").await;
     assert_eq!(titles.len(), 230);
     finished(&world).await;
     check(&world.content().await, &content, "a record of unknown effect was sent again");
@@ -159,7 +159,7 @@ async fn jobs_that_fail_half_way_keep_what_they_wrote_and_the_rest_is_sent_on() 
         while crate::is_put_off(&ended) {
             ended = finished(&world).await;
         }
-        let mut verdict = AnswerClass::default();
+        let mut verdict = Findings::default();
         verdict.check_end(&world, &expected, &ended).await;
         assert!(verdict.problems.is_empty(), "{:#?}", verdict.problems);
     }
@@ -173,7 +173,7 @@ async fn files_of_results_that_are_cut_or_lack_lines_lose_and_double_nothing() {
         let faults = format!("seed={seed}").parse().unwrap();
         let world = World::new(&pair, &Weather { faults, omissions: 0.5, ..Weather::default() }).await;
         let ended = completed(&world).await;
-        let mut verdict = AnswerClass::default();
+        let mut verdict = Findings::default();
         verdict.check_end(&world, &expected, &ended).await;
         assert!(verdict.problems.is_empty(), "{seed}: {:#?}", verdict.problems);
     }
@@ -220,7 +220,7 @@ async fn a_mirror_whose_deleting_job_is_killed_deletes_the_rest_and_nothing_else
     let writes = other.trap_count();
     finished(&other).await;
     let (expected, state) = (other.content().await, StateFacts::read(&other));
-    assert_eq!(crate::content::records(&other, "SELECT Id FROM Lead").await.len(), 449 - 230);
+    assert_eq!(crate::systems::records(&other, "SELECT Id FROM Lead").await.len(), 449 - 230);
     for at in [1, 2, 3, 4, other.trap_count() - writes] {
         let world = mirror().await;
         world.run(killed(at, Point::BeforeAnswer)).await;

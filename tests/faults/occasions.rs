@@ -5,9 +5,9 @@ use std::{fs, process::Stdio, time::Duration};
 use reqwest::{Client, Method};
 use serde_json::{Value as Json, json};
 
+use crate::findings::{Findings, addresses_in_clear};
 use crate::pairs::{PAIRS, Pair};
 use crate::undisturbed;
-use crate::verdict::{AnswerClass, addresses_in_clear};
 use crate::world::{Attack, Ended, Point, Shot, Trap, Weather, World, is_complete};
 
 async fn run(world: &World) -> Ended {
@@ -17,7 +17,7 @@ async fn run(world: &World) -> Ended {
 pub(crate) async fn finished(world: &World) -> Ended {
     let ended = run(world).await;
     assert!(is_complete(&ended), "{:?}: {}", ended.code, ended.stderr);
-    let mut verdict = AnswerClass::default();
+    let mut verdict = Findings::default();
     verdict.check_ledgers(&ended);
     assert!(verdict.problems.is_empty(), "{:?}", verdict.problems);
     ended
@@ -119,7 +119,7 @@ async fn a_second_run_at_the_same_time_is_turned_away() {
     let (first, second) = tokio::join!(finished(&world), second);
     assert_eq!(second.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&second.stderr).contains("being run already"));
-    let mut verdict = AnswerClass::default();
+    let mut verdict = Findings::default();
     verdict.check_end(&world, &expected, &first).await;
     assert!(verdict.problems.is_empty(), "{:#?}", verdict.problems);
 }
@@ -141,7 +141,7 @@ async fn check_expiring_login(pair: Pair, options: &str, speed: f64) {
     let login = format!("type: {}, {options}", pair.destination);
     replace(&world, "pipeline.yaml", &[(&format!("type: {}, token: \"${{TOKEN}}\"", pair.destination), &login)]);
     let ended = finished(&world).await;
-    let mut verdict = AnswerClass::default();
+    let mut verdict = Findings::default();
     verdict.check_end(&world, &expected, &ended).await;
     assert!(verdict.problems.is_empty(), "{:#?}", verdict.problems);
     let url = format!("{}/_emulator/requests", world.url(pair.destination));

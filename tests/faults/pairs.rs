@@ -1,21 +1,9 @@
-//! The table of what is tested: a system is one line, a pair is one line and a pipeline in `pipelines/`.
+//! The pairs that are tested: one line each, and a pipeline in `pipelines/`.
 
 use std::path::Path;
 
-use crate::content::{self, Reading};
-use crate::data;
 use crate::disturbance::{KINDS, Kind};
-
-/// A system: its connector's name, what it holds as source and as destination, how its records are read back, and in which ways
-/// it alone misbehaves.
-pub(crate) struct System {
-    pub(crate) name: &'static str,
-    pub(crate) has_emulator: bool,
-    pub(crate) fill_source: fn(&Path),
-    pub(crate) fill_destination: fn(&Path),
-    pub(crate) read_back: Reading,
-    own_kinds: &'static [Kind],
-}
+use crate::systems::System;
 
 /// A pipeline from one system to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,20 +15,6 @@ pub(crate) struct Pair {
     pipeline: &'static str,
 }
 
-const SYSTEMS: &[System] = &[
-    System::new("csv", false, data::csv_source, data::nothing, content::of_files, &[]),
-    System::new("hubspot", true, data::hubspot_source, data::hubspot_destination, content::of_hubspot, &[]),
-    System::new("airtable", true, data::airtable_source, data::airtable_destination, content::of_airtable, &[]),
-    System::new(
-        "salesforce",
-        true,
-        data::salesforce_source,
-        data::salesforce_destination,
-        content::of_salesforce,
-        &[Kind::RowLocks, Kind::FailingJobs, Kind::EndedSessions],
-    ),
-];
-
 pub(crate) const PAIRS: &[Pair] = &[
     Pair::new("csv", "hubspot", "", include_str!("pipelines/csv-to-hubspot.yaml")),
     Pair::new("hubspot", "airtable", "", include_str!("pipelines/hubspot-to-airtable.yaml")),
@@ -51,23 +25,6 @@ pub(crate) const PAIRS: &[Pair] = &[
     Pair::new("hubspot", "salesforce", "", include_str!("pipelines/hubspot-to-salesforce.yaml")),
     Pair::new("salesforce", "hubspot", "", include_str!("pipelines/salesforce-to-hubspot.yaml")),
 ];
-
-impl System {
-    const fn new(
-        name: &'static str,
-        has_emulator: bool,
-        fill_source: fn(&Path),
-        fill_destination: fn(&Path),
-        read_back: Reading,
-        own_kinds: &'static [Kind],
-    ) -> Self {
-        Self { name, has_emulator, fill_source, fill_destination, read_back, own_kinds }
-    }
-
-    pub(crate) fn of(name: &str) -> &'static Self {
-        SYSTEMS.iter().find(|system| system.name == name).unwrap()
-    }
-}
 
 impl Pair {
     const fn new(source: &'static str, destination: &'static str, way: &'static str, pipeline: &'static str) -> Self {

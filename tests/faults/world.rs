@@ -26,7 +26,9 @@ use tempfile::TempDir;
 
 use crate::content::Content;
 use crate::machine::{Machine, count_writes};
-use crate::pairs::{Pair, System};
+use crate::pairs::Pair;
+use crate::proxy::{Plan, Proxy};
+use crate::systems::System;
 use crate::traffic::{is_first_of, write_down};
 
 /// How many times as fast as the machine's clocks those of the emulators and of the runs go: waits are short then.
@@ -47,6 +49,9 @@ pub(crate) enum Point {
     BeforeAnswer,
     /// The answer is sent.
     AfterAnswer,
+    /// The process is killed, and the request arrives this much later, by the clock of the systems: what a dead process has
+    /// sent may still be on its way.
+    Held(Duration),
     /// The request is carried out, and the connection breaks before its answer. The process is not killed.
     Lost,
     /// The request is carried out, and its answer comes when nobody waits for it any more. The process is not killed.
@@ -102,11 +107,13 @@ pub(crate) struct Weather {
     pub(crate) omissions: f64,
     /// How many times as fast as the machine's clock those of the systems and the runs go.
     pub(crate) speed: f64,
+    /// What a proxy in front of the destination does.
+    pub(crate) proxy: Option<Plan>,
 }
 
 impl Default for Weather {
     fn default() -> Self {
-        Self { faults: FaultPlan::default(), omissions: 0.0, speed: SPEED }
+        Self { faults: FaultPlan::default(), omissions: 0.0, speed: SPEED, proxy: None }
     }
 }
 
@@ -119,6 +126,7 @@ struct Gate {
     /// The share of the answers to writes from which one result is left out, and the choice of them.
     omissions: Option<(f64, Mutex<SmallRng>)>,
     counts_reads: bool,
+    speed: f64,
 }
 
 pub(crate) struct World {
@@ -126,6 +134,8 @@ pub(crate) struct World {
     gate: Arc<Gate>,
     _emulators: Vec<Running>,
     urls: Vec<(&'static str, String)>,
+    /// Stands between Ferry and the destination; the harness asks past it.
+    proxy: Option<(&'static str, Proxy)>,
     destination: &'static System,
     speed: f64,
 }
@@ -133,7 +143,7 @@ pub(crate) struct World {
 impl World {
     /// Makes the world of a pair whose systems misbehave in this way.
     pub(crate) async fn new(pair: &Pair, weather: &Weather) -> Self {
-        let Weather { faults, omissions, speed } = weather;
+        let Weather { faults, omissions, speed, proxy: plan } = weather;
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let systems = pair.lay_out(folder.path());
@@ -141,7 +151,8 @@ impl World {
         let is_calm = *omissions == 0.0 && *faults == FaultPlan::default();
         let has_answers_told = is_calm && is_first_of(&pair.name());
         let omissions = (*omissions > 0.0).then(|| (*omissions, Mutex::new(SmallRng::seed_from_u64(faults.seed))));
-        let gate = Arc::new(Gate { omissions, counts_reads: !systems[1].has_emulator, ..Gate::default() });
+        let gate =
+            Arc::new(Gate { omissions, counts_reads: !systems[1].has_emulator, speed: *speed, ..Gate::default() });
         let (mut emulators, mut urls) = (Vec::new(), Vec::new());
         for system in systems.into_iter().filter(|system| system.has_emulator) {
             let options = EmulatorOptions {
@@ -161,7 +172,13 @@ impl World {
             urls.push((system.name, running.url()));
             emulators.push(running);
         }
-        Self { folder, gate, _emulators: emulators, urls, destination: systems[1], speed: *speed }
+        let destination = systems[1];
+        let proxied = plan.zip(urls.iter().find(|(name, _)| *name == destination.name));
+        let proxy = match proxied {
+            Some((plan, (name, url))) => Some((*name, Proxy::start(url, plan).await)),
+            None => None,
+        };
+        Self { folder, gate, _emulators: emulators, urls, proxy, destination, speed: *speed }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -216,7 +233,8 @@ impl World {
             .env("HOME", self.folder())
             .env("FERRY_STATE_KEY", STATE_KEY)
             .env("TOKEN", "pat-faults")
-            .envs(self.urls.iter().map(|(name, url)| (format!("{}_URL", name.to_uppercase()), url.clone())));
+            .envs(self.urls.iter().map(|(name, url)| (variable_of(name), url.clone())))
+            .envs(self.proxy.iter().map(|(name, proxy)| (variable_of(name), proxy.url().to_owned())));
     }
 
     /// Runs the pipeline once.
@@ -268,6 +286,11 @@ impl World {
         let stderr = fs::read_to_string(self.folder().join("stderr")).unwrap();
         Ended { code: status.code(), report: serde_json::from_str(&stdout).ok(), stderr, took }
     }
+}
+
+/// Returns the variable that the pipelines take a system's address from.
+fn variable_of(system: &str) -> String {
+    format!("{}_URL", system.to_uppercase())
 }
 
 /// Returns the binary that is tried.
@@ -369,6 +392,16 @@ async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Re
             let answer = next.run(request).await;
             gate.kill();
             answer
+        }
+        Some(Point::Held(held)) => {
+            gate.kill();
+            let held = held.div_f64(gate.speed);
+            // The connection is dead; what it carried arrives all the same.
+            tokio::spawn(async move {
+                tokio::time::sleep(held).await;
+                next.run(request).await
+            });
+            StatusCode::BAD_GATEWAY.into_response()
         }
         Some(Point::Lost) => {
             next.run(request).await;

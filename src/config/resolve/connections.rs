@@ -81,12 +81,13 @@ impl Resolver<'_> {
     fn add_connection(&mut self, name: &str, raw: &RawConnection, at: &At<'_>, is_sound: bool) {
         let scene = self.scene;
         let entry = self.entry(raw);
+        // A warning costs no connection, so it comes before those that do are counted.
+        self.warn_of_no_effect(raw, at);
         let before = self.findings.len();
         let mut options = Json::Object(raw.options.clone());
         if let Some(audit) = &raw.audit {
             options[AUDIT] = Json::from(audit.as_str());
         }
-        self.warn_of_no_effect(raw, at);
         self.hide_secrets(raw, &mut options);
         match &raw.account {
             Some(RawAccount::Number(id)) => options[ACCOUNT] = Json::from(id.to_string()),

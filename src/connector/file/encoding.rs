@@ -63,10 +63,7 @@ impl Encoding {
 
     /// Returns the name, as it stands in a pipeline.
     pub fn name(self) -> String {
-        match self.is_marked && self.is_utf_8() {
-            true => MARKED_UTF_8[0].to_owned(),
-            false => self.text.name().to_lowercase(),
-        }
+        if self.is_marked && self.is_utf_8() { MARKED_UTF_8[0].to_owned() } else { self.text.name().to_lowercase() }
     }
 
     /// Tells whether it is UTF-8.

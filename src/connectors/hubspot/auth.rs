@@ -26,6 +26,7 @@ pub(super) struct Login {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of each connection")]
 enum Kind {
     /// A token that stays.
     Token(Secret),

@@ -32,6 +32,7 @@ pub(super) struct Login {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of each connection")]
 enum Kind {
     /// A session that somebody else has bought, at this address.
     Session(Secret, Url),

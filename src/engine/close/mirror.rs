@@ -76,13 +76,12 @@ fn check_guards(loader: &Loader, read: u64, mapped: u64, unseen: u64) -> Result<
         )));
     }
     let default_share = CountOrShare::Share(DEFAULT_MAX_SHARE);
-    let is_exceeded = match loader.policy.max_deletes {
-        Some(limit) => limit.is_exceeded_by(unseen, mapped),
-        None => {
-            let is_much = unseen > DEFAULT_MAX_DELETES || default_share.is_exceeded_by(unseen, mapped);
-            let is_most = unseen > 1 && MOST.is_exceeded_by(unseen, mapped);
-            is_most || (unseen > ALWAYS_ALLOWED && is_much)
-        }
+    let is_exceeded = if let Some(limit) = loader.policy.max_deletes {
+        limit.is_exceeded_by(unseen, mapped)
+    } else {
+        let is_much = unseen > DEFAULT_MAX_DELETES || default_share.is_exceeded_by(unseen, mapped);
+        let is_most = unseen > 1 && MOST.is_exceeded_by(unseen, mapped);
+        is_most || (unseen > ALWAYS_ALLOWED && is_much)
     };
     if is_exceeded {
         return Err(EngineError::Guard(format!(

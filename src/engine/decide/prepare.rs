@@ -102,7 +102,7 @@ impl Preparation {
         let keys: Vec<String> = records.iter().filter_map(|record| record.key.as_ref().map(text)).collect();
         let count = count_look_alikes(keys.iter().map(String::as_str));
         if count > 0 {
-            let key = self.key.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+            let key = self.key.iter().map(FieldName::as_str).collect::<Vec<_>>().join(", ");
             tracing::warn!(
                 key,
                 keys = count,

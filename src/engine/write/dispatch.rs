@@ -127,7 +127,9 @@ impl<'loader> Dispatch<'loader> {
             stream::iter(batches).map(|batch| self.send_batch(operation, limit, batch)).buffered(concurrency);
         let mut outcome = Ok(());
         while let Some((results, ended)) = sent.next().await {
-            results.into_iter().for_each(|(item, fate)| deliver(item, fate));
+            for (item, fate) in results {
+                deliver(item, fate);
+            }
             // The first error says why; those behind it only that the work was stopped.
             outcome = outcome.and(ended);
         }

@@ -114,7 +114,7 @@ impl Item for RecordItem {
         match outcome {
             Outcome::Created { id } => changes.written.push(self.written(context, id, WrittenAs::Created)),
             Outcome::Updated { id } if self.is_own => {
-                changes.written.push(self.written(context, id, WrittenAs::Created))
+                changes.written.push(self.written(context, id, WrittenAs::Created));
             }
             Outcome::Updated { id } => changes.written.push(self.written(context, id, WrittenAs::Updated)),
             // Not by the source's id: a record with the same key may be the one that is known under it.

@@ -113,6 +113,6 @@ pub(super) async fn save_rejects(
     if letters.is_empty() {
         return Ok(());
     }
-    let changes = Changes { letters, seen, ..Changes::default() };
+    let changes = Changes { seen, letters, ..Changes::default() };
     Ok(dispatch.loader.services.state.commit(dispatch.place_of_rejects(), changes).await?)
 }

@@ -109,6 +109,7 @@ mod tests {
         levels
     }
 
+    #[expect(clippy::type_complexity, reason = "a table")]
     #[test]
     fn parents_go_before_their_children_and_only_circles_are_cut() {
         let cases: [(&[(&str, &[&str], bool)], &[&[&str]]); 5] = [

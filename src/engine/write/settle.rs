@@ -160,7 +160,9 @@ impl Dispatch<'_> {
             let items = shipment.take(&places).await?;
             let results: Vec<_> = items.into_iter().zip(fates).collect();
             self.commit(*intent_id, &results).await?;
-            results.into_iter().for_each(|(item, fate)| deliver(item, fate));
+            for (item, fate) in results {
+                deliver(item, fate);
+            }
         }
         Ok(())
     }

@@ -56,9 +56,9 @@ async fn ten_thousand_records() {
         let changes = Changes { written, ..Changes::default() };
         let commit = state.commit(place(target, "run_2"), changes);
         if chunk == 99 {
-            timed("commit the outcomes of a batch of 100", commit).await.unwrap()
+            timed("commit the outcomes of a batch of 100", commit).await.unwrap();
         } else {
-            commit.await.unwrap()
+            commit.await.unwrap();
         }
     }
 }

@@ -188,8 +188,8 @@ fn what_a_record_does_not_mention_is_told_by_the_destinations_names() {
         absent.iter().map(|names| crate::model::Value::from_json(names, FieldType::MultiChoice).unwrap()).collect();
     let mut page = frame(&source, &json!(rows));
     page.with_column(crate::model::column(crate::model::ABSENT, FieldType::MultiChoice, &lists).unwrap()).unwrap();
-    let mapped = mapper.map(&page).unwrap().frame;
-    let told = mapped.column(crate::model::ABSENT).unwrap();
+    let out = mapper.map(&page).unwrap().frame;
+    let told = out.column(crate::model::ABSENT).unwrap();
     let text = |row: usize| crate::model::Value::from_any(&told.get(row).unwrap()).unwrap().to_text();
     assert_eq!([text(0), text(1), text(2)], ["", "out", "out;second"]);
 }

@@ -1,5 +1,7 @@
 //! What SQL texts may see, and how deep they may be.
 
+use polars::prelude::IntoLazy;
+
 use crate::model::{Field, FieldType, Schema};
 
 use super::{compile, compile_condition, functions::ALLOWED, parse, query_columns};
@@ -140,7 +142,6 @@ fn deep_texts_run_or_are_refused_and_never_overflow() {
             if let Ok(compiled) = compiled {
                 let frame =
                     polars::prelude::DataFrame::full_null(&super::super::columns::full_polars_schema(&people()), 3);
-                use polars::prelude::IntoLazy;
                 frame.lazy().select([compiled.expr]).collect().unwrap();
             }
             let query = format!("SELECT {text} AS x FROM self");
@@ -155,7 +156,6 @@ fn a_long_chain_means_what_it_says() {
     let listed: Vec<String> = (0..300).map(|number| format!("age = {number}")).collect();
     let chain = compile_condition(&listed.join(" OR "), &people()).unwrap();
     let ages = polars::df!("age" => [0_i64, 150, 299, 300, -1]).unwrap();
-    use polars::prelude::IntoLazy;
     let kept = ages.lazy().filter(chain.expr).collect().unwrap();
     assert_eq!(kept.height(), 3);
     let quoted = vec!["name = 'it''s \"x\" \\ %'"; 40].join(" OR ");

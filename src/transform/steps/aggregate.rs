@@ -168,7 +168,6 @@ fn words(sql: &str) -> Vec<(String, usize)> {
     for letter in sql.chars() {
         match (quote, letter) {
             (Some(open), letter) if open == letter => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"' | '`') => quote = Some(letter),
             (None, letter) if letter.is_alphanumeric() || letter == '_' => {
                 if let Some((word, _)) = words.last_mut() {
@@ -178,7 +177,7 @@ fn words(sql: &str) -> Vec<(String, usize)> {
             }
             (None, '(') => depth += 1,
             (None, ')') => depth = depth.saturating_sub(1),
-            (None, _) => {}
+            (Some(_) | None, _) => {}
         }
         words.push((String::new(), depth));
     }

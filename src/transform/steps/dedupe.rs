@@ -69,7 +69,7 @@ impl Dedupe {
             Keep::Last => id().sort_by([col(ROW)], SortMultipleOptions::default()).last(),
             Keep::Newest => id().sort_by([col(UPDATED_AT), col(ROW)], newest_first()).first(),
         };
-        let groups = self.scan(pages)?.filter(self.is_keyed()).group_by(keys);
+        let groups = Self::scan(pages)?.filter(self.is_keyed()).group_by(keys);
         let groups = groups.agg([survivor.alias(SURVIVOR), id()]).select([col(SURVIVOR), id()]);
         let groups = groups.collect()?;
         let mut pairs = Vec::new();
@@ -82,7 +82,7 @@ impl Dedupe {
         Ok(pairs)
     }
 
-    fn scan(&self, pages: &[PathBuf]) -> Result<LazyFrame, TransformError> {
+    fn scan(pages: &[PathBuf]) -> Result<LazyFrame, TransformError> {
         let paths: Vec<PlRefPath> =
             pages.iter().map(|path| PlRefPath::try_from_path(path)).collect::<Result<_, _>>()?;
         let options = ScanArgsParquet {
@@ -101,7 +101,7 @@ impl Dedupe {
             Keep::Last => col(ROW).max(),
             Keep::Newest => col(ROW).sort_by([col(UPDATED_AT), col(ROW)], newest_first()).first(),
         };
-        let scan = self.scan(pages)?;
+        let scan = Self::scan(pages)?;
         Ok(scan.filter(self.is_keyed()).group_by(keys).agg([row]).select([col(ROW)]).collect()?)
     }
 }

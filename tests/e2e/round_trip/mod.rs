@@ -82,20 +82,23 @@ fn run(desk: &Desk, pipeline: &Path, refused: &mut BTreeMap<(String, String), u6
 
 /// Reads the crosswalk, and the stage of deals, which is no standard field but that without which there is no deal.
 fn standard_fields(kind: &str, object: &str) -> Vec<StandardField> {
-    let text = fs::read_to_string(repository("src/config/standard.yaml")).unwrap();
-    let crosswalk: Json = serde_yaml::from_str(&text).unwrap();
+    let read = |path: &str| -> Json { serde_yaml::from_str(&fs::read_to_string(repository(path)).unwrap()).unwrap() };
+    let standard = read("src/config/standard.yaml");
+    let [of_hubspot, of_salesforce] =
+        ["hubspot", "salesforce"].map(|name| read(&format!("src/connectors/{name}/standard.yaml"))[kind].clone());
     let salesforce = |json: &Json| match (json.as_str(), json["fields"].as_array()) {
         (Some(name), _) => Some(format!("`{name}`")),
         (None, Some(fields)) => Some(format!("read from `{}`", fields[0].as_str().unwrap())),
         (None, None) => None,
     };
-    let mut fields: Vec<StandardField> = crosswalk[kind]
+    let mut fields: Vec<StandardField> = standard[kind]
         .as_array()
         .unwrap()
         .iter()
         .filter_map(|field| {
-            let hubspot = field["hubspot"].as_str()?.to_owned();
-            Some(StandardField { hubspot, salesforce: salesforce(&field["salesforce"]) })
+            let name = field["field"].as_str()?;
+            let hubspot = of_hubspot[name].as_str()?.to_owned();
+            Some(StandardField { hubspot, salesforce: salesforce(&of_salesforce[name]) })
         })
         .collect();
     if object == "deals" {

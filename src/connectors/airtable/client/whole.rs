@@ -70,9 +70,21 @@ fn holds_all(written: &[RawRecord], sent: &[SentRecord]) -> bool {
         Some(id) if is_by_id => written.iter().find(|other| other.id == *id),
         _ => written.get(place),
     };
-    sent.iter()
-        .enumerate()
-        .all(|(place, record)| of(place, record).is_none_or(|found| can_be(&record.cells, &found.fields)))
+    let constant = constant_fields(sent);
+    sent.iter().enumerate().all(|(place, record)| {
+        let mut telling = record.cells.clone();
+        telling.retain(|field, _| !constant.contains(field.as_str()));
+        of(place, record).is_none_or(|found| can_be(&telling, &found.fields))
+    })
+}
+
+/// Returns the fields in which all records of a batch are alike: they hold of an earlier batch too, and prove nothing.
+fn constant_fields(sent: &[SentRecord]) -> HashSet<&str> {
+    let [first, others @ ..] = sent else { return HashSet::new() };
+    let is_constant = |(field, value): &(&String, &Json)| {
+        !others.is_empty() && others.iter().all(|record| record.cells.get(*field) == Some(*value))
+    };
+    first.cells.iter().filter(is_constant).map(|(field, _)| field.as_str()).collect()
 }
 
 /// Tells whether cells can be what became of those that were sent. Airtable stores some values in a form of its own, so one

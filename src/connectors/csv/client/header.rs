@@ -81,7 +81,7 @@ pub(super) fn said_separator(line: &[u8]) -> Option<u8> {
     let line = line.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(line);
     match line {
         [first @ .., mark] if first.eq_ignore_ascii_case(b"sep=") && mark.is_ascii_punctuation() => Some(*mark),
-        [first @ ..] if first.eq_ignore_ascii_case(b"sep=") => Some(b'\t'),
+        first if first.eq_ignore_ascii_case(b"sep=") => Some(b'\t'),
         _ => None,
     }
 }

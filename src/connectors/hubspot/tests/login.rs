@@ -145,9 +145,21 @@ async fn a_token_tells_its_portal_in_one_call() {
 #[tokio::test]
 async fn a_portal_that_is_not_told_is_never_taken_for_another() {
     let answers = [
-        (404, json!({ "status": "error", "message": "resource not found" }), ErrorKind::Unauthorized),
-        (403, json!({ "status": "error", "category": "MISSING_SCOPES" }), ErrorKind::Unauthorized),
-        (401, json!({ "status": "error", "category": "INVALID_AUTHENTICATION" }), ErrorKind::Unauthorized),
+        (
+            404,
+            json!({ "status": "error", "message": "resource not found", "category": "OBJECT_NOT_FOUND" }),
+            ErrorKind::Unauthorized,
+        ),
+        (
+            403,
+            json!({ "status": "error", "message": "no scope", "category": "MISSING_SCOPES" }),
+            ErrorKind::Unauthorized,
+        ),
+        (
+            401,
+            json!({ "status": "error", "message": "no token", "category": "INVALID_AUTHENTICATION" }),
+            ErrorKind::Unauthorized,
+        ),
         (200, json!({ "accountType": "STANDARD" }), ErrorKind::Unexpected),
         (200, json!({ "portalId": 0 }), ErrorKind::Unexpected),
     ];

@@ -59,7 +59,10 @@ fn search_answer(asked: &Asked, all: impl Iterator<Item = u64> + Clone) -> (u16,
     let limit = usize::try_from(body["limit"].as_u64().unwrap()).unwrap();
     let matching = all.filter(|id| *id > last);
     let total = matching.clone().count();
-    let results: Vec<Json> = matching.take(limit).map(|id| record(id, json!({ "email": null }))).collect();
+    let results: Vec<Json> = matching
+        .take(limit)
+        .map(|id| record(id, json!({ "email": null, "amount": null, "hs_object_id": id.to_string() })))
+        .collect();
     let mut answer = json!({ "total": total, "results": results });
     if total > limit {
         answer["paging"] = json!({ "next": { "after": limit.to_string() } });

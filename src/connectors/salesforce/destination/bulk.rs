@@ -152,9 +152,8 @@ impl SalesforceDestination {
             let mut prepared = prepared.map_err(without_effect)?;
             for row in &prepared.rows {
                 match writer.write(row).map_err(failed)? {
-                    Ok(()) => {}
-                    // It stays open, and goes by a request when the job is done.
-                    Err(Unfit::ByRequest) => {}
+                    // What is unfit for a job stays open, and goes by a request when the job is done.
+                    Ok(()) | Err(Unfit::ByRequest) => {}
                     Err(Unfit::Rejected(rejection)) => prepared.rejected.push((row.place, rejection)),
                 }
             }

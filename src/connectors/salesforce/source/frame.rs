@@ -95,7 +95,8 @@ impl Decoder {
     /// Refuses a page of records with fields none of which was asked for: empty cells would look like empty records.
     fn check_known(&self, records: &[Json]) -> Result<(), ConnectorError> {
         let asked = self.fields.iter().filter(|field| field.name.as_str() != ID_FIELD);
-        let asked: Vec<&str> = asked.map(|field| field.name.as_str()).collect();
+        // A field of a parent stands inside the parent's own object.
+        let asked: Vec<&str> = asked.map(|field| field.name.split('.').next().unwrap_or_default()).collect();
         let is_known = |record: &Json| asked.iter().any(|name| record.get(name).is_some());
         if records.is_empty() || asked.is_empty() || records.iter().any(is_known) {
             return Ok(());

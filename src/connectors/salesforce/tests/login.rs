@@ -193,7 +193,7 @@ async fn a_session_tells_its_organisation_and_one_in_the_form_of_a_jwt_is_asked_
 async fn an_organisation_that_is_not_told_is_never_taken_for_another() {
     let answers: [(fn() -> Reply, ErrorKind); 3] = [
         (|| ok(&json!({ "user_id": "0055g0000000001AAA" })), ErrorKind::Unexpected),
-        (|| status(403, &json!({ "error": "Bad_OAuth_Token" })), ErrorKind::Unauthorized),
+        (|| status(403, &json!({ "error": "Bad_OAuth_Token" })), ErrorKind::Unavailable),
         (|| error(404, "NOT_FOUND", "The requested resource does not exist"), ErrorKind::Unauthorized),
     ];
     for (answer, kind) in answers {

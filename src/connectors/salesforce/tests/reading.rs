@@ -27,7 +27,7 @@ fn column(pages: &[Page], name: &str) -> Vec<Value> {
 fn record(number: u32, more: &Json) -> Json {
     let mut record = json!({
         "attributes": { "type": "Contact" }, "Id": format!("0030000000000{number:02}AAA"), "IsDeleted": false,
-        "SystemModstamp": "2026-11-01T08:00:00.000+0000",
+        "SystemModstamp": "2026-11-01T08:00:00.000+0000", "Account": null,
     });
     for (name, value) in more.as_object().into_iter().flatten() {
         record[name] = value.clone();

@@ -180,6 +180,7 @@ impl FetchWhole for AtSheet {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is made where it is handed over")]
 fn pipeline(options: serde_json::Value) -> Pipeline {
     let connection = |name: &str| Connection {
         name: name.into(),
@@ -236,7 +237,8 @@ async fn go(name: &str, whole_cost: Option<u32>, per_keys: bool, lost: Option<us
     let Finished { report, failures } = run(&environment, &pipeline(options), &RunOptions::default()).await.unwrap();
     assert!(failures.is_empty(), "{failures:?}");
     let ledger = report.streams[0].destinations[0].ledger;
-    assert_eq!((ledger.updated as usize, ledger.created as usize), (held_count, RECORDS - held_count), "{ledger:?}");
+    let counts = [held_count, RECORDS - held_count].map(|count| u64::try_from(count).unwrap());
+    assert_eq!([ledger.updated, ledger.created], counts, "{ledger:?}");
     let own = own.lock().unwrap();
     assert_eq!(own.keys.len(), RECORDS, "none is written twice");
     (own.asked_keys, own.asked_whole)

@@ -78,7 +78,7 @@ fn written(entry: IdEntry) -> IdEntry {
 }
 
 fn word(action: &Action) -> String {
-    let field_words = |write: &RecordWrite| write.fields.keys().map(|name| format!(" {name}")).collect::<String>();
+    let field_words = |write: &RecordWrite| write.fields.keys().fold(String::new(), |text, name| text + " " + name);
     match action {
         Action::Create(write) => format!("create{}", field_words(write)),
         Action::Upsert(write) => format!("upsert{}", field_words(write)),

@@ -309,7 +309,7 @@ impl EarlierJobs for InBulkSystem {
     }
 }
 
-/// A run's surroundings: a bulk_system of its own as source and destination, or as one destination of two.
+/// A run's surroundings: a bulk system of its own as source and destination, or as one destination of two.
 pub(in crate::engine) struct Place {
     pub(in crate::engine) bulk_system: Arc<Mutex<BulkSystem>>,
     pub(in crate::engine) environment: Environment,

@@ -1,10 +1,12 @@
 //! Compares a disturbed world with an undisturbed one.
 
+use std::process::Command;
+
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value as Json;
 
 use crate::content::Content;
-use crate::world::{Ended, World};
+use crate::world::{Ended, World, binary, is_complete};
 
 /// What an undisturbed run leaves.
 #[derive(Debug, Clone)]
@@ -26,11 +28,12 @@ pub(crate) struct StateFacts {
 
 /// How a disturbed world differs.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct AnswerClass {
+pub(crate) struct Findings {
     pub(crate) runs: usize,
     pub(crate) doubled: usize,
     pub(crate) lost: usize,
     pub(crate) ledger_mismatches: usize,
+    pub(crate) letter_mismatches: usize,
     /// All that is wrong, for a person.
     pub(crate) problems: Vec<String>,
 }
@@ -61,6 +64,17 @@ pub(crate) fn addresses_in_clear(world: &World) -> Vec<String> {
     files.filter(has_address).map(|path| path.display().to_string()).collect()
 }
 
+/// Returns what `ferry rejects` tells of a run: its letters, without those of links and without what waits.
+pub(crate) fn letters(world: &World, ended: &Ended) -> Vec<Json> {
+    let run = ended.report.as_ref().unwrap()["run_id"].as_str().unwrap().to_owned();
+    let mut command = Command::new(binary());
+    command.args(["rejects", &run, "--state", ".ferry/state.db", "--json"]);
+    world.furnish(&mut command);
+    let told: Json = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+    let is_counted = |letter: &&Json| letter["kind"] == "rejected" || letter["kind"] == "held";
+    told["rejects"].as_array().unwrap().iter().filter(is_counted).cloned().collect()
+}
+
 /// Every destination's account in a report.
 fn accounts(report: &Json) -> Vec<&Json> {
     let streams = report["streams"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -82,7 +96,7 @@ pub(crate) fn folded(report: &Json) -> Vec<String> {
     accounts(report).iter().map(fold).collect()
 }
 
-impl AnswerClass {
+impl Findings {
     /// Checks what a run printed: every ledger closes.
     pub(crate) fn check_ledgers(&mut self, ended: &Ended) {
         self.runs += 1;
@@ -94,6 +108,18 @@ impl AnswerClass {
                 self.ledger_mismatches += 1;
                 self.problems.push(format!("a ledger does not close: {account}"));
             }
+        }
+    }
+
+    /// Checks that a complete run has as many letters as its ledgers say records were rejected or held.
+    pub(crate) fn check_letters(&mut self, world: &World, ended: &Ended) {
+        let Some(report) = ended.report.as_ref().filter(|_| is_complete(ended)) else { return };
+        let of_account = |account: &&Json| number(account, "rejected") + number(account, "held");
+        let counted: u64 = accounts(report).iter().map(of_account).sum();
+        let kept = letters(world, ended).len() as u64;
+        if counted != kept {
+            self.letter_mismatches += 1;
+            self.problems.push(format!("{kept} letters for {counted} records that were rejected or held"));
         }
     }
 

@@ -1,8 +1,69 @@
-//! What a Salesforce holds: accounts, contacts and opportunities in an org with fields of its own and three users.
+//! A Salesforce: accounts, contacts and opportunities in an org with fields of its own and three users, as source and as
+//! destination, and how they are read back by queries.
 
-use std::{fmt::Write as _, path::Path};
+use std::{fmt::Write as _, future::Future, path::Path, pin::Pin};
 
-use super::{BULK_PEOPLE, FIRMS, ORDERS, PEOPLE, bulk_email, domain, email, write};
+use serde_json::Value as Json;
+
+use super::System;
+use crate::content::{Content, get};
+use crate::data::{BULK_PEOPLE, FIRMS, ORDERS, PEOPLE, bulk_email, domain, email, write};
+use crate::disturbance::Kind;
+use crate::world::World;
+
+pub(super) const SYSTEM: System = System {
+    name: "salesforce",
+    has_emulator: true,
+    fill_source,
+    fill_destination,
+    read_back,
+    own_kinds: &[Kind::RowLocks, Kind::FailingJobs, Kind::EndedSessions],
+};
+
+/// The objects, and what is told of a record: its values, and the names of its parents and of its owner.
+const OBJECTS: &[(&str, &[&str])] = &[
+    ("Account", &["Name", "Domain__c", "HubSpot_Id__c", "Phone", "BillingCountry", "Parent.Name", "Owner.Username"]),
+    (
+        "Contact",
+        &["FirstName", "LastName", "Email", "HubSpot_Id__c", "Phone", "LeadSource", "Account.Name", "Owner.Username"],
+    ),
+    ("Lead", &["FirstName", "LastName", "Company", "No__c", "Email", "Phone", "Size__c"]),
+    ("Opportunity", &["Name", "HubSpot_Id__c", "Amount", "StageName", "CloseDate", "Account.Name"]),
+];
+
+/// Reads the local Salesforce.
+fn read_back(world: &World) -> Pin<Box<dyn Future<Output = Content> + Send + '_>> {
+    Box::pin(async move {
+        let mut content = Content::default();
+        for (object, fields) in OBJECTS {
+            for record in records(world, &format!("SELECT {} FROM {object}", fields.join(", "))).await {
+                let mut text = (*object).to_owned();
+                for field in *fields {
+                    let value = field.split('.').fold(&record, |value, name| &value[name]);
+                    let value = if value.is_null() { String::new() } else { value.to_string() };
+                    write!(text, " | {value}").unwrap();
+                }
+                content.add(text);
+            }
+        }
+        content
+    })
+}
+
+/// Returns the records of a query.
+pub(crate) async fn records(world: &World, soql: &str) -> Vec<Json> {
+    let url = world.url("salesforce");
+    let mut path = format!("services/data/v67.0/query?q={}", soql.replace(' ', "+"));
+    let mut records = Vec::new();
+    loop {
+        let page = get(url, &path).await;
+        records.extend(page["records"].as_array().unwrap().iter().cloned());
+        match page["nextRecordsUrl"].as_str() {
+            Some(next) => next.trim_start_matches('/').clone_into(&mut path),
+            None => return records,
+        }
+    }
+}
 
 const MADE: &str = "2024-01-02T03:04:05.000Z";
 
@@ -28,7 +89,7 @@ fn org(folder: &Path) {
 }
 
 /// A Salesforce to read from.
-pub(crate) fn salesforce_source(folder: &Path) {
+fn fill_source(folder: &Path) {
     let folder = folder.join("fixtures/salesforce");
     org(&folder);
     let mut accounts = "Id,Name,Website,Phone,ParentId,OwnerId,SystemModstamp\n".to_owned();
@@ -66,7 +127,7 @@ pub(crate) fn salesforce_source(folder: &Path) {
 
 /// A Salesforce to write to: it has some of the records already, two accounts with one domain and two contacts with one
 /// address.
-pub(crate) fn salesforce_destination(folder: &Path) {
+fn fill_destination(folder: &Path) {
     let folder = folder.join("fixtures/salesforce");
     org(&folder);
     let mut accounts = "Id,Name,Domain__c,HubSpot_Id__c,OwnerId\n".to_owned();

@@ -1,0 +1,105 @@
+//! Sources that are wrong in themselves: rows that are refused in every way, ids that several rows share, and children of
+//! duplicates.
+
+use std::{collections::BTreeSet, fs};
+
+use serde_json::Value as Json;
+
+use crate::findings::Findings;
+use crate::occasions::{finished, replace};
+use crate::pairs::Pair;
+use crate::world::{Ended, Weather, World};
+
+/// A way to spoil a row of `people.csv`: `no,email,first,last,phone,firm`.
+type Spoil = fn(&str) -> Vec<u8>;
+
+const WAYS: &[(&str, Spoil)] = &[
+    ("a required field is empty", |row| cells(row, |cells| cells[1].clear())),
+    ("the vendor refuses a value", |row| cells(row, |cells| "no address".clone_into(&mut cells[1]))),
+    ("a cell too few", |row| cells(row, |cells| drop(cells.pop()))),
+    ("a cell too many", |row| cells(row, |cells| cells.push("more".to_owned()))),
+    ("bytes that are no text", |row| [row.as_bytes(), b"\xff\xfe"].concat()),
+    ("no id", |row| cells(row, |cells| cells[0].clear())),
+    ("text behind a closing quote", |row| cells(row, |cells| "\"Ann\" the 2nd".clone_into(&mut cells[2]))),
+    ("a quote that is never closed", |row| cells(row, |cells| "\"Ann".clone_into(&mut cells[2]))),
+];
+
+/// The people whose rows are spoilt; others stand behind them.
+const SPOILT: std::ops::Range<usize> = 60..64;
+
+fn cells(row: &str, spoil: fn(&mut Vec<String>)) -> Vec<u8> {
+    let mut cells: Vec<String> = row.split(',').map(str::to_owned).collect();
+    spoil(&mut cells);
+    cells.join(",").into_bytes()
+}
+
+fn spoil_people(world: &World, spoil: Spoil) {
+    let path = world.folder().join("csv/people.csv");
+    let text = fs::read_to_string(&path).unwrap();
+    let is_spoilt = |row: &str| SPOILT.clone().any(|person| row.starts_with(&format!("P{person},")));
+    let rows = text.lines().map(|row| if is_spoilt(row) { spoil(row) } else { row.as_bytes().to_vec() });
+    let bytes: Vec<u8> = rows.flat_map(|row| [row, b"\n".to_vec()].concat()).collect();
+    fs::write(path, bytes).unwrap();
+}
+
+fn account<'report>(ended: &'report Ended, object: &str) -> &'report Json {
+    let streams = ended.report.as_ref().unwrap()["streams"].as_array().unwrap().iter();
+    let mut accounts = streams.flat_map(|stream| stream["destinations"].as_array().unwrap());
+    accounts.find(|account| account["object"] == object).unwrap()
+}
+
+fn check(world: &World, ended: &Ended, what: &str) {
+    let mut findings = Findings::default();
+    findings.check_ledgers(ended);
+    findings.check_letters(world, ended);
+    assert!(findings.problems.is_empty(), "{what}: {:#?}", findings.problems);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_deletes_no_record_whose_row_is_refused() {
+    for (what, spoil) in WAYS {
+        let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+        let mirror = "write: mirror\n        key: [email]";
+        let limits = "limits: { batch_size: 10, max_deletes: 1000 }";
+        let changes = [("write: upsert\n        key: [email]", mirror), ("limits: { batch_size: 10 }", limits)];
+        replace(&world, "pipeline.yaml", &changes);
+        finished(&world).await;
+        let count = world.content().await.len();
+        spoil_people(&world, *spoil);
+        let ended = world.run(crate::world::Attack::default()).await;
+        check(&world, &ended, what);
+        assert_eq!(account(&ended, "contacts")["deleted"], 0, "{what}");
+        assert_eq!(world.content().await.len(), count, "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_share_an_id_have_a_letter_each() {
+    let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+    let path = world.folder().join("csv/people.csv");
+    let mut text = fs::read_to_string(&path).unwrap();
+    // Four bad rows of one id, then a good one, then another bad one.
+    for mail in ["none", "neither", "", "no", "good@firm1.example", "bad again"] {
+        text += &["P500,", mail, ",Ann,Lee,+49 40 1,F1\n"].concat();
+    }
+    fs::write(&path, text).unwrap();
+    let ended = finished(&world).await;
+    check(&world, &ended, "one id");
+    let letters: Vec<Json> = crate::findings::letters(&world, &ended);
+    let of_id = letters.iter().filter(|letter| letter["source_id"] == "P500");
+    let mails: BTreeSet<&str> = of_id.map(|letter| letter["source"]["email"].as_str().unwrap_or("")).collect();
+    assert_eq!(mails, BTreeSet::from(["none", "neither", "", "no", "bad again"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn children_of_a_duplicate_link_to_the_record_that_stayed() {
+    let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+    finished(&world).await;
+    // The firms 43 and 44 have one domain; the people 44 and 89 belong to firm 44.
+    let content = world.content().await;
+    for person in [44, 89] {
+        let mark = format!("| Ann{person} |");
+        let found = content.texts().find(|text| text.starts_with("contacts") && text.contains(&mark)).unwrap();
+        assert!(found.contains(r#"["Firm 43 Ltd"]"#), "{found}");
+    }
+}
