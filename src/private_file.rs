@@ -1,7 +1,7 @@
 //! Files that may hold personal data: for their owner alone from the first byte, and whole or not there at all.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -60,12 +60,64 @@ impl PrivateFile {
                 file.flush()?;
                 file.as_file().sync_all()?;
                 file.persist(&target).map_err(|error| error.error)?;
-                // The new name lasts through a power cut where the system can do that.
-                let _ = File::open(folder_of(&target)).and_then(|folder| folder.sync_all());
+                sync_name(&target);
                 Ok(())
             }
         }
     }
+
+    /// Brings the file to the disk and gives it its name, unless there is a file of that name already. Returns whether it did.
+    ///
+    /// # Errors
+    /// Fails when that cannot be done.
+    pub fn put_in_place_if_new(self) -> io::Result<bool> {
+        match self.0 {
+            Way::Direct(mut file) => file.flush().map(|()| true),
+            Way::Whole { mut file, target } => {
+                file.flush()?;
+                file.as_file().sync_all()?;
+                match file.persist_noclobber(&target) {
+                    Ok(_) => sync_name(&target),
+                    Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+                    Err(error) => return Err(error.error),
+                }
+                Ok(true)
+            }
+        }
+    }
+}
+
+/// Makes an empty file that is not there yet, for a library that writes it itself.
+///
+/// # Errors
+/// Fails when there is one already, or when it cannot be made.
+pub fn new_private_file(path: &Path) -> io::Result<File> {
+    private(File::options().write(true).create_new(true)).open(path)
+}
+
+/// Opens a file that several processes lock, and makes it and its folder where there is none.
+///
+/// # Errors
+/// Fails when it can be neither opened nor made.
+pub fn open_lock_file(path: &Path) -> io::Result<File> {
+    fs::create_dir_all(folder_of(path))?;
+    private(File::options().read(true).write(true).create(true).truncate(false)).open(path)
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(0o600)
+}
+
+#[cfg(not(unix))]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+/// Makes a new name last through a power cut where the system can do that.
+fn sync_name(target: &Path) {
+    let _ = File::open(folder_of(target)).and_then(|folder| folder.sync_all());
 }
 
 impl Write for PrivateFile {

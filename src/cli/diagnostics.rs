@@ -1,6 +1,6 @@
 //! Shows what is wrong with a pipeline: the line itself, with a mark under the words that are meant, and what to do.
 //!
-//! Nothing is printed here: the text goes to whoever asked for it. For `--json`, a [`Diagnostic`] serializes as it is.
+//! Nothing is printed here: the text goes to the caller. For `--json`, a [`Diagnostic`] serializes as it is.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 

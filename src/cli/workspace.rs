@@ -196,7 +196,7 @@ fn tell_key_place(key_file: &Path, is_apart: bool) {
     ));
     if !is_apart {
         output::insist(&format!(
-            "warning: there is no home folder (`HOME`), so the key is beside the state file: whoever copies that folder can read \
+            "warning: there is no home folder (`HOME`), so the key is beside the state file: anyone who copies that folder can read \
              both; set `{KEY_VARIABLE}` to keep the key elsewhere"
         ));
     }

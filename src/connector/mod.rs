@@ -27,6 +27,8 @@ use crate::model::{
     Batch, Capabilities, Cursor, FieldName, ObjectName, Outcome, Page, Predicate, Record, Schema, SyncMode, Value,
 };
 
+pub use crate::http::LATEST_ARRIVAL;
+
 pub use account::{Account, AccountAnswer, AccountForm};
 pub use authorization::{Authorization, ClientAuthentication};
 pub use bulk::{BulkBatch, Outcomes, SEGMENT_RECORDS, Segments};

@@ -1,4 +1,4 @@
-//! The order of streams: whoever is linked to goes first.
+//! The order of streams: a stream that others link to goes first.
 
 use crate::config::Stream;
 use crate::model::StreamName;

@@ -185,10 +185,10 @@ impl Group<'_> {
                 config.object
             )));
         }
-        // Whoever redrives a record that was deleted at the destination wants it there again.
+        // A redriven record that was deleted at the destination is wanted there again.
         loader.policy.on_missing = OnMissing::Recreate;
         if loader.shape.preparation.key.is_empty() {
-            // Whoever redrives a record that may have been created has looked whether it was.
+            // Before a redrive, a person has checked whether the record was created.
             loader.earlier.unsettled.clear();
             loader.earlier.own_unsettled.clear();
         }

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use jsonschema::Validator;
 
 use crate::config::{Connection, Pipeline, Stream, StreamDestination, WriteMode, replaced_source};
-use crate::connector::{Context, Registry, Replace, Source};
+use crate::connector::{Context, LATEST_ARRIVAL, Registry, Replace, Source};
 use crate::model::{
     BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, Operation, Schema, UPDATED_AT,
 };
@@ -31,9 +31,6 @@ use super::{
 /// Records of a page of the state file. They are ids and little more, so that many fit into memory.
 const PAGE_RECORDS: u32 = 2_000;
 const BULK_PAGE_RECORDS: u32 = 50_000;
-/// How long the last requests of a process can still arrive after it is dead or has given them up: the kernel goes on sending
-/// what it was handed. Seen in a model with a TCP user timeout of 10 s: none later than 10 s.
-pub(in crate::engine) const LATE_REQUESTS: Duration = Duration::from_secs(30);
 /// The reason of records that may or may not have been created.
 pub(in crate::engine) const UNKNOWN_EFFECT: &str = "unknown_effect";
 
@@ -103,7 +100,7 @@ pub(super) struct Earlier {
     pub unsettled: HashSet<String>,
     /// Those of them that this run may have created.
     pub own_unsettled: HashSet<String>,
-    /// When the last batch was about to be sent of which no outcome is known; none where there is no such batch.
+    /// When the last batch without a known outcome was about to be sent; none if every outcome is known.
     pub last_unsettled: Option<DateTime<Utc>>,
     /// How many records the destination was found not to hold any more.
     pub missing: u64,
@@ -313,7 +310,7 @@ impl Loader {
     pub(super) fn gathers(&self, limit: BatchLimit, waiting: usize, count: usize) -> bool {
         let (Some(bulk), Some(limit)) = (self.services.capabilities.bulk, self.bulk_limit(limit)) else { return false };
         let is_many = waiting > 0 || u32::try_from(count).is_ok_and(|count| count >= bulk.min_records.get());
-        // Who wants to stop at so many rejects must learn of them chunk by chunk.
+        // A limit on rejects is checked chunk by chunk, so the rejects must be known by then.
         is_many && limit.max_records >= bulk.min_records && self.policy.max_rejects.is_none()
     }
 
@@ -328,7 +325,7 @@ impl Loader {
 /// since makes the wait no longer than the whole.
 fn late_requests_wait(sent_at: DateTime<Utc>, now: DateTime<Utc>, lookup_lag: Duration) -> Duration {
     let passed = (now - sent_at).to_std().unwrap_or_default();
-    (LATE_REQUESTS + lookup_lag).saturating_sub(passed)
+    (LATEST_ARRIVAL + lookup_lag).saturating_sub(passed)
 }
 
 /// Returns what a stream's frames look like: the fields that the source declares, and the columns that every frame has.

@@ -105,8 +105,8 @@ pub enum AnswerClass {
     QuotaSpent,
 }
 
-/// Tells whether a status, whoever gave it, speaks of a fault that passes. 501 and 505 do not pass: the server does not know
-/// the request and never will.
+/// Tells whether a status means a temporary fault, sent by the vendor or a gateway. 501 and 505 are not temporary: the
+/// server does not know the request.
 pub(super) fn is_temporary(status: StatusCode) -> bool {
     match status.as_u16() {
         408 | 423 | 425 | 429 | 477 => true,

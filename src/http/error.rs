@@ -12,7 +12,7 @@ pub struct HttpError {
     pub message: String,
     /// The request, as messages may show it: method, host, path without values. None where none was made.
     pub request: Option<String>,
-    /// The status of the last answer, whoever gave it.
+    /// The status of the last answer, from the vendor or from a gateway.
     pub status: Option<u16>,
     /// How many times the request was sent.
     pub attempts: u32,

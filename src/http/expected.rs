@@ -1,7 +1,7 @@
 //! What the answer to a request must look like to be believed.
 //!
-//! A success proves something only when it is whole and belongs to the request. Half an answer, a gateway's page with
-//! status 200, and a late answer of another request are no answers: the stack treats them as lost.
+//! A success proves something only when it is whole and belongs to the request. The stack treats these
+//! as lost: half an answer, a gateway's page with status 200, and a late answer of another request.
 
 use std::{fmt, sync::Arc};
 

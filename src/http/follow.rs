@@ -103,7 +103,7 @@ fn of_stranger(vendor: &str, answer: Answer) -> Failure {
         let what = if status.is_server_error() { "has a fault" } else { "puts the request off" };
         return unanswered(format!("{vendor} {what} ({})", status.as_u16()), answer, Limit::Passing);
     }
-    // 501 and 505: whoever answered will never know the request.
+    // 501 and 505: the server that answered does not know the request, and will not the next time.
     let limit = if status.is_server_error() { Limit::Never } else { Limit::Stranger };
     let kind = Some(answer.media_type()).filter(|kind| !kind.is_empty()).map(|kind| format!(", {kind}"));
     let message = format!("the answer ({}{}) is not {vendor}'s own", status.as_u16(), kind.unwrap_or_default());

@@ -1,9 +1,9 @@
 //! The one source of OAuth tokens: it takes up a stored token, buys the next one before the last ends, and stores it before
 //! it is used.
 //!
-//! Where a renewal ends the older pair at once, two that renew log each other out, and whoever loses a single-use refresh
-//! token is cut off. So one at a time renews (in this process by a lock, between processes by the store), and whoever
-//! waited takes what the other one got. A connector says how its vendor's token is asked for, in a [`Grant`].
+//! Where a renewal ends the older pair at once, two renewals at the same time log each other out, and a lost single-use refresh
+//! token cuts the login off. So only one renews at a time: a lock ensures it in this process, the store between processes. The
+//! others take the token that it got. A connector says in a [`Grant`] how its vendor's token is asked for.
 
 use std::{
     fmt,
@@ -30,7 +30,7 @@ use super::{
 
 /// How long before its end a token is renewed: longer than a request is under way.
 const RENEW_BEFORE_END: TimeDelta = TimeDelta::minutes(2);
-/// The longest life of a token that is believed. Whoever says more says that it does not end.
+/// The longest life of a token that is believed. A longer one counts as a token that does not end.
 const MAX_LIFE_SECS: i64 = 10 * 365 * 24 * 60 * 60;
 
 /// How one vendor's tokens are asked for.

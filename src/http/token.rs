@@ -59,7 +59,7 @@ impl TokenStore for MemoryTokens {
 
 /// One lock per stored token, so that of all sources and destinations of a process only one renews it.
 ///
-/// Where a renewal ends the older access token, two that renew at once log each other out. Whoever gets the lock looks
+/// Where a renewal ends the older access token, two renewals at once log each other out. The holder of the lock looks
 /// into the [`TokenStore`] first: the token may have been renewed meanwhile.
 #[derive(Debug, Clone, Default)]
 pub struct TokenLocks {

@@ -21,13 +21,6 @@ pub struct AccountSighting {
     pub is_known: bool,
 }
 
-impl AccountSighting {
-    /// Tells whether the connection talks to another account than last time, of which nothing is remembered.
-    pub fn is_new_account(&self) -> bool {
-        !self.is_known && self.last.is_some()
-    }
-}
-
 const LAST: &str =
     "SELECT account FROM accounts WHERE pipeline = ?1 AND connection = ?2 ORDER BY last_seen DESC LIMIT 1";
 const FIRST: &str = "SELECT account FROM accounts WHERE pipeline = ?1 AND connection = ?2 ORDER BY first_seen LIMIT 1";
@@ -58,19 +51,6 @@ impl State {
             seen.collect()
         })
         .await
-    }
-
-    /// Returns the account that a connection talked to the last time.
-    ///
-    /// # Errors
-    /// Fails when the state cannot be read.
-    pub async fn last_account(
-        &self,
-        pipeline: &str,
-        connection: &ConnectionName,
-    ) -> Result<Option<String>, StateError> {
-        let (pipeline, connection) = (pipeline.to_owned(), connection.clone());
-        self.read(move |work| work.account_by(LAST, &pipeline, &connection)).await
     }
 
     /// Returns the accounts that runs reached, by run and connection. Of a connection that had another account when its run was

@@ -4,10 +4,10 @@
 use std::{
     fs,
     io::{ErrorKind, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use tempfile::NamedTempFile;
+use crate::private_file::PrivateFile;
 
 use super::{
     error::StateError,
@@ -33,22 +33,16 @@ impl FileKey {
             return Ok(Self { seal, is_new: false });
         }
         let failed = |error: std::io::Error| unusable(path, error.to_string());
-        let folder = folder_of(path);
-        fs::create_dir_all(&folder).map_err(failed)?;
+        path.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed)?;
         let key = Seal::new_key();
-        // A temporary file is for its owner's eyes only from its first byte.
-        let mut file = NamedTempFile::with_prefix_in(".state.key-", &folder).map_err(failed)?;
-        writeln!(file, "{}", hexadecimal(&key)).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-        match file.persist_noclobber(path) {
-            Ok(_) => sync_folder(&folder).map_err(failed)?,
-            // Another process was faster: its key is the one.
-            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
-                let seal = read(path)?.ok_or_else(|| unusable(path, "it vanished".to_owned()))?;
-                return Ok(Self { seal, is_new: false });
-            }
-            Err(error) => return Err(failed(error.error)),
+        let mut file = PrivateFile::create(path).map_err(failed)?;
+        writeln!(file, "{}", hexadecimal(&key)).map_err(failed)?;
+        if file.put_in_place_if_new().map_err(failed)? {
+            return Ok(Self { seal: Seal::new(&key), is_new: true });
         }
-        Ok(Self { seal: Seal::new(&key), is_new: true })
+        // Another process was faster: its key is the one.
+        let seal = read(path)?.ok_or_else(|| unusable(path, "it vanished".to_owned()))?;
+        Ok(Self { seal, is_new: false })
     }
 }
 
@@ -69,24 +63,6 @@ fn unusable(path: &Path, reason: String) -> StateError {
     StateError::KeyFile { path: path.to_owned(), reason }
 }
 
-fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
-}
-
-/// Makes the new name last through a power cut.
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    fs::File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> std::io::Result<()> {
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::thread;
@@ -95,7 +71,7 @@ mod tests {
     use crate::state::seal::Cell;
 
     #[test]
-    fn the_file_is_made_once_and_whoever_comes_first_makes_the_key_of_all() {
+    fn the_file_is_made_once_and_the_first_makes_the_key_of_all() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("settings").join("state.key");
         let cell = Cell::new("t", &[]);

@@ -15,7 +15,9 @@ use chrono::{DateTime, Utc};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use super::{State, error::StateError, private_file::open_lock_file, seal::hexadecimal};
+use crate::private_file::open_lock_file;
+
+use super::{State, error::StateError, seal::hexadecimal};
 
 /// What only one process may do at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -12,11 +12,12 @@ use rusqlite::{
 };
 use serde_json::Value as Json;
 
+use crate::private_file::new_private_file;
+
 use super::{
     dead_letters::{LetterBody, SealedLetter},
     error::StateError,
     links::SealedLink,
-    private_file::new_private_file,
     seal::{Cell, Hashed, Seal},
 };
 

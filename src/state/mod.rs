@@ -18,7 +18,6 @@ mod lease;
 mod ledgers;
 mod links;
 mod migrate;
-mod private_file;
 mod progress;
 mod runs;
 mod seal;
@@ -38,7 +37,8 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 
-use private_file::{new_private_file, open_lock_file};
+use crate::private_file::{new_private_file, open_lock_file};
+
 use worker::Worker;
 
 pub use accounts::AccountSighting;

@@ -86,14 +86,6 @@ impl State {
         .await
     }
 
-    /// Forgets the checkpoint of a target: the next read begins at the beginning.
-    ///
-    /// # Errors
-    /// Fails when the state cannot be written.
-    pub async fn forget_checkpoint(&self, target: TargetId) -> Result<(), StateError> {
-        self.write(move |work| work.clear_checkpoint(target)).await
-    }
-
     /// Prepares a target for a run that reads the records behind one of its chunks once more, perhaps in another order: what they
     /// left is not taken for that of records that are read only once.
     ///

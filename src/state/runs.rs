@@ -92,15 +92,6 @@ pub(super) fn moment(text: &str) -> DateTime<Utc> {
 }
 
 impl State {
-    /// Returns the newest run of a pipeline; redrives do not count.
-    ///
-    /// # Errors
-    /// Fails when the state cannot be read.
-    pub async fn last_run(&self, pipeline: &str) -> Result<Option<Run>, StateError> {
-        let pipeline = pipeline.to_owned();
-        self.read(move |work| work.last_run_of(&pipeline)).await
-    }
-
     /// Returns the run with this id, or the newest one for `last`.
     ///
     /// # Errors
@@ -153,12 +144,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The machine's clock may have jumped back since, so the order of the rows decides.
-    pub(super) fn last_run_of(&self, pipeline: &str) -> Result<Option<Run>, StateError> {
-        let sql = "SELECT * FROM runs WHERE pipeline = ?1 AND kind = 'run' ORDER BY rowid DESC LIMIT 1";
-        Ok(self.transaction.prepare_cached(sql)?.query_row([pipeline], from_row).optional()?)
-    }
-
+    /// The machine's clock may have jumped back since, so the order of the rows decides which run is the last.
     pub(super) fn run_with(&self, run_id: &str) -> Result<Option<Run>, StateError> {
         let sql = if run_id == "last" {
             "SELECT * FROM runs WHERE ?1 = 'last' ORDER BY rowid DESC LIMIT 1"

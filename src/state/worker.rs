@@ -34,7 +34,7 @@ impl Worker {
         job: impl FnOnce(&mut Connection) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, StateError> {
         let (answer, result) = oneshot::channel();
-        // Whoever asked may be gone.
+        // The caller may have stopped waiting.
         self.queue(Box::new(move |connection| drop(answer.send(job(connection)))))?;
         result.await.map_err(|_| StateError::Stopped)?
     }

@@ -116,7 +116,12 @@ fn set_one(portal: &mut Portal, pair: Pair, input: &LimitInput, is_update: bool)
         return Err(Refusal::not_found(format!("No limit is configured for association type {id}")));
     }
     portal.association_limits.insert((pair, id), limit);
-    Ok(shown(&kind, limit))
+    let mut result = shown(&kind, limit);
+    if is_update && let Some(fields) = result.as_object_mut() {
+        // The answer to a change has no label (PublicAssociationDefinitionConfigurationUpdateResult).
+        fields.shift_remove("label");
+    }
+    Ok(result)
 }
 
 fn purge(portal: &mut Portal, call: &Call, pair: Pair) -> Result<Answer, Refusal> {

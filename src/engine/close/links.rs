@@ -230,23 +230,7 @@ impl Item for LinkItem {
 }
 
 fn link_letter(context: &CommitContext, link: &Link, reason: &Rejection) -> DeadLetter {
-    DeadLetter {
-        run_id: context.run_id.clone(),
-        target: context.target.clone(),
-        source_id: link.source_id.clone(),
-        source_key: None,
-        number: 0,
-        line: None,
-        kind: DeadLetterKind::Link,
-        code: reason.code.clone(),
-        field: Some(link.field.clone()),
-        created_at: context.now,
-        chunk: context.chunk,
-        body: LetterBody {
-            reason: reason.reason.clone(),
-            value: Some(link.linked_ids.join(";")),
-            request_id: reason.request_id.clone(),
-            ..LetterBody::default()
-        },
-    }
+    let letter = context.letter(DeadLetterKind::Link, &link.source_id, reason);
+    let body = LetterBody { value: Some(link.linked_ids.join(";")), ..letter.body };
+    DeadLetter { field: Some(link.field.clone()), body, ..letter }
 }

@@ -102,25 +102,13 @@ impl DeleteItem {
     }
 
     fn refuse(&self, context: &CommitContext, reason: &Rejection, changes: &mut Changes) {
-        changes.letters.push(DeadLetter {
-            run_id: context.run_id.clone(),
-            target: context.target.clone(),
-            source_id: String::new(),
-            source_key: Some(self.entry.source_key),
-            kind: DeadLetterKind::Rejected,
-            code: reason.code.clone(),
-            field: reason.field.clone(),
-            number: 0,
-            line: None,
-            created_at: context.now,
-            chunk: context.chunk,
-            body: LetterBody {
-                reason: format!("it could not be deleted: {}", reason.reason),
-                value: Some(self.entry.destination_id.clone()),
-                request_id: reason.request_id.clone(),
-                ..LetterBody::default()
-            },
-        });
+        let letter = context.letter(DeadLetterKind::Rejected, "", reason);
+        let body = LetterBody {
+            reason: format!("it could not be deleted: {}", reason.reason),
+            value: Some(self.entry.destination_id.clone()),
+            ..letter.body
+        };
+        changes.letters.push(DeadLetter { source_key: Some(self.entry.source_key), body, ..letter });
         // Marked as read, so that this run does not try it again; the next one does.
         changes.seen.push(RecordKey::Key(self.entry.source_key));
     }

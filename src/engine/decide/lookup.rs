@@ -6,11 +6,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Mutex;
 
 use crate::config::WriteMode;
-use crate::connector::{FetchRequest, Selection};
-use crate::engine::{
-    error::EngineError,
-    setup::{LATE_REQUESTS, Loader},
-};
+use crate::connector::{FetchRequest, LATEST_ARRIVAL, Selection};
+use crate::engine::{error::EngineError, setup::Loader};
 use crate::model::{FieldName, Record, Value, WholeObject};
 use crate::state::Wanted;
 
@@ -100,7 +97,7 @@ pub(super) fn is_blank(value: &Value) -> bool {
 
 /// Waits until what a lost request of this run wrote can be found.
 pub(in crate::engine) async fn wait_to_look(loader: &Loader) -> Result<(), EngineError> {
-    loader.services.wait(LATE_REQUESTS + loader.services.capabilities.lookup_lag).await
+    loader.services.wait(LATEST_ARRIVAL + loader.services.capabilities.lookup_lag).await
 }
 
 /// How old what is known of a whole object may be.

@@ -50,6 +50,31 @@ impl Originals {
     }
 }
 
+impl CommitContext {
+    /// Makes a dead letter that tells of the reason alone: the caller adds what it knows of the record.
+    pub(in crate::engine) fn letter(&self, kind: DeadLetterKind, source_id: &str, reason: &Rejection) -> DeadLetter {
+        DeadLetter {
+            run_id: self.run_id.clone(),
+            target: self.target.clone(),
+            source_id: source_id.to_owned(),
+            source_key: None,
+            number: 0,
+            line: None,
+            kind,
+            code: reason.code.clone(),
+            field: reason.field.clone(),
+            created_at: self.now,
+            chunk: self.chunk,
+            body: LetterBody {
+                reason: reason.reason.clone(),
+                value: reason.value.clone(),
+                request_id: reason.request_id.clone(),
+                ..LetterBody::default()
+            },
+        }
+    }
+}
+
 /// Makes the dead letter of a mapped record.
 pub(in crate::engine) fn letter(
     context: &CommitContext,
@@ -58,50 +83,16 @@ pub(in crate::engine) fn letter(
     reason: &Rejection,
     source: Json,
 ) -> DeadLetter {
-    DeadLetter {
-        run_id: context.run_id.clone(),
-        target: context.target.clone(),
-        source_id: record.source_id.clone(),
-        source_key: None,
-        number: record.number,
-        line: None,
-        kind,
-        code: reason.code.clone(),
-        field: reason.field.clone(),
-        created_at: context.now,
-        chunk: context.chunk,
-        body: LetterBody {
-            reason: reason.reason.clone(),
-            value: reason.value.clone(),
-            source,
-            mapped: record.to_json(),
-            request_id: reason.request_id.clone(),
-        },
-    }
+    let letter = context.letter(kind, &record.source_id, reason);
+    let body = LetterBody { source, mapped: record.to_json(), ..letter.body };
+    DeadLetter { number: record.number, body, ..letter }
 }
 
 /// Makes the dead letter of a record that did not get as far as being mapped.
 pub(in crate::engine) fn unmapped_letter(context: &CommitContext, number: u64, reject: Rejected) -> DeadLetter {
-    DeadLetter {
-        run_id: context.run_id.clone(),
-        target: context.target.clone(),
-        source_id: reject.id,
-        source_key: None,
-        number,
-        line: reject.line,
-        kind: DeadLetterKind::Rejected,
-        code: reject.rejection.code,
-        field: reject.rejection.field,
-        created_at: context.now,
-        chunk: context.chunk,
-        body: LetterBody {
-            reason: reject.rejection.reason,
-            value: reject.rejection.value,
-            source: reject.source,
-            mapped: Json::Null,
-            request_id: reject.rejection.request_id,
-        },
-    }
+    let letter = context.letter(DeadLetterKind::Rejected, &reject.id, &reject.rejection);
+    let body = LetterBody { source: reject.source, ..letter.body };
+    DeadLetter { number, line: reject.line, body, ..letter }
 }
 
 /// Stores records that were read and not written: a mirror leaves them alone, and the same record may come again and be written.

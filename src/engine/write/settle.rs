@@ -67,7 +67,7 @@ impl Reaction {
 }
 
 impl Dispatch<'_> {
-    /// Sends a batch once, or as often as lost answers make necessary.
+    /// Sends a batch once, and again after each lost answer for the records that were not written.
     pub(super) async fn send_settling<S: Shipment>(
         &self,
         operation: &Operation,
