@@ -11,6 +11,7 @@ mod emulator;
 mod exchanges;
 mod faults;
 mod fixtures;
+pub mod google_sheets;
 mod host;
 pub mod hubspot;
 mod limits;

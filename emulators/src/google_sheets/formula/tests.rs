@@ -1,0 +1,1 @@
+//! What formulas come to.

@@ -1,0 +1,1 @@
+//! Exchanges recorded with the real API.
