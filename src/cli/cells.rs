@@ -5,39 +5,11 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 
-/// Begins a cell that a spreadsheet would take for a formula.
-const GUARD: char = '\'';
-/// What a spreadsheet begins formulas with, their full-width forms and what it skips before them.
-const FORMULA_STARTS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 /// The words that spreadsheets write for true and false, by language.
 const TRUE: [&str; 6] = ["true", "wahr", "vrai", "verdadero", "vero", "waar"];
 const FALSE: [&str; 6] = ["false", "falsch", "faux", "falso", "onwaar", "verdadeiro"];
 /// Digits that a spreadsheet keeps of a number.
 const KEPT_DIGITS: usize = 15;
-
-/// Returns a cell that no spreadsheet runs: one that looks like a formula gets a quote before it.
-pub(super) fn guarded(cell: &str) -> Cow<'_, str> {
-    if is_formula(cell.trim_start_matches(GUARD)) { Cow::Owned(format!("{GUARD}{cell}")) } else { Cow::Borrowed(cell) }
-}
-
-/// Returns what [`guarded`] was given.
-pub(super) fn unguarded(cell: &str) -> &str {
-    match cell.strip_prefix(GUARD) {
-        Some(rest) if is_formula(rest.trim_start_matches(GUARD)) => rest,
-        _ => cell,
-    }
-}
-
-/// A plain negative number is none.
-fn is_formula(cell: &str) -> bool {
-    let is_number = cell.strip_prefix('-').is_some_and(is_plain_number);
-    cell.starts_with(FORMULA_STARTS) && !is_number
-}
-
-fn is_plain_number(text: &str) -> bool {
-    let has_digit = text.bytes().any(|byte| byte.is_ascii_digit());
-    has_digit && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b',')
-}
 
 /// Tells whether a cell that comes back holds what went out, but for what a spreadsheet changes without being asked: zeros in
 /// front, digits behind the fifteenth, the form of dates, capital letters of true and false.
@@ -186,18 +158,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn formulas_are_guarded_and_numbers_are_not() {
-        for cell in
-            ["=1+1", "+49 30 1234", "@SUM(A1)", "-2+3", "\t=x", "\r=x", "＝1", "'=1", "''=1", "-cmd|' /C calc'!A0"]
-        {
-            assert_eq!(guarded(cell), format!("'{cell}"));
-        }
-        for cell in ["-5", "-12.50", "-1,5", "", "it's", "'quoted'", "a=b", "1+1", "'-5"] {
-            assert_eq!(guarded(cell), cell);
-        }
-    }
+    use crate::model::{guarded, unguarded};
 
     proptest! {
         #[test]

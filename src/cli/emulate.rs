@@ -4,8 +4,8 @@ use emulators::{EmulatorOptions, serve};
 use serde_json::json;
 
 use crate::clock::Clock;
-use crate::config::name_hint;
 use crate::connector::Entry;
+use crate::model::name_hint;
 
 use super::{
     args::EmulateArgs,

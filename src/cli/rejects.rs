@@ -6,14 +6,13 @@ use std::{collections::BTreeSet, path::Path};
 
 use serde_json::{Value as Json, json};
 
-use crate::model::{LIST_SEPARATOR, join_list};
+use crate::model::{LIST_SEPARATOR, guarded, join_list};
 use crate::private_file::PrivateFile;
 use crate::redact::redact;
 use crate::state::{DeadLetter, Run, WaitingLink};
 
 use super::{
     args::RejectsFormat,
-    cells::guarded,
     exit::{Exit, Failure},
     output,
     runs::find_run,

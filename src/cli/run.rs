@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Pipeline, Stream, name_hint, replaced_source};
+use crate::config::{Pipeline, Stream, replaced_source};
 use crate::connector::Context;
 use crate::engine::{self, EngineError, Environment, Finished, Observer, RunOptions, Silent};
-use crate::model::StreamName;
+use crate::model::{StreamName, name_hint};
 use crate::state::LeaseName;
 
 use super::{

@@ -8,11 +8,11 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Connection, Pipeline, SchemaCache, name_hint};
+use crate::config::{Connection, Pipeline, SchemaCache};
 use crate::connector::{Context, Registry};
 use crate::engine;
 use crate::http::{Meter, RateLimiter, TokenStore, Transport};
-use crate::model::{ConnectionName, RateLimit};
+use crate::model::{ConnectionName, RateLimit, name_hint};
 use crate::state::{FileKey, Seal, State};
 
 use super::{

@@ -9,7 +9,6 @@ mod dotenv;
 mod files;
 mod interpolate;
 mod load;
-mod nearest;
 mod offline;
 mod options;
 mod pipeline;
@@ -26,7 +25,6 @@ mod tests;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use load::{Format, Loaded, load, load_with_placeholder};
-pub use nearest::hint_for as name_hint;
 pub use offline::{FileTrouble, NoSchemas, OfflineSchemas, SchemaCache};
 pub use pipeline::{Connection, CountOrShare, Limits, Pipeline, Stream, StreamDestination};
 pub use raw::{OnError, OnMissing, WriteMode};

@@ -86,6 +86,13 @@ impl ConnectorError {
         self
     }
 
+    /// Adds what the user can do, if that is known.
+    #[must_use]
+    pub fn with_hint_if(mut self, hint: Option<String>) -> Self {
+        self.hint = hint.or(self.hint);
+        self
+    }
+
     /// Adds the vendor's reason in full.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {

@@ -27,6 +27,25 @@ pub fn is_invisible(letter: char) -> bool {
     )
 }
 
+/// Writes a name so that blanks and invisible characters in it are seen, as YAML has them in double quotes. A blank at an end is seen
+/// as `\u0020`.
+pub fn visible(name: &str) -> String {
+    let inner = name.trim_matches(' ');
+    let outer = |blanks: usize| "\\u0020".repeat(blanks);
+    let (before, behind) =
+        (name.len() - name.trim_start_matches(' ').len(), name.len() - name.trim_end_matches(' ').len());
+    let escaped = inner.chars().map(|letter| match letter {
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\t' => "\\t".to_owned(),
+        letter if letter != ' ' && (letter.is_whitespace() || letter.is_control() || is_invisible(letter)) => {
+            format!("\\u{:04x}", u32::from(letter))
+        }
+        letter => letter.to_string(),
+    });
+    outer(before) + &escaped.collect::<String>() + &outer(if inner.is_empty() { 0 } else { behind })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +66,18 @@ mod tests {
         }
         assert_eq!(one_form("\u{1f468}\u{200d}\u{1f469}"), "\u{1f468}\u{200d}\u{1f469}", "an emoji keeps its joiner");
         assert_ne!(one_form("café"), one_form("Café"));
+    }
+
+    #[test]
+    fn what_nobody_sees_in_a_name_is_written_out() {
+        for (name, shown) in [
+            ("First\nName\u{a0}", "First\\nName\\u00a0"),
+            ("email ", "email\\u0020"),
+            ("  Full Name", "\\u0020\\u0020Full Name"),
+            (" ", "\\u0020"),
+            ("E-Mail", "E-Mail"),
+        ] {
+            assert_eq!(visible(name), shown);
+        }
     }
 }

@@ -7,14 +7,19 @@ mod batch;
 mod capability;
 mod column;
 mod decimal;
+mod file_kind;
+mod formula;
 mod ledger;
 mod list;
 mod look;
 mod name;
+mod nearest;
 mod outcome;
 mod page;
 mod predicate;
+mod quotes;
 mod schema;
+mod spelling;
 mod value;
 
 pub use batch::{Batch, BatchRecord, Fields, Operation, Record};
@@ -24,14 +29,19 @@ pub use capability::{
 };
 pub use column::column;
 pub use decimal::{exact_float, exact_integer, exact_number, is_number, plain_number};
+pub use file_kind::{FILE_HEAD_BYTES, FileKind, PARQUET, file_kind};
+pub use formula::{guarded, unguarded};
 pub use ledger::{Calls, Ledger, Quota};
 pub use list::{LIST_SEPARATOR, join_list, split_list};
-pub use look::{is_invisible, one_form};
+pub use look::{is_invisible, one_form, visible};
 pub use name::{ConnectionName, FieldName, ObjectName, StreamName};
+pub use nearest::{name_hint, name_list, nearest};
 pub use outcome::{Outcome, Rejection};
 pub use page::{
     ABSENT, Cursor, DELETED, FILE_PREFIX, ID, LINK_PREFIX, Page, ReadReject, UPDATED_AT, is_reserved, link_field,
 };
 pub use predicate::{Comparison, Predicate};
+pub use quotes::has_text_behind_quote;
 pub use schema::{AmbiguousLabel, Choice, Field, FieldType, ParentKey, Schema};
+pub use spelling::{other_spelling, spelt_as};
 pub use value::{Value, ValueError};

@@ -41,6 +41,10 @@ pub struct Field {
     /// Whether values that differ in upper and lower case alone are one value to the system, where the field is a key.
     #[serde(default)]
     pub is_case_insensitive: bool,
+    /// Whether a record is found by other values of it too, as a person is by a second mail address. To write one of these would
+    /// make it the record's own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub has_aliases: bool,
     /// Whether the system's own upsert takes it as a key. It is asked for where the key rule is
     /// [`KeyRule::NativeUpTo`](super::KeyRule::NativeUpTo); fields without it are matched with `fetch`.
     #[serde(default)]
@@ -187,6 +191,7 @@ impl Field {
             is_read_only: false,
             is_unique: false,
             is_case_insensitive: false,
+            has_aliases: false,
             is_upsert_key: false,
             is_write_only: false,
             parent: None,

@@ -4,6 +4,8 @@ use std::fmt;
 
 use polars::error::PolarsError;
 
+use crate::model::{nearest, visible};
+
 /// Says what is wrong with a transform or mapping, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct TransformError {
@@ -45,7 +47,7 @@ impl TransformError {
 
     /// Adds the known name that is nearest to the one that was written, if one is near.
     pub(super) fn nearest<'a>(mut self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        self.hint = nearest(word, known).map(|name| format!("did you mean `{name}`?")).or(self.hint);
+        self.hint = nearest(word, known).map(|name| format!("did you mean `{}`?", visible(name))).or(self.hint);
         self
     }
 
@@ -84,22 +86,6 @@ pub(super) fn first_line(message: &str) -> String {
     message.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
-/// Returns the known name that is nearest to the word, if one is near enough to be meant.
-fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = word.to_lowercase();
-    let mut best: Option<(f64, &str)> = None;
-    for name in known {
-        let similarity = strsim::jaro_winkler(&lower, &name.to_lowercase());
-        if best.is_none_or(|(highest, _)| similarity > highest) {
-            best = Some((similarity, name));
-        }
-    }
-    best.filter(|(similarity, _)| *similarity >= LEAST_SIMILARITY).map(|(_, name)| name)
-}
-
-/// The least Jaro-Winkler similarity at which a name is offered instead of another; lower ones surprise more than they help.
-const LEAST_SIMILARITY: f64 = 0.82;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,12 +94,5 @@ mod tests {
     fn a_place_reads_as_in_the_file() {
         let error = TransformError::new("transform.sql", "no such field").under(["filter"]).under(["transforms", "1"]);
         assert_eq!(error.to_string(), "transforms[1].filter: no such field");
-    }
-
-    #[test]
-    fn offers_only_names_that_are_near() {
-        assert_eq!(nearest("emial", ["email", "phone"]), Some("email"));
-        assert_eq!(nearest("FirstName", ["lastname", "firstname"]), Some("firstname"));
-        assert_eq!(nearest("colour", ["email", "phone"]), None);
     }
 }

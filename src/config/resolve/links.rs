@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::name_hint;
 use crate::transform::spec::{FullMapping, MappingSpec, MappingSpecs};
 
 use super::{
-    super::{diagnostic::Diagnostic, nearest::hint_for, raw::RawStream, span::At},
+    super::{diagnostic::Diagnostic, raw::RawStream, span::At},
     Resolver,
 };
 
@@ -43,7 +44,7 @@ impl Resolver<'_> {
             let spot = at.key("link").value_spot();
             let Some(connections) = linking.streams.get(stream) else {
                 let names: Vec<&str> = linking.streams.keys().map(String::as_str).collect();
-                let hint = hint_for(stream, &names, "the streams are");
+                let hint = name_hint(stream, &names, "the streams are");
                 let message = format!("there is no stream `{stream}` to link to");
                 self.findings.push(Diagnostic::error("config.unknown_link", spot, message).with_hint_if(hint));
                 continue;

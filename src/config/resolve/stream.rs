@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::connector::Entry;
-use crate::model::{ConnectionName, ObjectName, Schema, StreamName, SyncMode};
+use crate::model::{ConnectionName, ObjectName, Schema, StreamName, SyncMode, name_hint};
 use crate::transform::{JoinInputs, TransformError, check_steps, spec::StepSpec};
 
 use super::{
@@ -14,7 +14,6 @@ use super::{
         diagnostic::Diagnostic,
         files::read_text,
         interpolate::mask,
-        nearest::hint_for,
         offline::FileTrouble,
         pipeline::Stream,
         raw::{RawDestination, RawStream},
@@ -141,7 +140,7 @@ impl Resolver<'_> {
             return None;
         }
         let names: Vec<&str> = self.connections.keys().map(ConnectionName::as_str).collect();
-        let hint = hint_for(name, &names, "the connections are").unwrap_or_else(|| {
+        let hint = name_hint(name, &names, "the connections are").unwrap_or_else(|| {
             "describe it under `connections`, or in `connections.yaml` beside the pipeline".to_owned()
         });
         let message = format!("there is no connection `{name}`");
@@ -209,7 +208,7 @@ impl Resolver<'_> {
         let objects = self.scene.offline.objects(entry.name, connection)?;
         if !objects.contains(object) {
             let names: Vec<&str> = objects.iter().map(ObjectName::as_str).collect();
-            let hint = hint_for(object, &names, "its objects are");
+            let hint = name_hint(object, &names, "its objects are");
             let message = format!("`{connection}` has no object `{object}`");
             let finding = Diagnostic::error("config.unknown_object", at.value_spot(), message);
             self.findings.push(finding.with_hint_if(hint));

@@ -1,6 +1,7 @@
 //! Finds the file of an object in a folder.
 
 use std::{
+    ffi::OsStr,
     fs, io,
     path::{Component, Path, PathBuf},
     time::UNIX_EPOCH,
@@ -8,12 +9,9 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ObjectName;
+use crate::model::{ObjectName, name_list, nearest, one_form, visible};
 
 use crate::connector::{ConnectorError, ErrorKind};
-
-/// Most file names that a hint lists, in names.
-const LISTED_NAMES: usize = 8;
 
 /// A folder whose files are objects.
 #[derive(Debug, Clone)]
@@ -88,7 +86,7 @@ impl Folder {
             return if found.is_file() { Ok(found) } else { Err(not_a_file(&found)) };
         }
         self.check_readable()?;
-        if let Some(found) = self.in_other_case(object) {
+        if let Some(found) = self.spelt_otherwise(object) {
             return Ok(found);
         }
         let message = format!("`{}` holds no file for `{object}`", self.path.display());
@@ -110,12 +108,17 @@ impl Folder {
         Ok(self.path.join(format!("{object}.{ending}")))
     }
 
-    /// Returns the one file whose name differs in the case of its ending alone: `LEADS.CSV`, as Windows programs write it.
-    fn in_other_case(&self, object: &ObjectName) -> Option<PathBuf> {
+    /// Returns the one file whose name differs in the case of its ending alone, as Windows programs write it (`LEADS.CSV`), or in
+    /// nothing that shows, as accents that a Mac writes as characters of their own.
+    fn spelt_otherwise(&self, object: &ObjectName) -> Option<PathBuf> {
         let wanted = self.path.join(object.as_str());
-        let stem = wanted.file_name()?.to_owned();
+        let form = |name: &OsStr| one_form(&name.to_string_lossy());
+        let (name, stem) = (form(wanted.file_name()?), |path: &Path| path.file_stem().map(form));
         let entries = fs::read_dir(wanted.parent()?).ok()?.flatten().map(|entry| entry.path());
-        let is_it = |path: &PathBuf| path.is_file() && path.file_stem() == Some(&stem) && self.has_known_ending(path);
+        let is_it = |path: &PathBuf| {
+            let is_whole = path.file_name().map(form).as_ref() == Some(&name);
+            path.is_file() && self.has_known_ending(path) && (is_whole || stem(path).as_ref() == Some(&name))
+        };
         let mut found = entries.filter(is_it);
         let first = found.next();
         first.filter(|_| found.next().is_none())
@@ -127,18 +130,14 @@ impl Folder {
 
     fn hint(&self, object: &ObjectName) -> String {
         let names = self.names();
-        let wanted = object.as_str().to_lowercase();
-        let close = |name: &&String| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted) <= 2;
-        if let Some(nearest) = names.iter().find(close) {
-            return format!("did you mean `{nearest}`?");
-        }
-        if names.is_empty() {
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let Some(held) = name_list(&known) else {
             return format!("the folder holds no .{} file", self.extensions.first().copied().unwrap_or_default());
+        };
+        match nearest(object.as_str(), known.iter().copied()) {
+            Some(near) => format!("did you mean `{}`? the folder holds {held}", visible(near)),
+            None => format!("the folder holds {held}"),
         }
-        let shown: Vec<String> = names.iter().take(LISTED_NAMES).map(|name| format!("`{name}`")).collect();
-        let rest = names.len().saturating_sub(LISTED_NAMES);
-        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-        format!("the folder holds {}{more}", shown.join(", "))
     }
 
     /// Returns the names that the folder's files have as objects, sorted.
@@ -249,7 +248,7 @@ mod tests {
         let (_dir, folder) = folder_with(&["accounts.csv", "deals.csv", "notes.txt"]);
         let near = folder.existing(&"acounts".into()).unwrap_err();
         assert_eq!(near.kind, ErrorKind::NotFound);
-        assert_eq!(near.hint.as_deref(), Some("did you mean `accounts`?"));
+        assert_eq!(near.hint.as_deref(), Some("did you mean `accounts`? the folder holds `accounts`, `deals`"));
         let far = folder.existing(&"tickets".into()).unwrap_err();
         assert_eq!(far.hint.as_deref(), Some("the folder holds `accounts`, `deals`"));
     }
@@ -260,7 +259,16 @@ mod tests {
         assert!(folder.existing(&"LEADS".into()).unwrap().ends_with("LEADS.CSV"));
         assert!(folder.target(&"OUT.CSV".into()).unwrap().ends_with("OUT.CSV"));
         let missing = folder.existing(&"lead".into()).unwrap_err();
-        assert_eq!(missing.hint.as_deref(), Some("did you mean `LEADS`?"));
+        assert_eq!(missing.hint.as_deref(), Some("did you mean `LEADS`? the folder holds `LEADS`"));
+    }
+
+    #[test]
+    fn accents_in_a_name_may_be_written_either_way() {
+        let (_dir, folder) = folder_with(&["Ku\u{308}nden.csv"]);
+        for name in ["K\u{fc}nden", "Ku\u{308}nden", "K\u{fc}nden.csv"] {
+            assert!(folder.existing(&name.into()).is_ok(), "{name}");
+        }
+        assert!(folder.existing(&"k\u{fc}nden".into()).is_err());
     }
 
     #[cfg(unix)]

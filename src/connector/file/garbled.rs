@@ -1,14 +1,18 @@
-//! Texts that were decoded twice: UTF-8 that somebody took for Windows-1252, so that `Köln` became `KÃ¶ln`.
+//! Texts that were read in the wrong encoding: UTF-8 that somebody took for Windows-1252, so that `Köln` became `KÃ¶ln`, and
+//! the encodings of central and eastern Europe, so that `Łódź` became `£ódŸ`.
 
 use encoding_rs::WINDOWS_1252;
 
 use crate::model::ObjectName;
 
-/// Counts the texts of one read that look decoded twice.
+/// Counts the texts of one read that look decoded wrongly.
 #[derive(Debug, Default)]
 pub struct GarbledTexts {
     count: u64,
     first: Option<(Garbled, u64)>,
+    /// Texts that look like those of another encoding.
+    odd_count: u64,
+    first_odd: Option<(char, u64)>,
 }
 
 /// The part of a text that stands for one character, and that character.
@@ -24,15 +28,63 @@ impl GarbledTexts {
         if let Some(garbled) = garbled(text) {
             self.count += 1;
             self.first.get_or_insert((garbled, number));
+        } else if let Some(sign) = odd_sign(text) {
+            self.odd_count += 1;
+            self.first_odd.get_or_insert((sign, number));
         }
     }
 
     /// Warns of what was found. Of a text only the few characters that stand for one are told.
     pub fn tell(&self, object: &ObjectName) {
-        let Some((Garbled { seen, meant }, number)) = &self.first else { return };
-        let sample = format!("`{seen}` for `{meant}`");
-        tracing::warn!(%object, texts = self.count, sample, first_at = number, "texts look like UTF-8 that was read as Windows-1252");
+        if let Some((Garbled { seen, meant }, number)) = &self.first {
+            let sample = format!("`{seen}` for `{meant}`");
+            tracing::warn!(%object, texts = self.count, sample, first_at = number, "texts look like UTF-8 that was read as Windows-1252");
+        }
+        if let Some((sign, number)) = self.first_odd {
+            let sample = format!("`{sign}` in a word");
+            tracing::warn!(%object, texts = self.odd_count, sample, first_at = number, "texts look as if they were saved in another encoding: set `encoding` to that one (windows-1250, windows-1251 and macintosh are easily taken for windows-1252)");
+        }
     }
+}
+
+/// Returns a sign that has no place where it is: between letters, where other encodings have letters. A word whose letters all
+/// have accents is none of Western Europe's either.
+fn odd_sign(text: &str) -> Option<char> {
+    if text.is_ascii() {
+        return None;
+    }
+    let letters: Vec<char> = text.chars().collect();
+    let at = |place: Option<usize>| place.and_then(|place| letters.get(place)).copied().unwrap_or(' ');
+    let is_letter = |letter: char| letter.is_alphabetic() || is_sign(letter);
+    let is_odd = |(place, sign): &(usize, &char)| {
+        let (before, behind) = (at(place.checked_sub(1)), at(Some(place + 1)));
+        let word = letters[place + 1..].iter().take_while(|letter| letter.is_alphabetic()).count();
+        match sign {
+            // `£ód`, and not `(£m)` or `£bn`.
+            '£' | '¥' => word >= 2 && !letters[place + 1..][..word].iter().all(char::is_ascii),
+            '¯' => is_letter(behind),
+            '¹' | '³' | '¼' | '¾' | '¿' => {
+                before.is_alphabetic() && is_letter(behind) || is_sign(before) && is_letter(behind)
+            }
+            '\u{8d}' | '\u{8f}' | '\u{9d}' => is_letter(before) || is_letter(behind),
+            'Ÿ' | 'Ž' | 'Š' | 'Œ' => before.is_lowercase(),
+            _ => false,
+        }
+    };
+    let odd = letters.iter().enumerate().find(is_odd).map(|(_, sign)| *sign);
+    odd.or_else(|| all_accents(&letters))
+}
+
+/// Signs of Windows-1252 that are letters in the encodings of central Europe.
+fn is_sign(letter: char) -> bool {
+    matches!(letter, '£' | '¥' | '¯' | '¹' | '³' | '¼' | '¾' | '¿' | '\u{8d}' | '\u{8f}' | '\u{9d}')
+}
+
+/// Returns the first letter of a word of four or more that all have accents, as Cyrillic looks in Windows-1252.
+fn all_accents(letters: &[char]) -> Option<char> {
+    let words = letters.split(|letter| !letter.is_alphabetic());
+    let is_accents = |word: &&[char]| word.len() >= 4 && word.iter().all(|letter| ('À'..='ÿ').contains(letter));
+    words.into_iter().find(is_accents).and_then(|word| word.first().copied())
 }
 
 /// Returns the first part of a text that is one character of UTF-8, where the whole text is UTF-8 taken for Windows-1252.
@@ -73,5 +125,29 @@ mod tests {
         texts.look_at("DuÅ¡an", 4);
         assert_eq!(texts.count, 2);
         assert_eq!(texts.first, Some((Garbled { seen: "Ã¶".to_owned(), meant: 'ö' }, 3)));
+    }
+
+    #[test]
+    fn letters_of_another_encoding_are_known_by_signs_between_letters() {
+        for (text, sign) in [
+            ("£ódŸ", Some('£')),
+            ("¯ó³æ Sp. z o.o.", Some('¯')),
+            ("ksi¹¿ka", Some('¹')),
+            ("Èâàí", Some('È')),
+            ("MŸller", None),
+            ("Zu\u{8d}a", Some('\u{8d}')),
+            ("CafŽ", Some('Ž')),
+            ("£25 million (£m)", None),
+            ("£bn", None),
+            ("12 m³ à 5 €", None),
+            ("¿Qué tal? ¾ cup, x²y", None),
+            ("Šťáva Žižkov Œuvre", None),
+            ("Łódź", None),
+            ("Größe, naïve, São", None),
+            ("Иван", None),
+            ("Ýëÿ", None),
+        ] {
+            assert_eq!(odd_sign(text), sign, "{text}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Names of a file's columns: those that Ferry has for itself, and those with blanks that nobody sees.
 
-use crate::model::{FILE_PREFIX, is_invisible, is_reserved, one_form};
+use crate::model::{FILE_PREFIX, is_reserved, one_form};
 
 /// Returns the name that a column has as a field. A column with one of Ferry's own names, such as `_id`, gets `file.` before it;
 /// one that is the record's id already is no field of its own.
@@ -31,20 +31,6 @@ pub fn column_of(name: &str, columns: &[String]) -> Option<usize> {
     exact(name)
         .or_else(|| exact(own_name(name)))
         .or_else(|| columns.iter().position(|column| plain_label(column, columns).as_deref() == Some(name)))
-}
-
-/// Writes a name so that blanks and invisible characters in it are seen, as YAML has them in double quotes.
-pub fn visible(name: &str) -> String {
-    let escaped = name.chars().map(|letter| match letter {
-        '\n' => "\\n".to_owned(),
-        '\r' => "\\r".to_owned(),
-        '\t' => "\\t".to_owned(),
-        letter if letter != ' ' && (letter.is_whitespace() || letter.is_control() || is_invisible(letter)) => {
-            format!("\\u{:04x}", u32::from(letter))
-        }
-        letter => letter.to_string(),
-    });
-    escaped.collect()
 }
 
 #[cfg(test)]
@@ -80,6 +66,5 @@ mod tests {
         ] {
             assert_eq!(column_of(name, &header), place, "{name}");
         }
-        assert_eq!(visible("First\nName\u{a0}"), "First\\nName\\u00a0");
     }
 }

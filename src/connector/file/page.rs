@@ -7,9 +7,8 @@ use futures::{
 use polars::prelude::{Column, DataFrame, IntoColumn, ListBuilderTrait, ListStringChunkedBuilder, NamedFrom, Series};
 use tokio::{sync::mpsc, task};
 
-use crate::model::{ABSENT, DELETED, Field, FieldName, FieldType, ID, ObjectName, Page, Schema, UPDATED_AT};
+use crate::model::{ABSENT, DELETED, Field, FieldName, FieldType, ID, ObjectName, Page, Schema, UPDATED_AT, name_hint};
 
-use super::names::visible;
 use crate::connector::{ConnectorError, ErrorKind, ReadRequest};
 
 /// Most pages that wait between the reading thread and the engine, in pages.
@@ -108,12 +107,9 @@ fn find(name: &FieldName, object: &ObjectName, schema: &Schema) -> Result<Field,
         return Ok(field.clone());
     }
     let message = format!("`{object}` has no field `{name}`");
+    let known: Vec<&str> = schema.fields.iter().map(|field| &*field.name).collect();
     let error = ConnectorError::new(ErrorKind::NotFound, "unknown_field", message);
-    let distance = |field: &&Field| strsim::damerau_levenshtein(&field.name.to_lowercase(), &name.to_lowercase());
-    Err(match schema.fields.iter().min_by_key(distance) {
-        Some(nearest) => error.with_hint(format!("did you mean `{}`?", visible(&nearest.name))),
-        None => error,
-    })
+    Err(error.with_hint_if(name_hint(name, &known, "its fields are")))
 }
 
 /// Returns a scalar of JSON as a person would write it; none for null, lists and objects.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
 use crate::connector::{ConnectorError, ErrorKind};
-use crate::model::{Choice, Field, FieldType, ObjectName, Schema, Value, is_reserved, link_field};
+use crate::model::{Choice, Field, FieldType, ObjectName, Schema, Value, is_reserved, link_field, name_hint};
 
 pub(super) use decode::{Misfit, decode};
 pub(super) use encode::encode;
@@ -213,12 +213,6 @@ impl TableField {
 
 fn not_found<'a>(code: &str, message: String, name: &str, known: impl Iterator<Item = &'a str>) -> ConnectorError {
     let error = ConnectorError::new(ErrorKind::NotFound, code, message);
-    let similarity = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
     let known: Vec<&str> = known.collect();
-    let nearest = known.iter().map(|other| (similarity(other), other)).max_by(|one, two| one.0.total_cmp(&two.0));
-    match nearest {
-        Some((similarity, other)) if similarity > 0.8 => error.with_hint(format!("did you mean `{other}`?")),
-        _ if known.is_empty() => error,
-        _ => error.with_hint(format!("there are `{}`", known.join("`, `"))),
-    }
+    error.with_hint_if(name_hint(name, &known, "there are"))
 }

@@ -19,6 +19,7 @@ use crate::connector::{
     ConnectorError, ErrorKind,
     file::{Encoding, TextReader, file_error},
 };
+use crate::model::name_hint;
 
 use super::{config::Format, limits};
 
@@ -196,13 +197,9 @@ impl<'de> Visitor<'de> for Seek<'_, '_> {
 fn no_list(location: &Location, names_there: &[String]) -> ConnectorError {
     let message = format!("`{}` holds no list at {}", location.path.display(), shown(&location.pointer));
     let error = ConnectorError::new(ErrorKind::NotFound, "records_not_found", message);
-    let wanted = location.pointer.last().map(|name| name.to_lowercase()).unwrap_or_default();
-    let near = names_there.iter().find(|name| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted) <= 2);
-    match near {
-        Some(near) => error.with_hint(format!("did you mean `{near}`?")),
-        None if names_there.is_empty() => error,
-        None => error.with_hint(format!("there are `{}`", names_there.join("`, `"))),
-    }
+    let wanted = location.pointer.last().map(String::as_str).unwrap_or_default();
+    let known: Vec<&str> = names_there.iter().map(String::as_str).collect();
+    error.with_hint_if(name_hint(wanted, &known, "there are"))
 }
 
 /// Says where a document is not as it should be. The parser's own words may quote a value, so they are not shown.
