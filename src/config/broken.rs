@@ -14,7 +14,16 @@ use super::span::{At, Segment};
 pub(super) struct Broken {
     /// In order, so that what stands below a place follows it.
     places: BTreeSet<Vec<Segment>>,
-    unknown: Vec<Vec<Segment>>,
+    unknown: Vec<UnknownKey>,
+}
+
+/// A key that is not known.
+#[derive(Debug)]
+pub(super) struct UnknownKey {
+    /// Its place.
+    pub(super) place: Vec<Segment>,
+    /// The key that it is most likely a misspelling of.
+    pub(super) meant: Option<String>,
 }
 
 impl Broken {
@@ -23,14 +32,22 @@ impl Broken {
         self.places.insert(place.path().to_vec());
     }
 
-    /// Notes that a key is not known; its value may be the secret of a misspelt option.
-    pub(super) fn add_unknown(&mut self, place: &At<'_>) {
-        self.unknown.push(place.path().to_vec());
+    /// Notes that a key is not known, and what it may have been meant to be; its value may be the secret of a misspelt option.
+    pub(super) fn add_unknown(&mut self, place: &At<'_>, meant: Option<&str>) {
+        self.unknown.push(UnknownKey { place: place.path().to_vec(), meant: meant.map(str::to_owned) });
     }
 
     /// Returns the keys that are not known.
-    pub(super) fn unknown(&self) -> &[Vec<Segment>] {
+    pub(super) fn unknown(&self) -> &[UnknownKey] {
         &self.unknown
+    }
+
+    /// Tells whether a key of a block stands there misspelt: it is not missing.
+    pub(super) fn is_misspelt(&self, block: &At<'_>, key: &str) -> bool {
+        self.unknown.iter().any(|unknown| {
+            unknown.meant.as_deref() == Some(key)
+                && unknown.place.split_last().is_some_and(|(_, holder)| holder == block.path())
+        })
     }
 
     /// Tells whether a place, what it stands in, or anything below it does not fit.

@@ -1,7 +1,10 @@
 //! Knows which options hold secrets, finds those written out in a file or asked for where none belongs, and masks them where
 //! lines of a file are shown.
 
+use crate::model::nearest;
+
 use super::{
+    broken::UnknownKey,
     diagnostic::Diagnostic,
     interpolate::{has_reference, is_bare_reference, names_in},
     options::OptionNames,
@@ -61,8 +64,8 @@ fn connection_variable(connection: &At<'_>, option: &str) -> String {
 pub(super) struct Masking<'a> {
     /// The options of connections.
     pub(super) names: &'a OptionNames,
-    /// The places of keys that are not known: one may be a misspelt secret.
-    pub(super) unknown: &'a [Vec<Segment>],
+    /// The keys that are not known: one may be a misspelt secret.
+    pub(super) unknown: &'a [UnknownKey],
 }
 
 /// Returns the text of a file without what may be secret, masked letter by letter so that columns stay.
@@ -72,12 +75,27 @@ pub(super) fn mask(document: &Document, masking: Masking<'_>) -> String {
     if let Some(entry) = document.root.entry("connections") {
         mask_connections(&entry.value, masking.names, &mut letters);
     }
-    for place in masking.unknown {
-        if let Some(node) = At::root(document).at(place).node() {
-            mask_all(node, &mut letters);
+    for UnknownKey { place, meant } in masking.unknown {
+        let Some(node) = At::root(document).at(place).node() else { continue };
+        match (place.as_slice(), meant.as_deref()) {
+            ([Segment::Key(_)], Some("connections")) => mask_connections(node, masking.names, &mut letters),
+            ([outer, .., Segment::Key(key)], Some(_)) if !is_connections(outer) && !is_near_secret(key) => {}
+            ([Segment::Key(key)], Some(_)) if !is_near_secret(key) => {}
+            _ => mask_all(node, &mut letters),
         }
     }
     letters.into_iter().collect()
+}
+
+fn is_connections(block: &Segment) -> bool {
+    matches!(block, Segment::Key(key) if key == "connections")
+}
+
+/// Tells whether a name, or its last word, may be a misspelt name of a secret.
+fn is_near_secret(name: &str) -> bool {
+    let lower = name.to_lowercase().replace('-', "_");
+    let last = lower.rsplit('_').next().unwrap_or_default();
+    is_secret_name(name) || [lower.as_str(), last].iter().any(|word| nearest(word, SECRET_NAMES).is_some())
 }
 
 /// Masks the values of keys that are called as secrets are, wherever they stand.
@@ -120,7 +138,10 @@ fn mask_all(node: &Node, letters: &mut [char]) {
     match &node.content {
         Content::Scalar(value) => {
             if !value.as_str().is_some_and(|text| text.is_empty() || is_bare_reference(text)) {
-                let inside = letters.iter_mut().skip(node.span.start).take(node.span.extent);
+                let held = letters.iter().skip(node.span.start).take(node.span.extent);
+                // A text in quotes reaches up to what stands behind it.
+                let behind = held.rev().take_while(|letter| letter.is_whitespace()).count();
+                let inside = letters.iter_mut().skip(node.span.start).take(node.span.extent - behind);
                 inside.filter(|letter| !matches!(letter, '"' | '\'' | '\n')).for_each(|letter| *letter = '*');
             }
         }
@@ -220,7 +241,8 @@ pub(super) fn refuse_misplaced(documents: &[&Document], names: &OptionNames, fin
         for entry in document.root.entries() {
             if entry.key == "connections" {
                 sort_options(&root.key("connections"), names, &mut secrets, &mut places);
-            } else {
+            } else if OPEN_BLOCKS.contains(&entry.key.as_str()) {
+                // Of a block that is not known, that finding says enough.
                 texts_below(&root.key(&entry.key), &mut places);
             }
         }

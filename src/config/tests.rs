@@ -205,6 +205,36 @@ fn literal_secrets_are_masked_wherever_their_line_is_shown() {
 }
 
 #[test]
+fn a_misspelt_key_is_one_finding_and_shows_its_value_unless_it_may_be_a_secret() {
+    for (written, misspelt, codes, shown) in [
+        ("mappings: { Name: name", "mapings: { Name: name", &["config.unknown_key"][..], "mapings: { Name: name"),
+        ("apply: [trim] }", "aply: [trim] }", &["config.unknown_key"], "aply: [trim] }"),
+        (
+            "object: Companies\n",
+            "object: Companies\n        tokn: pat-secret\n",
+            &["config.unknown_key"],
+            "tokn: **********",
+        ),
+        (
+            "object: Companies\n",
+            "object: Companies\n        zebra: pat-secret\n",
+            &["config.unknown_key"],
+            "zebra: **********",
+        ),
+        ("page_size: 10", "page_sise: \"10\"", &["config.unknown_option"], "page_sise: \"**\""),
+        ("connections:\n", "conections:\n", &["config.unknown_key"], "page_size: 10"),
+    ] {
+        assert!(VALID.contains(written), "{written}");
+        let text = VALID.replace(written, misspelt);
+        let loaded = load_files(&[("pipeline.yaml", &text), ("token.txt", "x")]);
+        let found: Vec<&str> = loaded.diagnostics.iter().map(|finding| finding.code).collect();
+        assert_eq!(found, codes, "{misspelt}");
+        let lines = format!("{:?}", loaded.sources).replace("\\\"", "\"");
+        assert!(lines.contains(shown) && !lines.contains("pat-secret"), "{misspelt}: {lines}");
+    }
+}
+
+#[test]
 fn a_line_of_the_env_file_that_cannot_be_read_is_named_without_its_text() {
     let files = [("pipeline.yaml", VALID), ("token.txt", "x"), (".env", "TOKEN=fine\nOTHER TOKEN=pat-secret\n")];
     let loaded = load_files(&files);

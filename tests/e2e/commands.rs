@@ -146,7 +146,7 @@ fn validate_shows_the_line_and_the_nearest_name() {
     error[config.unknown_key]: the key `requierd` is not known here
       --> people.yaml:15:49
        |
-    15 |           email: { from: email, apply: [email], requierd: **** }
+    15 |           email: { from: email, apply: [email], requierd: true }
        |                                                 ^^^^^^^^
        |
        = hint: did you mean `required`?

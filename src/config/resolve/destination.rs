@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::connector::Entry;
-use crate::model::{ConnectionName, FieldName, ObjectName, Schema, SyncMode};
+use crate::model::{ConnectionName, FieldName, ObjectName, Schema, SyncMode, nearest};
 use crate::transform::{
     TransformError, check_mappings,
     spec::{MappingSpec, MappingSpecs, When},
@@ -12,7 +12,6 @@ use crate::transform::{
 use super::{
     super::{
         diagnostic::Diagnostic,
-        nearest::nearest,
         pipeline::StreamDestination,
         raw::{RawDestination, WriteMode},
         span::{At, Node},
@@ -73,7 +72,10 @@ impl Resolver<'_> {
         if let Some(connection) = &connection {
             self.check_links(&merged.mappings, connection, linking, place);
         }
-        self.check_key(&raw.key, &merged, schema.as_ref(), at);
+        // Where the block of the mappings is misspelt, none of them is missing.
+        if !self.has_misspelt_mappings(stream, at) {
+            self.check_key(&raw.key, &merged, schema.as_ref(), at);
+        }
         self.warn_of_required(write, &merged, schema.as_ref(), at);
         self.warn_of_own_parents(&merged, schema.as_ref());
         Some(StreamDestination {
@@ -123,7 +125,11 @@ impl Resolver<'_> {
     fn check_mode(&mut self, write: WriteMode, raw: &RawDestination, stream: &StreamContext<'_>, at: &At<'_>) {
         let spot = at.key("write").value_spot();
         let needs_key = matches!(write, WriteMode::Update | WriteMode::Upsert | WriteMode::Mirror);
-        if needs_key && raw.key.is_empty() && !self.broken.touches(&at.key("key")) {
+        if needs_key
+            && raw.key.is_empty()
+            && !self.broken.touches(&at.key("key"))
+            && !self.broken.is_misspelt(at, "key")
+        {
             let message = format!("`write: {}` needs a `key`", word(write));
             let hint = "name the destination's fields that identify a record, e.g. `key: [Email]`";
             self.findings.push(Diagnostic::error("config.key_missing", spot.clone(), message).with_hint(hint));
@@ -145,7 +151,8 @@ impl Resolver<'_> {
         at: &At<'_>,
     ) {
         let own_keys = || at.key("mappings").node().into_iter().flat_map(Node::entries);
-        let is_broken = self.broken.touches(&at.key("mappings")) || self.broken.touches(&stream.at.key("mappings"));
+        let is_broken = [at, stream.at].iter().any(|block| self.broken.touches(&block.key("mappings")))
+            || self.has_misspelt_mappings(stream, at);
         if merged.mappings.is_empty() && raw.standard.is_none() && own_keys().next().is_none() && !is_broken {
             let message = "the destination has no mappings";
             let hint = "add `mappings`, or `standard: contact`, `company` or `deal`";
@@ -158,6 +165,10 @@ impl Resolver<'_> {
                 None => self.say([finding_below(&mistake, at)].into_iter(), at),
             }
         }
+    }
+
+    fn has_misspelt_mappings(&self, stream: &StreamContext<'_>, at: &At<'_>) -> bool {
+        [at, stream.at].iter().any(|block| self.broken.is_misspelt(block, "mappings"))
     }
 
     fn check_key(&mut self, key: &[String], merged: &Merged<'_>, schema: Option<&Schema>, at: &At<'_>) {

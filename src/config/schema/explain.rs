@@ -7,10 +7,11 @@ use jsonschema::{
 };
 use serde_json::Value as Json;
 
+use crate::model::{name_hint, name_list, nearest};
+
 use super::super::{
     broken::Broken,
     diagnostic::Diagnostic,
-    nearest::{hint_for, list, nearest},
     options::OptionNames,
     raw::{NAME_PATTERN, SHARE_PATTERN},
     span::{At, Segment},
@@ -53,7 +54,7 @@ impl<'a> Explainer<'a, '_> {
                 for (index, key) in unexpected.iter().enumerate() {
                     let child = at.key(key);
                     self.broken.add(&child);
-                    self.broken.add_unknown(&child);
+                    self.broken.add_unknown(&child, nearest(key, free.iter().copied()));
                     if index < MAX_UNKNOWN {
                         self.unknown_key(&at, key, &free);
                     }
@@ -86,7 +87,7 @@ impl<'a> Explainer<'a, '_> {
             [Segment::Key(connections), Segment::Key(name)] if connections == "connections" => {
                 let connector = at.key("type").node().and_then(|node| node.as_text()).unwrap_or(name);
                 let message = format!("`{connector}` has no option `{key}`");
-                let hint = hint_for(key, known, "its options are");
+                let hint = name_hint(key, known, "its options are");
                 Diagnostic::error("config.unknown_option", child.key_spot(), message).with_hint_if(hint)
             }
             _ if is_cleaner(at) => unknown_cleaner(&child, key, known),
@@ -96,7 +97,7 @@ impl<'a> Explainer<'a, '_> {
                     .with_hint("move it there, with two spaces in front")
             }
             _ => {
-                let hint = hint_for(key, known, "the keys that may stand here are");
+                let hint = name_hint(key, known, "the keys that may stand here are");
                 Diagnostic::error("config.unknown_key", child.key_spot(), format!("the key `{key}` is not known here"))
                     .with_hint_if(hint)
             }
@@ -114,12 +115,23 @@ impl<'a> Explainer<'a, '_> {
         if !is_optional_for_reading {
             self.broken.add(at);
         }
+        if self.is_misspelt(at, key, error.schema_path()) {
+            return;
+        }
         let object = self.schema_of(error.schema_path());
         let property = object.and_then(|object| object.get("properties")?.get(key));
         let description = property.and_then(|property| self.resolve(property).get("description")?.as_str());
         let hint = description.map(|text| format!("`{key}`: {}", lowercase_start(first_sentence(text))));
         let message = format!("{} has no `{key}`", subject(at));
         self.findings.push(Diagnostic::error("config.missing_key", at.key_spot(), message).with_hint_if(hint));
+    }
+
+    /// Tells whether a required key stands there under a misspelt name: that finding says it all.
+    fn is_misspelt(&self, at: &At<'_>, key: &str, keyword: &Location) -> bool {
+        let known = self.known_keys(keyword);
+        let is_it = |written: &str| !known.contains(&written) && nearest(written, known.iter().copied()) == Some(key);
+        let is_option = matches!(at.path(), [Segment::Key(top), _] if top == "connections");
+        !is_option && at.node().is_some_and(|node| node.entries().iter().any(|entry| is_it(&entry.key)))
     }
 
     fn wrong_type(&mut self, at: &At<'_>, expected: &[&str], instance: &Json) {
@@ -157,12 +169,12 @@ impl<'a> Explainer<'a, '_> {
             matches!(at.path(), [Segment::Key(top), _, Segment::Key(last)] if top == "connections" && last == "type");
         let finding = if is_connector {
             let message = format!("there is no connector {written}");
-            let hint = hint_for(&scalar_text(instance), &known, "the connectors are");
+            let hint = name_hint(&scalar_text(instance), &known, "the connectors are");
             Diagnostic::error("config.unknown_connector", at.value_spot(), message).with_hint_if(hint)
         } else if is_cleaner(at) {
             unknown_cleaner(at, &scalar_text(instance), &known)
         } else {
-            let hint = match (nearest(&scalar_text(instance), known.iter().copied()), list(&known)) {
+            let hint = match (nearest(&scalar_text(instance), known.iter().copied()), name_list(&known)) {
                 (Some(name), Some(_)) if known.len() > 1 => Some(format!("did you mean `{name}`?")),
                 (_, listed) => listed.map(|names| match known.len() {
                     1 => format!("write {names}"),
@@ -228,7 +240,7 @@ impl<'a> Explainer<'a, '_> {
             }
             ([], _) => {
                 self.broken.add(at);
-                let hint = list(tags).map(|names| format!("the steps are: {names}"));
+                let hint = name_list(tags).map(|names| format!("the steps are: {names}"));
                 self.findings.push(
                     Diagnostic::error("config.missing_key", at.key_spot(), format!("{} is empty", subject(at)))
                         .with_hint_if(hint),
@@ -248,7 +260,7 @@ impl<'a> Explainer<'a, '_> {
                 self.broken.add(at);
                 for key in keys.iter().filter(|key| !tags.contains(key)) {
                     let message = format!("there is no step `{key}`");
-                    let hint = hint_for(key, tags, "the steps are");
+                    let hint = name_hint(key, tags, "the steps are");
                     let spot = at.key(key).key_spot();
                     self.findings.push(Diagnostic::error("config.unknown_step", spot, message).with_hint_if(hint));
                 }
@@ -377,7 +389,7 @@ fn constants<'e>(here: &str, fitting: &[(usize, &'e Vec<ValidationError<'static>
 }
 
 fn unknown_cleaner(at: &At<'_>, name: &str, known: &[&str]) -> Diagnostic {
-    let hint = hint_for(name, known, "the cleaners are");
+    let hint = name_hint(name, known, "the cleaners are");
     Diagnostic::error("config.unknown_cleaner", at.value_spot(), format!("there is no cleaner `{name}`"))
         .with_hint_if(hint)
 }
