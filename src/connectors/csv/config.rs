@@ -40,6 +40,10 @@ pub struct CsvConfig {
     /// says nothing of its field, which keeps its value. Without it, `null: clear` clears for every empty cell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clear_words: Vec<String>,
+    /// Whether a cell that a spreadsheet would run as a formula (it begins with `=`, `+`, `-` or `@` and is no negative number) is
+    /// written with a `'` before it. Such a `'` is removed again when a file is read. Default: `false`, every cell as it is.
+    #[serde(default)]
+    pub guard_formulas: bool,
     /// How lines end in files that are written. Default: `lf`.
     #[serde(default)]
     pub line_end: LineEnd,
@@ -63,6 +67,7 @@ pub(super) struct Form {
     pub(super) separator: u8,
     pub(super) quote: u8,
     pub(super) line_end: LineEnd,
+    pub(super) guard_formulas: bool,
     /// Whether a carriage return alone ends a line, as the file's first line does.
     pub(super) is_return_line_end: bool,
 }
@@ -83,7 +88,14 @@ impl CsvConfig {
         if separator == quote {
             return Err(ConfigError::new("quote", "the same character as `separator`"));
         }
-        Ok(Form { encoding: self.encoding, separator, quote, line_end: self.line_end, is_return_line_end: false })
+        Ok(Form {
+            encoding: self.encoding,
+            separator,
+            quote,
+            line_end: self.line_end,
+            guard_formulas: self.guard_formulas,
+            is_return_line_end: false,
+        })
     }
 }
 

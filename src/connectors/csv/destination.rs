@@ -6,7 +6,9 @@ use crate::connector::{
     ConfigError, ConnectorError, Context, Destination, ErrorKind, FetchRequest, Replace,
     file::{FileWriter, Folder, Replacement, Writers, background},
 };
-use crate::model::{Batch, BatchRecord, Field, FieldName, ObjectName, Outcome, Record, Rejection, Schema, Value};
+use crate::model::{
+    Batch, BatchRecord, Field, FieldName, ObjectName, Outcome, Record, Rejection, Schema, Value, guarded,
+};
 
 use super::config::{CsvConfig, Form, LineEnd};
 
@@ -80,7 +82,8 @@ impl CsvWriter {
         file.append(form.encoding.mark())?;
         let mut writer = Self { file, fields, form };
         let header: Vec<String> = writer.fields.iter().map(ToString::to_string).collect();
-        writer.append(&[header])?;
+        let begins_like_a_mark = header.first().is_some_and(|name| name.starts_with('\u{feff}'));
+        writer.append_lines(&[header], |_| begins_like_a_mark)?;
         Ok(writer)
     }
 
@@ -95,17 +98,25 @@ impl CsvWriter {
                 let reason = format!("holds a character that {} does not have", self.form.encoding.name());
                 return Err(Rejection::new("not_encodable", reason).at(field.as_str(), cell));
             }
-            cells.push(cell);
+            cells.push(if self.form.guard_formulas { guarded(&cell).into_owned() } else { cell });
         }
         Ok(cells)
     }
 
+    /// Appends records. A line of separators alone is no record to a reader: quotes make it one.
     fn append(&mut self, lines: &[Vec<String>]) -> Result<(), ConnectorError> {
+        self.append_lines(lines, is_empty)
+    }
+
+    fn append_lines(
+        &mut self,
+        lines: &[Vec<String>],
+        needs_quotes: impl Fn(&[String]) -> bool,
+    ) -> Result<(), ConnectorError> {
         let unexpected = |reason: String| ConnectorError::new(ErrorKind::Unexpected, "file_error", reason);
         let mut bytes = Vec::new();
-        for alike in lines.chunk_by(|one, other| is_empty(one) == is_empty(other)) {
-            // A line of separators alone is no record to a reader: quotes make it one.
-            let is_quoted = alike.first().is_some_and(|line| is_empty(line));
+        for alike in lines.chunk_by(|one, other| needs_quotes(one) == needs_quotes(other)) {
+            let is_quoted = alike.first().is_some_and(|line| needs_quotes(line));
             let mut writer = self.writer(is_quoted, bytes);
             for line in alike {
                 writer.write_record(line).map_err(|error| unexpected(error.to_string()))?;

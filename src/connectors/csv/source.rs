@@ -16,7 +16,7 @@ use crate::connector::{
         read_pages, refuse_other_encoding, refuse_other_kind, requested,
     },
 };
-use crate::model::{Cursor, ObjectName, Page, ReadReject, Schema};
+use crate::model::{Cursor, ObjectName, Page, ReadReject, Schema, unguarded};
 
 use super::{
     client::{Header, Item, Place, RecordReader, encoding_hint, read_header},
@@ -119,10 +119,11 @@ impl Reading {
         let mut reader = RecordReader::open(&self.path, self.form, self.start)?;
         let mut page = OpenPage::new(self);
         let mut garbled = GarbledTexts::default();
+        let mut blank = BlankLines::default();
         while let Some(item) = reader.next()? {
             match item {
                 Item::Record(record) => {
-                    if let Err(reject) = self.take(&record, &mut page, &reader) {
+                    if let Err(reject) = self.take(&record, &mut page, &reader, &mut blank) {
                         page.rejects.push(reject);
                     }
                     self.field_cells.iter().filter_map(|(_, cell)| record.get(*cell)).for_each(|text| {
@@ -148,15 +149,23 @@ impl Reading {
         }
         self.stamp.check(&self.path)?;
         garbled.tell(&request.object);
+        blank.tell(&request.object);
         if !page.is_empty() {
             pages.send(page.into_page(&self.stamp, reader.place())?);
         }
         Ok(())
     }
 
-    fn take(&self, record: &StringRecord, page: &mut OpenPage, reader: &RecordReader<'_>) -> Result<(), ReadReject> {
+    fn take(
+        &self,
+        record: &StringRecord,
+        page: &mut OpenPage,
+        reader: &RecordReader<'_>,
+        blank: &mut BlankLines,
+    ) -> Result<(), ReadReject> {
         let line = reader.line();
         if self.is_blank(record) && !reader.has_quotes() {
+            blank.count(line);
             return Ok(());
         }
         // Empty cells behind the last column are lost without harm: many programs end every line with a separator.
@@ -169,7 +178,7 @@ impl Reading {
         let id = self.id_of(record, line)?;
         page.ids.push(id);
         for (column, (_, cell)) in page.columns.iter_mut().zip(&self.field_cells) {
-            column.append_option(record.get(*cell).filter(|text| !self.is_null(text)));
+            column.append_option(record.get(*cell).filter(|text| !self.is_null(text)).map(|text| self.plain(text)));
         }
         if let Some(absent) = &mut page.absent {
             absent.push(self.unsaid(record));
@@ -194,9 +203,14 @@ impl Reading {
                 let reason = format!("the id column `{name}` has no value");
                 return Err(ReadReject { field: Some(name), ..self.reject(line, record, "missing_id", reason) });
             }
-            values.push(value);
+            values.push(self.plain(value));
         }
         Ok(joined_id(&values))
+    }
+
+    /// Returns a cell without the guard that keeps spreadsheets from running it.
+    fn plain<'cell>(&self, text: &'cell str) -> &'cell str {
+        if self.form.guard_formulas { unguarded(text) } else { text }
     }
 
     fn is_null(&self, text: &str) -> bool {
@@ -233,6 +247,26 @@ impl Reading {
             code: code.to_owned(),
             reason,
             record: Json::Object(record),
+        }
+    }
+}
+
+/// Lines that were left out: they hold separators and blanks and no value.
+#[derive(Debug, Default)]
+struct BlankLines {
+    count: u64,
+    first: Option<u64>,
+}
+
+impl BlankLines {
+    fn count(&mut self, line: u64) {
+        self.count += 1;
+        self.first.get_or_insert(line);
+    }
+
+    fn tell(&self, object: &ObjectName) {
+        if let Some(line) = self.first {
+            tracing::warn!(%object, lines = self.count, first_at = line, "lines without any value were left out");
         }
     }
 }

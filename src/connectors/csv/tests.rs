@@ -244,12 +244,15 @@ async fn a_word_clears_where_an_empty_cell_says_nothing() {
 proptest! {
     #[test]
     fn what_was_written_reads_back(
-        rows in prop::collection::vec(["[ab\",;'\\|\r\n\t é😀]{0,6}", "[a\"; \n]{0,3}"], 0..6),
+        rows in prop::collection::vec(["[ab\",;'\\|=\r\n\t é😀\u{feff}]{0,6}", "[a\"; \n]{0,3}"], 0..6),
         separator in prop::sample::select(vec![",", ";", "tab", "|"]),
         encoding in prop::sample::select(vec!["utf-8", "utf-8-bom", "utf-16le", "utf-16be", "gb18030"]),
         line_end in prop::sample::select(vec!["lf", "crlf"]),
+        guard_formulas in any::<bool>(),
     ) {
-        let more = json!({ "separator": separator, "encoding": encoding, "line_end": line_end });
+        let more = json!({
+            "separator": separator, "encoding": encoding, "line_end": line_end, "guard_formulas": guard_formulas,
+        });
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let records = rows.iter().map(|[name, note]| record(&[("name", text(name)), ("note", text(note))])).collect();
         let read = runtime.block_on(async {
@@ -267,6 +270,39 @@ proptest! {
         prop_assert_eq!(read.cells, expected);
         prop_assert!(read.rejects.is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_text_where_it_is_not_in_front_of_all() {
+    for (content, cells) in [
+        ("name,note\n\u{feff}a,b\n", [["\u{feff}a", "b"]]),
+        ("\u{feff}name,note\n\u{feff}a,b\n", [["\u{feff}a", "b"]]),
+        ("\u{feff}\u{feff}name,note\na,\u{feff}b\n", [["a", "\u{feff}b"]]),
+        ("sep=,\nname,note\n\u{feff}a,b\n", [["\u{feff}a", "b"]]),
+    ] {
+        check(content.as_bytes(), &json!({}), &cells, &[]).await;
+    }
+    let marked = "\u{feff}name";
+    let dir = tempfile::tempdir().unwrap();
+    for encoding in ["utf-8", "utf-8-bom", "utf-16le"] {
+        let more = json!({ "encoding": encoding });
+        let destination = destination::<Csv>(dir.path(), &more);
+        let replace = destination.replace().unwrap();
+        replace.begin(&"people".into(), &[Field::new(marked, FieldType::Text)]).await.unwrap();
+        destination.load(&insert("people", vec![record(&[(marked, text("a"))])])).await.unwrap();
+        replace.put_in_place(&"people".into()).await.unwrap();
+        let schema = source::<Csv>(dir.path(), &more).describe(&"people".into()).await.unwrap();
+        assert_eq!(schema.fields[0].name.as_str(), marked, "{encoding}");
+    }
+}
+
+#[tokio::test]
+async fn formula_cells_are_guarded_where_the_connection_says_so() {
+    let records = || ["=SUM(A1)", "-5", "'=x", "+49 30"].map(|name| record(&[("name", text(name))])).to_vec();
+    let (_, plain) = write(&json!({}), records()).await;
+    assert_eq!(plain, b"name,born\n=SUM(A1),\n-5,\n'=x,\n+49 30,\n");
+    let (_, guarded) = write(&json!({ "guard_formulas": true }), records()).await;
+    assert_eq!(guarded, b"name,born\n'=SUM(A1),\n-5,\n''=x,\n'+49 30,\n");
 }
 
 #[tokio::test]

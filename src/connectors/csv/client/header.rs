@@ -43,7 +43,11 @@ pub(in super::super) fn read_header(path: &Path, form: Form) -> Result<Header, C
             return Err(refused(code, format!("the first line of `{shown}` cannot be read: {reason}")));
         }
     };
-    let names: Vec<String> = header.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
+    let mut names: Vec<String> = header.iter().map(str::to_owned).collect();
+    // Some programs put a second byte order mark before the first. In quotes it belongs to the name.
+    if let Some(first) = names.first_mut().filter(|_| !reader.begins_with_quote()) {
+        *first = first.trim_start_matches('\u{feff}').to_owned();
+    }
     check_header(&names, path, form)?;
     form.is_return_line_end = reader.ends_with_lone_return();
     Ok(Header { names, end: reader.place(), form })

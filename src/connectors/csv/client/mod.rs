@@ -25,9 +25,11 @@ use crate::connector::{
     file::{Encoding, TextReader, file_error},
 };
 
+use crate::model::has_text_behind_quote;
+
 use super::{config::Form, limits};
 
-use self::lines::{LineCount, has_text_behind_quote, numbered_lines};
+use self::lines::{LineCount, numbered_lines};
 
 pub(super) use self::header::{Header, read_header};
 
@@ -35,6 +37,9 @@ pub(super) use self::header::{Header, read_header};
 const END: &[u8] = b"\n\x01\x02\x03\x05\x03\x02\x01\n";
 /// The mark as it comes out of the parser.
 const END_CELL: &[u8] = b"\x01\x02\x03\x05\x03\x02\x01";
+/// Stands before a text that is not the beginning of its file: a blank line, which is no record. The parser takes a byte order
+/// mark for no text where it is the first that it gets, and there it is one.
+const BEFORE: &[u8] = b"\n";
 /// How much of a file is parsed at once, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -81,6 +86,8 @@ pub(super) struct RecordReader<'a> {
     parser: csv::Reader<Watched>,
     watch: Rc<RefCell<Watch>>,
     start: Place,
+    /// Bytes that the parser got before the text.
+    before: u64,
     record: ByteRecord,
     /// Bytes up to the end of the last record.
     passed: u64,
@@ -91,6 +98,8 @@ pub(super) struct RecordReader<'a> {
     said_separator: Option<u8>,
     /// Whether quotes stand in the last record.
     has_quotes: bool,
+    /// Whether the last record begins with a quote.
+    begins_with_quote: bool,
     /// Whether the last record ends with a carriage return that ends no line of this file.
     is_in_stray: bool,
     /// Lines that are refused and were not handed out yet.
@@ -114,12 +123,17 @@ struct Watch {
 struct Watched {
     text: TextReader,
     watch: Rc<RefCell<Watch>>,
+    /// What is left to be put before the text.
+    before: &'static [u8],
     /// What is left of the mark behind the end.
     mark: &'static [u8],
 }
 
 impl Read for Watched {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if !self.before.is_empty() {
+            return self.before.read(out);
+        }
         let mut watch = self.watch.borrow_mut();
         let mut count = if watch.end.is_none() { self.text.read(out)? } else { 0 };
         if count == 0 {
@@ -164,7 +178,8 @@ impl<'a> RecordReader<'a> {
         let mut text = TextReader::new(File::open(path).map_err(failed)?, form.encoding).map_err(failed)?;
         text.skip(start.byte).map_err(failed)?;
         let watch = Rc::new(RefCell::new(Watch::default()));
-        let watched = Watched { text, watch: Rc::clone(&watch), mark: END };
+        let before = if start == Place::START { &[] } else { BEFORE };
+        let watched = Watched { text, watch: Rc::clone(&watch), before, mark: END };
         let parser = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -179,12 +194,14 @@ impl<'a> RecordReader<'a> {
             parser,
             watch,
             start,
+            before: length(before),
             record: ByteRecord::new(),
             passed: 0,
             lines,
             line: start.line,
             said_separator: None,
             has_quotes: false,
+            begins_with_quote: false,
             is_in_stray: false,
             broken: VecDeque::new(),
         })
@@ -200,7 +217,7 @@ impl<'a> RecordReader<'a> {
         if !is_read || self.is_mark() {
             return Ok(None);
         }
-        self.passed = self.parser.position().byte();
+        self.passed = self.parsed();
         if let Some(fault) = self.pass_record() {
             self.refuse_lines(fault);
             return Ok(self.broken.pop_front());
@@ -244,6 +261,11 @@ impl<'a> RecordReader<'a> {
         self.has_quotes
     }
 
+    /// Tells whether the first cell of the last record is quoted.
+    pub(super) fn begins_with_quote(&self) -> bool {
+        self.begins_with_quote
+    }
+
     /// Tells whether more lines are to be refused for the same reason as the last.
     pub(super) fn has_more_broken(&self) -> bool {
         self.is_in_stray || !self.broken.is_empty()
@@ -278,6 +300,7 @@ impl<'a> RecordReader<'a> {
         let is_open = watch.end.is_some_and(|end| self.passed > end + 1);
         let Form { separator, quote, .. } = self.form;
         self.has_quotes = memchr(quote, body).is_some();
+        self.begins_with_quote = body.first() == Some(&quote);
         let is_faulty = is_open || (self.has_quotes && has_text_behind_quote(body, separator, quote));
         is_faulty.then(|| Fault { is_open, lines: owned(numbered_lines(body, first)) })
     }
@@ -302,8 +325,13 @@ impl<'a> RecordReader<'a> {
 
     /// Tells whether what was read is the mark behind the file's end.
     fn is_mark(&self) -> bool {
-        let is_past_end = self.watch.borrow().end.is_some_and(|end| self.parser.position().byte() > end + 1);
+        let is_past_end = self.watch.borrow().end.is_some_and(|end| self.parsed() > end + 1);
         is_past_end && self.record.len() == 1 && self.record.as_slice() == END_CELL
+    }
+
+    /// Returns how many bytes of the text the parser is through with.
+    fn parsed(&self) -> u64 {
+        self.parser.position().byte().saturating_sub(self.before)
     }
 
     fn failed(&self, error: &csv::Error) -> ConnectorError {
