@@ -3,7 +3,8 @@
 use polars::prelude as pl;
 
 use crate::model::{
-    DELETED, FILE_PREFIX, Field, FieldName, FieldType, ID, LINK_PREFIX, Schema, UPDATED_AT, is_reserved,
+    DELETED, FILE_PREFIX, Field, FieldName, FieldType, ID, LINK_PREFIX, Schema, UPDATED_AT, is_reserved, nearest,
+    visible,
 };
 
 use super::error::TransformError;
@@ -46,6 +47,20 @@ pub(super) fn unknown_field(schema: &Schema, column: &str, hint: impl Into<Strin
     TransformError::new("transform.unknown_field", format!("`{}` has no field `{column}`", schema.object))
         .hint(hint)
         .nearest(column, known)
+}
+
+/// Says that a frame of the schema has none of these columns, with the nearest name of each.
+pub(super) fn unknown_fields(schema: &Schema, columns: &[&str]) -> TransformError {
+    let known = || schema.fields.iter().map(|field| field.name.as_str()).chain([ID, UPDATED_AT, DELETED]);
+    let near = |column: &&str| Some(format!("`{}` for `{column}`", visible(nearest(column, known())?)));
+    let near: Vec<String> = columns.iter().filter_map(near).collect();
+    let message = format!("`{}` has no fields `{}`", schema.object, columns.join("`, `"));
+    let error = TransformError::new("transform.unknown_field", message);
+    if near.is_empty() {
+        error.hint("`ferry describe` lists its fields")
+    } else {
+        error.hint(format!("did you mean {}?", near.join(", ")))
+    }
 }
 
 /// Returns the polars schema of these columns; those that the schema does not have are left out.

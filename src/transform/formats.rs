@@ -1,8 +1,13 @@
 //! How dates and moments are written: ISO 8601, patterns, day numbers of Excel, and time since 1970.
 
-use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, NaiveDateTime, NaiveTime, Utc, format::StrftimeItems};
+use chrono::{
+    DateTime, Datelike, Days, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone as _, Utc,
+    format::StrftimeItems,
+};
+use chrono_tz::Tz;
 use polars::prelude::{
-    DataType, Expr, Int64Type, NULL, NonExistent, StrptimeOptions, TimeUnit, TimeZone, coalesce, lit, when,
+    DataType, Expr, Int64Chunked, Int64Type, IntoColumn, NULL, NonExistent, StrptimeOptions, TimeUnit, TimeZone,
+    coalesce, lit, when,
 };
 
 use crate::model::{FieldType, exact_integer, is_number};
@@ -84,9 +89,14 @@ impl Formats {
         if !self.is_iso() {
             return coalesce(&self.0.iter().map(|format| format.read_day(text, zone)).collect::<Vec<_>>());
         }
-        let day = read_day(text, ISO_DATE);
-        let moment = self.read_moment(text, zone).dt().convert_time_zone(zone.clone());
-        coalesce(&[day, moment.dt().date()])
+        let mut ways = vec![read_day(text, ISO_DATE)];
+        // Without a zone a text tells its day, also where the clocks skip or repeat its hour.
+        ways.extend(ISO_NAIVE.iter().map(|pattern| read_naive(text, pattern).dt().date()));
+        ways.extend(ISO_ZONED.iter().map(|pattern| {
+            let moment = read_moment(text, pattern, zone);
+            moment.dt().convert_time_zone(zone.clone()).dt().date()
+        }));
+        coalesce(&ways)
     }
 
     /// Reads moments; those without a zone are taken in the given one. A day alone is its midnight.
@@ -111,14 +121,51 @@ impl Formats {
 
     /// Makes the failure of a text that nothing fits; of a number it says what the number looks like.
     pub(super) fn failure(&self, code: &'static str, what: &str) -> Failure {
+        self.failure_in(code, what, &TimeZone::UTC)
+    }
+
+    /// Makes the failure of a text that nothing fits in a zone; of a time that its clocks skip or show twice it says so.
+    pub(super) fn failure_in(&self, code: &'static str, what: &str, zone: &TimeZone) -> Failure {
         let expected = self.expected(what);
         let failure = Failure::new(code, expected.as_str());
-        if self.reads_numbers() {
-            return failure;
-        }
+        let (formats, zone) = (self.clone(), zone_of(zone));
         failure.unless(move |text| {
-            let (looks_like, format) = likely_number(text.trim())?;
+            let text = text.trim();
+            if let Some(reason) = zone.and_then(|zone| formats.off_the_clock(text, zone)) {
+                return Some(Failure::new(code, reason));
+            }
+            let (looks_like, format) = likely_number(text).filter(|_| !formats.reads_numbers())?;
             Some(Failure::new(code, format!("{expected}; it looks like {looks_like}, which `format: {format}` reads")))
+        })
+    }
+
+    /// Says of a text without a zone that the zone's clocks skip its time, or show it twice.
+    fn off_the_clock(&self, text: &str, zone: Tz) -> Option<String> {
+        match zone.offset_from_local_datetime(&self.naive(text)?) {
+            LocalResult::Single(_) => None,
+            LocalResult::None => Some(format!("is a time that the clocks of `{zone}` skip")),
+            LocalResult::Ambiguous(..) => Some(format!(
+                "is a time that the clocks of `{zone}` show twice: write it with its offset, such as `+02:00`"
+            )),
+        }
+    }
+
+    /// Reads a text that names no zone.
+    fn naive(&self, text: &str) -> Option<NaiveDateTime> {
+        let by_pattern = |pattern: &str| {
+            let day = || Some(NaiveDate::parse_from_str(text, pattern).ok()?.and_time(NaiveTime::MIN));
+            NaiveDateTime::parse_from_str(text, pattern).ok().or_else(day)
+        };
+        if self.is_iso() {
+            return ISO_NAIVE.iter().chain([&ISO_DATE]).find_map(|pattern| by_pattern(pattern));
+        }
+        let by_number = |millis: Option<i64>| Some(DateTime::from_timestamp_millis(millis?)?.naive_utc());
+        self.0.iter().find_map(|format| match format {
+            Format::Pattern(pattern) if names_zone(pattern) => None,
+            Format::Pattern(pattern) => by_pattern(pattern),
+            Format::Excel => by_number(excel(text)),
+            Format::Excel1904 => by_number(excel_1904(text)),
+            Format::EpochSecs | Format::EpochMillis => None,
         })
     }
 }
@@ -250,25 +297,70 @@ pub(super) fn midnight(date: Expr, zone: &TimeZone) -> Expr {
 }
 
 fn in_zone(naive: Expr, zone: &TimeZone) -> Expr {
-    naive
+    let known = naive
+        .clone()
         .dt()
         .replace_time_zone(Some(zone.clone()), lit("null"), NonExistent::Null)
         .dt()
         .convert_time_zone(TimeZone::UTC)
-        .cast(FieldType::Datetime.dtype())
+        .cast(FieldType::Datetime.dtype());
+    match zone_of(zone) {
+        Some(zone) => coalesce(&[known, at_first_standard_time(naive, zone)]),
+        None => known,
+    }
 }
 
+/// Returns the zone by its name; none for UTC, whose clocks skip nothing.
+fn zone_of(zone: &TimeZone) -> Option<Tz> {
+    zone.parse().ok().filter(|zone| *zone != Tz::UTC)
+}
+
+/// Reads the minutes that clocks skipped when a place gave up its own solar time for standard time: in Berlin from midnight of 1
+/// April 1893 on. People who name that midnight mean the new time; the hours of summer time that are skipped mean nothing.
+fn at_first_standard_time(naive: Expr, zone: Tz) -> Expr {
+    let moment = move |millis: i64| {
+        let naive = DateTime::from_timestamp_millis(millis).filter(|_| millis < LAST_SOLAR_TIME_MILLIS)?.naive_utc();
+        let LocalResult::None = zone.offset_from_local_datetime(&naive) else { return None };
+        let offset = |hours| {
+            let there = naive.checked_add_signed(Duration::hours(hours))?;
+            Some(zone.offset_from_local_datetime(&there).earliest()?.fix().local_minus_utc())
+        };
+        let (before, behind) = (offset(-1)?, offset(1)?);
+        (before % 900 != 0).then(|| millis - i64::from(behind) * 1000)
+    };
+    naive.cast(DataType::Int64).map(
+        move |column| {
+            let moments: Int64Chunked = column.i64()?.iter().map(|millis| millis.and_then(moment)).collect();
+            moments.with_name(column.name().clone()).into_column().cast(&FieldType::Datetime.dtype())
+        },
+        |_, field| Ok(polars::prelude::Field::new(field.name.clone(), FieldType::Datetime.dtype())),
+    )
+}
+
+/// The last places gave up solar time by 1972. In milliseconds since 1970.
+const LAST_SOLAR_TIME_MILLIS: i64 = 2 * 366 * 86_400_000;
+
 fn read_moment(text: &Expr, format: &str, zone: &TimeZone) -> Expr {
-    let names_zone = ["%z", "%:z", "%#z", "%+"].iter().any(|part| format.contains(part));
-    let read =
-        |dtype| text.clone().str().to_datetime(Some(TimeUnit::Milliseconds), dtype, options(format), lit("null"));
-    if names_zone {
-        return with_whole_year(read(Some(TimeZone::UTC)), format);
+    if names_zone(format) {
+        return with_whole_year(read_in(text, format, Some(TimeZone::UTC)), format);
     }
     if !Format::Pattern(format.to_owned()).has_time() {
         return midnight(read_day(text, format), zone);
     }
-    in_zone(with_whole_year(read(None), format), zone)
+    in_zone(read_naive(text, format), zone)
+}
+
+fn names_zone(format: &str) -> bool {
+    ["%z", "%:z", "%#z", "%+"].iter().any(|part| format.contains(part))
+}
+
+/// Reads texts as moments of which no zone is known.
+fn read_naive(text: &Expr, format: &str) -> Expr {
+    with_whole_year(read_in(text, format, None), format)
+}
+
+fn read_in(text: &Expr, format: &str, zone: Option<TimeZone>) -> Expr {
+    text.clone().str().to_datetime(Some(TimeUnit::Milliseconds), zone, options(format), lit("null"))
 }
 
 fn read_day(text: &Expr, format: &str) -> Expr {
@@ -315,6 +407,8 @@ mod tests {
             ("27182", Some("1974-06-02T00:00:00")),
             ("45292.5", Some("2024-01-01T12:00:00")),
             ("45292.75", Some("2024-01-01T18:00:00")),
+            ("45,292", None),
+            ("45292,75", None),
             ("1", Some("1900-01-01T00:00:00")),
             ("59", Some("1900-02-28T00:00:00")),
             ("60", None),
@@ -344,6 +438,25 @@ mod tests {
             assert_eq!(shown(epoch_secs(number)).as_deref(), moment, "{number}");
         }
         assert_eq!(epoch_secs("1751371200.5"), Some(1_751_371_200_500));
+    }
+
+    #[test]
+    fn a_time_that_a_zone_skips_or_repeats_is_told() {
+        let german = Formats::parse(["%d.%m.%Y %H:%M"]).unwrap();
+        for (formats, text, word) in [
+            (&german, "31.03.2024 02:30", Some("skip")),
+            (&german, "27.10.2024 02:30", Some("twice")),
+            (&german, "27.10.2024 03:30", None),
+            (&german, "29.02.2023 10:00", None),
+            (&Formats::default(), "2024-03-31T02:30:00", Some("skip")),
+            (&Formats::default(), "2024-03-31 02:30", Some("skip")),
+            (&Formats::default(), "2024-03-31T02:30:00Z", None),
+            (&Formats::parse(["excel"]).unwrap(), "45382.104166667", Some("skip")),
+        ] {
+            let reason = formats.off_the_clock(text, Tz::Europe__Berlin);
+            assert_eq!(reason.is_some(), word.is_some(), "{text}: {reason:?}");
+            assert!(word.is_none_or(|word| reason.unwrap().contains(word)), "{text}");
+        }
     }
 
     #[test]

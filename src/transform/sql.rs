@@ -22,7 +22,10 @@ use polars::prelude::{
 use crate::model::{FieldType, Schema};
 
 use super::{
-    columns::{field_type_of, full_polars_schema, normalise, polars_schema, refuse_ambiguous, type_of, unknown_field},
+    columns::{
+        field_type_of, full_polars_schema, normalise, polars_schema, refuse_ambiguous, type_of, unknown_field,
+        unknown_fields,
+    },
     error::{TransformError, first_line},
     formats::parse_moment_text,
     labels::in_expression,
@@ -48,12 +51,12 @@ pub(super) fn names(sql: &str) -> Result<Vec<String>, TransformError> {
 pub(super) fn compile(sql: &str, schema: &Schema) -> Result<Sql, TransformError> {
     let parsed = in_expression(parse(sql)?, schema)?;
     let roots = root_names(&parsed);
-    for root in &roots {
-        refuse_ambiguous(schema, root)?;
-        if type_of(schema, root).is_none() {
-            let hint = format!("text stands in single quotes: '{root}'");
-            return Err(unknown_field(schema, root, hint));
-        }
+    roots.iter().try_for_each(|root| refuse_ambiguous(schema, root))?;
+    let unknown: Vec<&str> = roots.iter().map(String::as_str).filter(|root| type_of(schema, root).is_none()).collect();
+    match unknown.as_slice() {
+        [] => {}
+        [root] => return Err(unknown_field(schema, root, format!("text stands in single quotes: '{root}'"))),
+        several => return Err(unknown_fields(schema, several)),
     }
     refuse_many_records(&parsed)?;
     let columns = polars_schema(schema, roots.iter().map(String::as_str));

@@ -13,7 +13,7 @@ use crate::transform::{convert::to_text, error::TransformError};
 pub(super) fn compile(options: &Options) -> Result<Cleaner, TransformError> {
     let formats = datetime::formats(options)?;
     let zone = datetime::zone(options)?;
-    let failure = formats.failure("not_a_date", "date");
+    let failure = formats.failure_in("not_a_date", "date", &zone);
     let cleaner = Cleaner::any(move |values| {
         let expr = match values.field_type {
             FieldType::Date => values.expr,

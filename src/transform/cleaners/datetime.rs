@@ -12,11 +12,11 @@ use crate::transform::{
 
 /// `{ datetime: { format: "%d.%m.%Y %H:%M", zone: Europe/Berlin } }`: `"01.07.2024 12:00"` → 2024-07-01T10:00:00Z. `formats`
 /// lists several; without, a text must be ISO 8601. `zone` counts where the text names none (UTC where not given). A time
-/// that the zone's clocks skip or show twice is refused like any other that cannot be read, with `not_a_datetime`.
+/// that the zone's clocks skip or show twice is refused with `not_a_datetime`, and the reason says so.
 pub(super) fn compile(options: &Options) -> Result<Cleaner, TransformError> {
     let formats = formats(options)?;
     let zone = zone(options)?;
-    let failure = formats.failure("not_a_datetime", &format!("date and time, or is skipped or ambiguous in {zone}"));
+    let failure = formats.failure_in("not_a_datetime", "date and time", &zone);
     let cleaner = Cleaner::any(move |values| {
         let expr = match values.field_type {
             FieldType::Datetime => values.expr,

@@ -254,7 +254,9 @@ fn finish(
         let cleaned = cleaners::compile(written).and_then(|cleaner| apply(query, target.name, &cleaner, source, &cell));
         cell = cleaned.map_err(|error| error.under(["apply", &index.to_string()]))?;
     }
-    cell = no_blank(query, &cell);
+    if !keeps_blanks(target, spec, &cell) {
+        cell = no_blank(query, &cell);
+    }
     let is_joined = matches!(cell.field_type, FieldType::MultiChoice | FieldType::Link);
     if let (Some(separator), FieldType::Text | FieldType::Choice) = (&spec.separator, cell.field_type) {
         cell = query.put(&cell, split_at(cell.expr(), separator), FieldType::MultiChoice);
@@ -297,6 +299,14 @@ pub(in crate::transform) fn apply(
         query.check_kept(field, before, &after, failure.clone());
     }
     Ok(after)
+}
+
+/// Tells whether a text of blanks stays as it is: in a field of a file that holds any text. To other systems it is no value, and
+/// where a mapping says what stands for no value, it means blanks too.
+fn keeps_blanks(target: Target<'_>, spec: &FullMapping, cell: &Cell) -> bool {
+    let is_text = cell.field_type == FieldType::Text && matches!(spec.field_type, None | Some(FieldType::Text));
+    let is_changed = spec.values.is_some() || spec.default.is_some() || spec.separator.is_some() || spec.link.is_some();
+    is_text && target.field.is_none() && !spec.required && !is_changed && spec.format.is_none()
 }
 
 /// Takes a text of blanks, and a list without items, for no value.

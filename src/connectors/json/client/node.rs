@@ -180,7 +180,11 @@ fn number_json(number: &str) -> Option<Number> {
 
 /// Says that a text is no JSON. The parser's own words name a place and no value.
 fn no_json(error: &serde_json::Error) -> Fault {
-    Fault::new("invalid_json", format!("it is no JSON: {error}"))
+    // The parser counts the lines of the record, a person those of the file.
+    let said = error.to_string();
+    let what = said.rsplit_once(" at line ").map_or(said.as_str(), |(what, _)| what);
+    let place = if error.is_eof() { String::new() } else { format!(" (character {})", error.column()) };
+    Fault::new("invalid_json", format!("it is no JSON: {what}{place}"))
 }
 
 #[cfg(test)]

@@ -6,19 +6,23 @@ use std::{
     path::Path,
 };
 
+use csv::StringRecord;
 use polars::prelude::{Column, DataFrame, Expr, IntoLazy, ParquetReader, SerReader, UniqueKeepStrategy, by_name, col};
 
 use super::{
     super::{PageStep, Tally},
     Keys, add_to_schema, added, key_name, pairs,
 };
-use crate::model::{FieldType, Schema};
+use crate::model::{FieldType, Schema, file_kind, has_text_behind_quote};
 use crate::transform::{
     columns::{field_type_of, normalise},
     convert::to_text,
     error::TransformError,
     spec::JoinSpec,
 };
+
+/// So much of a file tells what kind it is, in bytes.
+const HEAD_BYTES: usize = 4096;
 
 /// `join: { file: regions.csv, on: country }`: a record with country DE gets the other columns of the file's line for DE. A
 /// record without such a line goes on without values; of several lines with the same key the first counts.
@@ -110,26 +114,102 @@ fn read(path: &Path, written: &str) -> Result<DataFrame, TransformError> {
     read_csv(file).map_err(unreadable)
 }
 
-/// Reads a CSV file with commas in UTF-8, all of its columns as text. Empty cells are no value.
+/// Reads a CSV file with commas in UTF-8, all of its columns as text. Empty cells are no value. It is read as strictly as a source:
+/// a line that cannot be trusted fails the whole.
 fn read_csv(mut file: File) -> Result<DataFrame, String> {
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(|error| error.to_string())?;
-    let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
-    let names: Vec<String> = reader.headers().map_err(|error| error.to_string())?.iter().map(str::to_owned).collect();
-    let mut cells: Vec<Vec<Option<String>>> = vec![Vec::new(); names.len()];
-    for line in reader.records() {
-        let line = line.map_err(|error| error.to_string())?;
-        for (column, cell) in cells.iter_mut().zip(&line) {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if let Some(kind) = file_kind(&bytes[..bytes.len().min(HEAD_BYTES)]) {
+        return Err(format!("it is {}: {}", kind.name, kind.advice));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        format!("line {line} is not UTF-8")
+    })?;
+    let text = text.trim_start_matches('\u{feff}');
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+    let mut names: Vec<String> = Vec::new();
+    let mut cells: Vec<Vec<Option<String>>> = Vec::new();
+    let mut record = StringRecord::new();
+    loop {
+        let start = reader.position().clone();
+        if !reader.read_record(&mut record).map_err(|error| error.to_string())? {
+            break;
+        }
+        let line = record.position().map_or(start.line(), csv::Position::line);
+        check_quotes(text, &start, reader.position()).map_err(|fault| format!("line {line}: {fault}"))?;
+        if names.is_empty() {
+            names = record.iter().map(str::to_owned).collect();
+            cells = vec![Vec::new(); names.len()];
+            continue;
+        }
+        let is_empty = |cell: &str| cell.trim().is_empty();
+        if record.iter().all(is_empty) {
+            continue;
+        }
+        if record.len() < names.len() || record.iter().skip(names.len()).any(|cell| !is_empty(cell)) {
+            return Err(format!("line {line} has {} cells, the header has {}", record.len(), names.len()));
+        }
+        for (column, cell) in cells.iter_mut().zip(&record) {
             column.push(Some(cell.to_owned()).filter(|cell| !cell.is_empty()));
         }
+    }
+    if names.is_empty() {
+        return Err("it is empty: its first line must name the columns".to_owned());
     }
     let height = cells.first().map_or(0, Vec::len);
     let columns = names.into_iter().zip(cells).map(|(name, cells)| Column::new(name.into(), cells)).collect();
     DataFrame::new(height, columns).map_err(|error| error.to_string())
 }
 
+/// Finds quotes that are not whole: the parser takes what stands behind them into the cell, and may take whole lines with it.
+fn check_quotes(text: &str, start: &csv::Position, end: &csv::Position) -> Result<(), &'static str> {
+    let place = |position: &csv::Position| usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let raw = text.as_bytes().get(place(start)..place(end)).unwrap_or_default();
+    let blank = raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    if has_text_behind_quote(&raw[blank..], b',', b'"') {
+        return Err("a quote is not closed, or text stands behind it: a quote inside of a quoted cell must be doubled");
+    }
+    Ok(())
+}
+
 impl PageStep for FileJoin {
     fn apply(&self, frame: DataFrame, _tally: &mut Tally) -> Result<DataFrame, TransformError> {
         self.keys.join(frame, self.file.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn read_text(text: &[u8]) -> Result<(usize, usize), String> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text).unwrap();
+        io::Seek::rewind(&mut file).unwrap();
+        read_csv(file).map(|frame| (frame.height(), frame.width()))
+    }
+
+    #[test]
+    fn a_joined_file_is_read_as_strictly_as_a_source() {
+        for (text, expected) in [
+            (&b"code,name\nDE,\"Ger, many\"\nFR,\n,,\n"[..], Ok((2, 2))),
+            (b"\xEF\xBB\xBFcode,name\r\nDE,\"say \"\"hi\"\"\"\r\n", Ok((1, 2))),
+            (b"code,name\nDE,\"24\" screen\"\nFR,x\n", Err("line 2: a quote")),
+            (b"code,name\nFR,x\nDE,\"open\nIT,y\n", Err("line 3: a quote")),
+            (b"code,name\nDE\n", Err("line 2 has 1 cells, the header has 2")),
+            (b"code,name\nDE,x,more\n", Err("line 2 has 3 cells, the header has 2")),
+            (b"code,name\nDE,M\xFCnchen\n", Err("line 2 is not UTF-8")),
+            (b"", Err("it is empty")),
+            (b"\x1F\x8B\x08...", Err("it is a gzip archive: unpack it first")),
+        ] {
+            match (read_text(text), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+                (Err(found), Err(expected)) => assert!(found.starts_with(expected), "{found}"),
+                (found, expected) => panic!("{found:?} for {expected:?}"),
+            }
+        }
     }
 }
