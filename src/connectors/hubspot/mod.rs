@@ -72,7 +72,12 @@ impl Connector for HubSpot {
         let settings = config.settle()?;
         let (client, login) = client(&settings, context);
         let catalog = catalog(client.with_own_connections(), &settings);
-        Ok(Box::new(destination::HubSpotDestination::new(catalog, login, settings.default_owner)))
+        Ok(Box::new(destination::HubSpotDestination::new(
+            catalog,
+            login,
+            settings.default_owner,
+            context.clock().clone(),
+        )))
     }
 }
 

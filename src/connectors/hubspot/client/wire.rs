@@ -84,6 +84,7 @@ pub(in super::super) struct WireRecord {
     pub(in super::super) id: Loose,
     #[serde(deserialize_with = "or_empty")]
     pub(in super::super) properties: HashMap<String, Loose>,
+    pub(in super::super) created_at: Loose,
     pub(in super::super) updated_at: Loose,
     pub(in super::super) archived_at: Loose,
     pub(in super::super) object_write_trace_id: Loose,

@@ -16,6 +16,9 @@ use super::super::{
     source::unknown_field,
 };
 
+/// The property that finds a contact by its main address and by its others.
+const EMAIL: &str = "email";
+
 /// One record as it is sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(in super::super) struct Input {
@@ -42,8 +45,16 @@ impl Input {
         match operation {
             Operation::Insert => input["associations"] = Json::from(self.associations.clone()),
             Operation::Upsert { key } => {
+                let name = key.first().map(FieldName::as_str);
                 input["id"] = Json::from(self.key.clone());
-                input["idProperty"] = Json::from(key.first().map(FieldName::as_str));
+                input["idProperty"] = Json::from(name);
+                // A contact is also found by its second addresses. As a property, one of them would replace the main address; a
+                // new contact gets its address from `id`.
+                if name == Some(EMAIL)
+                    && let Some(properties) = input["properties"].as_object_mut()
+                {
+                    properties.remove(EMAIL);
+                }
             }
             Operation::Update | Operation::Delete | Operation::Link => input["id"] = Json::from(self.id.clone()),
         }

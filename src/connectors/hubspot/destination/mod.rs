@@ -14,6 +14,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
+use crate::clock::Clock;
 use crate::connector::{ConnectorError, Destination, Examples, FetchRequest, Inspection, Probe};
 use crate::http::Access;
 use crate::model::{Batch, FieldName, ObjectName, Operation, Outcome, Record, Schema, Value};
@@ -30,11 +31,12 @@ pub(super) struct HubSpotDestination {
     catalog: Arc<Catalog>,
     login: Arc<Login>,
     default_owner: Option<String>,
+    clock: Clock,
 }
 
 impl HubSpotDestination {
-    pub(super) fn new(catalog: Arc<Catalog>, login: Arc<Login>, default_owner: Option<String>) -> Self {
-        Self { catalog, login, default_owner }
+    pub(super) fn new(catalog: Arc<Catalog>, login: Arc<Login>, default_owner: Option<String>, clock: Clock) -> Self {
+        Self { catalog, login, default_owner, clock }
     }
 }
 
@@ -60,7 +62,7 @@ impl Destination for HubSpotDestination {
         }
         match &batch.operation {
             Operation::Insert | Operation::Update | Operation::Upsert { .. } => {
-                write::write(&self.catalog, self.default_owner.as_deref(), batch).await
+                write::write(&self.catalog, self.default_owner.as_deref(), batch, self.clock.now()).await
             }
             Operation::Delete => write::archive(&self.catalog, batch).await,
             Operation::Link => links::link(&self.catalog, batch).await,

@@ -3,6 +3,8 @@
 //! The vendor answers in any order, lowercases e-mails, and may leave out a record that was merged away. Answers are matched by
 //! trace id, then by id, then by key or values, never by position; what is left over is not decided here.
 
+use chrono::{DateTime, Utc};
+
 use crate::model::{Operation, Outcome};
 
 use super::{
@@ -23,13 +25,21 @@ pub(super) struct Sheet<'batch> {
     errors: Vec<ApiError>,
     /// Whether a record was put off rather than refused.
     has_passing_errors: bool,
+    /// When the batch was begun. A batch whose answer was lost is sent again by the stack: what it created the first time is
+    /// no longer new, but was created since.
+    begun: Option<DateTime<Utc>>,
 }
 
 impl<'batch> Sheet<'batch> {
     /// Reads an answer.
-    pub(super) fn of(inputs: &'batch [Input], operation: &'batch Operation, answer: BatchAnswer<WireRecord>) -> Self {
+    pub(super) fn of(
+        inputs: &'batch [Input],
+        operation: &'batch Operation,
+        answer: BatchAnswer<WireRecord>,
+        begun: Option<DateTime<Utc>>,
+    ) -> Self {
         let outcomes = vec![None; inputs.len()];
-        let mut sheet = Self { inputs, operation, outcomes, errors: Vec::new(), has_passing_errors: false };
+        let mut sheet = Self { inputs, operation, outcomes, errors: Vec::new(), has_passing_errors: false, begun };
         let mut leftover = Vec::new();
         for record in answer.results {
             match sheet.place_of(&record) {
@@ -74,7 +84,10 @@ impl<'batch> Sheet<'batch> {
     fn succeed(&mut self, place: usize, record: WireRecord) {
         let is_new = match self.operation {
             Operation::Insert => true,
-            Operation::Upsert { .. } => record.new.as_deref() == Some("true"),
+            Operation::Upsert { .. } => {
+                record.new.as_deref() == Some("true")
+                    || self.begun.is_some_and(|begun| was_created_since(&record, begun))
+            }
             Operation::Update | Operation::Delete | Operation::Link => false,
         };
         let Some(id) = record.id.0 else { return };
@@ -193,11 +206,16 @@ pub(super) fn failure(error: &ApiError, input: &Input, operation: &Operation) ->
     Outcome::Rejected(error.rejection(|name| input.property(name)))
 }
 
-/// Tells whether a record holds what was sent.
-pub(super) fn holds(record: &WireRecord, input: &Input) -> bool {
-    input
-        .properties
-        .iter()
+/// Tells whether a record was created since a moment. HubSpot tells moments in milliseconds.
+pub(super) fn was_created_since(record: &WireRecord, moment: DateTime<Utc>) -> bool {
+    let created = record.created_at.as_deref().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+    created.is_some_and(|created| created.timestamp_millis() >= moment.timestamp_millis())
+}
+
+/// Tells whether a record holds what was sent, beside the key that it was found by: that may be a second address of a contact.
+pub(super) fn holds(record: &WireRecord, input: &Input, key: Option<&str>) -> bool {
+    let sent = input.properties.iter().filter(|(name, _)| key.is_none_or(|key| key != name.as_str()));
+    sent.into_iter()
         .all(|(name, sent)| is_same(sent.as_str().unwrap_or_default(), record.property(name).unwrap_or_default()))
 }
 

@@ -1,5 +1,6 @@
 //! Creates, updates, upserts and archives, with one outcome for each record.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -14,14 +15,15 @@ use super::{
         schema::Catalog,
     },
     encode::{Encoder, Input},
-    outcomes::{Sheet, failure, holds},
+    outcomes::{Sheet, failure, holds, was_created_since},
 };
 
-/// Writes records by create, update or upsert.
+/// Writes records by create, update or upsert. What was created since the batch was begun, was created by it.
 pub(super) async fn write(
     catalog: &Catalog,
     default_owner: Option<&str>,
     batch: &Batch,
+    begun: DateTime<Utc>,
 ) -> Result<Vec<Outcome>, ConnectorError> {
     let call = match &batch.operation {
         Operation::Insert => BatchWrite::Create,
@@ -42,7 +44,7 @@ pub(super) async fn write(
         }
     }
     if !inputs.is_empty() {
-        let decided = send(catalog, batch, call, &inputs).await?;
+        let decided = send(catalog, batch, call, &inputs, begun).await?;
         for (input, outcome) in inputs.iter().zip(decided) {
             outcomes[input.index] = Some(outcome);
         }
@@ -56,6 +58,7 @@ async fn send(
     batch: &Batch,
     call: BatchWrite,
     inputs: &[Input],
+    begun: DateTime<Utc>,
 ) -> Result<Vec<Outcome>, ConnectorError> {
     let inputs = marked(inputs, &batch.operation);
     let inputs = inputs.as_slice();
@@ -67,12 +70,12 @@ async fn send(
     let doing = format!("a batch for `{}`", batch.object);
     let decoded: BatchAnswer<WireRecord> = decode(&answer, &doing, ErrorKind::Unanswered)?;
     let told = decoded.results.len() + decoded.errors.len();
-    let mut sheet = Sheet::of(inputs, &batch.operation, decoded);
+    let mut sheet = Sheet::of(inputs, &batch.operation, decoded, Some(begun));
     if sheet.has_passing_errors() {
         return Err(unanswered("HubSpot put off some records of the batch"));
     }
     for (place, input) in sheet.open() {
-        if let Some(outcome) = look_up(catalog, batch, call, input).await? {
+        if let Some(outcome) = look_up(catalog, batch, call, input, begun).await? {
             sheet.decide(place, outcome);
         }
     }
@@ -100,6 +103,7 @@ async fn look_up(
     batch: &Batch,
     call: BatchWrite,
     input: &Input,
+    begun: DateTime<Utc>,
 ) -> Result<Option<Outcome>, ConnectorError> {
     let properties: Vec<String> = input.properties.keys().cloned().collect();
     let found = match &batch.operation {
@@ -120,9 +124,11 @@ async fn look_up(
     };
     let current_id = found.as_ref().and_then(|record| record.id.0.clone());
     if let (Some(record), Some(id)) = (&found, &current_id)
-        && holds(record, input)
+        && holds(record, input, key_of(&batch.operation))
     {
-        return Ok(Some(Outcome::Updated { id: id.clone() }));
+        let id = id.clone();
+        let is_new = was_created_since(record, begun) && matches!(batch.operation, Operation::Upsert { .. });
+        return Ok(Some(if is_new { Outcome::Created { id } } else { Outcome::Updated { id } }));
     }
     let alone = marked(&[Input { id: input.id.as_ref().and(current_id), ..input.clone() }], &batch.operation);
     let bodies = vec![alone[0].to_json(&batch.operation)];
@@ -132,7 +138,15 @@ async fn look_up(
     }
     let decoded: BatchAnswer<WireRecord> =
         decode(&answer, &format!("a record for `{}`", batch.object), ErrorKind::Unanswered)?;
-    Ok(Sheet::of(&alone, &batch.operation, decoded).complete().and_then(|mut outcomes| outcomes.pop()))
+    Ok(Sheet::of(&alone, &batch.operation, decoded, Some(begun)).complete().and_then(|mut outcomes| outcomes.pop()))
+}
+
+/// Returns the property that an upsert finds records by.
+fn key_of(operation: &Operation) -> Option<&str> {
+    match operation {
+        Operation::Upsert { key } => key.first().map(FieldName::as_str),
+        Operation::Insert | Operation::Update | Operation::Delete | Operation::Link => None,
+    }
 }
 
 /// Archives records. One that is gone already counts as deleted.
@@ -167,7 +181,7 @@ pub(super) async fn archive(catalog: &Catalog, batch: &Batch) -> Result<Vec<Outc
     let nameless_errors = decoded.errors.is_empty();
     let answer = BatchAnswer { results: Vec::new(), ..decoded };
     let named: Vec<ApiError> = answer.errors.iter().map(ApiError::of_json).collect();
-    let mut sheet = Sheet::of(&inputs, &batch.operation, answer);
+    let mut sheet = Sheet::of(&inputs, &batch.operation, answer, None);
     let is_every_error_placed = named.iter().all(|error| !error.facts(&["ids", "id", "objectId"]).is_empty());
     if nameless_errors || sheet.has_passing_errors() || !is_every_error_placed {
         return Err(unanswered("HubSpot archived a part of the batch and does not say which"));

@@ -152,6 +152,7 @@ impl Property {
             is_read_only: wire.calculated || wire.modification_metadata.read_only_value,
             is_unique: wire.has_unique_value || is_contact_email,
             is_case_insensitive: is_contact_email,
+            has_aliases: is_contact_email,
             is_upsert_key: wire.has_unique_value || is_contact_email,
             options: options.collect(),
             ..Field::new(&wire.name, field_type)

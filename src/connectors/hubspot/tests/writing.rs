@@ -157,11 +157,25 @@ async fn an_upsert_names_its_property_on_each_input_and_tells_new_from_changed()
     })
     .await;
     let mut records = named(&["a", "b"]);
+    records[0].fields.insert("firstname".into(), text("Ada"));
     records[1].fields.insert("email".into(), text("B@x.test"));
     assert_eq!(load(&script, upsert(), records).await.unwrap(), [created("1"), updated("2")]);
     let input = without_trace(&script.asked()[0], "a~");
-    let expected = json!({ "properties": { "email": "a@x.test" }, "id": "a@x.test", "idProperty": "email" });
+    let expected = json!({ "properties": { "firstname": "Ada" }, "id": "a@x.test", "idProperty": "email" });
     assert_eq!(input, expected);
+}
+
+#[tokio::test]
+async fn what_a_lost_attempt_of_the_same_batch_created_counts_as_created() {
+    let script = Script::start(|_| {
+        let (mut one, mut two) = (result(1, "a"), result(2, "b"));
+        (one["new"], two["new"]) = (json!(false), json!(false));
+        one["createdAt"] = json!("2999-01-01T00:00:00.000Z");
+        two["createdAt"] = json!("2020-01-01T00:00:00.000Z");
+        (200, json!({ "results": [one, two] }))
+    })
+    .await;
+    assert_eq!(load(&script, upsert(), named(&["a", "b"])).await.unwrap(), [created("1"), updated("2")]);
 }
 
 #[tokio::test]
@@ -212,7 +226,8 @@ async fn an_upsert_missing_from_the_answer_is_looked_up_by_its_key() {
                 (asked.json()["idProperty"].as_str(), asked.ids()),
                 (Some("email"), vec!["a@x.test".to_owned()])
             );
-            return (200, json!({ "results": [record(5, json!({ "email": "a@x.test" }))] }));
+            // The contact has this address as its second one: it holds all the same what was sent.
+            return (200, json!({ "results": [record(5, json!({ "email": "main@x.test" }))] }));
         }
         (200, json!({ "results": [] }))
     })
