@@ -21,6 +21,9 @@ use super::{
     workspace::{Workspace, context},
 };
 
+/// Stands for the newest run.
+const LAST: &str = "last";
+
 pub(super) async fn redrive(
     workspace: &Workspace,
     run_id: &str,
@@ -28,7 +31,9 @@ pub(super) async fn redrive(
     clock_speed: f64,
 ) -> Result<Exit, Failure> {
     let state = workspace.find_state().await?;
-    let run = find_run(&state, run_id).await?;
+    // A file says itself which run it is of, unless the user says otherwise.
+    let of_file = from.filter(|_| run_id == LAST).and_then(corrections::run_of);
+    let run = find_run(&state, of_file.as_deref().unwrap_or(run_id)).await?;
     let corrections = match from {
         Some(file) => {
             let read = corrections::read(&state, &run.run_id, file).await?;

@@ -11,10 +11,11 @@ use std::{
 use serde_json::{Map, Value as Json};
 
 use crate::engine::{self, Correction, LetterPlace};
+use crate::model::{guarded, unguarded};
 use crate::state::{DeadLetter, State};
 
 use super::super::{
-    cells::{decoded, guarded, is_same_to_a_spreadsheet, separator, unguarded},
+    cells::{decoded, is_same_to_a_spreadsheet, separator},
     exit::{Exit, Failure},
     output::counted,
     rejects::{LETTER_COLUMN, MAPPED_PREFIX, SOURCE_PREFIX, WAITING, cell_text, letter_mark},
@@ -88,6 +89,20 @@ pub(super) async fn read(state: &State, run_id: &str, file: &Path) -> Result<Rea
     }
     read.notes.extend(note_of_spoiled(&spoiled));
     Ok(read)
+}
+
+/// Returns the run that a file's records are of; none where it does not say, or cannot be read.
+pub(super) fn run_of(file: &Path) -> Option<String> {
+    let (text, _) = decoded(&std::fs::read(file).ok()?);
+    if text.trim_start().starts_with('{') {
+        let json: Json = serde_json::from_str(&text).ok()?;
+        return json["rejects"].get(0)?["run_id"].as_str().map(str::to_owned);
+    }
+    let (separator, text) = separator(&text);
+    let mut reader = csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(text.as_bytes());
+    let column = reader.headers().ok()?.iter().position(|name| name.trim() == "run_id")?;
+    let first = reader.records().next()?.ok()?;
+    first.get(column).map(|run| run.trim().to_owned()).filter(|run| !run.is_empty())
 }
 
 /// The letters of a run, by what a file says of them.
