@@ -16,6 +16,8 @@ pub(super) struct WritePolicy {
     pub is_upsert_native: bool,
     pub on_create: Vec<FieldName>,
     pub if_blank: Vec<FieldName>,
+    /// The fields of the key by whose other values the destination finds a record too.
+    pub aliased: Vec<FieldName>,
     pub batch_size: Option<NonZeroU32>,
     /// What is done with records that somebody deleted at the destination.
     pub on_missing: OnMissing,
@@ -55,6 +57,7 @@ pub(super) fn write_policy(
         is_upsert_native,
         on_create,
         if_blank,
+        aliased: key.iter().filter(|name| schema.field(name).is_some_and(|field| field.has_aliases)).cloned().collect(),
         batch_size: pipeline.limits.batch_size,
         on_missing: config.on_missing,
         max_rejects: match pipeline.on_error {

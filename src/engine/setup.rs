@@ -20,7 +20,7 @@ use crate::transform::{Mapper, TransformError, key_names};
 
 use super::{
     accounts::RunIdentity,
-    decide::{lookup::WholeObjectIndex, prepare::Preparation},
+    decide::{look_alikes::LookAlikes, lookup::WholeObjectIndex, prepare::Preparation},
     error::EngineError,
     observer::Observer,
     policy::{WritePolicy, check_policy, write_policy},
@@ -66,6 +66,8 @@ pub(super) struct Loader {
     pub earlier: Earlier,
     /// What the run read of the whole object, where that is how records are looked up.
     pub whole_object: WholeObjectIndex,
+    /// Keys of this run that look the same.
+    pub look_alikes: LookAlikes,
 }
 
 /// What is written to, and in which run.
@@ -221,6 +223,7 @@ impl Environment {
                 missing: opened.missing,
             },
             whole_object: WholeObjectIndex::default(),
+            look_alikes: LookAlikes::default(),
         })
     }
 }
@@ -235,8 +238,10 @@ impl Loader {
     /// began there can still go on.
     pub(super) async fn settle_earlier(&self) -> Result<(), EngineError> {
         let Some(sent_at) = self.earlier.last_unsettled else { return Ok(()) };
-        let wait =
-            late_requests_wait(sent_at, self.services.context.clock().now(), self.services.capabilities.lookup_lag);
+        // Only creates are looked up; what is written by key is sent again.
+        let is_looked_up = !self.earlier.unsettled.is_empty();
+        let lookup_lag = if is_looked_up { self.services.capabilities.lookup_lag } else { Duration::ZERO };
+        let wait = late_requests_wait(sent_at, self.services.context.clock().now(), lookup_lag);
         if !wait.is_zero() {
             self.services.observer.waiting_for_stopped_run(self.connection(), wait);
             self.services.wait(wait).await?;

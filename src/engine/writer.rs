@@ -80,6 +80,7 @@ impl Writer {
             let flushed = flush(&self.loader, &mut self.buffer, number, &mut tally).await;
             let _ = self.report(number, &tally, flushed);
         }
+        self.loader.look_alikes.tell(&self.loader.shape.preparation.key);
     }
 
     async fn write(&mut self, Numbered { number, chunk }: &Numbered) -> Result<(), ()> {

@@ -29,6 +29,8 @@ mod guides;
 #[cfg(test)]
 mod joins;
 #[cfg(test)]
+mod levels;
+#[cfg(test)]
 mod live_runs;
 #[cfg(test)]
 mod local_files;

@@ -18,7 +18,7 @@ use crate::engine::{
         existence::save_existence,
     },
 };
-use crate::model::{BatchLimit, BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value};
+use crate::model::{BatchLimit, BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value, spelt_as};
 use crate::state::{Changes, DeadLetter, DeadLetterKind, LetterBody, Link, LinkedLink, PendingLink, Wanted};
 
 /// The links of one record that can be written now.
@@ -106,8 +106,8 @@ async fn reopen_refused(dispatch: &Dispatch<'_>, refused: Vec<LinkItem>) -> Resu
     for item in refused {
         let is_own_missing = item.record.destination_id.as_ref().is_some_and(|id| own.missing.contains(id));
         for (PendingLink { link, .. }, _) in item.links {
-            let has_missing =
-                link.linked_ids.iter().any(|linked_id| changed.contains(&(link.stream.clone(), linked_id.clone())));
+            let is_changed = |id: &str| changed.contains(&(link.stream.clone(), id.to_owned()));
+            let has_missing = link.linked_ids.iter().any(|linked_id| spelt_as(linked_id, is_changed).is_some());
             if is_own_missing || has_missing {
                 reopened.push(Link { linked: 0, ..link });
             }

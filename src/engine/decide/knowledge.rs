@@ -11,6 +11,7 @@ use crate::state::{IdEntry, Wanted};
 use super::{
     existence::{Existence, verify},
     link_ids::{LinkedIds, linked_ids},
+    look_alikes::plain_form,
     lookup::{Age, FoundRecords, fetch_all, fetch_size, find_keys},
     matching::{Matcher, Step},
     prepare::{Key, Prepared},
@@ -42,10 +43,13 @@ pub(in crate::engine) async fn gather(
     rules: &Rules<'_>,
     records: &[Arc<Prepared>],
 ) -> Result<(Knowledge, Existence), EngineError> {
+    let preparation = &loader.shape.preparation;
     if rules.is_replacing() {
+        loader.look_alikes.note(preparation, records, &Entries::default());
         return Ok((Knowledge::default(), Existence::default()));
     }
     let (mut entries, links) = read_state(loader, records).await?;
+    loader.look_alikes.note(preparation, records, &entries);
     let mut existence = Existence::default();
     if loader.policy.is_verifying {
         existence = verify(loader, &loader.target.names.object, ids_to_verify(rules, &entries, records)).await?;
@@ -58,9 +62,11 @@ pub(in crate::engine) async fn gather(
 }
 
 async fn read_state(loader: &Loader, records: &[Arc<Prepared>]) -> Result<(Entries, LinkedIds), EngineError> {
+    let keys = records.iter().filter_map(|record| record.key.as_ref());
+    let plain_forms = keys.clone().filter_map(|key| plain_form(&loader.shape.preparation, key));
     let wanted = Wanted {
         source_ids: records.iter().map(|record| record.source_id.clone()).collect(),
-        key_hashes: records.iter().filter_map(|record| record.key.as_ref()).map(|key| key.hash).collect(),
+        key_hashes: keys.clone().map(|key| key.hash).chain(plain_forms).collect(),
         linked: linked_ids(records.iter().flat_map(|record| &record.links)),
         destination_ids: Vec::new(),
     };

@@ -1,7 +1,8 @@
 //! The ids that linked records have at the destination.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, iter};
 
+use crate::model::{other_spelling, spelt_as};
 use crate::state::LinkedRecord;
 
 use super::prepare::LinkValue;
@@ -30,7 +31,11 @@ impl LinkedIds {
     pub(in crate::engine) fn known(&self, stream: &str, linked_ids: &[String]) -> KnownLink {
         let Some(records) = self.by_stream.get(stream) else { return KnownLink::default() };
         let mut known = KnownLink::default();
-        for record in linked_ids.iter().filter_map(|linked_id| records.get(linked_id)) {
+        let record_of = |linked_id: &String| {
+            let known = spelt_as(linked_id, |id| records.contains_key(id))?;
+            records.get(known.as_ref())
+        };
+        for record in linked_ids.iter().filter_map(record_of) {
             known.count += 1;
             if !known.ids.contains(&record.destination_id) {
                 known.ids.push(record.destination_id.clone());
@@ -53,7 +58,8 @@ pub(in crate::engine) fn linked_ids<'link>(
 ) -> HashMap<String, Vec<String>> {
     let mut by_stream: HashMap<String, Vec<String>> = HashMap::new();
     for link in links {
-        by_stream.entry(link.stream.to_string()).or_default().extend(link.linked_ids.iter().cloned());
+        let ids = link.linked_ids.iter().flat_map(|id| iter::once(id.clone()).chain(other_spelling(id)));
+        by_stream.entry(link.stream.to_string()).or_default().extend(ids);
     }
     for source_ids in by_stream.values_mut() {
         source_ids.sort_unstable();

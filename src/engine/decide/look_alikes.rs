@@ -1,36 +1,139 @@
 //! Keys that nobody can tell apart by looking at them, and that the destination takes for two.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use crate::model::one_form;
+use crate::model::{FieldName, Value, one_form};
 
-/// Counts the keys that differ from another one in nothing that shows: accents in two encodings, kinds of blanks, invisible
-/// characters.
-pub(super) fn count_look_alikes<'a>(keys: impl Iterator<Item = &'a str> + Clone) -> usize {
-    let is_plain = |key: &str| key.is_ascii() && key.trim() == key && !key.contains("  ");
-    if keys.clone().all(is_plain) {
-        return 0;
+use super::{
+    knowledge::Entries,
+    prepare::{Key, Preparation, Prepared},
+};
+
+/// Most keys with something that does not show that are remembered, in keys: some 3 MB.
+const MAX_ODD_KEYS: usize = 100_000;
+
+/// Finds, over all chunks of a run, keys that differ from another one in nothing that shows: accents in two encodings, kinds of
+/// blanks, invisible characters. Keys in plain form are looked up in the id map; only the others are remembered.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct LookAlikes(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Keys that are not in plain form, by the hash of that form.
+    odd: HashMap<u128, u128>,
+    /// Those of them that look like another one.
+    alike: HashSet<u128>,
+}
+
+impl LookAlikes {
+    /// Looks at the keys of records. `entries` tell which plain forms earlier chunks and runs wrote.
+    pub(super) fn note(&self, preparation: &Preparation, records: &[Arc<Prepared>], entries: &Entries) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut plain: HashSet<u128> = HashSet::new();
+        for key in records.iter().filter_map(|record| record.key.as_ref()) {
+            let odd = match plain_form(preparation, key) {
+                None => {
+                    plain.insert(key.hash);
+                    seen.odd.get(&key.hash).copied()
+                }
+                Some(form) => {
+                    let is_remembered = seen.odd.len() < MAX_ODD_KEYS || seen.odd.contains_key(&form);
+                    let other = if is_remembered { *seen.odd.entry(form).or_insert(key.hash) } else { key.hash };
+                    let is_alike = other != key.hash || plain.contains(&form) || entries.by_key.contains_key(&form);
+                    is_alike.then_some(key.hash)
+                }
+            };
+            if let Some(odd) = odd.filter(|_| seen.alike.len() < MAX_ODD_KEYS) {
+                seen.alike.insert(odd);
+            }
+        }
     }
-    let mut by_form: HashMap<String, HashSet<&str>> = HashMap::new();
-    for key in keys {
-        by_form.entry(one_form(key)).or_default().insert(key);
+
+    /// Warns of what was found: such keys make two records of what people take for one.
+    pub(in crate::engine) fn tell(&self, key: &[FieldName]) {
+        let count = self.count();
+        if count > 0 {
+            let key = key.iter().map(FieldName::as_str).collect::<Vec<_>>().join(", ");
+            tracing::warn!(
+                key,
+                keys = count,
+                "keys look the same and are not: the cleaner `normalize` gives them one form"
+            );
+        }
     }
-    by_form.values().map(|alike| alike.len() - 1).sum()
+
+    fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).alike.len()
+    }
+}
+
+/// Returns the hash of the plain form of a key; none where it is in plain form.
+pub(super) fn plain_form(preparation: &Preparation, key: &Key) -> Option<u128> {
+    let is_odd = |value: &Value| match value {
+        Value::Text(text) => !is_plain(text) && one_form(text) != *text,
+        _ => false,
+    };
+    if !key.values.iter().any(is_odd) {
+        return None;
+    }
+    let forms: Vec<Value> = key.values.iter().map(|value| Value::Text(one_form(&value.to_text()))).collect();
+    Some(preparation.hash_key(&forms))
+}
+
+/// Tells quickly of most texts that they are in plain form.
+fn is_plain(text: &str) -> bool {
+    text.is_ascii() && text.trim() == text && !text.contains("  ") && !text.contains(char::is_control)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Fields;
+
+    fn count(chunks: &[&[&str]]) -> usize {
+        let preparation = Preparation {
+            fields: Arc::new([]),
+            key: Arc::new(["Name".into()]),
+            are_keys_case_insensitive: Arc::new([false]),
+        };
+        let look_alikes = LookAlikes::default();
+        for keys in chunks {
+            let records: Vec<Arc<Prepared>> = keys
+                .iter()
+                .map(|key| {
+                    let values = vec![Value::Text((*key).to_owned())];
+                    let hash = preparation.hash_key(&values);
+                    Arc::new(Prepared {
+                        source_id: String::new(),
+                        number: 0,
+                        is_deleted: false,
+                        fields: Fields::new(),
+                        links: Vec::new(),
+                        content_hash: 0,
+                        key: Some(Key { values, hash }),
+                    })
+                })
+                .collect();
+            look_alikes.note(&preparation, &records, &Entries::default());
+        }
+        look_alikes.count()
+    }
 
     #[test]
-    fn only_keys_that_look_like_another_count() {
-        for (keys, count) in [
-            (&["Café", "Cafe\u{301}", "Caf\u{e9}\u{a0}", "CAFÉ"][..], 2),
-            (&["ada@mail.example", "ada@mail.example\u{200b}", "ada@mail.example"], 1),
-            (&["a", "b", "a"], 0),
-            (&["Zoë", "Łódź"], 0),
+    fn only_keys_that_look_like_another_count_in_whatever_chunk_it_is() {
+        for (chunks, expected) in [
+            (&[&["Caf\u{e9}", "Cafe\u{301}", "Caf\u{e9}\u{a0}", "CAF\u{c9}"][..]][..], 2),
+            (&[&["ada@mail.example", "ada@mail.example\u{200b}", "ada@mail.example"]], 1),
+            (&[&["Cafe\u{301}"], &["x"], &["Caf\u{e9}"]], 1),
+            (&[&["Cafe\u{301}"], &["Caf\u{e9}\u{a0}"]], 1),
+            (&[&["Cafe\u{301}"], &["Cafe\u{301}"]], 0),
+            (&[&["a", "b", "a"]], 0),
+            (&[&["Zo\u{eb}", "\u{141}\u{f3}d\u{17a}"]], 0),
         ] {
-            assert_eq!(count_look_alikes(keys.iter().copied()), count, "{keys:?}");
+            assert_eq!(count(chunks), expected, "{chunks:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use crate::config::{OnMissing, WriteMode};
 use crate::engine::setup::UNKNOWN_EFFECT;
-use crate::model::{Rejection, Value};
+use crate::model::{FieldName, Rejection, Value};
 use crate::state::{IdEntry, Link, WrittenAs};
 
 use super::{
@@ -159,7 +159,7 @@ impl<'chunk> Matcher<'chunk> {
         let rules = self.rules;
         let write = rules.policy.write;
         let is_unsettled = rules.unsettled.contains(&record.source_id);
-        let Some(key) = &record.key else { return self.step_keyless(is_unsettled) };
+        let Some(key) = &record.key else { return self.step_keyless(record, is_unsettled) };
         if write != WriteMode::Insert {
             if let Some(duplicate) = self.take_key(record) {
                 return Step::Done(duplicate);
@@ -177,12 +177,10 @@ impl<'chunk> Matcher<'chunk> {
         }
     }
 
-    fn step_keyless(&self, is_unsettled: bool) -> Step {
+    fn step_keyless(&self, record: &Prepared, is_unsettled: bool) -> Step {
         let rules = self.rules;
         if !rules.key.is_empty() && rules.policy.write != WriteMode::Insert {
-            let fields = rules.key.join("`, `");
-            let reason = format!("the key `{fields}` is empty, so the record cannot be told from others");
-            return Step::Done(Action::Reject(Rejection::new("empty_key", reason)));
+            return Step::Done(Action::Reject(empty_key(rules.key, record)));
         }
         if is_unsettled {
             return Step::Done(Action::Hold(Rejection::new(
@@ -216,6 +214,18 @@ impl<'chunk> Matcher<'chunk> {
     }
 }
 
+/// Says which fields of the key are empty.
+fn empty_key(key: &[FieldName], record: &Prepared) -> Rejection {
+    let is_empty = |name: &&FieldName| record.fields.get(*name).is_none_or(is_blank);
+    let empty: Vec<&str> = key.iter().filter(is_empty).map(FieldName::as_str).collect();
+    let what = match key {
+        [_] => format!("the key `{}`", key.join("`, `")),
+        _ => format!("`{}` of the key `{}`", empty.join("`, `"), key.join("`, `")),
+    };
+    let reason = format!("{what} is empty, so the record cannot be told from others");
+    Rejection { field: empty.first().map(|name| (*name).to_owned()), ..Rejection::new("empty_key", reason) }
+}
+
 /// Creates a record, unless there is nothing to write of it.
 fn create(rules: &Rules<'_>, record: &Prepared, links: &LinkedIds) -> Action {
     if record.links.is_empty() && record.fields.values().all(is_blank) {
@@ -234,6 +244,11 @@ fn update(rules: &Rules<'_>, record: &Prepared, knowledge: &Knowledge, id: Strin
     for field in &rules.policy.on_create {
         write.fields.remove(field);
     }
+    if is_found_by_key(record, knowledge, &write) {
+        for field in &rules.policy.aliased {
+            write.fields.remove(field);
+        }
+    }
     for field in &rules.policy.if_blank {
         if before.get(field).is_some_and(|value| !is_blank(value)) {
             write.fields.remove(field);
@@ -243,6 +258,15 @@ fn update(rules: &Rules<'_>, record: &Prepared, knowledge: &Knowledge, id: Strin
         return Action::Leave(if is_own { Because::CreatedBefore } else { Because::Unchanged });
     }
     Action::Update { write, before, is_own }
+}
+
+/// Tells whether the record of the destination is the one that has the key already: by the id map, or as it was just found.
+fn is_found_by_key(record: &Prepared, knowledge: &Knowledge, write: &RecordWrite) -> bool {
+    let Some(key) = &record.key else { return false };
+    let id = write.destination_id.as_deref();
+    let known = knowledge.entries.by_key.get(&key.hash).map(|entry| entry.destination_id.as_str());
+    (known.is_some() && known == id)
+        || matches!(knowledge.found.matching(record), Found::One(found) if Some(found.as_str()) == id)
 }
 
 /// Puts together what is written of a record: links that are fields go among the fields, as far as the ids of their records are

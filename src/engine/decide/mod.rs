@@ -7,7 +7,7 @@ pub(in crate::engine) mod decision;
 pub(in crate::engine) mod existence;
 pub(in crate::engine) mod knowledge;
 pub(in crate::engine) mod link_ids;
-mod look_alikes;
+pub(in crate::engine) mod look_alikes;
 pub(in crate::engine) mod lookup;
 pub(in crate::engine) mod mapped;
 pub(in crate::engine) mod matching;

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::look_alikes::count_look_alikes;
 use crate::engine::error::EngineError;
 use crate::model::{ABSENT, DELETED, FieldName, Fields, ID, StreamName, Value};
 use crate::state::ReadRecord;
@@ -92,23 +91,7 @@ impl Preparation {
             let absent = absent.and_then(|lists| lists.get_as_series(row)).map(|names| texts(&names)).transpose()?;
             records.push(self.record(source_id, is_deleted, values, &absent.unwrap_or_default()));
         }
-        self.warn_of_look_alikes(&records);
         Ok(records)
-    }
-
-    /// Warns where keys of these records differ in nothing that shows: they make two records of what people take for one.
-    fn warn_of_look_alikes(&self, records: &[Prepared]) {
-        let text = |key: &Key| key.values.iter().map(Value::to_text).collect::<Vec<_>>().join("|");
-        let keys: Vec<String> = records.iter().filter_map(|record| record.key.as_ref().map(text)).collect();
-        let count = count_look_alikes(keys.iter().map(String::as_str));
-        if count > 0 {
-            let key = self.key.iter().map(FieldName::as_str).collect::<Vec<_>>().join(", ");
-            tracing::warn!(
-                key,
-                keys = count,
-                "keys look the same and are not: the cleaner `normalize` gives them one form"
-            );
-        }
     }
 
     /// Makes a record of its values; `absent` are the fields that the source says nothing of.

@@ -51,7 +51,8 @@ impl<'run> Rules<'run> {
     /// Tells whether a new record can carry links, so that it is worth creating those it links to first.
     pub(in crate::engine) fn carries_links(&self) -> bool {
         match self.links {
-            LinkWay::Fields | LinkWay::CallsOrCreate => true,
+            LinkWay::Fields => true,
+            LinkWay::CallsOrCreate => !self.policy.is_upsert_native,
             LinkWay::SourceIds | LinkWay::Calls => false,
         }
     }

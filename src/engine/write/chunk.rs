@@ -29,6 +29,10 @@ use super::{
 /// How often a record is decided upon anew, when it or what it links to is gone from the destination: once for each of both.
 const MAX_DECIDED_ANEW: u32 = 2;
 
+/// Most levels of records that link to each other that are written one after the other: each costs a request at least. What is
+/// deeper, such as a chain of thousands, is linked at the end.
+const MAX_LEVELS: u32 = 50;
+
 /// Loads a chunk. The tally becomes durable together with the checkpoint; what it counts is committed, also where this fails.
 /// What is put into the bulk buffer is counted as read only.
 pub(in crate::engine) async fn load_chunk(
@@ -69,11 +73,13 @@ pub(in crate::engine) async fn load_chunk(
     save_duplicates(dispatch, &chunk.duplicates).await?;
     // Where records are only inserted, several may have one key, unless some are looked for by it.
     let do_keys_tell = loader.policy.write != WriteMode::Insert || !loader.earlier.unsettled.is_empty();
+    let do_links_tell = Rules::of(loader, context.chunk).carries_links();
     let mut now = Vec::with_capacity(records.len());
     for mut record in records {
         record.number = tally.numbers.next(&record.source_id);
         let record = Arc::new(record);
-        if buffer.may_hold(&record, do_keys_tell) {
+        let is_child = do_links_tell && buffer.may_hold_linked(&record, &loader.target.names.stream);
+        if is_child || buffer.may_hold(&record, do_keys_tell) {
             let source = originals.json(&record.source_id);
             buffer.defer(record, source);
         } else {
@@ -130,17 +136,26 @@ async fn load_levels(
     let loader = dispatch.loader;
     let rules = Rules::of(loader, dispatch.context().chunk);
     let mut again = Vec::new();
+    let mut level = 0;
     while !records.is_empty() {
+        level += 1;
         let (knowledge, existence) = gather(loader, &rules, &records).await?;
         save_existence(dispatch, vec![(loader.target.id, existence)]).await?;
         let decisions = decide(&rules, &knowledge, &records);
         let now;
-        (now, records) = if rules.carries_links() {
+        (now, records) = if rules.carries_links() && level < MAX_LEVELS {
             levels::split(decisions, &loader.target.names.stream)
         } else {
             (decisions, Vec::new())
         };
         again.extend(execute(dispatch, now, originals, tally, is_last, buffer.as_deref_mut()).await?);
+        // What this level put into the buffer is written first; the next level has its ids then.
+        if let Some(buffer) = buffer.as_deref_mut().filter(|buffer| !buffer.is_empty()) {
+            for record in records.drain(..) {
+                let source = originals.json(&record.source_id);
+                buffer.defer(record, source);
+            }
+        }
     }
     Ok(again)
 }

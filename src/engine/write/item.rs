@@ -15,7 +15,7 @@ use crate::engine::{
     error::EngineError,
     setup::Loader,
 };
-use crate::model::{BatchRecord, Outcome, Rejection};
+use crate::model::{BatchRecord, Outcome, Rejection, spelt_as};
 use crate::state::{Changes, DeadLetter, DeadLetterKind, Link, RecordKey, WrittenAs, WrittenRecord};
 
 use super::{
@@ -75,7 +75,9 @@ impl RecordItem {
 
     pub(in crate::engine) fn leads_to(&self, changed: &HashSet<(String, String)>) -> bool {
         let has_missing = |link: &LinkValue| {
-            link.linked_ids.iter().any(|linked_id| changed.contains(&(link.stream.to_string(), linked_id.clone())))
+            link.linked_ids.iter().any(|linked_id| {
+                spelt_as(linked_id, |id| changed.contains(&(link.stream.to_string(), id.to_owned()))).is_some()
+            })
         };
         self.carried_links().any(has_missing)
     }

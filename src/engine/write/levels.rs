@@ -4,6 +4,7 @@
 //! Only records that link to each other in a circle are created without some of their links, which are set at the end.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     sync::Arc,
 };
@@ -12,11 +13,12 @@ use crate::engine::decide::{
     decision::{Action, Decision},
     prepare::Prepared,
 };
+use crate::model::spelt_as;
 
 /// Splits decisions into those that can be carried out now, in order, and the records that link to a new one among them: these are
 /// decided upon again once it is there.
 pub(super) fn split(decisions: Vec<Decision>, stream: &str) -> (Vec<Decision>, Vec<Arc<Prepared>>) {
-    let creates = decisions.iter().filter(|decision| matches!(decision.action, Action::Create(_)));
+    let creates = decisions.iter().filter(|decision| may_create(&decision.action));
     let new: HashSet<String> = creates.clone().map(|decision| decision.record.source_id.clone()).collect();
     let needs: HashMap<String, Vec<String>> = creates
         .map(|decision| (decision.record.source_id.clone(), needs(&decision.record, &new, stream)))
@@ -25,17 +27,25 @@ pub(super) fn split(decisions: Vec<Decision>, stream: &str) -> (Vec<Decision>, V
     let is_cut = needs.len() == new.len();
     // Where all of them wait for another one, those of the circles go first.
     let later: HashSet<&String> = if is_cut { outside_circles(&needs) } else { needs.keys().collect() };
-    let (later, now): (Vec<Decision>, Vec<Decision>) = decisions.into_iter().partition(|decision| {
-        matches!(decision.action, Action::Create(_)) && later.contains(&decision.record.source_id)
-    });
+    let (later, now): (Vec<Decision>, Vec<Decision>) = decisions
+        .into_iter()
+        .partition(|decision| may_create(&decision.action) && later.contains(&decision.record.source_id));
     (now, later.into_iter().map(|decision| decision.record).collect())
+}
+
+/// Tells whether a record may be new at the destination: it is, or the destination finds out by itself.
+fn may_create(action: &Action) -> bool {
+    match action {
+        Action::Create(_) | Action::Upsert(_) => true,
+        Action::Update { .. } | Action::Leave(_) | Action::Duplicate(_) | Action::Reject(_) | Action::Hold(_) => false,
+    }
 }
 
 /// Returns the other new records that a record links to.
 fn needs(record: &Prepared, new: &HashSet<String>, stream: &str) -> Vec<String> {
     let own_links = record.links.iter().filter(|link| *link.stream == *stream);
-    let linked = own_links.flat_map(|link| &link.linked_ids);
-    linked.filter(|id| **id != record.source_id && new.contains(*id)).cloned().collect()
+    let linked = own_links.flat_map(|link| &link.linked_ids).filter_map(|id| spelt_as(id, |id| new.contains(id)));
+    linked.filter(|id| **id != record.source_id).map(Cow::into_owned).collect()
 }
 
 /// Returns the records that no circle needs: those that nobody waits for, and then those that only such wait for.
@@ -85,7 +95,12 @@ mod tests {
             key: None,
         };
         let write = RecordWrite { destination_id: None, fields: Fields::new(), links: Vec::new() };
-        let action = if is_new { Action::Create(write) } else { Action::Leave(Because::Unchanged) };
+        let action = match is_new {
+            // Whether a record is new the destination may find out by itself.
+            true if id < "c" => Action::Upsert(write),
+            true => Action::Create(write),
+            false => Action::Leave(Because::Unchanged),
+        };
         Decision { record: Arc::new(record), action }
     }
 
@@ -112,11 +127,15 @@ mod tests {
     #[expect(clippy::type_complexity, reason = "a table")]
     #[test]
     fn parents_go_before_their_children_and_only_circles_are_cut() {
-        let cases: [(&[(&str, &[&str], bool)], &[&[&str]]); 5] = [
+        let cases: [(&[(&str, &[&str], bool)], &[&[&str]]); 6] = [
             (&[("c", &["b"], true), ("b", &["a"], true), ("a", &[], true)], &[&["a"], &["b"], &["c"]]),
             (&[("b", &["a"], true), ("a", &[], false)], &[&["b", "a"]]),
             (&[("b", &["elsewhere"], true), ("a", &["a"], true)], &[&["b", "a"]]),
             (&[("a", &["b"], true), ("b", &["a"], true)], &[&["a", "b"]]),
+            (
+                &[("a", &["0017a00000QxTmb"], true), ("0017a00000QxTmbAAF", &[], true)],
+                &[&["0017a00000QxTmbAAF"], &["a"]],
+            ),
             (
                 &[("a", &["b"], true), ("b", &["a"], true), ("c", &["a"], true), ("d", &[], true)],
                 &[&["d"], &["a", "b"], &["c"]],

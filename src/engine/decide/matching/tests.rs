@@ -20,6 +20,7 @@ fn policy(write: WriteMode) -> WritePolicy {
         is_upsert_native: false,
         on_create: Vec::new(),
         if_blank: Vec::new(),
+        aliased: Vec::new(),
         batch_size: None,
         on_missing: OnMissing::Recreate,
         max_rejects: None,
