@@ -14,7 +14,7 @@ use super::{
     connections::Sharing,
     dialect::Dialect,
     error::{HttpError, HttpErrorKind},
-    follow::{Next, follow},
+    follow::{Next, doubted, follow, repeated},
     limits::Limits,
     meter::Meter,
     rate_limit::Permit,
@@ -25,6 +25,7 @@ use super::{
     target::target,
     transmit::{Handed, transmit, with_bytes, with_file},
     transport::{Transport, credentials, finished, shown_url, unsendable},
+    way::{Way, agree},
 };
 
 /// Sends the requests of one source or destination.
@@ -36,12 +37,17 @@ pub struct Client {
     limits: Limits,
     meter: Meter,
     sharing: Sharing,
+    way: Arc<Way>,
 }
+
+/// Most times that a look-up is repeated until two answers in a row agree.
+const MAX_CONFIRMATIONS: u32 = 5;
 
 impl Client {
     /// Makes a client of one account. `base_url` must end with a slash.
     pub fn new(transport: Transport, base_url: Url, dialect: Arc<dyn Dialect>, limits: Limits, meter: Meter) -> Self {
-        Self { transport, base_url, dialect, limits, meter, sharing: Sharing::Shared }
+        let way = transport.way(&base_url);
+        Self { transport, base_url, dialect, limits, meter, sharing: Sharing::Shared, way }
     }
 
     /// Gives each request a connection of its own: for destinations, whose look-ups decide what is written. A source keeps
@@ -58,12 +64,33 @@ impl Client {
     /// Fails as [`HttpErrorKind`] says. A write that is not idempotent is repeated only when it certainly had no effect: when
     /// it was not sent, or when the vendor says so in its own words.
     pub async fn send(&self, request: &ApiRequest) -> Result<Answer, HttpError> {
-        let sent = self.send_repeating(request).await;
+        let sent = if request.is_alone { self.send_alone(request).await } else { self.send_repeating(request).await };
         sent.map_err(|error| match (error.kind, request.access) {
             // Whatever became of a read, nothing was written.
             (HttpErrorKind::Unanswered, Access::Read) => HttpError { kind: HttpErrorKind::Unreachable, ..error },
             _ => error,
         })
+    }
+
+    /// Sends a request while no other of its kind is under way; a read, while answers get mixed up, until two in a row agree.
+    async fn send_alone(&self, request: &ApiRequest) -> Result<Answer, HttpError> {
+        let _alone = tokio::select! {
+            alone = self.way.alone() => alone,
+            () = self.transport.shutdown.cancelled() => return Err(cancelled(0)),
+        };
+        let mut answer = self.send_repeating(request).await?;
+        for _ in 0..MAX_CONFIRMATIONS {
+            if request.access == Access::Write || !self.way.is_in_doubt(&self.transport.clock) {
+                return Ok(answer);
+            }
+            let next = self.send_repeating(request).await?;
+            if agree(&next, &answer) {
+                return Ok(next);
+            }
+            answer = next;
+        }
+        let message = format!("{} answers the same look-up in another way each time", self.dialect.vendor());
+        Err(HttpError::after(HttpErrorKind::Unanswered, message, answer.attempts))
     }
 
     async fn send_repeating(&self, request: &ApiRequest) -> Result<Answer, HttpError> {
@@ -76,6 +103,9 @@ impl Client {
                 Ok(answer) => self.follow(request, answer),
                 Err(error) => Next::of_error(error),
             };
+            if matches!(&next, Next::Again(failure) if failure.is_foreign) {
+                self.way.doubt(&self.transport.clock);
+            }
             let (error, limit, wait) = match next {
                 Next::Deliver(answer) => return Ok(answer),
                 Next::End(error) => return Err(error),
@@ -112,6 +142,15 @@ impl Client {
 
     fn follow(&self, request: &ApiRequest, answer: Answer) -> Next {
         let is_success = answer.status.is_success();
+        if !is_success && request.access == Access::Write && self.dialect.is_own_refusal(&answer) {
+            let (vendor, clock) = (self.dialect.vendor(), &self.transport.clock);
+            if self.dialect.request_id(&answer).is_some_and(|id| self.way.is_known(&id)) {
+                return repeated(vendor, answer);
+            }
+            if self.way.is_in_doubt(clock) && !self.way.is_confirmed(request, &answer) {
+                return doubted(vendor, answer);
+            }
+        }
         let next = follow(&*self.dialect, request, answer);
         if is_success && !matches!(next, Next::Deliver(_)) {
             // It may be the answer to another request: then every later one on that connection is too.
@@ -139,11 +178,12 @@ impl Client {
         }
         let asked_at = self.transport.clock.elapsed();
         let permits = self.permits(request.costs).await?;
+        let single_file = self.way.enter(&self.transport.clock).await;
         let sent_at = self.transport.clock.elapsed();
         self.meter.count(request.access);
         self.meter.count_wait(sent_at.saturating_sub(asked_at));
         let sent = self.transmit(request, RequestBuilder::from_parts(http, built), &handed, attempt).await;
-        drop(permits);
+        drop((permits, single_file));
         let answer = finished(sent, &shown);
         let told = answer.as_ref().ok().and_then(|answer| self.dialect.quota(answer));
         if let Some(quota) = told {

@@ -42,6 +42,8 @@ pub(super) struct Failure {
     pub(super) wait: Option<Duration>,
     /// Whether the request was certainly not carried out.
     pub(super) had_no_effect: bool,
+    /// Whether the answer may be that to another request: it is whole, and does not fit.
+    pub(super) is_foreign: bool,
 }
 
 impl Next {
@@ -58,7 +60,7 @@ impl Next {
         if error.is_final {
             return Self::End(error);
         }
-        Self::Again(Failure { error, limit: Limit::Passing, wait: None, had_no_effect })
+        Self::Again(Failure { error, limit: Limit::Passing, wait: None, had_no_effect, is_foreign: false })
     }
 }
 
@@ -71,7 +73,8 @@ pub(super) fn follow(dialect: &dyn Dialect, request: &ApiRequest, answer: Answer
             return Next::Deliver(answer);
         }
         let message = format!("{vendor}'s answer ({status}) is not a whole answer to this request");
-        return Next::Again(unanswered(message, answer, Limit::Passing));
+        let is_foreign = answer.is_json();
+        return Next::Again(Failure { is_foreign, ..unanswered(message, answer, Limit::Passing) });
     }
     if !dialect.is_own_refusal(&answer) {
         return Next::Again(of_stranger(vendor, answer));
@@ -86,14 +89,26 @@ pub(super) fn follow(dialect: &dyn Dialect, request: &ApiRequest, answer: Answer
         AnswerClass::NotNow { wait } => {
             let message = format!("{vendor} puts the request off ({status})");
             let error = HttpError::answered(HttpErrorKind::Unreachable, &message, answer);
-            Next::Again(Failure { error, limit: Limit::Passing, wait, had_no_effect: true })
+            Next::Again(Failure { error, limit: Limit::Passing, wait, had_no_effect: true, is_foreign: false })
         }
         AnswerClass::Retry { wait } => {
             let message = format!("{vendor} has a fault ({status})");
             let error = HttpError::answered(HttpErrorKind::Unanswered, &message, answer);
-            Next::Again(Failure { error, limit: Limit::Passing, wait, had_no_effect: false })
+            Next::Again(Failure { error, limit: Limit::Passing, wait, had_no_effect: false, is_foreign: false })
         }
     }
+}
+
+/// Says what follows from a refusal whose id came with the answer to another request: it is that request's, given again.
+pub(super) fn repeated(vendor: &str, answer: Answer) -> Next {
+    let message = format!("{vendor}'s answer ({}) is that of an earlier request", answer.status.as_u16());
+    Next::Again(Failure { is_foreign: true, ..unanswered(message, answer, Limit::Passing) })
+}
+
+/// Says what follows from a refusal that may be another request's: it is believed when it comes again.
+pub(super) fn doubted(vendor: &str, answer: Answer) -> Next {
+    let message = format!("{vendor}'s answer ({}) may be that of another request", answer.status.as_u16());
+    Next::Again(unanswered(message, answer, Limit::Passing))
 }
 
 /// Says what follows from a refusal that is not in the vendor's own words.
@@ -118,5 +133,5 @@ fn unanswered(message: String, answer: Answer, limit: Limit) -> Failure {
         request: Some(answer.request),
         ..HttpError::after(HttpErrorKind::Unanswered, message, answer.attempts)
     };
-    Failure { error, limit, wait, had_no_effect: false }
+    Failure { error, limit, wait, had_no_effect: false, is_foreign: false }
 }

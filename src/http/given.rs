@@ -13,6 +13,9 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Ids that are remembered at least. A late answer comes with one of the next requests, not thousands later.
 const REMEMBERED_IDS: usize = 50_000;
 
+/// Stands for the key of a record of which only the id is known.
+const NO_KEY: u64 = 0;
+
 /// Remembers ids and the records they were given to.
 #[derive(Debug, Default)]
 pub struct GivenIds {
@@ -29,11 +32,20 @@ impl GivenIds {
         self.claim(&claims, |_, _| false)
     }
 
+    /// Takes note of ids of records that were there before: no new record has one of them.
+    pub fn note<'id>(&self, ids: impl Iterator<Item = &'id str>) {
+        let claims: HashMap<u64, u64> = ids.map(|id| (hash(id), NO_KEY)).collect();
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, owner) in claims {
+            generations[0].entry(id).or_insert(owner);
+        }
+    }
+
     /// Takes note of ids and of the keys of the records that have them. Returns false, and takes no note, where one of them
     /// was given to a record with another key, or occurs twice.
     pub fn claim_for<'id>(&self, ids: impl Iterator<Item = (&'id str, &'id str)>) -> bool {
         let claims: Vec<(u64, u64)> = ids.map(|(id, key)| (hash(id), hash(&key.to_lowercase()))).collect();
-        self.claim(&claims, |known, claimed| known == claimed)
+        self.claim(&claims, |known, claimed| known == claimed || known == NO_KEY)
     }
 
     fn claim(&self, claims: &[(u64, u64)], is_fine: impl Fn(u64, u64) -> bool) -> bool {
@@ -70,6 +82,16 @@ mod tests {
         assert!(!given.claim_new(["3", "2"].into_iter()), "an id of another batch");
         assert!(!given.claim_new(["4", "4"].into_iter()), "an id twice in one answer");
         assert!(given.claim_new(["3", "4"].into_iter()), "nothing was noted of an answer that was not believed");
+    }
+
+    #[test]
+    fn a_record_that_was_there_is_not_new_and_may_have_any_key() {
+        let given = GivenIds::default();
+        given.note(["1"].into_iter());
+        assert!(!given.claim_new(["1"].into_iter()));
+        assert!(given.claim_for([("1", "Ada")].into_iter()));
+        given.note(["1"].into_iter());
+        assert!(!given.claim_for([("1", "Bo")].into_iter()), "the key that is known stays");
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod tests;
 mod token;
 mod transmit;
 mod transport;
+mod way;
 
 pub use answer::{Answer, AnswerClass};
 pub use budget::BudgetSpent;

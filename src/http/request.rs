@@ -30,6 +30,8 @@ pub struct ApiRequest {
     pub is_idempotent: bool,
     /// Whether the answer may be too large for memory: a file of CSV goes to disk then, see [`Answer::file`].
     pub is_file_wanted: bool,
+    /// Whether its answer may fit another request too; see [`ApiRequest::alone`].
+    pub is_alone: bool,
     /// What a success must look like to be believed: whole, and the answer to this request.
     pub expected: Expected,
     /// What it costs, by the names of the limits in the connector's capabilities.
@@ -70,6 +72,7 @@ impl ApiRequest {
             access: Access::Read,
             is_idempotent: true,
             is_file_wanted: false,
+            is_alone: false,
             expected: Expected::default(),
             costs,
         }
@@ -96,6 +99,15 @@ impl ApiRequest {
     #[must_use]
     pub fn expecting(mut self, is_whole: impl Fn(&Answer) -> bool + Send + Sync + 'static) -> Self {
         self.expected = Expected::new(is_whole);
+        self
+    }
+
+    /// Marks a request whose answer may fit another request too: an empty look-up, results without a word of what was sent.
+    /// No other request of the connection that is so marked is under way with it. A read so marked needs two answers that
+    /// agree after an answer that was another request's.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.is_alone = true;
         self
     }
 

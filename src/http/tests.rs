@@ -1,5 +1,7 @@
 //! The stack against servers on loopback that answer as no well-behaved one would.
 
+mod mixed_up;
+
 use std::{
     io::Write as _,
     sync::{Arc, Mutex},

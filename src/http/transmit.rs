@@ -44,10 +44,14 @@ impl Handed {
         self.0.store(true, Ordering::Release);
     }
 
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
     /// Returns when the request was not handed over in time; never where it was.
     async fn late(&self) {
         tokio::time::sleep(SEND_DEADLINE).await;
-        if self.0.load(Ordering::Acquire) {
+        if self.is_set() {
             pending::<()>().await;
         }
     }
@@ -108,9 +112,14 @@ pub(super) async fn transmit(
             None => pending().await,
         }
     };
+    let answered = async {
+        let answer = exchange(request, attempts, is_file_wanted).await?;
+        let is_sent = handed.is_none_or(Handed::is_set);
+        if is_sent || !answer.status.is_success() { Ok(answer) } else { Err(too_early(attempts)) }
+    };
     tokio::select! {
         biased;
-        answer = exchange(request, attempts, is_file_wanted) => answer,
+        answer = answered => answer,
         () = late => {
             let message = format!("the request could not be sent within {} s", SEND_DEADLINE.as_secs());
             Err(HttpError::after(HttpErrorKind::Unanswered, message, attempts))
@@ -178,6 +187,12 @@ async fn on_disk<T: Send + 'static>(
         let message = format!("the answer cannot be written to disk: {error}");
         HttpError::after(HttpErrorKind::Unanswered, message, attempts)
     })
+}
+
+/// Nothing can be carried out of which a part is still here: the answer is another request's.
+fn too_early(attempts: u32) -> HttpError {
+    let message = "a success was answered before the request was sent";
+    HttpError::after(HttpErrorKind::Unanswered, message, attempts)
 }
 
 fn too_large(most: u64, attempts: u32) -> HttpError {

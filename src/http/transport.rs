@@ -24,6 +24,7 @@ use super::{
     request::ApiRequest,
     token::{TokenLocks, TokenStore},
     transmit::transmit,
+    way::{Way, Ways},
 };
 
 /// Longest wait for a whole answer, in the clock's time. `HubSpot`'s own servers give up after 100 s (its error-handling page: 524).
@@ -55,6 +56,7 @@ pub struct Transport {
     pub pace: Option<RateLimiter>,
     /// Lets one at a time renew a token.
     pub token_locks: TokenLocks,
+    ways: Ways,
 }
 
 impl Transport {
@@ -74,6 +76,7 @@ impl Transport {
             recorder: None,
             pace: None,
             token_locks: TokenLocks::default(),
+            ways: Ways::default(),
         })
     }
 
@@ -124,6 +127,11 @@ impl Transport {
 
     pub(super) fn client(&self, url: &Url, sharing: Sharing) -> Result<reqwest::Client, HttpError> {
         self.connections.client(url, sharing)
+    }
+
+    /// Returns what is known of the way from this connection to a host.
+    pub(super) fn way(&self, base_url: &Url) -> Arc<Way> {
+        self.ways.of(self.connection.as_str(), base_url.host_str())
     }
 
     /// Closes the shared connections: the answers on one of them are out of step with the requests.

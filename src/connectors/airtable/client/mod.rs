@@ -2,7 +2,10 @@
 
 mod whole;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use chrono::{DateTime, Utc};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -210,6 +213,21 @@ impl AirtableClient {
         }
     }
 
+    /// Looks records up, to decide what is written. `is_asked_for` tells whether a record is one of those.
+    pub(super) async fn look_up(
+        &self,
+        table: &Table,
+        listing: &Listing,
+        offset: Option<&str>,
+        is_asked_for: Arc<dyn Fn(&RawRecord) -> bool + Send + Sync>,
+    ) -> Result<ListedPage, ConnectorError> {
+        let (after, has_doubted) = (offset.map(str::to_owned), AtomicBool::new(false));
+        let request = self.list_by_body(table, listing, offset).alone().expecting(move |answer| {
+            whole::is_page(answer, after.as_deref()) && whole::is_of_look_up(answer, &*is_asked_for, &has_doubted)
+        });
+        self.listed(&request).await
+    }
+
     /// `GET v0/{base}/{table}`, or `POST v0/{base}/{table}/listRecords` where a formula or many fields would not fit a URL.
     pub(super) async fn list(
         &self,
@@ -223,8 +241,11 @@ impl AirtableClient {
             self.list_by_query(table, listing, offset)
         };
         let after = offset.map(str::to_owned);
-        let request = request.expecting(move |answer| whole::is_page(answer, after.as_deref()));
-        let answer = self.ask(&request).await?;
+        self.listed(&request.expecting(move |answer| whole::is_page(answer, after.as_deref()))).await
+    }
+
+    async fn listed(&self, request: &ApiRequest) -> Result<ListedPage, ConnectorError> {
+        let answer = self.ask(request).await?;
         let answered_at = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
         let page: ListAnswer = answer.json().map_err(|_| unexpected("a list of records is expected"))?;
         Ok(ListedPage {

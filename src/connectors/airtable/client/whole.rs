@@ -1,14 +1,17 @@
 //! When an answer is whole and belongs to its request. Half a look-up is none: a record that is taken for absent is created
 //! a second time.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value as Json};
 
 use crate::http::{Answer, ApiRequest, Body, GivenIds};
 
-use super::{DeleteAnswer, RawRecord, Written};
+use super::{DeleteAnswer, ListAnswer, RawRecord, Written};
 
 #[derive(Deserialize)]
 struct Named {
@@ -45,6 +48,17 @@ pub(super) fn is_page(answer: &Answer, offset: Option<&str>) -> bool {
     let Ok(page) = answer.json::<Page>() else { return false };
     let next = page.offset.as_deref().filter(|next| !next.is_empty());
     page.records.iter().all(|record| !record.id.is_empty()) && (next.is_none() || next != offset)
+}
+
+/// Tells whether a look-up's page can be that to this look-up: it is empty, or has a record that was asked for. What is
+/// answered a second time in the same way is believed: how a formula compares values is Airtable's own affair.
+pub(super) fn is_of_look_up(
+    answer: &Answer,
+    is_asked_for: &(dyn Fn(&RawRecord) -> bool + Send + Sync),
+    has_doubted: &AtomicBool,
+) -> bool {
+    let Ok(page) = answer.json::<ListAnswer>() else { return false };
+    page.records.is_empty() || page.records.iter().any(is_asked_for) || has_doubted.swap(true, Ordering::Relaxed)
 }
 
 /// Tells whether an answer to a write has each record once and, as far as cells read back as they were written, the records

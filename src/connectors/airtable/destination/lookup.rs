@@ -1,6 +1,9 @@
 //! Looks records up by id or key.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::connector::{ConnectorError, ErrorKind};
 use crate::model::{FieldName, Fields, Record, Value};
@@ -27,7 +30,9 @@ impl AirtableDestination {
         let mut found = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(page_len()) {
             let formula = formula::has_id(chunk.iter().map(String::as_str));
-            for record in self.list_all(table, fields, formula).await? {
+            let asked: HashSet<String> = chunk.iter().cloned().collect();
+            let is_asked_for = Arc::new(move |record: &RawRecord| asked.contains(&record.id));
+            for record in self.list_all(table, fields, formula, is_asked_for).await? {
                 found.push(typed(fields, &record));
             }
         }
@@ -43,7 +48,12 @@ impl AirtableDestination {
         values: &[Vec<Value>],
     ) -> Result<Vec<Record>, ConnectorError> {
         let keys: Vec<Vec<Value>> = values.iter().filter_map(|values| self.cell_values(key, values)).collect();
+        let own_key: Vec<TableField> = key.iter().map(|field| (*field).clone()).collect();
+        let key_of = move |record: &RawRecord| {
+            comparable(&own_key.iter().map(|field| field.value(&record.fields).unwrap_or_default()).collect::<Vec<_>>())
+        };
         let wanted: HashSet<Vec<String>> = keys.iter().map(|values| comparable(values)).collect();
+        let loose = |key: Vec<String>| key.iter().map(|part| part.trim().to_lowercase()).collect::<Vec<_>>();
         let mut asked: Vec<&TableField> = fields.to_vec();
         asked.extend(key.iter().filter(|field| !fields.iter().any(|other| other.id == field.id)));
         let mut found = Vec::new();
@@ -52,10 +62,12 @@ impl AirtableDestination {
                 let message = "a key with an empty value cannot be looked up";
                 ConnectorError::new(ErrorKind::Unexpected, "no_key", message)
             })?;
-            for record in self.list_all(table, &asked, formula).await? {
+            let chunk: HashSet<Vec<String>> = chunk.iter().map(|values| loose(comparable(values))).collect();
+            let of_record = key_of.clone();
+            let is_asked_for = Arc::new(move |record: &RawRecord| chunk.contains(&loose(of_record(record))));
+            for record in self.list_all(table, &asked, formula, is_asked_for).await? {
                 // The formula may let through more than the key: Airtable's comparison is not SQL's.
-                let has: Vec<Value> = key.iter().map(|field| field.value(&record.fields).unwrap_or_default()).collect();
-                if wanted.contains(&comparable(&has)) {
+                if wanted.contains(&key_of(&record)) {
                     found.push(typed(fields, &record));
                 }
             }
@@ -83,6 +95,7 @@ impl AirtableDestination {
         table: &Table,
         fields: &[&TableField],
         formula: String,
+        is_asked_for: Arc<dyn Fn(&RawRecord) -> bool + Send + Sync>,
     ) -> Result<Vec<RawRecord>, ConnectorError> {
         let mut ids: Vec<String> = fields.iter().map(|field| field.id.clone()).collect();
         if ids.is_empty() {
@@ -94,7 +107,7 @@ impl AirtableDestination {
         let mut offset: Option<String> = None;
         let mut restarts = 0;
         loop {
-            match self.client.list(table, &listing, offset.as_deref()).await {
+            match self.client.look_up(table, &listing, offset.as_deref(), Arc::clone(&is_asked_for)).await {
                 Ok(page) => {
                     let known = records.len();
                     records.extend(page.records.into_iter().map(|record| (record.id.clone(), record)));

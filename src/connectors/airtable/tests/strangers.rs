@@ -137,3 +137,21 @@ async fn a_look_up_that_is_not_whole_is_no_look_up() {
         assert!(script.asked().len() > sent_before + 1, "a read is asked again");
     }
 }
+
+#[tokio::test]
+async fn a_look_ups_answer_that_is_another_look_ups_is_not_believed() {
+    let by_key = Selection::Keys { fields: vec!["Name".into()], values: vec![vec![Value::Text("Ada".to_owned())]] };
+    for selection in [by_key, Selection::Ids(vec!["recAda".to_owned()])] {
+        let mut count = 0;
+        let script = Script::start(move |_| {
+            count += 1;
+            let of = |id: &str, name: &str| json!({ "records": [record(id, json!({ "fldName": name }))] });
+            (200, if count == 1 { of("recZoe", "Zoe") } else { of("recAda", "Ada") })
+        })
+        .await;
+        let shown = format!("{selection:?}");
+        let request = FetchRequest { object: "Contacts".into(), selection, fields: vec!["Name".into()] };
+        let found = destination(&script.url, &context()).fetch(&request).await.unwrap();
+        assert_eq!(found.iter().map(|record| record.id.as_str()).collect::<Vec<_>>(), ["recAda"], "{shown}");
+    }
+}

@@ -4,7 +4,10 @@ mod paths;
 mod whole;
 mod wire;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use chrono::{DateTime, Utc};
 use reqwest::Method;
@@ -20,11 +23,13 @@ use super::{
     errors, limits,
 };
 
-pub(super) use whole::{brought_records, carried_records};
+pub(super) use whole::{ADDITIONAL_EMAILS, brought_records, carried_records, has_key};
 pub(super) use wire::{
     BatchAnswer, ResultPage, WireAccount, WireAssociations, WireLabel, WireLink, WireLinks, WireOwner, WirePipeline,
     WireProperty, WireRecord, WireUsage,
 };
+
+use whole::Asked;
 
 /// Sends requests of one account.
 #[derive(Debug)]
@@ -116,6 +121,21 @@ impl Api {
         self.read_timed(&request, &format!("a search of `{object}`")).await
     }
 
+    /// The same, for a look-up by key that decides what is written. `is_asked_for` tells whether a record has such a key.
+    pub(super) async fn find(
+        &self,
+        object: &str,
+        body: Json,
+        is_asked_for: impl Fn(&WireRecord) -> bool + Send + Sync + 'static,
+    ) -> Result<ResultPage<WireRecord>, ConnectorError> {
+        let path = format!("{}/search", self.version.objects(object));
+        let has_doubted = AtomicBool::new(false);
+        let request = ApiRequest::read(path, body, self.search_costs).alone().expecting(move |answer| {
+            whole::is_page(answer, None) && whole::is_of_search(answer, &is_asked_for, &has_doubted)
+        });
+        self.read(&request, &format!("a search of `{object}`")).await
+    }
+
     /// `POST crm/objects/{v}/{obj}/batch/read`, by ids or by the values of a unique property.
     pub(super) async fn batch_read(
         &self,
@@ -130,9 +150,10 @@ impl Api {
         if let Some(id_property) = id_property {
             body["idProperty"] = Json::from(id_property);
         }
+        let asked = Asked::new(id_property, ids);
         let request = ApiRequest::read(path, body, limits::COUNTS_AS_CALL)
             .with("archived", "false")
-            .expecting(|answer| whole::is_page(answer, None));
+            .expecting(move |answer| whole::is_page(answer, None) && asked.is_met(answer));
         self.read(&request, &format!("a batch read of `{object}`")).await
     }
 
@@ -145,7 +166,8 @@ impl Api {
     ) -> Result<Option<WireRecord>, ConnectorError> {
         let path = format!("{}/{}", self.version.objects(object), paths::segment(id));
         let shown = format!("{}/{{id}}", self.version.objects(object));
-        let mut request = ApiRequest::get(path, limits::COUNTS_AS_CALL).shown_as(shown).expecting(whole::is_record);
+        let mut request =
+            ApiRequest::get(path, limits::COUNTS_AS_CALL).shown_as(shown).alone().expecting(whole::is_record);
         if !properties.is_empty() {
             request = request.with("properties", properties.join(","));
         }

@@ -1,7 +1,10 @@
 //! When an answer is whole and belongs to its request. Half a look-up is none: a record that is taken for absent is created
 //! a second time.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -9,9 +12,9 @@ use serde_json::Value as Json;
 use crate::http::{Answer, ApiRequest, Body, GivenIds};
 
 use super::{
-    super::errors,
+    super::errors::{self, ApiError},
     BatchWrite,
-    wire::{BatchAnswer, Loose, Paging, WireLink},
+    wire::{BatchAnswer, Loose, Paging, ResultPage, WireLink, WireRecord},
 };
 
 /// A list whose items all have an id.
@@ -91,6 +94,64 @@ pub(super) fn is_page(answer: &Answer, after: Option<&str>) -> bool {
     page.results.iter().all(Named::is_there) && !is_cut && (next.is_none() || next != after)
 }
 
+/// The property that holds a contact's other addresses: a contact is found by each of them, and shows its main one.
+pub(in super::super) const ADDITIONAL_EMAILS: &str = "hs_additional_emails";
+
+/// Tells whether a record has one of these keys, which are in lower case.
+pub(in super::super) fn has_key(record: &WireRecord, property: &str, keys: &HashSet<String>) -> bool {
+    let is_asked = |value: &str| keys.contains(&value.trim().to_lowercase());
+    let others = Some(ADDITIONAL_EMAILS).filter(|_| property == "email").and_then(|name| record.property(name));
+    record.property(property).is_some_and(is_asked) || others.is_some_and(|others| others.split(';').any(is_asked))
+}
+
+/// Tells whether a search's answer can be that to this search: it is empty, or has a record that was asked for. What is
+/// answered a second time in the same way is believed: how HubSpot compares values is its own affair.
+pub(super) fn is_of_search(
+    answer: &Answer,
+    is_asked_for: &(impl Fn(&WireRecord) -> bool + ?Sized),
+    has_doubted: &AtomicBool,
+) -> bool {
+    let Ok(page) = answer.json::<ResultPage<WireRecord>>() else { return false };
+    page.results.is_empty() || page.results.iter().any(is_asked_for) || has_doubted.swap(true, Ordering::Relaxed)
+}
+
+/// What a batch read asked for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// The property whose values were asked for; none where it was ids.
+    property: Option<String>,
+    /// In lower case.
+    keys: HashSet<String>,
+    has_doubted: AtomicBool,
+}
+
+impl Asked {
+    pub(super) fn new(property: Option<&str>, keys: &[String]) -> Self {
+        let keys = keys.iter().map(|key| key.trim().to_lowercase()).collect();
+        Self { property: property.map(str::to_owned), keys, has_doubted: AtomicBool::new(false) }
+    }
+
+    /// Tells whether a batch read's answer can be that to this one: it speaks of nothing, or of something that was asked for.
+    /// A merged record comes under its new id, so what is answered a second time in the same way is believed.
+    pub(super) fn is_met(&self, answer: &Answer) -> bool {
+        let Ok(page) = answer.json::<BatchAnswer<WireRecord>>() else { return false };
+        let errors: Vec<ApiError> = page.errors.iter().map(ApiError::of_json).collect();
+        let denied: Vec<&str> = errors.iter().flat_map(|error| error.facts(&["ids", "id"])).collect();
+        if page.results.len() > self.keys.len() {
+            return false;
+        }
+        let is_nothing = page.results.is_empty() && denied.is_empty();
+        let is_asked = |record: &WireRecord| match &self.property {
+            Some(property) => has_key(record, property, &self.keys),
+            None => record.id.as_deref().is_some_and(|id| self.keys.contains(id)),
+        };
+        let is_of_this = is_nothing
+            || page.results.iter().any(is_asked)
+            || denied.iter().any(|key| self.keys.contains(&key.trim().to_lowercase()));
+        is_of_this || self.has_doubted.swap(true, Ordering::Relaxed)
+    }
+}
+
 /// Tells whether an answer lists links, each with the record that it is of. A merged record may come under its new id.
 pub(super) fn is_links(answer: &Answer) -> bool {
     answer.json::<LinksOf>().is_ok_and(|links| links.results.iter().all(|of| of.from.is_there()))
@@ -107,6 +168,14 @@ pub(super) fn is_of_write(answer: &Answer, write: BatchWrite, traces: &HashSet<S
     }
     let results = written.results.unwrap_or_default();
     let of_results = results.iter().filter_map(|record| record.object_write_trace_id.as_deref());
+    // Two results of one record, or one record as the result of two: then nobody knows which is true.
+    let has_ids_twice = write != BatchWrite::Upsert && !is_each_once(results.iter().filter_map(|of| of.id.as_deref()));
+    if has_ids_twice
+        || !is_each_once(of_results.clone())
+        || (write != BatchWrite::Archive && results.len() > traces.len())
+    {
+        return false;
+    }
     let errors = written.errors.unwrap_or_default();
     // Only an error in HubSpot's own words refuses a record.
     if !errors.iter().all(|error| error["category"].as_str().is_some_and(errors::is_code)) {
@@ -117,6 +186,11 @@ pub(super) fn is_of_write(answer: &Answer, write: BatchWrite, traces: &HashSet<S
         return false;
     }
     write != BatchWrite::Create || given.claim_new(results.iter().filter_map(|record| record.id.as_deref()))
+}
+
+fn is_each_once<'text>(texts: impl Iterator<Item = &'text str>) -> bool {
+    let mut seen = HashSet::new();
+    texts.into_iter().all(|text| seen.insert(text))
 }
 
 impl Written {

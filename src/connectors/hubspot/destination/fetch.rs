@@ -8,7 +8,7 @@ use crate::connector::{ConnectorError, ErrorKind, FetchRequest, Selection};
 use crate::model::{FieldName, FieldType, Fields, LINK_PREFIX, Record, Value};
 
 use super::super::{
-    client::{BatchAnswer, WireRecord},
+    client::{ADDITIONAL_EMAILS, BatchAnswer, WireRecord, has_key},
     errors::ApiError,
     limits,
     schema::{Catalog, ObjectInfo, decode, search_text},
@@ -102,14 +102,21 @@ impl Fetcher<'_> {
         let mut seen = HashSet::new();
         // E-mails that differ in case alone are one key to the vendor, which refuses a batch that has a key twice.
         texts.retain(|text| !text.is_empty() && seen.insert(text.to_lowercase()));
+        let mut properties = self.properties.to_vec();
+        // Tells a contact that was found by another of its addresses from one that nobody asked for.
+        let others = Some(ADDITIONAL_EMAILS).filter(|others| name == "email" && self.info.property(others).is_some());
+        properties.extend([name].into_iter().chain(others).map(str::to_owned));
+        properties.sort_unstable();
+        properties.dedup();
+        let properties = properties.as_slice();
         let mut records = Vec::with_capacity(texts.len());
         for chunk in texts.chunks(limits::MAX_BATCH_RECORDS) {
-            let answer = self.catalog.api.batch_read(self.object, self.properties, Some(name), chunk).await?;
+            let answer = self.catalog.api.batch_read(self.object, properties, Some(name), chunk).await?;
             records.extend(answer.results.iter().filter_map(|record| self.record_of(record)));
             // Nobody takes a record for absent of which nothing was said: it would be created a second time.
             for text in unspoken(name, chunk, &answer) {
                 let alone = std::slice::from_ref(text);
-                let answer = self.catalog.api.batch_read(self.object, self.properties, Some(name), alone).await?;
+                let answer = self.catalog.api.batch_read(self.object, properties, Some(name), alone).await?;
                 records.extend(answer.results.iter().filter_map(|record| self.record_of(record)));
             }
         }
@@ -118,14 +125,14 @@ impl Fetcher<'_> {
 
     async fn by_search(&self, fields: &[FieldName], keys: &[Vec<Value>]) -> Result<Vec<Record>, ConnectorError> {
         let mut by_id: BTreeMap<String, Record> = BTreeMap::new();
-        let only_id = ["hs_object_id".to_owned()];
+        let keys_alone: Vec<String> = fields.iter().map(ToString::to_string).collect();
         let is_wide = json!(self.properties).to_string().chars().count() > MAX_PROPERTIES_CHARS;
-        let inline = if is_wide { &only_id } else { self.properties };
+        let inline = if is_wide { keys_alone.as_slice() } else { self.properties };
         for groups in plan(self.info, fields, keys, inline)? {
             let mut last_id = 0;
             loop {
                 let body = search_body(&groups, last_id, inline);
-                let page = self.catalog.api.search(self.object, body).await?.content;
+                let page = self.catalog.api.find(self.object, body, asked_for(self.info, &groups)).await?;
                 let ids: Vec<String> = page.results.iter().filter_map(|record| record.id.0.clone()).collect();
                 let greatest = ids.iter().filter_map(|id| id.parse::<u64>().ok()).max().unwrap_or(last_id);
                 let is_cut = page.total.is_some_and(|total| total > u64::try_from(ids.len()).unwrap_or(u64::MAX));
@@ -160,6 +167,24 @@ impl Fetcher<'_> {
         }
         let current = record.id.as_deref().filter(|current| *current != id);
         Record { id: id.to_owned(), fields, merged_into: current.map(str::to_owned) }
+    }
+}
+
+/// Returns what tells a record that a search asked for: it fits one of the groups of filters, as far as texts tell.
+fn asked_for(info: &ObjectInfo, groups: &[Vec<Json>]) -> impl Fn(&WireRecord) -> bool + Send + Sync + 'static {
+    let text = |value: &Json| value.as_str().map(|text| text.trim().to_lowercase());
+    let compared = |filter: &Json| {
+        let name = filter["propertyName"].as_str()?;
+        info.property(name).filter(|property| property.is_string)?;
+        let values = filter["values"].as_array().into_iter().flatten().chain([&filter["value"]]);
+        Some((name.to_owned(), values.filter_map(text).collect::<HashSet<String>>()))
+    };
+    let groups: Vec<Vec<_>> = groups.iter().map(|group| group.iter().filter_map(compared).collect()).collect();
+    move |record| {
+        let fits = |(name, keys): &(String, HashSet<String>)| {
+            record.property(name).is_none_or(|_| has_key(record, name, keys))
+        };
+        groups.iter().any(|group| group.iter().all(fits))
     }
 }
 

@@ -179,3 +179,59 @@ async fn a_key_that_an_answer_does_not_speak_of_is_asked_for_alone() {
     let found = destination(&script.url).fetch(&by_key("email")).await.unwrap();
     assert_eq!(found.iter().map(|record| record.id.as_str()).collect::<Vec<_>>(), ["1", "2"]);
 }
+
+/// Each answer once to each way of looking up; then the true one.
+#[tokio::test]
+async fn a_look_ups_answer_that_is_another_look_ups_is_not_believed() {
+    let person = |id: u64, email: &str, first: &str| record(id, json!({ "email": email, "firstname": first }));
+    let missing = |ids: &[&str]| json!({ "category": "OBJECT_NOT_FOUND", "message": "m", "context": { "ids": ids } });
+    let foreign = [
+        json!({ "results": [person(8, "y@x.test", "y"), person(9, "z@x.test", "z")] }),
+        json!({ "status": "COMPLETE", "results": [], "numErrors": 2, "errors": [missing(&["y@x.test", "z@x.test"])] }),
+        json!({ "results": [person(1, "a@x.test", "a@x.test"), person(2, "b@x.test", "b@x.test"), person(3, "c@x.test", "c")] }),
+    ];
+    for (field, foreign) in [("email", &foreign[..]), ("firstname", &foreign[..1])] {
+        for foreign in foreign {
+            let (foreign, shown) = (foreign.clone(), foreign.to_string());
+            let mut count = 0;
+            let script = Script::start(move |_| {
+                count += 1;
+                let own = json!({ "results": [person(1, "a@x.test", "a@x.test"), person(2, "b@x.test", "b@x.test")] });
+                (200, if count == 1 { foreign.clone() } else { own })
+            })
+            .await;
+            let found = destination(&script.url).fetch(&by_key(field)).await.unwrap();
+            let ids: Vec<&str> = found.iter().map(|record| record.id.as_str()).collect();
+            assert_eq!(ids, ["1", "2"], "{field} {shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_with_two_results_for_one_record_is_no_answer() {
+    for twice in ["trace", "id", "both"] {
+        let script = Script::start(move |asked| {
+            let inputs = asked.json()["inputs"].as_array().cloned().unwrap();
+            let mut results: Vec<Json> = inputs
+                .iter()
+                .enumerate()
+                .map(|(at, input)| {
+                    let mut result = record(100 + at as u64, json!({}));
+                    result["objectWriteTraceId"] = input["objectWriteTraceId"].clone();
+                    result
+                })
+                .collect();
+            let mut stranger = results[0].clone();
+            match twice {
+                "trace" => stranger["id"] = json!("900"),
+                "id" => stranger["objectWriteTraceId"] = Json::Null,
+                _ => {}
+            }
+            results.push(stranger);
+            (201, json!({ "status": "COMPLETE", "results": results }))
+        })
+        .await;
+        let error = destination(&script.url).load(&insert(2)).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unanswered, "{twice}");
+    }
+}

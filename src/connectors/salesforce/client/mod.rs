@@ -130,9 +130,20 @@ impl Api {
         self.read(&request, "the next page of a query").await
     }
 
-    /// Returns all records of a query that selects ids: as many as it counts, each with its id.
-    pub(super) async fn look_up(&self, soql: &str) -> Result<Vec<Json>, ConnectorError> {
-        let page = self.query(soql, false).await?.content;
+    /// Returns all records of a query that selects ids, to decide what is written: as many as it counts, each with its id.
+    /// `is_asked_for` tells whether a record is one of those.
+    pub(super) async fn look_up(
+        &self,
+        soql: &str,
+        is_asked_for: impl Fn(&Json) -> bool + Send + Sync + 'static,
+    ) -> Result<Vec<Json>, ConnectorError> {
+        let has_doubted = AtomicBool::new(false);
+        let request = ApiRequest::get(self.path("query").await?, NO_RATE_LIMITS).with("q", soql).alone().expecting(
+            move |answer| {
+                whole::is_page(answer, true, None) && whole::is_of_look_up(answer, &is_asked_for, &has_doubted)
+            },
+        );
+        let page: WirePage = self.read(&request, "a query").await?;
         let total = page.total_size;
         let records = self.rest_of(page).await?;
         if u64::try_from(records.len()) != Ok(total) {
@@ -174,13 +185,16 @@ impl Api {
         let path = self.path("composite/sobjects").await?;
         let sent = Sent::New(records.len());
         let body = json!({ "allOrNone": false, "records": records });
-        self.write(ApiRequest::write(Method::POST, path, body, NO_RATE_LIMITS), sent, "new records").await
+        // Nothing in the answer says which records it is about but the ids, which are new.
+        let request = ApiRequest::write(Method::POST, path, body, NO_RATE_LIMITS).alone();
+        self.write(request, sent, "new records").await
     }
 
     /// `PATCH composite/sobjects`
     pub(super) async fn update(&self, records: Vec<Json>) -> Result<Vec<WireResult>, ConnectorError> {
         let path = self.path("composite/sobjects").await?;
         let sent = Sent::ids(&records);
+        sent.note_ids(&self.given);
         let body = json!({ "allOrNone": false, "records": records });
         let request = ApiRequest::write(Method::PATCH, path, body, NO_RATE_LIMITS).idempotent();
         self.write(request, sent, "changed records").await
@@ -211,6 +225,7 @@ impl Api {
         };
         let request = request.with("ids", ids.join(",")).with("allOrNone", "false");
         let sent = Sent::Ids(ids.iter().map(|id| normal_id(id)).collect());
+        sent.note_ids(&self.given);
         self.write(request, sent, "deletes").await
     }
 

@@ -23,6 +23,11 @@ struct Page {
 }
 
 #[derive(Deserialize)]
+struct AnyPage {
+    records: Vec<Json>,
+}
+
+#[derive(Deserialize)]
 struct Record {
     #[serde(default, rename = "Id")]
     id: Option<String>,
@@ -59,6 +64,13 @@ impl Sent {
         Self::Keys(records.iter().map(|record| text(&record[field])).collect())
     }
 
+    /// Takes note of the records' ids: an answer that has them is not that to a create.
+    pub(super) fn note_ids(&self, given: &GivenIds) {
+        if let Self::Ids(ids) = self {
+            given.note(ids.iter().map(String::as_str));
+        }
+    }
+
     fn count(&self) -> usize {
         match self {
             Self::New(count) => *count,
@@ -77,6 +89,17 @@ pub(super) fn is_page(answer: &Answer, has_ids: bool, asked: Option<&str>) -> bo
         !has_ids || !page.done || asked.is_some() || u64::try_from(page.records.len()) == Ok(page.total_size);
     let has_id = |record: &Record| record.id.as_deref().is_some_and(|id| !id.is_empty());
     ends && is_counted && (next.is_none() || next != asked) && (!has_ids || page.records.iter().all(has_id))
+}
+
+/// Tells whether a look-up's page can be that to this look-up: it is empty, or has a record that was asked for. What is
+/// answered a second time in the same way is believed: how Salesforce compares values is its own affair.
+pub(super) fn is_of_look_up(
+    answer: &Answer,
+    is_asked_for: &(impl Fn(&Json) -> bool + ?Sized),
+    has_doubted: &AtomicBool,
+) -> bool {
+    let Ok(page) = answer.json::<AnyPage>() else { return false };
+    page.records.is_empty() || page.records.iter().any(is_asked_for) || has_doubted.swap(true, Ordering::Relaxed)
 }
 
 /// Tells whether an answer has one result for each record, and ids that fit them. Results come in the request's order and

@@ -1,5 +1,7 @@
 //! Looks records up by id or key.
 
+use std::collections::HashSet;
+
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 
@@ -30,12 +32,29 @@ impl SalesforceDestination {
         let mut found = Vec::new();
         for conditions in cut(&conditions, &select(info, &fields, String::new())) {
             let soql = select(info, &fields, join.condition(conditions));
-            for record in self.catalog.api.look_up(&soql).await? {
+            for record in self.catalog.api.look_up(&soql, asked_for(&request.selection)).await? {
                 found.push(typed(&fields, &record)?);
             }
         }
         Ok(found)
     }
+}
+
+/// Returns what tells a record that a selection asks for, as far as ids and texts tell.
+fn asked_for(selection: &Selection) -> impl Fn(&Json) -> bool + Send + Sync + 'static {
+    let plain = |text: &str| text.trim().to_lowercase();
+    let (name, wanted): (FieldName, HashSet<String>) = match selection {
+        Selection::Ids(ids) => (FieldName::new(ID_FIELD), ids.iter().map(|id| plain(&normal_id(id))).collect()),
+        Selection::Keys { fields, values } => {
+            let texts = values.iter().filter_map(|values| match values.first() {
+                Some(Value::Text(text)) => Some(plain(text)),
+                _ => None,
+            });
+            (fields.first().cloned().unwrap_or_else(|| FieldName::new("")), texts.collect())
+        }
+    };
+    // A value of another type, or a field that is not read under its name, proves nothing.
+    move |record| wanted.is_empty() || record[name.as_str()].as_str().is_none_or(|text| wanted.contains(&plain(text)))
 }
 
 /// How the parts of a condition are put together.

@@ -96,6 +96,17 @@ async fn a_late_answer_of_another_batch_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_new_record_never_has_the_id_of_one_that_was_changed() {
+    let results = json!([success(ONE, None)]);
+    let script = Script::start(move |_| ok(&results)).await;
+    let destination = destination(&script.url);
+    let change = batch(Operation::Update, vec![entry(Some(ONE), &[("LastName", text("Ada"))])]);
+    assert_eq!(destination.load(&change).await.unwrap(), [updated(ONE)]);
+    let error = destination.load(&batch(Operation::Insert, people(&["Bo"]))).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unanswered);
+}
+
+#[tokio::test]
 async fn results_that_do_not_fit_what_was_sent_are_no_answer() {
     let answers = [
         json!([success(ONE, None)]),
@@ -181,4 +192,23 @@ async fn an_empty_success_is_no_answer_to_a_delete() {
     .await;
     let outcomes = destination(&script.url).load(&batch(Operation::Delete, vec![entry(Some(ONE), &[])])).await.unwrap();
     assert_eq!((outcomes, script.asked().len()), (vec![Outcome::Deleted], 2));
+}
+
+#[tokio::test]
+async fn a_look_ups_answer_that_is_another_look_ups_is_not_believed() {
+    let by_key = Selection::Keys { fields: vec!["Ext__c".into()], values: vec![vec![text("a")]] };
+    for selection in [by_key, Selection::Ids(vec![ONE.to_owned()])] {
+        let mut count = 0;
+        let script = Script::start(move |_| {
+            count += 1;
+            let of =
+                |id: &str, key: &str| json!({ "totalSize": 1, "done": true, "records": [{ "Id": id, "Ext__c": key }] });
+            ok(&if count == 1 { of(TWO, "z") } else { of(ONE, "A") })
+        })
+        .await;
+        let shown = format!("{selection:?}");
+        let request = FetchRequest { object: "Contact".into(), selection, fields: vec!["Ext__c".into()] };
+        let found = destination(&script.url).fetch(&request).await.unwrap();
+        assert_eq!(found.iter().map(|record| record.id.as_str()).collect::<Vec<_>>(), [ONE], "{shown}");
+    }
 }
