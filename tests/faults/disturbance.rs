@@ -39,8 +39,12 @@ pub(crate) enum Kind {
     HeldRequest,
     GatewayPages,
     LateAnswers,
+    OldLookUps,
     DoubledAnswers,
+    OutOfStep,
+    SwappedAnswers,
     PartialLookUps,
+    MangledWrites,
 }
 
 /// The ways in which every pair is disturbed.
@@ -70,8 +74,12 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind::HeldRequest,
     Kind::GatewayPages,
     Kind::LateAnswers,
+    Kind::OldLookUps,
     Kind::DoubledAnswers,
+    Kind::OutOfStep,
+    Kind::SwappedAnswers,
     Kind::PartialLookUps,
+    Kind::MangledWrites,
 ];
 
 /// A disturbance: what the systems do all the time, and what is done to the first runs, in order.
@@ -122,23 +130,46 @@ impl Kind {
             Self::FailingJobs => "jobs that fail half way, and a SIGKILL (Salesforce)",
             Self::EndedSessions => "sessions that end during the run (Salesforce)",
             Self::HeldRequest => "SIGKILL, and its last request arrives 3 to 30 s later",
-            Self::GatewayPages => "a gateway's page behind a write that was carried out",
+            Self::GatewayPages => "a gateway's page, also behind a write that was carried out",
             Self::LateAnswers => "the answer of an earlier write",
+            Self::OldLookUps => "the answer of an earlier look-up",
             Self::DoubledAnswers => "an answer sent twice: the connection is out of step",
+            Self::OutOfStep => "a gateway's connection to the vendor is out of step",
+            Self::SwappedAnswers => "two requests get each other's answers",
             Self::PartialLookUps => "a look-up's answer is cut, or a record of it has no id",
+            Self::MangledWrites => "a write's answer is cut, or has results twice, too many or without id",
+        }
+    }
+
+    /// Returns what a proxy does for it, where it takes one.
+    fn trick(self) -> Option<Trick> {
+        match self {
+            Self::GatewayPages => Some(Trick::GatewayPage),
+            Self::LateAnswers => Some(Trick::LateAnswer),
+            Self::OldLookUps => Some(Trick::OldLookUp),
+            Self::DoubledAnswers => Some(Trick::DoubledAnswer),
+            Self::OutOfStep => Some(Trick::OutOfStep),
+            Self::SwappedAnswers => Some(Trick::SwappedAnswers),
+            Self::PartialLookUps => Some(Trick::PartialLookUp),
+            Self::MangledWrites => Some(Trick::MangledWrite),
+            _ => None,
         }
     }
 
     /// Tells whether a proxy makes the disturbance.
     pub(crate) fn is_of_proxy(self) -> bool {
-        matches!(self, Self::GatewayPages | Self::LateAnswers | Self::DoubledAnswers | Self::PartialLookUps)
+        self.trick().is_some()
+    }
+
+    /// Tells whether `FERRY_FAULT_KIND` names it: a part of its name, or `proxy` for all that a proxy makes.
+    pub(crate) fn is_named(self, wanted: &str) -> bool {
+        format!("{self:?}").contains(wanted) || (wanted == "proxy" && self.is_of_proxy())
     }
 
     pub(crate) fn draw(self, random: &mut SmallRng, measure: Measure) -> Disturbance {
         let mut faults = FaultPlan { seed: random.random(), ..FaultPlan::default() };
         let mut attacks = Vec::new();
         let mut omissions = 0.0;
-        let mut proxy = None;
         let share = random.random_range(0.05..0.25);
         match self {
             Self::KillAtMoment => attacks.push(shot(random, measure, "-KILL")),
@@ -198,12 +229,16 @@ impl Kind {
                 let held = Duration::from_secs(random.random_range(3..=30));
                 attacks.push(trap(random, measure, Point::Held(held)));
             }
-            Self::GatewayPages => proxy = Some(Trick::GatewayPage),
-            Self::LateAnswers => proxy = Some(Trick::LateAnswer),
-            Self::DoubledAnswers => proxy = Some(Trick::DoubledAnswer),
-            Self::PartialLookUps => proxy = Some(Trick::PartialLookUp),
+            Self::GatewayPages
+            | Self::LateAnswers
+            | Self::OldLookUps
+            | Self::DoubledAnswers
+            | Self::OutOfStep
+            | Self::SwappedAnswers
+            | Self::PartialLookUps
+            | Self::MangledWrites => {}
         }
-        let proxy = proxy.map(|trick| Plan { trick, share, seed: faults.seed });
+        let proxy = self.trick().map(|trick| Plan { trick, share, seed: faults.seed });
         Disturbance { weather: Weather { faults, omissions, proxy, ..Weather::default() }, attacks }
     }
 }

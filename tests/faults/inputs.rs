@@ -1,7 +1,7 @@
 //! Sources that are wrong in themselves: rows that are refused in every way, ids that several rows share, and children of
 //! duplicates.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value as Json;
 
@@ -34,12 +34,40 @@ fn cells(row: &str, spoil: fn(&mut Vec<String>)) -> Vec<u8> {
 }
 
 fn spoil_people(world: &World, spoil: Spoil) {
-    let path = world.folder().join("csv/people.csv");
+    spoil_rows(world.folder(), |person| SPOILT.contains(&person).then_some(spoil));
+}
+
+/// Spoils the people whose numbers have a way to.
+fn spoil_rows(folder: &Path, way_of: impl Fn(usize) -> Option<Spoil>) {
+    let path = folder.join("csv/people.csv");
     let text = fs::read_to_string(&path).unwrap();
-    let is_spoilt = |row: &str| SPOILT.clone().any(|person| row.starts_with(&format!("P{person},")));
-    let rows = text.lines().map(|row| if is_spoilt(row) { spoil(row) } else { row.as_bytes().to_vec() });
+    let spoilt = |row: &str| {
+        let person = row.strip_prefix('P')?.split(',').next()?.parse().ok()?;
+        way_of(person).map(|spoil| spoil(row))
+    };
+    let rows = text.lines().map(|row| spoilt(row).unwrap_or_else(|| row.as_bytes().to_vec()));
     let bytes: Vec<u8> = rows.flat_map(|row| [row, b"\n".to_vec()].concat()).collect();
     fs::write(path, bytes).unwrap();
+}
+
+/// Spoils the files of a source: a row in each way, and rows that share an id, of which one is good. The children of
+/// duplicates are there in any case.
+pub(crate) fn spoil_files(folder: &Path) {
+    let path = folder.join("csv/people.csv");
+    let text = fs::read_to_string(&path).unwrap() + &sharing_an_id();
+    fs::write(path, text).unwrap();
+    // A quote that is never closed hides every row behind it.
+    let ways = &WAYS[..WAYS.len() - 1];
+    spoil_rows(folder, |person| {
+        let way = person.checked_sub(SPOILT.start).and_then(|place| ways.get(place))?;
+        Some(way.1)
+    });
+}
+
+/// Rows of one id: four bad ones, then a good one, then another bad one.
+fn sharing_an_id() -> String {
+    let mails = ["none", "neither", "", "no", "good@firm1.example", "bad again"];
+    mails.map(|mail| ["P500,", mail, ",Ann,Lee,+49 40 1,F1\n"].concat()).concat()
 }
 
 fn account<'report>(ended: &'report Ended, object: &str) -> &'report Json {
@@ -77,12 +105,8 @@ async fn a_mirror_deletes_no_record_whose_row_is_refused() {
 async fn rows_that_share_an_id_have_a_letter_each() {
     let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
     let path = world.folder().join("csv/people.csv");
-    let mut text = fs::read_to_string(&path).unwrap();
-    // Four bad rows of one id, then a good one, then another bad one.
-    for mail in ["none", "neither", "", "no", "good@firm1.example", "bad again"] {
-        text += &["P500,", mail, ",Ann,Lee,+49 40 1,F1\n"].concat();
-    }
-    fs::write(&path, text).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text + &sharing_an_id()).unwrap();
     let ended = finished(&world).await;
     check(&world, &ended, "one id");
     let letters: Vec<Json> = crate::findings::letters(&world, &ended);

@@ -3,7 +3,8 @@
 //!
 //! Start at `pairs` (what is tested) and `disturbance` (how). `FERRY_FAULT_ROUNDS=500 cargo test --test faults rounds --
 //! --nocapture` runs 500 rounds per pair and prints the table of `docs/reliability.md`; without it a sample runs.
-//! `FERRY_FAULT_SEED=N` begins with that seed; `FERRY_FAULT_PAIR=TEXT` takes the pairs whose name holds the text; `FERRY_FAULT_BINARY=PATH` runs another binary than the one just built.
+//! `FERRY_FAULT_SEED=N` begins with that seed; `FERRY_FAULT_PAIR=TEXT` takes the pairs whose name holds the text; `FERRY_FAULT_KIND=TEXT` the disturbances whose
+//! name does, and `proxy` those of the proxy; `FERRY_FAULT_BINARY=PATH` runs another binary than the one just built.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "all of it is a test, helpers included")]
 
@@ -145,12 +146,12 @@ fn print_table<'line>(title: &str, lines: impl Iterator<Item = (String, &'line L
 /// Runs the rounds of a pair, one after the other: as many as wanted, or each disturbance once.
 async fn rounds_of(pair: &Pair, first: u64, rounds: Option<u64>) -> Vec<(Pair, Kind, Findings)> {
     let (expected, measure) = undisturbed(pair).await;
-    let mut kinds = pair.kinds();
-    if rounds.is_none() {
-        // The answers of the proxy take their rounds when rounds are asked for.
-        kinds.retain(|kind| !kind.is_of_proxy());
-    }
+    let mut kinds = if rounds.is_some() { pair.kinds() } else { pair.sample() };
+    kinds.retain(|kind| kind.is_named(&variable("FERRY_FAULT_KIND").unwrap_or_default()));
     let mut verdicts = Vec::new();
+    if kinds.is_empty() {
+        return verdicts;
+    }
     for seed in first..first + rounds.unwrap_or(kinds.len() as u64) {
         let kind = kinds[usize::try_from(seed).unwrap() % kinds.len()];
         let verdict = round(pair, kind, seed, &expected, measure).await;

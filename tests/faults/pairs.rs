@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::disturbance::{KINDS, Kind};
+use crate::inputs::spoil_files;
 use crate::systems::System;
 
 /// A pipeline from one system to another.
@@ -13,6 +14,8 @@ pub(crate) struct Pair {
     /// The way that is taken, where there are several between the two.
     way: &'static str,
     pipeline: &'static str,
+    /// Whether the source's files are spoilt.
+    is_spoilt: bool,
 }
 
 pub(crate) const PAIRS: &[Pair] = &[
@@ -24,11 +27,23 @@ pub(crate) const PAIRS: &[Pair] = &[
     Pair::new("csv", "salesforce", "in bulk", include_str!("pipelines/csv-to-salesforce-bulk.yaml")),
     Pair::new("hubspot", "salesforce", "", include_str!("pipelines/hubspot-to-salesforce.yaml")),
     Pair::new("salesforce", "hubspot", "", include_str!("pipelines/salesforce-to-hubspot.yaml")),
+    Pair::new("csv", "hubspot", "of spoilt files", include_str!("pipelines/csv-to-hubspot.yaml")).spoilt(),
+    Pair::new("csv", "salesforce", "of spoilt files", include_str!("pipelines/csv-to-salesforce.yaml")).spoilt(),
 ];
+
+/// How many of a proxy's disturbances the sample has for each pair. The pairs take turns, so that all of them occur.
+const PROXY_KINDS_IN_SAMPLE: usize = 2;
+/// What the sample does to spoilt files.
+const SPOILT_SAMPLE: &[Kind] =
+    &[Kind::KillBeforeAnswer, Kind::DropAfter, Kind::MissingResults, Kind::GatewayPages, Kind::LateAnswers];
 
 impl Pair {
     const fn new(source: &'static str, destination: &'static str, way: &'static str, pipeline: &'static str) -> Self {
-        Self { source, destination, way, pipeline }
+        Self { source, destination, way, pipeline, is_spoilt: false }
+    }
+
+    const fn spoilt(self) -> Self {
+        Self { is_spoilt: true, ..self }
     }
 
     /// Returns the pair of these systems.
@@ -46,7 +61,23 @@ impl Pair {
     pub(crate) fn kinds(&self) -> Vec<Kind> {
         let systems = [System::of(self.source), System::of(self.destination)];
         let own = systems.into_iter().flat_map(|system| system.own_kinds.iter().copied());
-        KINDS.iter().copied().chain(own).collect()
+        // A proxy stands before a system, not before files.
+        let is_possible = |kind: &Kind| systems[1].has_emulator || !kind.is_of_proxy();
+        KINDS.iter().copied().chain(own).filter(is_possible).collect()
+    }
+
+    /// Returns the disturbances of the sample: each once, but of those of the proxy only some.
+    pub(crate) fn sample(&self) -> Vec<Kind> {
+        if self.is_spoilt {
+            return SPOILT_SAMPLE.to_vec();
+        }
+        let (proxied, mut kinds): (Vec<Kind>, Vec<Kind>) =
+            self.kinds().into_iter().partition(|kind| kind.is_of_proxy());
+        if !proxied.is_empty() {
+            let place = PAIRS.iter().position(|pair| pair == self).unwrap() * PROXY_KINDS_IN_SAMPLE;
+            kinds.extend(proxied.iter().cycle().skip(place % proxied.len()).take(PROXY_KINDS_IN_SAMPLE));
+        }
+        kinds
     }
 
     /// Writes the pipeline and what its systems start with into a folder, and returns the two systems.
@@ -54,6 +85,9 @@ impl Pair {
         let systems = [System::of(self.source), System::of(self.destination)];
         (systems[0].fill_source)(folder);
         (systems[1].fill_destination)(folder);
+        if self.is_spoilt {
+            spoil_files(folder);
+        }
         std::fs::write(folder.join("pipeline.yaml"), self.pipeline).unwrap();
         systems
     }

@@ -1,34 +1,48 @@
-//! A proxy between Ferry and a local system. It carries every request out, then answers as gateways, caches and connections
-//! that are out of step do. It shares no code with the emulators: HTTP/1.1 is read here byte by byte.
+//! A proxy between Ferry and an emulator. It answers as gateways, caches and connections that are out of step do. It shares
+//! no code with the emulators: HTTP/1.1 is read byte by byte (`message`). What it answers instead is in `answers`.
+
+mod answers;
+mod message;
 
 use std::{
     collections::{HashMap, VecDeque},
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use rand::{Rng, SeedableRng, rngs::SmallRng};
-use serde_json::Value as Json;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
     task::JoinHandle,
 };
 
-/// What the proxy does to the answer of a request that was carried out.
+use self::message::Message;
+use crate::world::variable;
+
+/// What the proxy does to the answer of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trick {
-    /// A page of a gateway takes the place of the answer to a write, with any status and in any form but the vendor's.
+    /// A page of a gateway takes the place of the answer, with any status and in any form but the vendor's. A write was
+    /// carried out, or never arrived.
     GatewayPage,
     /// The answer to a write is that of an earlier write of the same path.
     LateAnswer,
-    /// The answer to a write is sent twice, so that every later answer on the connection belongs to the request before.
+    /// The answer to a look-up is that of an earlier look-up of the same path.
+    OldLookUp,
+    /// The answer to a write is sent twice: its bytes alone, or so that every later answer on the connection belongs to the
+    /// request before.
     DoubledAnswer,
+    /// The same on the proxy's own connection to the vendor, which all connections of Ferry share.
+    OutOfStep,
+    /// Two requests of one path that are under way together get each other's answers.
+    SwappedAnswers,
     /// A look-up's answer is cut in half, or one of its records has no id.
     PartialLookUp,
+    /// A write's answer is cut, empty, or has a result too many, twice, or without its id.
+    MangledWrite,
 }
 
 /// How often the proxy tricks, and from which seed.
@@ -48,33 +62,28 @@ pub(crate) struct Proxy {
 struct Shared {
     plan: Plan,
     random: Mutex<SmallRng>,
-    /// The last answer to a write of each path.
+    /// The last answer of each method and path.
     earlier: Mutex<HashMap<String, Message>>,
+    /// The answer that the next request gets, and how many requests later the connection is closed.
+    behind: Mutex<Option<(Message, usize)>>,
+    /// Answers that wait for another one of their method and path.
+    waiting: Mutex<HashMap<String, (Message, oneshot::Sender<Message>)>>,
 }
 
-/// A request or an answer: its first line, its headers, its body without transfer encoding.
-#[derive(Debug, Clone)]
-struct Message {
-    first_line: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
-}
-
-/// Statuses that gateways, load balancers and content delivery networks answer with, whatever became of the request.
-const GATEWAY_STATUSES: &[u16] = &[
-    301, 302, 307, 308, 400, 401, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 418, 421, 422, 423,
-    425, 426, 428, 429, 431, 451, 460, 477, 494, 499, 500, 501, 502, 503, 504, 505, 507, 508, 511, 520, 521, 522, 523,
-    524, 525, 526, 530, 561, 598, 599,
-];
+/// Most answers in a row that belong to the request before.
+const MOST_OUT_OF_STEP: usize = 8;
+/// How long an answer waits for another one to change places with, in real time.
+const SWAP_WAIT: Duration = Duration::from_millis(40);
 
 impl Proxy {
-    /// Starts a proxy in front of a local system.
+    /// Starts a proxy in front of an emulator.
     pub(crate) async fn start(upstream: &str, plan: Plan) -> Self {
         let upstream = upstream.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let random = Mutex::new(SmallRng::seed_from_u64(plan.seed));
-        let shared = Arc::new(Shared { plan, random, earlier: Mutex::default() });
+        let (earlier, behind, waiting) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { plan, random, earlier, behind, waiting });
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (upstream, shared) = (upstream.clone(), Arc::clone(&shared));
@@ -107,25 +116,46 @@ async fn relay(client: TcpStream, upstream: &str, shared: &Shared) -> io::Result
     let (mut client_read, mut system_read) = (BufReader::new(client_read), BufReader::new(system_read));
     let mut out_of_step: Option<VecDeque<Message>> = None;
     while let Some(request) = Message::read(&mut client_read).await? {
+        let strikes = shared.strikes(&request);
+        trace("asked", &request);
+        if strikes && shared.plan.trick == Trick::GatewayPage && shared.draw(0.5) {
+            // The gateway answers by itself; the vendor never sees the request.
+            shared.gateway_page().write(&mut client_write).await?;
+            continue;
+        }
         request.write(&mut system_write).await?;
         let Some(answer) = Message::read(&mut system_read).await? else { return Ok(()) };
-        let answer = match &mut out_of_step {
-            Some(behind) => {
-                behind.push_back(answer);
-                behind.pop_front().unwrap_or_else(|| unreachable!("one was just put in"))
+        if let Some(behind) = &mut out_of_step {
+            behind.push_back(answer);
+            let answer = behind.pop_front().unwrap_or_else(|| unreachable!("one was just put in"));
+            answer.write(&mut client_write).await?;
+            continue;
+        }
+        if strikes && shared.plan.trick == Trick::DoubledAnswer {
+            answer.write(&mut client_write).await?;
+            if shared.draw(0.5) {
+                client_write.write_all(&answer.bytes()).await?;
+            } else {
+                out_of_step = Some(VecDeque::from([answer]));
             }
-            None => {
-                if shared.strikes(&request) && shared.plan.trick == Trick::DoubledAnswer {
-                    out_of_step = Some(VecDeque::from([answer.clone()]));
-                    answer
-                } else {
-                    shared.disguise(&request, answer)
-                }
-            }
-        };
-        answer.write(&mut client_write).await?;
+            continue;
+        }
+        let given = shared.disguise(&request, answer.clone(), strikes).await;
+        trace("answered", &answer);
+        if given.body != answer.body {
+            trace("but given", &given);
+        }
+        given.write(&mut client_write).await?;
     }
     Ok(())
+}
+
+/// Prints what passes the proxy, where `FERRY_FAULT_TRACE` is set.
+fn trace(mark: &str, message: &Message) {
+    if variable("FERRY_FAULT_TRACE").is_some() {
+        let body: String = String::from_utf8_lossy(&message.body).chars().take(700).collect();
+        println!("{mark}: {} {body}", message.first_line);
+    }
 }
 
 impl Shared {
@@ -138,142 +168,77 @@ impl Shared {
     }
 
     fn strikes(&self, request: &Message) -> bool {
-        let is_wanted = match self.plan.trick {
-            Trick::GatewayPage | Trick::LateAnswer | Trick::DoubledAnswer => request.is_write(),
-            Trick::PartialLookUp => request.is_look_up(),
+        let (write, look_up) = (request.is_write(), request.is_look_up());
+        let share = match self.plan.trick {
+            // A read that meets a gateway's page is repeated twice, not until it works.
+            Trick::GatewayPage if !write => self.plan.share / 4.0,
+            Trick::GatewayPage => self.plan.share,
+            Trick::LateAnswer | Trick::DoubledAnswer | Trick::OutOfStep | Trick::MangledWrite if write => {
+                self.plan.share
+            }
+            Trick::OldLookUp | Trick::PartialLookUp if look_up => self.plan.share,
+            Trick::SwappedAnswers if write || look_up => self.plan.share * 2.0,
+            _ => 0.0,
         };
-        is_wanted && self.draw(self.plan.share)
+        self.draw(share)
     }
 
-    fn disguise(&self, request: &Message, answer: Message) -> Message {
-        let strikes = self.strikes(request);
+    async fn disguise(&self, request: &Message, answer: Message, strikes: bool) -> Message {
         match self.plan.trick {
             Trick::GatewayPage if strikes => self.gateway_page(),
             Trick::PartialLookUp if strikes => self.partial(answer),
-            Trick::LateAnswer if request.is_write() => {
-                let earlier = self.earlier.lock().unwrap().insert(request.path().to_owned(), answer.clone());
-                earlier.filter(|_| strikes).unwrap_or(answer)
+            Trick::MangledWrite if strikes => self.mangled(answer),
+            Trick::LateAnswer if request.is_write() => self.late(request, answer, strikes),
+            Trick::OldLookUp if request.is_look_up() => self.late(request, answer, strikes),
+            Trick::SwappedAnswers if strikes => self.swapped(request, answer).await,
+            Trick::OutOfStep => self.in_order(answer, strikes),
+            _ => answer,
+        }
+    }
+
+    fn late(&self, request: &Message, answer: Message, strikes: bool) -> Message {
+        let earlier = self.earlier.lock().unwrap().insert(request.endpoint(), answer.clone());
+        earlier.filter(|_| strikes).unwrap_or(answer)
+    }
+
+    /// Lets answers change places that are there within a short time.
+    async fn swapped(&self, request: &Message, answer: Message) -> Message {
+        let endpoint = request.endpoint();
+        let (sender, receiver) = oneshot::channel();
+        let other = {
+            let mut waiting = self.waiting.lock().unwrap();
+            let other = waiting.remove(&endpoint);
+            if other.is_none() {
+                waiting.insert(endpoint.clone(), (answer.clone(), sender));
             }
-            Trick::GatewayPage | Trick::LateAnswer | Trick::DoubledAnswer | Trick::PartialLookUp => answer,
-        }
-    }
-
-    fn gateway_page(&self) -> Message {
-        let status = GATEWAY_STATUSES[self.below(GATEWAY_STATUSES.len())];
-        let (kind, body) = match self.below(6) {
-            0 => ("text/html", format!("<html><head><title>{status}</title></head><body>nginx</body></html>")),
-            1 => ("application/json", r#"{"message":"Forbidden"}"#.to_owned()),
-            2 => ("application/json", format!(r#"{{"code":{status},"error":"upstream","requestId":"gw-1"}}"#)),
-            3 => ("text/plain", "error code: 1020".to_owned()),
-            4 => ("application/json", String::new()),
-            _ => ("application/xml", "<Error><Code>AccessDenied</Code></Error>".to_owned()),
+            other
         };
-        let mut headers = vec![("content-type".to_owned(), kind.to_owned())];
-        if (300..400).contains(&status) {
-            headers.push(("location".to_owned(), "http://127.0.0.1:9/sign-in".to_owned()));
+        if let Some((theirs, sender)) = other {
+            return match sender.send(answer) {
+                Ok(()) => theirs,
+                Err(answer) => answer,
+            };
         }
-        Message { first_line: format!("HTTP/1.1 {status} Gateway"), headers, body: body.into_bytes() }
+        let swapped = tokio::time::timeout(SWAP_WAIT, receiver).await;
+        self.waiting.lock().unwrap().remove(&endpoint);
+        swapped.ok().and_then(Result::ok).unwrap_or(answer)
     }
 
-    fn partial(&self, mut answer: Message) -> Message {
-        let Ok(mut json) = serde_json::from_slice::<Json>(&answer.body) else { return answer };
-        let list = ["results", "records"].into_iter().find(|name| json[*name].is_array());
-        let records = list.and_then(|name| json[name].as_array_mut()).filter(|records| !records.is_empty());
-        let Some(records) = records else { return answer };
-        let place = self.below(records.len());
-        if self.draw(0.5)
-            && let Some(record) = records[place].as_object_mut()
-        {
-            record.retain(|name, _| !name.eq_ignore_ascii_case("id"));
-            answer.body = json.to_string().into_bytes();
-        } else {
-            answer.body.truncate(answer.body.len() / 2);
-        }
-        answer
-    }
-}
-
-impl Message {
-    /// Reads one message; none where the other side has closed the connection.
-    async fn read(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<Self>> {
-        let Some(first_line) = line(reader).await? else { return Ok(None) };
-        let mut headers = Vec::new();
-        while let Some(text) = line(reader).await?.filter(|text| !text.is_empty()) {
-            let (name, value) = text.split_once(':').ok_or(io::ErrorKind::InvalidData)?;
-            headers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
-        }
-        let mut message = Self { first_line, headers, body: Vec::new() };
-        if message.header("transfer-encoding").is_some_and(|coding| coding.contains("chunked")) {
-            message.body = chunks(reader).await?;
-        } else if let Some(length) = message.header("content-length") {
-            message.body = vec![0; length.parse().map_err(|_| io::ErrorKind::InvalidData)?];
-            reader.read_exact(&mut message.body).await?;
-        }
-        // What is passed on has a length, and is not packed.
-        let dropped = ["transfer-encoding", "content-length", "accept-encoding"];
-        message.headers.retain(|(name, _)| !dropped.contains(&name.as_str()));
-        Ok(Some(message))
-    }
-
-    async fn write(&self, writer: &mut OwnedWriteHalf) -> io::Result<()> {
-        let mut text = format!("{}\r\n", self.first_line);
-        for (name, value) in &self.headers {
-            text += &[name, ": ", value, "\r\n"].concat();
-        }
-        if !self.first_line.contains(" 204 ") {
-            text += &["content-length: ", &self.body.len().to_string(), "\r\n"].concat();
-        }
-        let mut bytes = (text + "\r\n").into_bytes();
-        bytes.extend(&self.body);
-        writer.write_all(&bytes).await
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
-    fn method(&self) -> &str {
-        self.first_line.split(' ').next().unwrap_or_default()
-    }
-
-    fn path(&self) -> &str {
-        let target = self.first_line.split(' ').nth(1).unwrap_or_default();
-        target.split('?').next().unwrap_or_default()
-    }
-
-    fn is_query(&self) -> bool {
-        ["/search", "/batch/read", "/listRecords", "/query"].iter().any(|end| self.path().ends_with(end))
-    }
-
-    fn is_look_up(&self) -> bool {
-        self.is_query() || (self.method() == "GET" && self.first_line.contains("filterByFormula"))
-    }
-
-    /// Tells whether the request changes records: logins and jobs' own requests do not.
-    fn is_write(&self) -> bool {
-        let is_own = ["/token", "/jobs/query"].iter().any(|end| self.path().ends_with(end));
-        self.method() != "GET" && !self.is_query() && !is_own
-    }
-}
-
-async fn line(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<String>> {
-    let mut text = String::new();
-    let count = reader.read_line(&mut text).await?;
-    Ok((count > 0).then(|| text.trim_end_matches(['\r', '\n']).to_owned()))
-}
-
-async fn chunks(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    loop {
-        let head = line(reader).await?.ok_or(io::ErrorKind::UnexpectedEof)?;
-        let size = head.split(';').next().unwrap_or_default().trim();
-        let size = usize::from_str_radix(size, 16).map_err(|_| io::ErrorKind::InvalidData)?;
-        let start = body.len();
-        body.resize(start + size, 0);
-        reader.read_exact(&mut body[start..]).await?;
-        line(reader).await?;
-        if size == 0 {
-            return Ok(body);
+    /// Gives every answer to the request after its own, for a while.
+    fn in_order(&self, answer: Message, strikes: bool) -> Message {
+        let mut behind = self.behind.lock().unwrap();
+        match behind.take() {
+            Some((_, 0)) => answer,
+            Some((earlier, left)) => {
+                *behind = Some((answer, left - 1));
+                earlier
+            }
+            None => {
+                if strikes {
+                    *behind = Some((answer.clone(), 1 + self.below(MOST_OUT_OF_STEP)));
+                }
+                answer
+            }
         }
     }
 }
