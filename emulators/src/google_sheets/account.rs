@@ -1,5 +1,7 @@
 //! The whole local Google: its spreadsheets, and which request is answered by what.
 
+use std::collections::HashSet;
+
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use clock::Clock;
@@ -33,6 +35,8 @@ pub(super) struct Account {
     pub(super) grants: Grants,
     /// The quotas; none when they are left out.
     quotas: Option<Quotas>,
+    /// Files that were deleted: they do not come back by being addressed.
+    pub(super) deleted: HashSet<String>,
     /// Counts the files that were made.
     pub(super) made: u64,
 }
@@ -58,7 +62,7 @@ impl Account {
         for key in &blueprints.keys {
             grants.keys.add(key)?;
         }
-        Ok(Self { clock, blueprints, books, grants, quotas, made: 0 })
+        Ok(Self { clock, blueprints, books, grants, quotas, deleted: HashSet::new(), made: 0 })
     }
 
     /// Says what is held, for `/_emulator/counts`: filled rows below the first, by tab where there is one spreadsheet, by spreadsheet
@@ -131,10 +135,8 @@ impl Account {
 
     /// Lets a caller into a spreadsheet, which exists from its first use on.
     pub(super) fn enter(&mut self, id: &str, caller: &Caller, kind: Kind) -> Result<&mut Spreadsheet, ApiError> {
-        if id.starts_with("missing")
-            || id.is_empty()
-            || !id.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'_')
-        {
+        let is_id = |it: u8| it.is_ascii_alphanumeric() || it == b'-' || it == b'_';
+        if id.starts_with("missing") || id.is_empty() || !id.bytes().all(is_id) || self.deleted.contains(id) {
             return Err(ApiError::not_found());
         }
         if id.starts_with("notShared") {

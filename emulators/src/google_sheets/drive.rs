@@ -42,6 +42,7 @@ pub(super) fn answer(account: &mut Account, call: &Call, path: &[&str], caller: 
         ("DELETE", ["files", id]) => {
             account.drive_file(id, caller, Kind::Write)?;
             account.books.shift_remove(*id);
+            account.deleted.insert((*id).to_owned());
             Ok(Json::Null)
         }
         ("POST", ["files", id, "copy"]) => copy(account, call, (id, caller)),

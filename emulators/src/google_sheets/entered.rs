@@ -90,15 +90,13 @@ fn plain(text: &str, locale: &Locale) -> Option<(f64, usize, bool)> {
 
 /// Reads a date, a time, or both.
 fn date(text: &str, locale: &Locale, year: i32) -> Option<Typed> {
+    if let Some(time) = time(text) {
+        return Some((Entered::Number(time), Some(("TIME", locale.pattern("TIME")))));
+    }
     let (first, second) = match text.split_once([' ', 'T']) {
         Some((first, second)) => (first, Some(second)),
         None => (text, None),
     };
-    if second.is_none()
-        && let Some(time) = time(first)
-    {
-        return Some((Entered::Number(time), Some(("TIME", locale.pattern("TIME")))));
-    }
     let (day, pattern) = day(first, locale, year)?;
     let Some(second) = second else { return Some((Entered::Number(day), Some(("DATE", pattern)))) };
     let time = time(second.trim_end_matches('Z'))?;
@@ -178,6 +176,7 @@ mod tests {
             ("50%", "en_US", "number 0.5 PERCENT"),
             ("$1,200", "en_US", "number 1200 CURRENCY"),
             ("10:30", "en_US", "number 0.4375 TIME"),
+            ("10:30 PM", "en_US", "number 0.9375 TIME"),
             ("2020-01-01 12:00:00", "en_US", "number 43831.5 DATE_TIME"),
             ("true", "en_US", "bool true"),
             ("=A1+1", "en_US", "formula =A1+1"),

@@ -36,7 +36,7 @@ use crate::fixtures::Fixture;
 
 use super::{
     a1::Cells,
-    cell::Entered,
+    cell::{Cell, Entered},
     entered::typed,
     formats::Locale,
     formula::Formula,
@@ -166,13 +166,11 @@ fn tab(name: &str, fixture: &Fixture, (id, locale): (i64, &Locale)) -> Result<Sh
     for (at, column) in columns.iter().enumerate() {
         sheet.grid.cell_mut(header, at).entered = Entered::text(&column.name);
     }
+    format_columns(&mut sheet, header + 1, &columns);
     for (index, record) in fixture.records.iter().enumerate() {
         let row = header + 1 + index;
         for (at, column) in columns.iter().enumerate() {
             let cell = sheet.grid.cell_mut(row, at);
-            if !column.format.is_empty() {
-                cell.set_number_format(&column.format, &column.pattern);
-            }
             cell.entered = match (&column.formula, record.get(&column.name)) {
                 (Some(formula), _) => {
                     let text = formula.replace("{row}", &(row + 1).to_string());
@@ -186,6 +184,20 @@ fn tab(name: &str, fixture: &Fixture, (id, locale): (i64, &Locale)) -> Result<Sh
     Ok(sheet)
 }
 
+/// Formats columns from a row down, those below the records too, as people do.
+fn format_columns(sheet: &mut Sheet, first: usize, columns: &[Column]) {
+    for (at, column) in columns.iter().enumerate().filter(|(_, column)| !column.format.is_empty()) {
+        let mut formatted = Cell::default();
+        formatted.set_number_format(&column.format, &column.pattern);
+        for row in first..sheet.grid.row_count() {
+            sheet.grid.cell_mut(row, at).look.clone_from(&formatted.look);
+        }
+    }
+}
+
+/// The types of number formats.
+const FORMATS: [&str; 9] = ["", "TEXT", "NUMBER", "PERCENT", "CURRENCY", "DATE", "TIME", "DATE_TIME", "SCIENTIFIC"];
+
 fn columns(fixture: &Fixture) -> Result<Vec<Column>, String> {
     let text = |column: &Json, name: &str| column.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
     if let Some(given) = fixture.schema.get("columns").and_then(Json::as_array) {
@@ -195,9 +207,7 @@ fn columns(fixture: &Fixture) -> Result<Vec<Column>, String> {
                 let name = column.as_str().map_or_else(|| text(column, "name"), str::to_owned);
                 let formula = column.get("formula").and_then(Json::as_str).map(str::to_owned);
                 let format = text(column, "format");
-                const KINDS: [&str; 9] =
-                    ["", "TEXT", "NUMBER", "PERCENT", "CURRENCY", "DATE", "TIME", "DATE_TIME", "SCIENTIFIC"];
-                if !KINDS.contains(&format.as_str()) {
+                if !FORMATS.contains(&format.as_str()) {
                     return Err(format!("`{format}` is no number format"));
                 }
                 Ok(Column { name, format, pattern: text(column, "pattern"), formula })

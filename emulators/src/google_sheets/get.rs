@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use super::{
     account::Moment,
@@ -72,8 +72,9 @@ pub(super) fn show(book: &Spreadsheet, mask: &Mask, (wanted, has_data): (&[Wante
     if !own.is_empty() {
         put("developerMetadata", &|| Json::Array(own.clone()));
     }
+    let has_mask = *mask != Mask::All;
     if let Some(mask) = mask.of("sheets") {
-        let is_data_wanted = if *mask == Mask::All { has_data } else { mask.wants("data") };
+        let is_data_wanted = if has_mask { mask.wants("data") } else { has_data };
         let evaluator = Evaluator::new(book, moment.now);
         let is_meant = |index: &usize| wanted.is_empty() || wanted.iter().any(|(sheet, _)| sheet == index);
         let sheets = (0..book.sheets.len()).filter(is_meant).map(|index| {

@@ -33,9 +33,11 @@ impl Keys {
     pub(super) fn add(&mut self, file: &Json) -> Result<(), String> {
         let text = |name: &str| file[name].as_str().ok_or_else(|| format!("`{name}` is missing"));
         let pem = text("private_key")?;
-        let lines = pem.lines().filter(|line| !line.starts_with("-----"));
+        // A remark may stand before the key.
+        let key = pem.lines().skip_while(|line| !line.starts_with("-----BEGIN")).skip(1);
+        let lines = key.take_while(|line| !line.starts_with("-----END"));
         let der = STANDARD.decode(lines.map(str::trim).collect::<String>()).map_err(|error| error.to_string())?;
-        let pair = KeyPair::from_pkcs8(&der).map_err(|error| error.to_string())?;
+        let pair = KeyPair::from_pkcs8(&der).or_else(|_| KeyPair::from_der(&der)).map_err(|error| error.to_string())?;
         self.0.insert(text("client_email")?.to_owned(), pair.public_key().as_ref().to_vec());
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! One spreadsheet: its tabs, named ranges and metadata, and where a range of a request lies.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value as Json, json};
 
@@ -220,7 +220,8 @@ impl Spreadsheet {
     /// Notes a change.
     pub(super) fn touch(&mut self, now: DateTime<Utc>) {
         self.version += 1;
-        self.modified = now;
+        // A clock may show the same moment twice; a change is later than the one before.
+        self.modified = now.max(self.modified + TimeDelta::milliseconds(1));
     }
 
     /// Returns what somebody may do; none where the spreadsheet is not shared with them.

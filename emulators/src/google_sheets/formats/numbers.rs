@@ -91,7 +91,10 @@ fn show_digits(number: f64, digits: &str, locale: &Locale) -> String {
     let (before, behind) = digits.split_once('.').unwrap_or((digits, ""));
     let least = before.matches('0').count();
     let (needed, most) = (behind.matches('0').count(), behind.chars().filter(|it| *it != ',').count());
-    let text = format!("{number:.most$}");
+    // Halves are rounded away from zero, as people do.
+    let scale = 10_f64.powi(i32::try_from(most).unwrap_or(0));
+    let rounded = (number * scale).round() / scale;
+    let text = format!("{:.most$}", if rounded.is_finite() { rounded } else { number });
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let whole = format!("{:0>least$}", if whole == "0" && least == 0 { "" } else { whole });
     let whole = if before.contains(',') { grouped(&whole, locale.group) } else { whole };

@@ -10,8 +10,6 @@ mod lexer;
 mod operators;
 mod parser;
 mod references;
-#[cfg(test)]
-mod tests;
 
 use super::{
     cell::{ErrorKind, Fault, Value},

@@ -33,7 +33,7 @@ fn entered(value: Option<&Json>) -> Result<Entered, ApiError> {
         }
         ("stringValue", Json::String(text)) => {
             check_length(text)?;
-            Ok(Entered::text(text.strip_prefix('\'').unwrap_or(text)))
+            Ok(Entered::text(text))
         }
         ("boolValue", value) => Ok(Entered::Bool(value.as_bool().unwrap_or(value == "true"))),
         ("formulaValue", Json::String(text)) if text.starts_with('=') => {

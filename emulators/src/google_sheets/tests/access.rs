@@ -16,9 +16,10 @@ const KEY: &str = include_str!("../../salesforce/tests/key_of_no_use.pem");
 const ACCOUNT: &str = "ferry@project.iam.gserviceaccount.com";
 
 fn assertion(claims: &Json) -> String {
-    let lines = KEY.lines().filter(|line| !line.starts_with("-----"));
+    let lines = KEY.lines().skip_while(|line| !line.starts_with("-----BEGIN")).skip(1);
+    let lines = lines.take_while(|line| !line.starts_with("-----END"));
     let der = STANDARD.decode(lines.collect::<String>()).unwrap();
-    let pair = KeyPair::from_pkcs8(&der).unwrap();
+    let pair = KeyPair::from_der(&der).unwrap();
     let part = |json: &Json| URL_SAFE_NO_PAD.encode(json.to_string());
     let signed = format!("{}.{}", part(&json!({ "alg": "RS256" })), part(claims));
     let mut signature = vec![0; pair.public().modulus_len()];

@@ -5,7 +5,6 @@ mod appending;
 mod drive;
 mod formulas;
 mod people;
-mod recorded;
 mod structure;
 mod values;
 

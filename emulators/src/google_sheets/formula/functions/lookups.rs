@@ -43,7 +43,7 @@ fn lookup(arguments: &Arguments, is_across: bool) -> Outcome {
     let index = position(arguments.number(2)?).unwrap_or_default();
     let is_sorted = arguments.truth_or(3, true)?;
     let keys: Vec<&Value> = rows.iter().filter_map(|row| row.first()).collect();
-    let Some(found) = place(&keys, &wanted, if is_sorted { 1 } else { 0 }) else { return missing(arguments, &wanted) };
+    let Some(found) = place(&keys, &wanted, i8::from(is_sorted)) else { return missing(arguments, &wanted) };
     match index.checked_sub(1).and_then(|index| rows[found].get(index)) {
         Some(value) => settled(value),
         None => fail(ErrorKind::Ref, format!("{} evaluates to an out of bounds range.", arguments.name)),

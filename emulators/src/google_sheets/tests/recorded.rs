@@ -1,1 +1,0 @@
-//! Exchanges recorded with the real API.
