@@ -1,4 +1,4 @@
-"""A vendor's machine-readable description (OpenAPI), read strictly: what it does not name is a problem."""
+"""A vendor's machine-readable description (OpenAPI, or what was translated to it), read strictly: what it does not name is a problem."""
 
 import json
 import re
@@ -19,8 +19,7 @@ SCALARS = {
 class Description:
     """An OpenAPI document whose objects have the described keys and no others."""
 
-    def __init__(self, path):
-        document = json.loads(path.read_text())
+    def __init__(self, document):
         self._schemas = {name: self._closed(schema) for name, schema in document["components"]["schemas"].items()}
         self._operations = []
         for template, item in document["paths"].items():

@@ -15,6 +15,7 @@ import yaml
 from conftest import ROOT
 
 from traffic.description import Description
+from traffic.discovery import openapi
 
 DESCRIPTIONS = ROOT.parent / "shared" / "vendors" / "openapi"
 GAPS = yaml.safe_load((Path(__file__).parent / "gaps.yaml").read_text())
@@ -39,6 +40,11 @@ SALESFORCE_PATHS = [
     # Not records whose ids are these words.
     (r"^(/sobjects/[^/]+/(describe|deleted|updated))$", r"\1/"),
 ]
+GOOGLE_PATHS = [
+    # Some clients write the same paths with a slash before the verb, or at the end.
+    (r"/(?=:)", ""),
+    (r"/$", ""),
+]
 
 
 def described(path, rules):
@@ -48,16 +54,18 @@ def described(path, rules):
 
 
 @pytest.mark.parametrize(
-    ("vendor", "file", "rules"),
+    ("vendor", "files", "rules"),
     [
-        ("hubspot", "hubspot/crm-2026-03.derived.openapi.json", HUBSPOT_PATHS),
-        ("salesforce", "salesforce/lightning-platform-rest-v59.trimmed.oas.json", SALESFORCE_PATHS),
+        ("google_sheets", ["google-sheets/sheets.v4.json", "google-sheets/drive.v3.json"], GOOGLE_PATHS),
+        ("hubspot", ["hubspot/crm-2026-03.derived.openapi.json"], HUBSPOT_PATHS),
+        ("salesforce", ["salesforce/lightning-platform-rest-v59.trimmed.oas.json"], SALESFORCE_PATHS),
     ],
 )
-def test_traffic_is_as_described(vendor, file, rules):
-    if not (DESCRIPTIONS / file).is_file():
-        pytest.skip(f"the description {file} is not beside the clone, in ../shared/vendors/openapi")
-    description = Description(DESCRIPTIONS / file)
+def test_traffic_is_as_described(vendor, files, rules):
+    files = [DESCRIPTIONS / file for file in files]
+    if missing := [file.name for file in files if not file.is_file()]:
+        pytest.skip(f"the description {missing[0]} is not beside the clone, in ../shared/vendors/openapi")
+    description = Description(openapi(*files) if vendor == "google_sheets" else json.loads(files[0].read_text()))
     found, examples, judged = Counter(), {}, 0
     for exchange, is_script in exchanges(vendor):
         path = described(exchange["path"], rules)
