@@ -211,6 +211,7 @@ impl DestinationRun {
         report.error.clone_from(&self.tally.message);
         report.calls_halving = self.halving_calls;
         report.set_waiting(waiting);
+        report.merged = self.loader.merged.named();
         report.missing = if self.loader.policy.on_missing == OnMissing::Recreate { missing } else { 0 };
         report.is_replaced = self.loader.is_replacing();
         report.set_calls(self.tally.calls, self.loader.services.context.meter.quota());

@@ -30,6 +30,7 @@ mod writer;
 
 pub use accounts::learn_account;
 pub use check::{CheckOptions, Finding, check};
+pub use decide::merged::MergedRecord;
 pub use error::{AccountError, EngineError, Interruption};
 pub use observer::{Observer, Silent};
 pub use order::{OrderError, order_streams};

@@ -7,6 +7,8 @@ use crate::state::{
     LetterCount, ReasonCount, Run, RunStatus, State, StateError, StoredRun, TargetLedger, TargetStatus, WaitingCount,
 };
 
+use super::decide::merged::MergedRecord;
+
 /// Reasons that a report names.
 const MAX_REASONS: usize = 20;
 
@@ -75,6 +77,9 @@ pub struct DestinationReport {
     pub links_pending: u64,
     /// The same by field, and by the stream whose records they wait for.
     pub waiting: Vec<WaitingReport>,
+    /// Which records were merged into which: the first 10,000 duplicates that this process found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<MergedRecord>,
     /// Records that were found to be gone from the destination: the next run creates them again.
     pub missing: u64,
     /// Whether each run writes the whole object anew.
@@ -151,6 +156,7 @@ impl DestinationReport {
             calls_halving: 0,
             links_pending: 0,
             waiting: Vec::new(),
+            merged: Vec::new(),
             missing: 0,
             is_replaced: false,
             quota_used: None,

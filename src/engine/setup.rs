@@ -20,7 +20,7 @@ use crate::transform::{Mapper, TransformError, key_names};
 
 use super::{
     accounts::RunIdentity,
-    decide::{look_alikes::LookAlikes, lookup::WholeObjectIndex, prepare::Preparation},
+    decide::{look_alikes::LookAlikes, lookup::WholeObjectIndex, merged::Merged, prepare::Preparation},
     error::EngineError,
     observer::Observer,
     policy::{WritePolicy, check_policy, write_policy},
@@ -68,6 +68,8 @@ pub(super) struct Loader {
     pub whole_object: WholeObjectIndex,
     /// Keys of this run that look the same.
     pub look_alikes: LookAlikes,
+    /// Records of this run that are the same as others.
+    pub merged: Merged,
 }
 
 /// What is written to, and in which run.
@@ -224,6 +226,7 @@ impl Environment {
             },
             whole_object: WholeObjectIndex::default(),
             look_alikes: LookAlikes::default(),
+            merged: Merged::default(),
         })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::support::{Crms, Desk, repository};
 
 const SPEED: [&str; 2] = ["--clock-speed", "50"];
@@ -50,6 +52,7 @@ fn children_of_duplicates_are_linked_to_the_survivor() {
         let report = desk.run(&crms, &pipeline, &SPEED, 0);
         let account = |stream: usize| report["streams"][stream]["destinations"][0].clone();
         assert_eq!((&account(0)["created"], &account(0)["duplicate"]), (&2.into(), &1.into()), "{name}: {report}");
+        assert_eq!(account(0)["merged"], json!([{ "source_id": "f2", "into": "f1" }]), "{name}");
         assert_eq!((&account(1)["created"], &account(1)["links_pending"]), (&3.into(), &0.into()), "{name}: {report}");
         put(&desk, steps, firms, &format!("{people}p4,p4@example.org,P4,f2\n"));
         let report = desk.run(&crms, &pipeline, &SPEED, 0);

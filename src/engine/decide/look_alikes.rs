@@ -74,7 +74,13 @@ impl LookAlikes {
 pub(super) fn plain_form(preparation: &Preparation, key: &Key) -> Option<u128> {
     let is_odd = |value: &Value| match value {
         Value::Text(text) => !is_plain(text) && one_form(text) != *text,
-        _ => false,
+        Value::Null
+        | Value::Integer(_)
+        | Value::Number(_)
+        | Value::Boolean(_)
+        | Value::Date(_)
+        | Value::DateTime(_)
+        | Value::List(_) => false,
     };
     if !key.values.iter().any(is_odd) {
         return None;

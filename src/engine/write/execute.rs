@@ -153,6 +153,7 @@ impl Stored {
             Action::Duplicate(survivor) => {
                 self.count += 1;
                 ledger.duplicate += 1;
+                dispatch.loader.merged.note(&record.source_id, survivor);
                 kept.duplicates.extend(duplicate(record, survivor));
                 kept.seen.extend((*survivor != Survivor::Itself).then_some(seen));
                 return;

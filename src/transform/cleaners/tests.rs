@@ -163,7 +163,15 @@ fn dates_are_read_by_format_and_zone() {
         "{ date: { formats: ['%d-%m-%Y', '%m/%d/%Y'] } }",
         &[("31-01-2024", "2024-01-31"), ("01/31/2024", "2024-01-31")],
     );
-    check("{ date: { zone: Europe/Berlin } }", &[("2024-07-01T22:30:00Z", "2024-07-02")]);
+    check(
+        "{ date: { zone: Europe/Berlin } }",
+        &[
+            ("2024-07-01T22:30:00Z", "2024-07-02"),
+            // The day is plain, also where the clocks skip or repeat the hour.
+            ("2024-03-31 02:30:00", "2024-03-31"),
+            ("2024-10-27T02:30:00", "2024-10-27"),
+        ],
+    );
     check(
         "datetime",
         &[
@@ -176,7 +184,13 @@ fn dates_are_read_by_format_and_zone() {
     );
     check(
         "{ datetime: { format: '%d.%m.%Y %H:%M', zone: Europe/Berlin } }",
-        &[("01.07.2024 12:00", "2024-07-01T10:00:00.000Z"), ("31.03.2024 02:30", ""), ("27.10.2024 02:30", "")],
+        &[
+            ("01.07.2024 12:00", "2024-07-01T10:00:00.000Z"),
+            ("31.03.2024 02:30", ""),
+            ("27.10.2024 02:30", ""),
+            // Standard time began with this midnight: the minutes of solar time that it skipped are read in it.
+            ("01.04.1893 00:00", "1893-03-31T23:00:00.000Z"),
+        ],
     );
 }
 

@@ -317,6 +317,23 @@ fn values_and_otherwise_translate() {
 }
 
 #[test]
+fn a_text_of_blanks_stays_in_a_file_and_is_no_value_elsewhere() {
+    let file = Schema { is_open: true, ..schema("Out", &[]) };
+    let text = destination(FieldType::Text, &[]);
+    for (mapping, in_file) in [
+        ("text", json!(" ")),
+        ("{ from: text, type: text }", json!(" ")),
+        ("{ from: text, apply: [trim] }", Value::Null),
+        ("{ from: text, default: none }", json!("none")),
+        ("{ from: text, required: true }", json!("required")),
+        ("{ from: text, type: integer }", Value::Null),
+    ] {
+        check(mapping, "text", &file, &[(json!(" "), in_file)]);
+    }
+    check("text", "text", &text, &[(json!(" "), Value::Null)]);
+}
+
+#[test]
 fn defaults_fill_what_is_blank_and_required_refuses_it() {
     let text = destination(FieldType::Text, &[]);
     check(
