@@ -7,7 +7,9 @@ use futures::{
 use polars::prelude::{Column, DataFrame, IntoColumn, ListBuilderTrait, ListStringChunkedBuilder, NamedFrom, Series};
 use tokio::{sync::mpsc, task};
 
-use crate::model::{ABSENT, DELETED, Field, FieldName, FieldType, ID, ObjectName, Page, Schema, UPDATED_AT, name_hint};
+use crate::model::{
+    ABSENT, DELETED, Field, FieldName, FieldType, ID, ObjectName, Page, Schema, UPDATED_AT, nearest, visible,
+};
 
 use crate::connector::{ConnectorError, ErrorKind, ReadRequest};
 
@@ -107,9 +109,9 @@ fn find(name: &FieldName, object: &ObjectName, schema: &Schema) -> Result<Field,
         return Ok(field.clone());
     }
     let message = format!("`{object}` has no field `{name}`");
-    let known: Vec<&str> = schema.fields.iter().map(|field| &*field.name).collect();
+    let near = nearest(name, schema.fields.iter().map(|field| &*field.name));
     let error = ConnectorError::new(ErrorKind::NotFound, "unknown_field", message);
-    Err(error.with_hint_if(name_hint(name, &known, "its fields are")))
+    Err(error.with_hint_if(near.map(|near| format!("did you mean `{}`?", visible(near)))))
 }
 
 /// Returns a scalar of JSON as a person would write it; none for null, lists and objects.
