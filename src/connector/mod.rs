@@ -15,6 +15,7 @@ mod offers;
 mod registry;
 mod secret;
 mod standard;
+mod write_plan;
 
 use std::{fmt::Debug, path::Path};
 
@@ -41,6 +42,7 @@ pub use offers::{BulkLoad, EarlierJobs, Examples, FetchWhole, Fixtures, PartialD
 pub use registry::{ConfigCheck, Entry, Options, Registry, RegistryError};
 pub use secret::Secret;
 pub use standard::{StandardField, StandardFields, StandardNames};
+pub use write_plan::{FormulaField, WritePlan};
 
 /// What the author of a connector writes. The type carries no state.
 pub trait Connector: 'static {
@@ -154,6 +156,14 @@ pub trait Destination: Debug + Send + Sync {
     /// # Errors
     /// Fails when the object does not exist or cannot be asked about.
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError>;
+
+    /// Takes what a run will write to an object, before the first look-up or batch of it. Does no I/O.
+    ///
+    /// # Errors
+    /// Says why it cannot be written so.
+    fn plan(&self, _plan: WritePlan) -> Result<(), ConnectorError> {
+        Ok(())
+    }
 
     /// Writes a batch and returns exactly one outcome per record, in the batch's order.
     ///

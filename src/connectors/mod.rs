@@ -2,6 +2,7 @@
 
 pub mod airtable;
 pub mod csv;
+pub mod google_sheets;
 pub mod hubspot;
 pub mod json;
 pub mod parquet;
@@ -14,6 +15,7 @@ pub fn registry() -> Registry {
     Registry::new([
         Entry::of::<airtable::Airtable>().with_emulator(emulators::airtable::EMULATOR),
         Entry::of::<csv::Csv>(),
+        Entry::of::<google_sheets::GoogleSheets>().with_emulator(emulators::google_sheets::EMULATOR),
         Entry::of::<hubspot::HubSpot>().with_emulator(emulators::hubspot::EMULATOR),
         Entry::of::<json::Json>(),
         Entry::of::<parquet::Parquet>(),

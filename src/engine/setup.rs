@@ -11,12 +11,12 @@ use chrono::{DateTime, Utc};
 use jsonschema::Validator;
 
 use crate::config::{Connection, Pipeline, Stream, StreamDestination, WriteMode, replaced_source};
-use crate::connector::{Context, LATEST_ARRIVAL, Registry, Replace, Source};
+use crate::connector::{Context, FormulaField, LATEST_ARRIVAL, Registry, Replace, Source, WritePlan};
 use crate::model::{
     BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, Operation, Schema, UPDATED_AT,
 };
 use crate::state::{Checkpoint, OpenTarget, State, Target, TargetId, TargetLedger};
-use crate::transform::{Mapper, TransformError, key_names};
+use crate::transform::{MappedField, Mapper, TransformError, formulas, key_names};
 
 use super::{
     accounts::RunIdentity,
@@ -161,6 +161,8 @@ impl Environment {
         let key = key_names(&config.key, &declared).map_err(|error| transform_error(stream, error))?;
         let policy = write_policy(pipeline, config, &key, &capabilities, &declared, &mapper);
         check_policy(config, &policy, &capabilities, &mapper)?;
+        let plan = write_plan(config, &key, &declared, &mapper);
+        destination.plan(plan).map_err(|error| EngineError::connector(&connection.name, error))?;
         let target = Target {
             pipeline: pipeline.name.clone(),
             stream: stream.name.clone(),
@@ -280,13 +282,7 @@ impl Loader {
 
     /// Returns the fields that will be written, in the mappings' order.
     pub(super) fn written_fields(&self) -> Vec<Field> {
-        let fields = self.shape.preparation.fields.iter();
-        fields
-            .map(|mapped| match self.shape.schema.field(&mapped.name) {
-                Some(declared) => declared.clone(),
-                None => Field::new(&*mapped.name, mapped.field_type),
-            })
-            .collect()
+        written_fields(&self.shape.preparation.fields, &self.shape.schema)
     }
 
     /// Returns the limit of a batch where so many records of an operation wait: that of the bulk API, where there is
@@ -326,6 +322,28 @@ impl Loader {
     pub(super) fn narrowed(&self, limit: BatchLimit) -> BatchLimit {
         let max_records = self.policy.batch_size.map_or(limit.max_records, |size| size.min(limit.max_records));
         BatchLimit { max_records, ..limit }
+    }
+}
+
+/// Returns the fields that mappings fill, as the destination declares them.
+fn written_fields(mapped: &[MappedField], declared: &Schema) -> Vec<Field> {
+    let field = |mapped: &MappedField| match declared.field(&mapped.name) {
+        Some(declared) => declared.clone(),
+        None => Field::new(&*mapped.name, mapped.field_type),
+    };
+    mapped.iter().map(field).collect()
+}
+
+/// Says what will be written to an object.
+fn write_plan(config: &StreamDestination, key: &[FieldName], declared: &Schema, mapper: &Mapper) -> WritePlan {
+    let computed = formulas(&config.mappings, declared).into_iter();
+    WritePlan {
+        object: config.object.clone(),
+        key: key.to_vec(),
+        fields: written_fields(mapper.fields(), declared),
+        formulas: computed
+            .map(|(field, formula, is_rewritten)| FormulaField { field, formula, is_rewritten })
+            .collect(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! connector sleeps, retries or counts. Start at [`Client::send`]; what an answer proves is in `follow`.
 
 mod answer;
+mod assertion;
 mod budget;
 mod client;
 mod connections;
@@ -30,6 +31,7 @@ mod transport;
 mod way;
 
 pub use answer::{Answer, AnswerClass};
+pub use assertion::{JWT_BEARER, sign_claims};
 pub use budget::BudgetSpent;
 pub use client::Client;
 pub use connections::LATEST_ARRIVAL;

@@ -38,6 +38,8 @@ pub struct Capabilities {
     pub replace: Option<BatchLimit>,
     /// Which ids a link holds at the destination.
     pub link_ids: LinkIds,
+    /// Whether fields can be computed by formulas of the pipeline.
+    pub takes_formulas: bool,
     /// Whether a connection is a folder on this machine, the option `path`: there is no login, and a dry run writes elsewhere.
     pub is_local: bool,
     /// Most batches in flight at once for one object.
@@ -101,6 +103,7 @@ impl Capabilities {
         inserts_carry_links: true,
         replace: None,
         link_ids: LinkIds::Destination,
+        takes_formulas: false,
         is_local: false,
         concurrency: NonZeroU32::MIN,
         rate_limits: &[],

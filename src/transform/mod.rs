@@ -32,6 +32,6 @@ pub use error::TransformError;
 pub use fields::{FieldsUsed, fields_used};
 pub use filter::Filter;
 pub use labels::key_names;
-pub use mapping::{Mapped, MappedField, Mapper, check_mappings};
+pub use mapping::{Mapped, MappedField, Mapper, check_mappings, formulas};
 pub use reject::Rejected;
 pub use steps::{JoinInput, JoinInputs, Spool, Stepped, Steps, check_steps};

@@ -4,7 +4,7 @@
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::model::FieldType;
 
@@ -21,8 +21,8 @@ pub enum MappingSpec {
     Full(Box<FullMapping>),
 }
 
-/// A mapping in full. Exactly one of `from`, `expr`, `value` and `link` says where the value comes from; `link` takes its ids
-/// from `from`.
+/// A mapping in full. Exactly one of `from`, `expr`, `value`, `link` and `formula` says where the value comes from; `link` takes
+/// its ids from `from`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FullMapping {
@@ -42,6 +42,11 @@ pub struct FullMapping {
     /// The stream whose records are linked: the source ids in `from` become the ids that this stream has at the destination.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// A formula that a spreadsheet computes, e.g. `=IF({Last contact}="", "", TODAY()-INT({Last contact}))`: `{Column}` is the
+    /// cell of that column in the same row. It is written into new rows; with `when: always` into every row that is written. It
+    /// is no part of what makes a record changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub formula: Option<String>,
     /// Cleaners, applied in order, e.g. `[trim, lowercase]` or `[{ phone: { region: DE } }]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub apply: Vec<CleanerSpec>,
@@ -68,10 +73,18 @@ pub struct FullMapping {
     pub default: Option<serde_json::Value>,
     /// Whether a record without a value is rejected. Default: false.
     pub required: bool,
-    /// Who wins over what the destination already holds. Default: `always`.
-    pub when: When,
+    /// Who wins over what the destination already holds. Default: `always`, and `on_create` for a `formula`.
+    #[serde(serialize_with = "when_or_default")]
+    #[schemars(with = "When")]
+    pub when: Option<When>,
     /// What becomes of the destination's value when the source has none. Default: `keep`.
     pub null: NullPolicy,
+}
+
+/// Writes the default where the file says nothing, as earlier releases did: a stopped run is known by it.
+#[expect(clippy::ref_option, reason = "serde hands references")]
+fn when_or_default<S: Serializer>(when: &Option<When>, serializer: S) -> Result<S::Ok, S::Error> {
+    when.unwrap_or_default().serialize(serializer)
 }
 
 /// What to do with a value that a picklist map does not list.

@@ -76,6 +76,9 @@ impl Resolver<'_> {
         if !self.has_misspelt_mappings(stream, at) {
             self.check_key(&raw.key, &merged, schema.as_ref(), at);
         }
+        if let Some(entry) = entry {
+            self.check_formulas(entry, &merged);
+        }
         self.warn_of_required(write, &merged, schema.as_ref(), at);
         self.warn_of_own_parents(&merged, schema.as_ref());
         Some(StreamDestination {
@@ -171,11 +174,32 @@ impl Resolver<'_> {
         [at, stream.at].iter().any(|block| self.broken.is_misspelt(block, "mappings"))
     }
 
+    /// Checks that formulas are given only to a destination that computes them.
+    fn check_formulas(&mut self, entry: Entry, merged: &Merged<'_>) {
+        if entry.capabilities.takes_formulas {
+            return;
+        }
+        for (field, spec) in &merged.mappings {
+            let (MappingSpec::Full(full), Some(place)) = (spec, merged.places.get(field)) else { continue };
+            if full.formula.is_some() {
+                let message = format!("`{}` computes no formulas", entry.name);
+                let finding = Diagnostic::error("config.no_formulas", place.key("formula").key_spot(), message);
+                self.findings
+                    .push(finding.with_hint("compute the value with `expr`, or in a field of the destination's own"));
+            }
+        }
+    }
+
     fn check_key(&mut self, key: &[String], merged: &Merged<'_>, schema: Option<&Schema>, at: &At<'_>) {
         for (index, field) in key.iter().enumerate() {
             let spot = at.key("key").index(index).value_spot();
             match merged.of_field(field, schema) {
-                Some(MappingSpec::Full(full)) if full.when == When::OnCreate => {
+                Some(MappingSpec::Full(full)) if full.formula.is_some() => {
+                    let message = format!("the key `{field}` is computed by a formula");
+                    let hint = "map it from a source field: a key is compared before anything is written";
+                    self.findings.push(Diagnostic::error("config.key_formula", spot, message).with_hint(hint));
+                }
+                Some(MappingSpec::Full(full)) if full.when == Some(When::OnCreate) => {
                     let message = format!("the key `{field}` is written only when a record is created");
                     let hint = "remove `when: on_create` from its mapping: a key is compared on every run";
                     self.findings.push(Diagnostic::error("config.key_on_create", spot, message).with_hint(hint));

@@ -21,6 +21,6 @@ pub use garbled::GarbledTexts;
 pub use kind::{not_parquet_but, refuse_other_kind};
 pub use names::{column_of, field_name, own_name, plain_label};
 pub use page::{PageSender, absent_column, assemble, background, read_pages, requested, scalar_text};
-pub use record_id::{IdOption, content_id, joined_id};
+pub use record_id::{IdOption, ObjectId, content_id, joined_id};
 pub use replacement::Replacement;
 pub use writers::{FileWriter, Writers};

@@ -3,15 +3,17 @@
 //! Salesforce says with each token where the org's API is, and tells no end of it. A session is therefore used until it is
 //! refused, renewed once, and the address is read anew with every token.
 
-mod assertion;
-
 use async_trait::async_trait;
 use reqwest::{Method, RequestBuilder, header::HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use url::Url;
 
 use crate::connector::{Authorization, ClientAuthentication, Context, Secret, check_base_url};
-use crate::http::{Answer, AnswerClass, ApiRequest, Dialect, Grant, HttpError, HttpErrorKind, TokenSource, Transport};
+use crate::http::{
+    Answer, AnswerClass, ApiRequest, Dialect, Grant, HttpError, HttpErrorKind, JWT_BEARER, TokenSource, Transport,
+    sign_claims,
+};
 use crate::model::Quota;
 
 use super::{
@@ -108,9 +110,10 @@ impl App {
             ],
             Credential::Jwt { client_id, username, private_key, audience } => {
                 let ends_at = transport.clock.now().timestamp().saturating_add(limits::ASSERTION_SECS);
-                let assertion = assertion::sign(client_id, username, audience, ends_at, private_key)
+                let claims = json!({ "iss": client_id, "sub": username, "aud": audience, "exp": ends_at });
+                let assertion = sign_claims(&claims, None, private_key.expose())
                     .map_err(|reason| HttpError::unsent(HttpErrorKind::Unauthorized, reason))?;
-                vec![("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned()), ("assertion", assertion)]
+                vec![("grant_type", JWT_BEARER.to_owned()), ("assertion", assertion)]
             }
             Credential::Refresh { client_id, client_secret, .. } => {
                 let refresh_token = refresh_token.ok_or_else(|| TokenSource::nobody_logged_in(transport))?;

@@ -13,7 +13,7 @@ use crate::transform::{
     convert::{convert, joined, no_empty_list, split_at, to_text},
     error::TransformError,
     formats::Formats,
-    spec::FullMapping,
+    spec::{FullMapping, When},
     sql,
 };
 
@@ -46,7 +46,7 @@ pub(super) fn field(
         name: columns::field_name(name),
         field_type: target.field.filter(|_| spec.link.is_some()).map_or(cell.field_type, |field| field.field_type),
         link: spec.link.as_deref().map(StreamName::new),
-        when: spec.when,
+        when: spec.when.unwrap_or_default(),
         null: spec.null,
     };
     Ok((mapped, cell))
@@ -67,6 +67,27 @@ pub(super) fn is_possible(name: &str, spec: &FullMapping, source: &Schema, desti
     let mut read: Vec<String> = spec.from.iter().cloned().collect();
     read.extend(spec.expr.as_deref().and_then(|sql| sql::names(sql).ok()).into_iter().flatten());
     is_writable && read.iter().all(|name| source.field(name).is_some())
+}
+
+/// Finds what is wrong with a mapping that the destination computes.
+pub(super) fn check_formula(name: &str, spec: &FullMapping, destination: &Schema) -> Vec<TransformError> {
+    let mut mistakes: Vec<TransformError> = check_origin(spec).err().into_iter().collect();
+    let mistake = |message: &str| TransformError::new("transform.formula", message);
+    let plain = FullMapping { formula: spec.formula.clone(), when: spec.when, ..FullMapping::default() };
+    if mistakes.is_empty() && *spec != plain {
+        mistakes.push(mistake("a formula takes `when` and nothing else: the destination computes its value"));
+    }
+    if spec.when == Some(When::IfBlank) {
+        let error = mistake("a formula is written when a record is created, or always");
+        mistakes.push(error.hint("write `when: on_create` or `when: always`").under(["when"]));
+    }
+    if !spec.formula.as_deref().is_some_and(|formula| formula.starts_with('=')) {
+        mistakes.push(mistake("a formula begins with `=`").under(["formula"]));
+    }
+    if !destination.is_open && destination.field(name).is_none() {
+        mistakes.extend(check_target(name, spec, destination).err());
+    }
+    mistakes
 }
 
 /// Finds what can be found without knowing the source.
@@ -112,8 +133,13 @@ pub(super) fn check_parents(named: &[Named<'_>], destination: &Schema) -> Vec<Tr
 }
 
 fn check_origin(spec: &FullMapping) -> Result<(), TransformError> {
-    let given =
-        [spec.from.is_some() && spec.link.is_none(), spec.expr.is_some(), spec.value.is_some(), spec.link.is_some()];
+    let given = [
+        spec.from.is_some() && spec.link.is_none(),
+        spec.expr.is_some(),
+        spec.value.is_some(),
+        spec.link.is_some(),
+        spec.formula.is_some(),
+    ];
     let count = given.iter().filter(|is_given| **is_given).count();
     if spec.link.is_some() && spec.from.is_none() && count == 1 {
         let error = TransformError::new(
@@ -128,7 +154,7 @@ fn check_origin(spec: &FullMapping) -> Result<(), TransformError> {
         _ => "says more than once where the value comes from",
     };
     Err(TransformError::new("transform.mapping", message)
-        .hint("give one of `from`, `expr`, `value`, or `link` with `from`"))
+        .hint("give one of `from`, `expr`, `value`, `formula`, or `link` with `from`"))
 }
 
 fn check_target(name: &str, spec: &FullMapping, destination: &Schema) -> Result<(), TransformError> {

@@ -22,6 +22,7 @@ use crate::model::{
 
 use super::{
     column_query::{Cell, ColumnQuery},
+    columns,
     error::TransformError,
     items::map_items,
     labels::in_mapping,
@@ -127,6 +128,11 @@ impl Mapper {
                     continue;
                 }
             };
+            if full.formula.is_some() {
+                let found = compile::check_formula(name, &full, destination);
+                mistakes.extend(found.into_iter().map(|error| error.under(["mappings", word])));
+                continue;
+            }
             // Offline it may not be known what an org or account lacks of the standard fields.
             if full.is_standard && !compile::is_possible(name, &full, source, destination) {
                 continue;
@@ -161,11 +167,26 @@ pub fn check_mappings(
     }
     let (named, mut mistakes) = names::resolve(specs, destination);
     for Named { name, word, spec } in &named {
-        let found = compile::check_alone(name, &spec.to_full(), destination);
+        let full = spec.to_full();
+        let found = match full.formula {
+            Some(_) => compile::check_formula(name, &full, destination),
+            None => compile::check_alone(name, &full, destination),
+        };
         mistakes.extend(found.into_iter().map(|error| error.under(["mappings", word])));
     }
     mistakes.extend(compile::check_parents(&named, destination));
     mistakes
+}
+
+/// Returns the fields that the destination computes by a formula of the pipeline, each with whether it is written with every
+/// write of a record.
+pub fn formulas(specs: &MappingSpecs, destination: &Schema) -> Vec<(FieldName, String, bool)> {
+    let (named, _) = names::resolve(specs, destination);
+    let formula = |named: &Named<'_>| {
+        let full = named.spec.to_full();
+        Some((columns::field_name(named.name), full.formula?, full.when == Some(When::Always)))
+    };
+    named.iter().filter_map(formula).collect()
 }
 
 /// Says whether a name is that of a column which every frame has. `_links.<object>` is none of them: destinations whose links

@@ -1,4 +1,4 @@
-//! The signed text that a JWT bearer login sends. RS256 is the one algorithm that Salesforce takes.
+//! The signed text that a JWT bearer login sends (RFC 7523). RS256 is the one algorithm that every vendor takes.
 
 use base64::{
     Engine,
@@ -8,26 +8,23 @@ use ring::{
     rand::SystemRandom,
     signature::{RSA_PKCS1_SHA256, RsaKeyPair},
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use crate::connector::Secret;
+/// The grant that such a text is sent with.
+pub const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-/// Signs a login of a user by an app. `ends_at` is in seconds since 1970.
+/// Signs the claims of a login with a private key in PEM; `key_id` names the key where the vendor knows several.
 ///
 /// # Errors
 /// Says, for the user and without the key, why the key cannot be used.
-pub(super) fn sign(
-    client_id: &str,
-    username: &str,
-    audience: &str,
-    ends_at: i64,
-    private_key: &Secret,
-) -> Result<String, String> {
-    let key = read_key(private_key.expose())?;
-    let claims = json!({ "iss": client_id, "sub": username, "aud": audience, "exp": ends_at });
-    let header = json!({ "alg": "RS256", "typ": "JWT" });
-    let part = |json: serde_json::Value| URL_SAFE_NO_PAD.encode(json.to_string());
-    let message = format!("{}.{}", part(header), part(claims));
+pub fn sign_claims(claims: &Json, key_id: Option<&str>, private_key: &str) -> Result<String, String> {
+    let key = read_key(private_key)?;
+    let mut header = json!({ "alg": "RS256", "typ": "JWT" });
+    if let Some(key_id) = key_id {
+        header["kid"] = Json::from(key_id);
+    }
+    let part = |json: &Json| URL_SAFE_NO_PAD.encode(json.to_string());
+    let message = format!("{}.{}", part(&header), part(claims));
     let mut signature = vec![0; key.public().modulus_len()];
     key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature)
         .map_err(|_| "`private_key` cannot sign".to_owned())?;
@@ -53,33 +50,32 @@ fn read_key(pem: &str) -> Result<RsaKeyPair, String> {
 
 #[cfg(test)]
 mod tests {
-    use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
-    use serde_json::Value as Json;
-
     use super::*;
+    use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 
     /// Made for tests; it opens nothing.
-    const KEY: &str = include_str!("../tests/key_of_no_use.pem");
+    const KEY: &str = include_str!("../connectors/salesforce/tests/key_of_no_use.pem");
 
     #[test]
     fn the_claims_are_signed_as_the_key_s_public_half_confirms() {
-        let jwt = sign("app", "bot@example.test", "https://login.salesforce.com", 180, &Secret::new(KEY)).unwrap();
+        let claims =
+            json!({ "iss": "app", "sub": "bot@example.test", "aud": "https://login.salesforce.com", "exp": 180 });
+        let jwt = sign_claims(&claims, Some("key-1"), KEY).unwrap();
         let (message, signature) = jwt.rsplit_once('.').unwrap();
         let public = read_key(KEY).unwrap().public().as_ref().to_vec();
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public).verify(message.as_bytes(), &signature).unwrap();
-        let claims = URL_SAFE_NO_PAD.decode(message.split_once('.').unwrap().1).unwrap();
-        let claims: Json = serde_json::from_slice(&claims).unwrap();
-        assert_eq!(claims["exp"], 180, "seconds, not milliseconds");
-        assert_eq!(claims["iss"], "app");
-        assert_eq!(claims["aud"], "https://login.salesforce.com");
+        let part = |text: &str| -> Json { serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap() };
+        let (header, signed) = message.split_once('.').unwrap();
+        assert_eq!(part(signed), claims);
+        assert_eq!(part(header), json!({ "alg": "RS256", "typ": "JWT", "kid": "key-1" }));
     }
 
     #[test]
     fn a_key_that_cannot_be_used_is_told_without_being_shown() {
         for pem in ["SECRET", "-----BEGIN PRIVATE KEY-----\nU0VDUkVU\n-----END PRIVATE KEY-----", "-----BEGIN X-----\n"]
         {
-            let error = sign("app", "bot", "x", 1, &Secret::new(pem)).unwrap_err();
+            let error = sign_claims(&json!({}), None, pem).unwrap_err();
             assert!(error.contains("private_key") && !error.contains("SECRET") && !error.contains("U0VD"), "{error}");
         }
     }

@@ -1,0 +1,104 @@
+//! Looks rows up by their keys.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::connector::{ConnectorError, ErrorKind, FetchRequest, Selection};
+use crate::model::{FieldName, Fields, ObjectName, Record, Value};
+
+use super::{
+    super::{
+        cell::Cell,
+        schema::{decode, encode},
+        table::Table,
+    },
+    Plan, SheetsDestination,
+    view::{View, key_text},
+};
+
+impl SheetsDestination {
+    /// Returns every row by its key. The view that is read stays for the writes that follow.
+    pub(super) async fn all_keys(
+        &self,
+        object: &ObjectName,
+        fields: &[FieldName],
+    ) -> Result<Vec<Record>, ConnectorError> {
+        let mut objects = self.objects.lock().await;
+        let known = self.known(&mut objects, object).await?;
+        let Some(table) = &known.table else { return Ok(Vec::new()) };
+        let key: Vec<String> = fields.iter().map(ToString::to_string).collect();
+        let view = View::read(&self.client, table, &key).await?;
+        let records = view.keys.iter().filter_map(|(row, cells)| {
+            let id = row_id(&view, *row, cells)?;
+            let value = |(name, cell): (&FieldName, &Cell)| (name.clone(), typed(table, name, cell));
+            Some(Record { id, fields: fields.iter().zip(cells).map(value).collect(), merged_into: None })
+        });
+        let records = records.collect();
+        known.view = Some(view);
+        Ok(records)
+    }
+
+    /// Returns rows by ids or keys, with the fields that are asked for.
+    pub(super) async fn look_up(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
+        let Plan { key: planned, .. } = self.plan_of(&request.object);
+        let mut objects = self.objects.lock().await;
+        let known = self.known(&mut objects, &request.object).await?;
+        let Some(table) = &known.table else { return Ok(Vec::new()) };
+        let key = match &request.selection {
+            Selection::Keys { fields, .. } => fields.iter().map(ToString::to_string).collect(),
+            Selection::Ids(_) => planned,
+        };
+        if key.is_empty() {
+            let message = "rows without a key cannot be found again";
+            return Err(
+                ConnectorError::new(ErrorKind::NotFound, "no_key", message).with_hint("give the destination a `key`")
+            );
+        }
+        let wanted: HashSet<String> = match &request.selection {
+            Selection::Ids(ids) => ids.iter().cloned().collect(),
+            Selection::Keys { values, .. } => values.iter().filter_map(|values| text_of(values, table)).collect(),
+        };
+        let mut columns = key.clone();
+        columns.extend(request.fields.iter().map(ToString::to_string).filter(|name| !key.contains(name)));
+        let view = View::read(&self.client, table, &columns).await?;
+        let keys: HashMap<usize, Vec<Cell>> =
+            view.keys.iter().map(|(row, cells)| (*row, cells[..key.len()].to_vec())).collect();
+        let mut by_key = View::empty(table);
+        view.keys.iter().for_each(|(row, _)| by_key.add(*row, keys[row].clone()));
+        let found = view.keys.iter().filter(|(row, _)| key_text(&keys[row]).is_some_and(|key| wanted.contains(&key)));
+        let records = found.filter_map(|(row, cells)| {
+            let named = columns
+                .iter()
+                .zip(cells)
+                .filter(|(name, _)| request.fields.iter().any(|field| field.as_str() == *name));
+            let fields: Fields = named
+                .map(|(name, cell)| (FieldName::new(name), typed(table, name, cell)))
+                .filter(|(_, value)| !value.is_null())
+                .collect();
+            Some(Record { id: row_id(&by_key, *row, &keys[row])?, fields, merged_into: None })
+        });
+        Ok(records.collect())
+    }
+}
+
+/// Returns the id of a row: its key, or its number where other rows have the same key, so that a person finds both.
+fn row_id(view: &View, row: usize, cells: &[Cell]) -> Option<String> {
+    let key = key_text(cells)?;
+    let is_shared = view.rows.get(&key).is_some_and(|rows| rows.len() > 1);
+    Some(if is_shared { format!("row {}", row + 1) } else { key })
+}
+
+/// Returns a cell's value by its column's type; as it is seen where it has another.
+fn typed(table: &Table, name: &str, cell: &Cell) -> Value {
+    let Ok(column) = table.column(name) else { return Value::Text(cell.key()) };
+    match decode(cell, column.field_type, table.zone) {
+        Ok(Value::Text(text)) => Value::Text(text.trim().to_owned()),
+        Ok(value) => value,
+        Err(_) => Value::Text(cell.key()),
+    }
+}
+
+/// Returns a key as the cells that hold it are seen.
+fn text_of(values: &[Value], table: &Table) -> Option<String> {
+    let cells: Option<Vec<Cell>> = values.iter().map(|value| encode(value, table.zone).ok()).collect();
+    key_text(&cells?)
+}

@@ -1,0 +1,267 @@
+//! Writes tabs: rows are found by their keys, columns by their headings, and both are looked at again with every write.
+//!
+//! Google knows no transaction and no condition, and a person may sort, insert or delete between a read and a write. So what is
+//! written comes back with the key of its row, and what hit another row is put right from what was read before. How rows are
+//! added is in `insert`, changed in `update`, removed in `delete`; `structure` adds tabs and columns, `replace` writes a tab anew.
+
+mod delete;
+mod insert;
+mod lookup;
+mod prepare;
+mod replace;
+mod snapshot;
+mod structure;
+mod update;
+mod view;
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex as SyncMutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+
+use crate::connector::{
+    BulkBatch, BulkLoad, ConnectorError, Destination, ErrorKind, FetchRequest, FetchWhole, Inspection, Outcomes, Probe,
+    Replace, WritePlan,
+};
+use crate::model::{Batch, Field, FieldName, ObjectName, Operation, Outcome, Record, Schema};
+
+use super::{
+    client::{SheetsClient, Spreadsheet},
+    config::Tables,
+    errors::incomplete,
+    formula::Template,
+    inspection::inspect,
+    table::Table,
+};
+
+use self::{prepare::Prepared, view::View};
+
+/// Writes to one spreadsheet.
+#[derive(Debug)]
+pub(super) struct SheetsDestination {
+    client: SheetsClient,
+    options: Options,
+    plans: SyncMutex<HashMap<ObjectName, Plan>>,
+    /// What is known of the objects. One write at a time: rows move with every one.
+    objects: Mutex<HashMap<ObjectName, Known>>,
+}
+
+/// What the options say of writing.
+#[derive(Debug, Clone)]
+pub(super) struct Options {
+    pub(super) tables: Tables,
+    pub(super) creates_columns: bool,
+    pub(super) creates_tab: bool,
+}
+
+/// What a run writes to an object.
+#[derive(Debug, Clone, Default)]
+struct Plan {
+    key: Vec<String>,
+    fields: Vec<Field>,
+    formulas: Vec<Formula>,
+}
+
+/// A column that a formula of the pipeline fills.
+#[derive(Debug, Clone)]
+struct Formula {
+    column: String,
+    template: Template,
+    is_rewritten: bool,
+}
+
+/// What is known of an object.
+#[derive(Debug, Default)]
+struct Known {
+    spreadsheet: Option<Spreadsheet>,
+    /// None where there is no such tab yet.
+    table: Option<Table>,
+    /// Whether tab and columns are as the plan needs them.
+    is_ready: bool,
+    /// The last view; none where it may be out of date.
+    view: Option<View>,
+    /// The rows of a version that is written anew.
+    new_version: Option<Vec<Prepared>>,
+}
+
+impl SheetsDestination {
+    /// Makes the destination of a spreadsheet. Does no I/O.
+    pub(super) fn new(client: SheetsClient, options: Options) -> Self {
+        Self { client, options, plans: SyncMutex::default(), objects: Mutex::default() }
+    }
+
+    fn plan_of(&self, object: &ObjectName) -> Plan {
+        let plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut plan = plans.get(object).cloned().unwrap_or_default();
+        if plan.key.is_empty() {
+            plan.key = self.options.tables.id_columns(object);
+        }
+        plan
+    }
+
+    /// Reads what the object is now. A tab that the options let Ferry create may be missing.
+    async fn look(&self, object: &ObjectName) -> Result<Known, ConnectorError> {
+        let spreadsheet = self.client.structure().await?;
+        let table = match Table::read(&self.client, &spreadsheet, object, &self.options.tables).await {
+            Ok(table) => Some(table),
+            Err(error) if error.code == "unknown_tab" && self.options.creates_tab => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Known { spreadsheet: Some(spreadsheet), table, ..Known::default() })
+    }
+
+    /// Makes sure that the object is known.
+    async fn known<'map>(
+        &self,
+        objects: &'map mut HashMap<ObjectName, Known>,
+        object: &ObjectName,
+    ) -> Result<&'map mut Known, ConnectorError> {
+        if !objects.get(object).is_some_and(|known| known.spreadsheet.is_some()) {
+            objects.insert(object.clone(), self.look(object).await?);
+        }
+        Ok(objects.entry(object.clone()).or_default())
+    }
+}
+
+#[async_trait]
+impl Destination for SheetsDestination {
+    async fn check(&self) -> Result<(), ConnectorError> {
+        self.client.structure().await.map(drop)
+    }
+
+    async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
+        let known = self.look(object).await?;
+        let mut schema = match &known.table {
+            Some(table) => table.describe(object, false),
+            None => Schema { object: object.clone(), fields: Vec::new(), is_open: true },
+        };
+        schema.is_open |= self.options.creates_columns;
+        self.objects.lock().await.insert(object.clone(), known);
+        Ok(schema)
+    }
+
+    fn plan(&self, plan: WritePlan) -> Result<(), ConnectorError> {
+        let mut formulas = Vec::with_capacity(plan.formulas.len());
+        for formula in plan.formulas {
+            let template = Template::parse(&formula.formula).map_err(|reason| {
+                let message = format!("the formula of `{}` cannot be used: {reason}", formula.field);
+                ConnectorError::new(ErrorKind::NotFound, "formula", message)
+            })?;
+            formulas.push(Formula { column: formula.field.to_string(), template, is_rewritten: formula.is_rewritten });
+        }
+        if let Ok(objects) = self.objects.try_lock()
+            && let Some(table) = objects.get(&plan.object).and_then(|known| known.table.as_ref())
+        {
+            check_formulas(table, &formulas, &plan.fields)?;
+        }
+        let key = plan.key.iter().map(ToString::to_string).collect();
+        let plan_of_object = Plan { key, fields: plan.fields, formulas };
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner).insert(plan.object, plan_of_object);
+        Ok(())
+    }
+
+    async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
+        let plan = self.plan_of(&batch.object);
+        let mut objects = self.objects.lock().await;
+        let known = self.known(&mut objects, &batch.object).await?;
+        self.make_ready(known, &plan, &batch.object).await?;
+        let Some(table) = known.table.clone() else { return Err(incomplete("the tab is not there")) };
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.records.len()];
+        let mut prepared = Vec::with_capacity(batch.records.len());
+        for (place, record) in batch.records.iter().enumerate() {
+            match prepare::prepare(place, record, table.zone) {
+                Ok(record) => prepared.push(record),
+                Err(rejection) => outcomes[place] = Some(Outcome::Rejected(rejection)),
+            }
+        }
+        let written = match batch.operation {
+            _ if known.new_version.is_some() => Ok(self.keep(known, prepared)),
+            Operation::Insert => self.insert(known, &table, &plan, prepared).await,
+            Operation::Update => self.update(known, &table, &plan, &batch.records, prepared).await,
+            Operation::Delete => self.delete(known, &table, &plan, &batch.records).await,
+            Operation::Upsert { .. } | Operation::Link => {
+                Err(ConnectorError::new(ErrorKind::Unexpected, "no_such_call", "a sheet has no such call"))
+            }
+        };
+        if written.is_err() {
+            known.view = None;
+        }
+        for (place, outcome) in written? {
+            outcomes[place] = Some(outcome);
+        }
+        let outcomes: Option<Vec<Outcome>> = outcomes.into_iter().collect();
+        outcomes.ok_or_else(|| incomplete("an outcome is missing"))
+    }
+
+    async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
+        self.look_up(request).await
+    }
+
+    fn probe(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+
+    fn bulk(&self) -> Option<&dyn BulkLoad> {
+        Some(self)
+    }
+
+    fn fetch_whole(&self) -> Option<&dyn FetchWhole> {
+        Some(self)
+    }
+
+    fn replace(&self) -> Option<&dyn Replace> {
+        Some(self)
+    }
+}
+
+/// Refuses a formula that speaks of a column which the table neither has nor gets.
+fn check_formulas(table: &Table, formulas: &[Formula], fields: &[Field]) -> Result<(), ConnectorError> {
+    let is_known = |name: &str| {
+        table.column(name).is_ok()
+            || fields.iter().any(|field| field.name.as_str() == name)
+            || formulas.iter().any(|formula| formula.column == name)
+    };
+    for formula in formulas {
+        if let Some(unknown) = formula.template.columns().find(|name| !is_known(name)) {
+            let error = table.unknown_column(unknown);
+            let message =
+                format!("the formula of `{}` names a column `{unknown}`, which the tab does not have", formula.column);
+            return Err(ConnectorError { message, ..error });
+        }
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Probe for SheetsDestination {
+    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        Ok(inspect(&self.client))
+    }
+}
+
+/// A sheet has no other way for many records, but a write costs the same whatever it carries, so many are written together.
+#[async_trait]
+impl BulkLoad for SheetsDestination {
+    async fn load_bulk(&self, batch: &BulkBatch<'_>) -> Result<Outcomes, ConnectorError> {
+        let mut records = Vec::with_capacity(batch.records.len());
+        while records.len() < batch.records.len() {
+            let segment = batch.records.segment(records.len())?;
+            if segment.is_empty() {
+                break;
+            }
+            records.extend(segment);
+        }
+        let batch = Batch { object: batch.object.clone(), operation: batch.operation.clone(), records };
+        Ok(Box::new(self.load(&batch).await?.into_iter()))
+    }
+}
+
+#[async_trait]
+impl FetchWhole for SheetsDestination {
+    async fn fetch_whole(&self, object: &ObjectName, fields: &[FieldName]) -> Result<Vec<Record>, ConnectorError> {
+        self.all_keys(object, fields).await
+    }
+}

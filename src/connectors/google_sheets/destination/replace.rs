@@ -1,0 +1,138 @@
+//! Writes a tab's data anew: all rows in one call, so that readers see the earlier version or the new one.
+
+use async_trait::async_trait;
+use serde_json::{Value as Json, json};
+
+use crate::connector::{ConnectorError, ErrorKind, Replace};
+use crate::model::{Field, ObjectName, Outcome};
+
+use super::{
+    super::{cell::Cell, table::Table},
+    Known, Plan, SheetsDestination,
+    insert::{NewCell, Outcomes},
+    prepare::Prepared,
+    view::View,
+};
+
+/// Most bytes of the one call. A request that runs over 180 seconds is cut off.
+const MAX_BYTES: usize = 20_000_000;
+
+#[async_trait]
+impl Replace for SheetsDestination {
+    async fn begin(&self, object: &ObjectName, _fields: &[Field]) -> Result<(), ConnectorError> {
+        let mut objects = self.objects.lock().await;
+        self.known(&mut objects, object).await?.new_version = Some(Vec::new());
+        Ok(())
+    }
+
+    async fn put_in_place(&self, object: &ObjectName) -> Result<(), ConnectorError> {
+        let plan = self.plan_of(object);
+        let mut objects = self.objects.lock().await;
+        let known = self.known(&mut objects, object).await?;
+        self.make_ready(known, &plan, object).await?;
+        let (Some(table), Some(records)) = (known.table.clone(), known.new_version.take()) else { return Ok(()) };
+        let view = View::read(&self.client, &table, &[]).await?;
+        self.check_cells(known, &table, records.len().saturating_sub(table.place.rows))?;
+        let requests = requests(&table, &plan, &view, &records)?;
+        let bytes: usize = requests.iter().map(|request| request.to_string().len()).sum();
+        if bytes > MAX_BYTES {
+            let message = format!(
+                "the new version of `{object}` has {bytes} bytes, and a tab is written anew in one call of {MAX_BYTES} at most"
+            );
+            return Err(ConnectorError::new(ErrorKind::Refused, "too_large_to_replace", message)
+                .with_hint("use `write: mirror` with a `key`: it writes what changed, in several calls"));
+        }
+        self.client.change(&requests).await.map(drop)
+    }
+}
+
+impl SheetsDestination {
+    /// Keeps records for the new version.
+    pub(super) fn keep(&self, known: &mut Known, records: Vec<Prepared>) -> Outcomes {
+        let kept = known.new_version.get_or_insert_default();
+        let mut outcomes = Outcomes::with_capacity(records.len());
+        for record in records {
+            let id = format!("row {}", kept.len() + 1);
+            outcomes.push((record.place, Outcome::Created { id }));
+            kept.push(record);
+        }
+        outcomes
+    }
+}
+
+/// Returns the requests that write every row: room for them, then each run of columns that the pipeline writes. Within a range,
+/// cells without data are cleared, so that nothing of the earlier version stays below.
+fn requests(table: &Table, plan: &Plan, view: &View, records: &[Prepared]) -> Result<Vec<Json>, ConnectorError> {
+    let sheet_id = table.place.sheet_id;
+    let first = table.place.header_row + 1;
+    let rows = table.place.rows.max(first + records.len());
+    let mut requests = Vec::new();
+    if let Some(last) = table.place.last_row.filter(|last| first + records.len() > last + 1) {
+        let message = format!("the object ends in row {}, and there are {} records", last + 1, records.len());
+        return Err(ConnectorError::new(ErrorKind::Refused, "no_room", message)
+            .with_hint("name the tab, or a range without a last row"));
+    }
+    if rows > table.place.rows {
+        requests.push(json!({ "updateSheetProperties": {
+            "properties": { "sheetId": sheet_id, "gridProperties": { "rowCount": rows } },
+            "fields": "gridProperties.rowCount",
+        }}));
+    }
+    let end = table.place.last_row.map_or(rows, |last| last + 1);
+    for run in runs(&written_places(plan, view, table)?) {
+        let mut data = Vec::with_capacity(records.len());
+        for (offset, record) in records.iter().enumerate() {
+            let mut cells = Vec::with_capacity(run.len());
+            for place in &run {
+                cells.push(cell(plan, view, table, record, first + offset, *place)?.json());
+            }
+            data.push(json!({ "values": cells }));
+        }
+        let last = run.last().copied().unwrap_or_default();
+        requests.push(json!({ "updateCells": {
+            "rows": data,
+            "fields": "userEnteredValue",
+            "range": {
+                "sheetId": sheet_id, "startRowIndex": first, "endRowIndex": end.max(first + 1),
+                "startColumnIndex": run[0], "endColumnIndex": last + 1,
+            },
+        }}));
+    }
+    Ok(requests)
+}
+
+fn written_places(plan: &Plan, view: &View, table: &Table) -> Result<Vec<usize>, ConnectorError> {
+    let names = plan.fields.iter().map(|field| field.name.to_string());
+    let names = names.chain(plan.formulas.iter().map(|formula| formula.column.clone()));
+    let place = |name: String| view.place(&name).ok_or_else(|| table.unknown_column(&name));
+    let mut places = names.map(place).collect::<Result<Vec<usize>, _>>()?;
+    places.sort_unstable();
+    Ok(places)
+}
+
+fn runs(places: &[usize]) -> Vec<Vec<usize>> {
+    let mut runs: Vec<Vec<usize>> = Vec::new();
+    for place in places {
+        match runs.last_mut() {
+            Some(run) if run.last().is_some_and(|last| last + 1 == *place) => run.push(*place),
+            _ => runs.push(vec![*place]),
+        }
+    }
+    runs
+}
+
+fn cell(
+    plan: &Plan,
+    view: &View,
+    table: &Table,
+    record: &Prepared,
+    row: usize,
+    place: usize,
+) -> Result<NewCell, ConnectorError> {
+    let formula = plan.formulas.iter().find(|formula| view.place(&formula.column) == Some(place));
+    if let Some(formula) = formula {
+        return Ok(NewCell::Formula(formula.text(row, view, table)?));
+    }
+    let name = view.columns.iter().find(|column| column.place == place).map(|column| column.name.as_str());
+    Ok(NewCell::Value(name.and_then(|name| record.cell(name)).cloned().unwrap_or(Cell::Empty)))
+}

@@ -1,0 +1,234 @@
+//! Reads tabs: blocks of rows near 2 MB, typed, with the spreadsheet's version to tell whether it changed meanwhile.
+//!
+//! A block is a snapshot, several are not: somebody may move rows between two of them. So the version is asked for before and
+//! after, nothing is handed on before it is known to be of one version, and a sheet that changed is read again.
+
+mod page;
+
+use async_stream::try_stream;
+use async_trait::async_trait;
+use futures::{StreamExt, stream::BoxStream};
+use serde_json::{Value as Json, json};
+
+use crate::connector::{ConnectorError, ErrorKind, Inspection, Probe, ReadRequest, Source};
+use crate::model::{Cursor, ObjectName, Page, Schema, SyncMode};
+
+use super::{
+    a1::Area,
+    cell::Cell,
+    client::{Render, SheetsClient},
+    config::Tables,
+    inspection::inspect,
+    limits::{FIRST_BLOCK_CELLS, MAX_READ_AGAIN, PAYLOAD_BYTES},
+    table::Table,
+};
+
+use self::page::Reading;
+
+/// Reads one spreadsheet.
+#[derive(Debug)]
+pub(super) struct SheetsSource {
+    client: SheetsClient,
+    tables: Tables,
+}
+
+/// What an incremental read remembers.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Mark {
+    /// The file's version before the read; none where Drive does not tell.
+    version: Option<String>,
+    /// The latest moment in the column of changes, in milliseconds.
+    since: Option<i64>,
+}
+
+impl SheetsSource {
+    /// Makes the source of a spreadsheet. Does no I/O.
+    pub(super) fn new(client: SheetsClient, tables: Tables) -> Self {
+        Self { client, tables }
+    }
+
+    async fn table(&self, object: &ObjectName) -> Result<Table, ConnectorError> {
+        Table::read(&self.client, &self.client.structure().await?, object, &self.tables).await
+    }
+
+    /// Returns the file's version; none where this login may not ask Drive. Reading goes on without it.
+    async fn version(&self) -> Option<String> {
+        match self.client.version().await {
+            Ok(version) => Some(version),
+            Err(error) => {
+                tracing::info!(%error, "the version of the spreadsheet cannot be told: every run reads it whole");
+                None
+            }
+        }
+    }
+
+    /// Reads all pages of one version, or says that the sheet does not stand still.
+    async fn read_whole(&self, request: &ReadRequest, mark: &Mark) -> Result<(Vec<Page>, Option<i64>), ConnectorError> {
+        for _ in 0..=MAX_READ_AGAIN {
+            let table = self.table(&request.object).await?;
+            let mut reading = Reading::new(&table, request, &self.tables, mark.since)?;
+            let mut blocks = Blocks::new(&table);
+            let before = if blocks.are_several() { self.version().await } else { None };
+            let mut pages = Vec::new();
+            while let Some(area) = blocks.next_area() {
+                let range = area.on(&table.place.title);
+                let read = self.client.values(&[range], Render::Values).await?;
+                let rows = read.into_iter().next().map(|read| read.values).unwrap_or_default();
+                blocks.note(&rows);
+                if area.first_row == table.place.header_row && !reading.is_header(rows.first()) {
+                    break;
+                }
+                pages.extend(reading.page(area.first_row, &rows)?);
+            }
+            let is_whole = blocks.is_done();
+            if is_whole && (before.is_none() || before == self.version().await) {
+                reading.tell();
+                return Ok((pages, reading.latest()));
+            }
+            tracing::info!(object = %request.object, "the sheet changed while it was read and is read again");
+        }
+        let message = format!("`{}` changed each of {} times while it was read", request.object, MAX_READ_AGAIN + 1);
+        Err(ConnectorError::new(ErrorKind::Unavailable, "sheet_changes", message)
+            .with_hint("run it again when nobody works in the sheet"))
+    }
+}
+
+#[async_trait]
+impl Source for SheetsSource {
+    async fn check(&self) -> Result<(), ConnectorError> {
+        self.client.structure().await.map(drop)
+    }
+
+    async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
+        Ok(self.table(object).await?.describe(object, true))
+    }
+
+    fn read(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>> {
+        let pages = try_stream! {
+            let is_incremental = request.sync_mode == SyncMode::Incremental;
+            let mark = request.cursor.as_ref().filter(|_| is_incremental).map(Mark::read).transpose()?.unwrap_or_default();
+            let version = if is_incremental { self.version().await } else { None };
+            if version.is_some() && version == mark.version {
+                // Nothing changed: an empty page carries the place on.
+                return;
+            }
+            let (pages, latest) = self.read_whole(&request, &mark).await?;
+            let cursor = is_incremental.then(|| Mark { version, since: latest.max(mark.since) }.cursor());
+            let last = pages.len();
+            for (number, page) in pages.into_iter().enumerate() {
+                let cursor = if number + 1 == last { cursor.clone() } else { None };
+                yield Page { cursor, ..page };
+            }
+        };
+        pages.boxed()
+    }
+
+    fn probe(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Probe for SheetsSource {
+    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
+        Ok(inspect(&self.client))
+    }
+}
+
+impl Mark {
+    fn cursor(&self) -> Cursor {
+        Cursor(json!({ "version": self.version, "since": self.since }))
+    }
+
+    fn read(cursor: &Cursor) -> Result<Self, ConnectorError> {
+        if !cursor.0.is_object() {
+            let message = "the stored cursor is none of this connector's";
+            return Err(ConnectorError::new(ErrorKind::CursorExpired, "unknown_cursor", message));
+        }
+        let version = cursor.0["version"].as_str().map(str::to_owned);
+        Ok(Self { version, since: cursor.0.get("since").and_then(Json::as_i64) })
+    }
+}
+
+/// Cuts a table into blocks of rows near 2 MB, by the size of those that came.
+struct Blocks {
+    next: usize,
+    end: usize,
+    span: (usize, usize),
+    rows: usize,
+    last_rows: usize,
+}
+
+impl Blocks {
+    /// Begins at the header, so that it is of the same version as the rows.
+    fn new(table: &Table) -> Self {
+        let (first, last) = table.place.span;
+        let rows = (FIRST_BLOCK_CELLS / (last - first + 1)).max(1);
+        Self { next: table.place.header_row, end: table.place.end(), span: table.place.span, rows, last_rows: 0 }
+    }
+
+    fn are_several(&self) -> bool {
+        self.end - self.next >= self.rows
+    }
+
+    fn is_done(&self) -> bool {
+        self.next > self.end
+    }
+
+    fn next_area(&mut self) -> Option<Area> {
+        if self.is_done() {
+            return None;
+        }
+        let last = self.next.saturating_add(self.rows - 1).min(self.end);
+        let area = Area::of((self.next, last), self.span);
+        self.last_rows = last - self.next + 1;
+        self.next = last + 1;
+        Some(area)
+    }
+
+    /// Sizes the next block by the one that came; after empty rows, it takes many more.
+    fn note(&mut self, rows: &[Vec<Cell>]) {
+        let size = |cell: &Cell| match cell {
+            Cell::Text(text) => text.len() + 3,
+            Cell::Empty => 3,
+            Cell::Number(_) | Cell::Boolean(_) => 12,
+        };
+        let bytes: usize = rows.iter().map(|row| row.iter().map(size).sum::<usize>() + 3).sum();
+        self.rows = (self.last_rows.saturating_mul(PAYLOAD_BYTES) / bytes.max(1)).clamp(1, 10_000_000);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::Tz;
+
+    use super::super::table::Place;
+    use super::*;
+
+    #[test]
+    fn blocks_are_sized_by_what_came_and_cover_every_row_once() {
+        let place = Place {
+            title: "T".to_owned(),
+            sheet_id: 0,
+            rows: 1_000_000,
+            columns: 10,
+            header_row: 0,
+            span: (0, 9),
+            last_row: None,
+        };
+        let mut blocks = Blocks::new(&Table { place, columns: Vec::new(), zone: Tz::UTC });
+        let mut next = 0;
+        let row = vec![Cell::text("x".repeat(97)); 10];
+        let mut count = 0;
+        while let Some(area) = blocks.next_area() {
+            assert_eq!(area.first_row, next);
+            let last = area.last_row.unwrap();
+            let filled = if next < 30_000 { last.min(30_000) - next } else { 0 };
+            blocks.note(&vec![row.clone(); filled]);
+            next = last + 1;
+            count += 1;
+        }
+        assert_eq!(next, 1_000_000);
+        assert!((14..=22).contains(&count), "{count} blocks of some 2,000 rows, and the empty rest in few");
+    }
+}

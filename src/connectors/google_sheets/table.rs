@@ -1,0 +1,319 @@
+//! Where an object is in the spreadsheet, and what its columns are.
+//!
+//! An object is a tab by its title, a named range, or a range of a tab. A tab's own title wins, so that a tab `Q1` or `a!b` is
+//! never taken for something else.
+
+use chrono_tz::Tz;
+
+use crate::connector::{ConnectorError, ErrorKind};
+use crate::model::{Field, FieldType, ObjectName, Schema};
+
+use super::{
+    a1::{self, Area},
+    cell::Cell,
+    client::{CellData, GridRange, NumberFormat, Sheet, SheetProperties, SheetsClient, Spreadsheet},
+    config::Tables,
+    header::{Named, is_meant, named_columns, suggested_row},
+    limits::FORMAT_ROWS,
+    schema::type_of,
+};
+
+/// The number of a row, as a field.
+pub(super) const ROW: &str = "_row";
+
+/// Where an object is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) title: String,
+    pub(super) sheet_id: i64,
+    /// The tab's size, in rows and columns.
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// The header's row, from 0.
+    pub(super) header_row: usize,
+    /// The first column and the last one, both included.
+    pub(super) span: (usize, usize),
+    /// The last row, where the object is a range that ends.
+    pub(super) last_row: Option<usize>,
+}
+
+/// An object with its columns.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    pub(super) place: Place,
+    pub(super) columns: Vec<Column>,
+    pub(super) zone: Tz,
+}
+
+/// A column that has a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    /// Its place on the tab, from 0.
+    pub(super) place: usize,
+    pub(super) name: String,
+    pub(super) shared_heading: Option<String>,
+    pub(super) field_type: FieldType,
+    pub(super) format: Option<NumberFormat>,
+    /// Whether people's own formulas fill it.
+    pub(super) is_formula: bool,
+}
+
+impl Place {
+    /// Finds an object among the tabs and named ranges.
+    pub(super) fn find(
+        spreadsheet: &Spreadsheet,
+        object: &ObjectName,
+        tables: &Tables,
+    ) -> Result<Self, ConnectorError> {
+        let sheets: Vec<&SheetProperties> = spreadsheet.sheets.iter().map(|sheet| &sheet.properties).collect();
+        let by_title = |title: &str| sheets.iter().copied().find(|sheet| sheet.title == title);
+        let found = by_title(object).map(|sheet| (sheet, Area::ALL)).or_else(|| {
+            let named = spreadsheet.named_ranges.iter().find(|range| range.name == object.as_str());
+            if let Some(named) = named {
+                let sheet = sheets.iter().copied().find(|sheet| sheet.sheet_id == named.range.sheet_id)?;
+                return Some((sheet, area_of(&named.range)));
+            }
+            let (title, area) = a1::split(object)?;
+            Some((by_title(&title)?, Area::parse(area)?))
+        });
+        let Some((sheet, area)) = found else { return Err(unknown_object(object, &sheets, spreadsheet)) };
+        if !sheet.sheet_type.is_empty() && sheet.sheet_type != "GRID" {
+            let message = format!("`{object}` is no tab with cells but one of type {}", sheet.sheet_type);
+            return Err(ConnectorError::new(ErrorKind::NotFound, "no_grid", message));
+        }
+        Self::of(sheet, area, object, tables)
+    }
+
+    fn of(sheet: &SheetProperties, area: Area, object: &ObjectName, tables: &Tables) -> Result<Self, ConnectorError> {
+        let (rows, columns) = (sheet.grid_properties.row_count, sheet.grid_properties.column_count);
+        let header_row = tables.header_row(object).unwrap_or(area.first_row);
+        let last_column = area.last_column.unwrap_or(usize::MAX).min(columns.saturating_sub(1));
+        if header_row >= rows || header_row < area.first_row || area.first_column > last_column {
+            let message = format!(
+                "the header of `{object}` should be in row {}, and the tab has {rows} rows and {columns} columns",
+                header_row + 1
+            );
+            return Err(ConnectorError::new(ErrorKind::NotFound, "no_header", message).with_hint("set `header_row`"));
+        }
+        Ok(Self {
+            title: sheet.title.clone(),
+            sheet_id: sheet.sheet_id,
+            rows,
+            columns,
+            header_row,
+            span: (area.first_column, last_column),
+            last_row: area.last_row.map(|row| row.min(rows.saturating_sub(1))),
+        })
+    }
+
+    /// Returns the last row that can hold records, from 0.
+    pub(super) fn end(&self) -> usize {
+        self.last_row.unwrap_or_else(|| self.rows.saturating_sub(1))
+    }
+
+    /// Returns the range of the header.
+    pub(super) fn header(&self) -> String {
+        Area::of((self.header_row, self.header_row), self.span).on(&self.title)
+    }
+
+    /// Returns the range of some columns below the header, open where the object is; none where the grid ends with the header:
+    /// a range that begins outside it is refused.
+    pub(super) fn below_header(&self, columns: (usize, usize)) -> Option<String> {
+        let area = Area::below(self.header_row + 1, columns);
+        (self.header_row < self.end()).then(|| Area { last_row: self.last_row, ..area }.on(&self.title))
+    }
+
+    /// Names a cell for a person: `Contacts!C2`.
+    pub(super) fn cell(&self, row: usize, column: usize) -> String {
+        format!("{}!{}", self.title, a1::cell(row, column))
+    }
+}
+
+impl Table {
+    /// Reads the header and the formats of an object.
+    pub(super) async fn read(
+        client: &SheetsClient,
+        spreadsheet: &Spreadsheet,
+        object: &ObjectName,
+        tables: &Tables,
+    ) -> Result<Self, ConnectorError> {
+        let place = Place::find(spreadsheet, object, tables)?;
+        let zone = zone_of(spreadsheet)?;
+        let last = place.end().min(place.header_row + FORMAT_ROWS);
+        let head = client.head(&Area::of((place.header_row, last), place.span).on(&place.title)).await?;
+        let rows: Vec<&[CellData]> = head
+            .data
+            .first()
+            .map(|data| data.row_data.iter().map(|row| row.values.as_slice()).collect())
+            .unwrap_or_default();
+        let columns = columns(&place, &rows, object, tables)?;
+        note_merges(&place, &head);
+        Ok(Self { place, columns, zone })
+    }
+
+    /// Returns the columns by their names and places.
+    pub(super) fn named(&self) -> Vec<Named> {
+        let named = |column: &Column| Named {
+            place: column.place,
+            name: column.name.clone(),
+            shared_heading: column.shared_heading.clone(),
+        };
+        self.columns.iter().map(named).collect()
+    }
+
+    /// Returns the column of that name.
+    pub(super) fn column(&self, name: &str) -> Result<&Column, ConnectorError> {
+        self.columns.iter().find(|column| is_meant(&column.name, name)).ok_or_else(|| self.unknown_column(name))
+    }
+
+    /// Says that there is no such column.
+    pub(super) fn unknown_column(&self, name: &str) -> ConnectorError {
+        let message = format!("`{}` has no column `{name}`", self.place.title);
+        let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        nearest(ConnectorError::new(ErrorKind::NotFound, "unknown_field", message), name, &names)
+    }
+
+    /// Returns what the object looks like.
+    pub(super) fn describe(&self, object: &ObjectName, is_source: bool) -> Schema {
+        let mut fields: Vec<Field> = self.columns.iter().map(|column| column.describe(is_source)).collect();
+        if is_source && !self.columns.iter().any(|column| column.name == ROW) {
+            let mut row = Field::new(ROW, FieldType::Integer);
+            row.is_read_only = true;
+            fields.push(row);
+        }
+        Schema { object: object.clone(), fields, is_open: false }
+    }
+}
+
+impl Column {
+    fn describe(&self, is_source: bool) -> Field {
+        let mut field = Field::new(&self.name, self.field_type);
+        field.label.clone_from(&self.shared_heading);
+        field.is_read_only = self.is_formula && !is_source;
+        field
+    }
+}
+
+/// Returns the zone of a spreadsheet.
+pub(super) fn zone_of(spreadsheet: &Spreadsheet) -> Result<Tz, ConnectorError> {
+    let name = &spreadsheet.properties.time_zone;
+    if name.is_empty() {
+        return Ok(Tz::UTC);
+    }
+    name.parse().map_err(|_| {
+        let message = format!("the spreadsheet's time zone `{name}` is not known here");
+        ConnectorError::new(ErrorKind::Unexpected, "unknown_zone", message)
+            .with_hint("choose a zone by its city in File > Settings")
+    })
+}
+
+fn columns(
+    place: &Place,
+    rows: &[&[CellData]],
+    object: &ObjectName,
+    tables: &Tables,
+) -> Result<Vec<Column>, ConnectorError> {
+    let shown = |row: &&[CellData]| -> Vec<Cell> {
+        row.iter().map(|cell| Cell::text(cell.formatted_value.clone().unwrap_or_default())).collect()
+    };
+    let headings = rows.first().map(shown).unwrap_or_default();
+    let named = named_columns(&headings, place.span.0, &tables.id_columns(object));
+    if named.is_empty() {
+        let texts: Vec<Vec<Cell>> = rows.iter().map(shown).collect();
+        return Err(no_header(place, object, suggested_row(&texts)));
+    }
+    let below = rows.get(1..).unwrap_or_default();
+    let columns: Vec<Column> = named
+        .into_iter()
+        .map(|named| {
+            let offset = named.place - place.span.0;
+            let cells = || below.iter().filter_map(|row| row.get(offset));
+            let format = cells().find_map(|cell| {
+                let own = cell.user_entered_format.number_format.as_ref();
+                own.or(cell.effective_format.number_format.as_ref()).filter(|format| !format.kind.is_empty())
+            });
+            let filled = cells().find(|cell| is_filled(cell));
+            let heading = rows.first().and_then(|row| row.get(offset));
+            let declared = tables.field_type(object, &named.name);
+            Column {
+                place: named.place,
+                field_type: declared.or_else(|| format.and_then(type_of)).unwrap_or(FieldType::Text),
+                name: named.name,
+                shared_heading: named.shared_heading,
+                format: format.cloned(),
+                is_formula: filled.is_some_and(has_formula) || heading.is_some_and(has_formula),
+            }
+        })
+        .collect();
+    check_typed(place, object, tables, &columns)?;
+    Ok(columns)
+}
+
+fn is_filled(cell: &CellData) -> bool {
+    has_formula(cell) || cell.formatted_value.as_ref().is_some_and(|text| !text.is_empty())
+}
+
+fn has_formula(cell: &CellData) -> bool {
+    cell.user_entered_value.formula_value.is_some()
+}
+
+/// Refuses options that give a type to a column that is not there: a typing error would leave the column text.
+fn check_typed(place: &Place, object: &ObjectName, tables: &Tables, columns: &[Column]) -> Result<(), ConnectorError> {
+    let is_known = |name: &&String| columns.iter().any(|column| column.name == **name);
+    let Some(unknown) = tables.typed_columns(object).find(|name| !is_known(name)) else { return Ok(()) };
+    let message = format!("option `fields` names a column `{unknown}`, which `{}` does not have", place.title);
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    Err(nearest(ConnectorError::new(ErrorKind::NotFound, "unknown_field", message), unknown, &names))
+}
+
+/// Says which cells are merged below the header: only the first cell of each has the value.
+fn note_merges(place: &Place, head: &Sheet) {
+    let is_of_table = |merge: &&GridRange| merge.end_row_index.is_none_or(|end| end > place.header_row);
+    if let Some(merge) = head.merges.iter().find(is_of_table) {
+        tracing::warn!(
+            cell = %place.cell(merge.start_row_index, merge.start_column_index),
+            merged = head.merges.len(),
+            "merged cells: only the first cell of each has the value, the others are read as empty"
+        );
+    }
+}
+
+fn no_header(place: &Place, object: &ObjectName, suggested: Option<usize>) -> ConnectorError {
+    let row = place.header_row + 1;
+    let message = format!("row {row} of `{object}` names no column");
+    let error = ConnectorError::new(ErrorKind::NotFound, "no_header", message);
+    error.with_hint(match suggested {
+        Some(offset) => {
+            let row = row + offset;
+            format!("row {row} looks like the header: set `header_row: {row}`")
+        }
+        None => "write the names of the columns into it, or set `header_row` to the row that has them".to_owned(),
+    })
+}
+
+fn area_of(range: &GridRange) -> Area {
+    Area {
+        first_row: range.start_row_index,
+        last_row: range.end_row_index.and_then(|end| end.checked_sub(1)),
+        first_column: range.start_column_index,
+        last_column: range.end_column_index.and_then(|end| end.checked_sub(1)),
+    }
+}
+
+fn unknown_object(object: &ObjectName, sheets: &[&SheetProperties], spreadsheet: &Spreadsheet) -> ConnectorError {
+    let names = sheets.iter().map(|sheet| sheet.title.as_str());
+    let names: Vec<&str> = names.chain(spreadsheet.named_ranges.iter().map(|range| range.name.as_str())).collect();
+    let message = format!("the spreadsheet has no tab and no named range `{object}`");
+    nearest(ConnectorError::new(ErrorKind::NotFound, "unknown_tab", message), object, &names)
+}
+
+/// Adds the nearest known name to an error, or all of them.
+fn nearest(error: ConnectorError, name: &str, known: &[&str]) -> ConnectorError {
+    let similarity = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
+    let nearest = known.iter().map(|other| (similarity(other), other)).max_by(|one, two| one.0.total_cmp(&two.0));
+    match nearest {
+        Some((similarity, other)) if similarity > 0.8 => error.with_hint(format!("did you mean `{other}`?")),
+        _ if known.is_empty() => error,
+        _ => error.with_hint(format!("there are `{}`", known.join("`, `"))),
+    }
+}
