@@ -102,6 +102,7 @@ impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         let code = match &error {
             EngineError::State(_) => "state",
+            EngineError::Lease(error) => lease_code(error),
             EngineError::Connector { .. } => "connection.failed",
             EngineError::Config { .. } | EngineError::Registry(_) => "connection.config",
             EngineError::Account(error) => match **error {
@@ -130,13 +131,16 @@ impl From<StateError> for Failure {
 
 impl From<LeaseError> for Failure {
     fn from(error: LeaseError) -> Self {
-        match error {
-            LeaseError::Held { .. } => Self::new(Exit::Environment, "state.locked", error.to_string())
-                .with_hint("wait for it to end, or stop that process; its lock goes with it"),
-            LeaseError::Stopped(error) => error.into(),
-            LeaseError::Io { .. } => Self::new(Exit::Environment, "state", error.to_string())
-                .with_hint("name another place for the state file with `--state FILE`"),
-        }
+        let hint = error.hint().map(str::to_owned);
+        let code = lease_code(&error);
+        Self { hint, ..Self::new(Exit::Environment, code, error.to_string()) }
+    }
+}
+
+fn lease_code(error: &LeaseError) -> &'static str {
+    match error {
+        LeaseError::Held { .. } => "state.locked",
+        LeaseError::Stopped(_) | LeaseError::Io { .. } => "state",
     }
 }
 

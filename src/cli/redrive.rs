@@ -14,7 +14,7 @@ use super::{
     audit,
     exit::{Exit, Failure},
     load::load,
-    run::{observer, show},
+    run::{end, observer, show},
     runs::find_run,
     signals::Signals,
     tokens::StateTokens,
@@ -56,5 +56,5 @@ pub(super) async fn redrive(
     let finished = engine::redrive(&environment, &pipeline, &run, corrections.as_ref()).await?;
     show(workspace, &finished, &run.file)?;
     audit.finish()?;
-    Ok(Exit::of_run(&finished, signals.number()))
+    end(&environment, &finished, signals.number()).await
 }

@@ -46,7 +46,14 @@ pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, F
     show_mistakes(workspace, &pipeline, &environment.context, &finished, None).await;
     show(workspace, &finished, &args.file)?;
     audit.finish()?;
-    Ok(Exit::of_run(&finished, signals.number()))
+    end(&environment, &finished, signals.number()).await
+}
+
+/// Decides how the process ends, and keeps it with the attempt.
+pub(super) async fn end(environment: &Environment, finished: &Finished, signal: Option<u8>) -> Result<Exit, Failure> {
+    let exit = Exit::of_run(finished, signal);
+    environment.state.note_exit_code(&finished.report.run_id, finished.attempt, exit.code()).await?;
+    Ok(exit)
 }
 
 /// Refuses to replace a file by the first records of itself.

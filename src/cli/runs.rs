@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use chrono::SubsecRound;
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use comfy_table::Table;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::engine::RunReport;
 use crate::model::ConnectionName;
-use crate::state::{Run, State};
+use crate::state::{Attempt, Run, RunStatus, State};
 
 use super::{
     exit::{Exit, Failure},
     output,
+    printable::one_line,
     summary::{new_table, summary},
     workspace::Workspace,
 };
@@ -30,15 +32,12 @@ pub(super) async fn runs(workspace: &Workspace) -> Result<Exit, Failure> {
     let mut table = new_table();
     table.set_header(["run", "pipeline", "status", "started (UTC)", "took", "accounts"]);
     for run in &runs {
-        let took = run.finished_at.map_or_else(String::new, |end| {
-            let seconds = (end - run.started_at).num_seconds().max(0);
-            format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-        });
+        let took = run.finished_at.map_or_else(String::new, |end| time_text(end - run.started_at));
         table.add_row([
             run.run_id.clone(),
             run.pipeline.clone(),
             run.status.as_str().to_owned(),
-            run.started_at.trunc_subsecs(0).format("%Y-%m-%d %H:%M:%S").to_string(),
+            moment_text(run.started_at),
             took,
             accounts.get(&run.run_id).map_or_else(String::new, accounts_text),
         ]);
@@ -69,8 +68,51 @@ pub(super) async fn show(workspace: &Workspace, run_id: &str) -> Result<Exit, Fa
     } else {
         workspace.output.say(&format!("{} of pipeline `{}`: {}", run.run_id, run.pipeline, run.status.as_str()));
         output::data(&format!("{}\n", summary(&report)))?;
+        if let Some(table) = attempts_table(&run, report.attempts.as_deref().unwrap_or_default()) {
+            output::data(&format!("\nattempts\n{table}\n"))?;
+        }
     }
     Ok(Exit::Done)
+}
+
+/// Lists the processes that worked on a run; none where one did and came to its end.
+fn attempts_table(run: &Run, attempts: &[Attempt]) -> Option<Table> {
+    if let [only] = attempts
+        && only.finished_at.is_some()
+        && only.errors.is_empty()
+    {
+        return None;
+    }
+    let last = attempts.last()?.number;
+    let mut table = new_table();
+    table.set_header(["attempt", "started (UTC)", "took", "ended", "what failed in it"]);
+    for attempt in attempts {
+        let is_open = attempt.number == last && run.status == RunStatus::Running;
+        let ended = match (attempt.finished_at, attempt.exit_code) {
+            (Some(_), Some(code)) => format!("exit code {code}"),
+            (Some(_), None) => String::new(),
+            (None, _) if is_open => "running, or killed".to_owned(),
+            (None, _) => "killed".to_owned(),
+        };
+        let errors: Vec<String> = attempt.errors.iter().map(|error| one_line(&error.message).into_owned()).collect();
+        table.add_row([
+            attempt.number.to_string(),
+            moment_text(attempt.started_at),
+            attempt.finished_at.map_or_else(String::new, |end| time_text(end - attempt.started_at)),
+            ended,
+            errors.join("; "),
+        ]);
+    }
+    Some(table)
+}
+
+fn moment_text(moment: DateTime<Utc>) -> String {
+    moment.trunc_subsecs(0).format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn time_text(time: TimeDelta) -> String {
+    let seconds = time.num_seconds().max(0);
+    format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 /// Returns the run with this id, or the newest one for `last`.

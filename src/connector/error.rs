@@ -63,6 +63,22 @@ impl ErrorKind {
             Self::Unanswered | Self::Unexpected | Self::Io | Self::CursorExpired => false,
         }
     }
+
+    /// Tells whether the vendor refused what it was sent, so that the reason is about the records.
+    pub fn is_refusal(self) -> bool {
+        match self {
+            Self::Refused => true,
+            Self::Unauthorized
+            | Self::NotFound
+            | Self::Unanswered
+            | Self::Unavailable
+            | Self::QuotaSpent
+            | Self::Cancelled
+            | Self::CursorExpired
+            | Self::Unexpected
+            | Self::Io => false,
+        }
+    }
 }
 
 impl ConnectorError {

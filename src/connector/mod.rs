@@ -131,6 +131,11 @@ pub trait Source: Debug + Send + Sync {
     /// Yields the records in pages. Ends with its first error.
     fn read(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>>;
 
+    /// Tells whether the ids of an object's records are made of their contents, so that a record that changes gets another id.
+    fn has_content_ids(&self, _object: &ObjectName) -> bool {
+        false
+    }
+
     /// Offers to tell what the login may do and what is left of its limits.
     fn probe(&self) -> Option<&dyn Probe> {
         None

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::connector::{Account, ConfigError, ConnectorError, ErrorKind, RegistryError};
 use crate::model::{ConnectionName, StreamName, ValueError};
-use crate::state::{AttemptError, StateError};
+use crate::state::{AttemptError, LeaseError, StateError};
 use crate::transform::TransformError;
 
 use super::order::OrderError;
@@ -23,6 +23,9 @@ pub enum EngineError {
         /// What it says.
         error: Box<ConnectorError>,
     },
+    /// Another process writes the same records.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
     /// The options of a connection.
     #[error("connection `{connection}`: {error}")]
     Config {
@@ -182,6 +185,7 @@ impl EngineError {
         let (code, request_id) = match self {
             Self::Connector { error, .. } => (error.code.clone(), error.request_id.clone()),
             Self::State(_) => ("state".to_owned(), None),
+            Self::Lease(_) => ("lease".to_owned(), None),
             Self::Account(_) => ("account".to_owned(), None),
             Self::Config { .. } | Self::Registry(_) => ("connection".to_owned(), None),
             Self::Transform { .. } | Self::Value(_) | Self::Frame(_) => ("transform".to_owned(), None),
@@ -196,7 +200,7 @@ impl EngineError {
     /// Tells whether the environment is to blame (credentials, network, state file), not the pipeline or its records.
     pub fn is_environment(&self) -> bool {
         match self {
-            Self::State(_) | Self::Account(_) => true,
+            Self::State(_) | Self::Lease(_) | Self::Account(_) => true,
             Self::Connector { error, .. } => Blame::of(error.kind) == Blame::Environment,
             _ => false,
         }
@@ -223,6 +227,7 @@ impl EngineError {
             Self::Transform { error, .. } => error.hint.as_deref(),
             Self::Interrupted(interruption) => interruption.hint.as_deref(),
             Self::State(error) => error.hint(),
+            Self::Lease(error) => error.hint(),
             Self::Account(error) => Some(error.hint()),
             _ => None,
         }

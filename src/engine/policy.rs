@@ -27,6 +27,20 @@ pub(super) struct WritePolicy {
     pub max_deletes: Option<CountOrShare>,
     /// Whether records that did not change are looked for at the destination.
     pub is_verifying: bool,
+    /// Whether the id of a record that is rejected before it is mapped says which record of the destination it is.
+    pub tells_by_id: bool,
+}
+
+impl WritePolicy {
+    /// Tells whether two processes that write by this key at once could create a record twice: each would look it up before the
+    /// other has created it, and the destination keeps both.
+    pub(super) fn may_create_twice(&self, key: &[FieldName], schema: &Schema) -> bool {
+        let creates_by_key = match self.write {
+            WriteMode::Upsert | WriteMode::Mirror => !key.is_empty() && !self.is_upsert_native,
+            WriteMode::Insert | WriteMode::Update | WriteMode::Replace => false,
+        };
+        creates_by_key && !key.iter().any(|name| schema.field(name).is_some_and(|field| field.is_unique))
+    }
 }
 
 pub(super) fn write_policy(
@@ -66,6 +80,7 @@ pub(super) fn write_policy(
         },
         max_deletes: pipeline.limits.max_deletes,
         is_verifying: false,
+        tells_by_id: true,
     }
 }
 

@@ -116,7 +116,7 @@ pub async fn redrive(
     }
     let status = if failures.is_empty() { RunStatus::Done } else { RunStatus::Failed };
     let errors = failures.iter().map(EngineError::of_attempt).collect();
-    let end = AttemptEnd { status, now: environment.context.clock().now(), exit_code: None, errors };
+    let end = AttemptEnd { status, now: environment.context.clock().now(), errors };
     state.finish_attempt(&redrive.run_id, attempt, end).await?;
     let reasons = state.reasons(&redrive.run_id).await?;
     let report = RunReport {
@@ -126,8 +126,9 @@ pub async fn redrive(
         streams,
         reasons: reason_reports(reasons),
         earlier_rejects: 0,
+        attempts: None,
     };
-    Ok(Finished { report, failures })
+    Ok(Finished { report, failures, attempt })
 }
 
 /// Returns where a letter belongs.

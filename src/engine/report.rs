@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::model::{Calls, ConnectionName, Ledger, ObjectName, Quota, StreamName};
 use crate::state::{
-    LetterCount, ReasonCount, Run, RunStatus, State, StateError, StoredRun, TargetLedger, TargetStatus, WaitingCount,
+    Attempt, LetterCount, ReasonCount, Run, RunStatus, State, StateError, StoredRun, TargetLedger, TargetStatus,
+    WaitingCount,
 };
 
 use super::decide::merged::MergedRecord;
@@ -27,6 +28,9 @@ pub struct RunReport {
     pub reasons: Vec<ReasonReport>,
     /// Records that earlier runs of the pipeline did not write, and that nobody has loaded again or corrected since.
     pub earlier_rejects: u64,
+    /// The processes that worked on it, each with its own errors; only where a run that is over is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<Vec<Attempt>>,
 }
 
 /// The account of a stream.
@@ -218,7 +222,9 @@ impl RunReport {
         }
         let reasons = reason_reports(reasons);
         let is_resumed = attempts.len() > 1;
-        Ok(Self { run_id: run.run_id.clone(), status: run.status, is_resumed, streams, reasons, earlier_rejects: 0 })
+        let run_id = run.run_id.clone();
+        let attempts = Some(attempts);
+        Ok(Self { run_id, status: run.status, is_resumed, streams, reasons, earlier_rejects: 0, attempts })
     }
 
     /// Tells whether records were rejected, held back, or written without one of their links: in this run, or in earlier ones

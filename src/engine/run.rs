@@ -40,6 +40,8 @@ pub struct Finished {
     pub report: RunReport,
     /// What failed, in order.
     pub failures: Vec<EngineError>,
+    /// Which attempt at the run this was.
+    pub attempt: u32,
 }
 
 /// Which run this is.
@@ -130,15 +132,13 @@ async fn mirror_all(stream_runs: &mut [StreamRun]) {
         if !stream_run.is_read_to_end {
             continue;
         }
-        for destination in stream_run.destinations.iter_mut().filter(|destination| destination.is_done()) {
-            if destination.loader.policy.write != WriteMode::Mirror {
+        let doubts: Vec<_> = stream_run.destinations.iter().map(|destination| stream_run.doubt(destination)).collect();
+        for (destination, doubt) in stream_run.destinations.iter_mut().zip(doubts) {
+            if !destination.is_done() || destination.loader.policy.write != WriteMode::Mirror {
                 continue;
             }
-            if destination.unknown_ids > 0 {
-                let records = destination.unknown_ids;
-                destination.remark(format!(
-                    "the mirror deletes nothing: {records} records of the source were rejected without a readable id, so nobody knows which records the source no longer has"
-                ));
+            if let Some(doubt) = doubt {
+                destination.remark(format!("the mirror deletes nothing: {doubt}"));
                 continue;
             }
             let mut ledger = Ledger::default();
@@ -210,7 +210,7 @@ async fn finish(
     };
     let state = &environment.state;
     let errors = failures.iter().map(EngineError::of_attempt).collect();
-    let end = AttemptEnd { status, now: environment.context.clock().now(), exit_code: None, errors };
+    let end = AttemptEnd { status, now: environment.context.clock().now(), errors };
     state.finish_attempt(&place.run_id, place.attempt, end).await?;
     let reasons = state.reasons(&place.run_id).await?;
     let own_rejects: u64 = reasons.iter().map(|reason| reason.letters).sum();
@@ -233,8 +233,9 @@ async fn finish(
         streams,
         reasons: reason_reports(reasons),
         earlier_rejects: open_rejects.saturating_sub(own_rejects),
+        attempts: None,
     };
-    Ok(Finished { report, failures })
+    Ok(Finished { report, failures, attempt: place.attempt })
 }
 
 pub(super) fn new_run_id(pipeline: &Pipeline, now: DateTime<Utc>) -> String {

@@ -10,19 +10,17 @@ use std::{
 use chrono::{DateTime, Utc};
 use jsonschema::Validator;
 
-use crate::config::{Connection, Pipeline, Stream, StreamDestination, WriteMode, replaced_source};
-use crate::connector::{Context, FormulaField, LATEST_ARRIVAL, Registry, Replace, Source, WritePlan};
-use crate::model::{
-    BatchLimit, Capabilities, ConnectionName, DELETED, Field, FieldName, FieldType, ID, Operation, Schema, UPDATED_AT,
-};
-use crate::state::{Checkpoint, OpenTarget, State, Target, TargetId, TargetLedger};
-use crate::transform::{MappedField, Mapper, TransformError, formulas, key_names};
+use crate::config::{Pipeline, Stream, StreamDestination, WriteMode, replaced_source};
+use crate::connector::{Context, FormulaField, LATEST_ARRIVAL, Replace, WritePlan};
+use crate::model::{BatchLimit, ConnectionName, Field, FieldName, Operation, Schema};
+use crate::state::{Checkpoint, LeaseName, OpenTarget, Target, TargetId, TargetLedger};
+use crate::transform::{MappedField, Mapper, formulas, key_names};
 
 use super::{
     accounts::RunIdentity,
-    decide::{look_alikes::LookAlikes, lookup::WholeObjectIndex, merged::Merged, prepare::Preparation},
+    decide::{look_alikes::LookAlikes, merged::Merged, prepare::Preparation, whole_object::WholeObjectIndex},
+    environment::{Environment, connection, transform_error},
     error::EngineError,
-    observer::Observer,
     policy::{WritePolicy, check_policy, write_policy},
     quota::QuotaGuard,
     services::Services,
@@ -33,28 +31,6 @@ const PAGE_RECORDS: u32 = 2_000;
 const BULK_PAGE_RECORDS: u32 = 50_000;
 /// The reason of records that may or may not have been created.
 pub(in crate::engine) const UNKNOWN_EFFECT: &str = "unknown_effect";
-
-/// What a run works with.
-#[derive(Debug, Clone)]
-pub struct Environment {
-    /// The connectors.
-    pub registry: Registry,
-    /// What connectors are handed; each gets its own counts.
-    pub context: Context,
-    /// The state file.
-    pub state: State,
-    /// Who is told what happens.
-    pub observer: Arc<dyn Observer>,
-}
-
-/// A source, connected.
-#[derive(Debug)]
-pub(super) struct Extraction {
-    pub source: Box<dyn Source>,
-    pub capabilities: Capabilities,
-    pub context: Context,
-    pub quota: QuotaGuard,
-}
 
 /// One destination of a stream, connected and ready to load.
 #[derive(Debug)]
@@ -111,23 +87,6 @@ pub(super) struct Earlier {
 }
 
 impl Environment {
-    pub(super) fn connect_source(&self, pipeline: &Pipeline, stream: &Stream) -> Result<Extraction, EngineError> {
-        let connection = connection(pipeline, &stream.connection)?;
-        let entry = self.registry.get(&connection.connector)?;
-        let context = self.context.for_connection(connection.name.clone());
-        let source = (entry.source)(connection.options.clone(), &context)
-            .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
-        let capabilities = (entry.capabilities_of)(connection.options.clone())
-            .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
-        let quota = QuotaGuard::new(pipeline.limits.quota_share, context.clone());
-        Ok(Extraction { source, capabilities, context, quota })
-    }
-
-    /// Makes what a connection of a stream is handed: its meter counts the calls, whether connecting succeeds or not.
-    pub(super) fn context_of(&self, connection: &ConnectionName) -> Context {
-        self.context.for_connection(connection.clone())
-    }
-
     /// Connects a destination of a stream. `schema` is what the stream's records look like before they are mapped.
     pub(super) async fn connect_destination(
         &self,
@@ -161,6 +120,16 @@ impl Environment {
         let key = key_names(&config.key, &declared).map_err(|error| transform_error(stream, error))?;
         let policy = write_policy(pipeline, config, &key, &capabilities, &declared, &mapper);
         check_policy(config, &policy, &capabilities, &mapper)?;
+        if let Some(account) = run.accounts.known(&config.connection)
+            && policy.may_create_twice(&key, &declared)
+        {
+            let name = LeaseName::KeyedWrite {
+                account: format!("{} {}", connection.connector, account.id()),
+                object: config.object.to_string(),
+                key: key.iter().map(ToString::to_string).collect(),
+            };
+            self.state.hold_lease(name, &pipeline.name, self.context.clock().now()).await?;
+        }
         let plan = write_plan(config, &key, &declared, &mapper);
         destination.plan(plan).map_err(|error| EngineError::connector(&connection.name, error))?;
         let target = Target {
@@ -352,30 +321,6 @@ fn write_plan(config: &StreamDestination, key: &[FieldName], declared: &Schema, 
 fn late_requests_wait(sent_at: DateTime<Utc>, now: DateTime<Utc>, lookup_lag: Duration) -> Duration {
     let passed = (now - sent_at).to_std().unwrap_or_default();
     (LATEST_ARRIVAL + lookup_lag).saturating_sub(passed)
-}
-
-/// Returns what a stream's frames look like: the fields that the source declares, and the columns that every frame has.
-pub(super) fn frame_schema(declared: &Schema) -> Schema {
-    let own = [(ID, FieldType::Text), (UPDATED_AT, FieldType::Datetime), (DELETED, FieldType::Boolean)];
-    let own = own.into_iter().map(|(name, field_type)| Field::new(name, field_type));
-    let declared_fields = declared.fields.iter().filter(|field| ![ID, UPDATED_AT, DELETED].contains(&&*field.name));
-    Schema {
-        object: declared.object.clone(),
-        fields: own.chain(declared_fields.cloned()).collect(),
-        is_open: declared.is_open,
-    }
-}
-
-pub(super) fn transform_error(stream: &Stream, error: TransformError) -> EngineError {
-    EngineError::Transform { stream: stream.name.clone(), error: Box::new(error) }
-}
-
-pub(super) fn connection<'pipeline>(
-    pipeline: &'pipeline Pipeline,
-    name: &ConnectionName,
-) -> Result<&'pipeline Connection, EngineError> {
-    let found = pipeline.connections.get(name);
-    found.ok_or_else(|| EngineError::Unsupported(format!("no connection is called `{name}`")))
 }
 
 fn read_expectation(path: &Path) -> Result<Arc<Validator>, EngineError> {

@@ -6,12 +6,13 @@ use futures::join;
 use tokio::sync::mpsc;
 
 use crate::config::{OnMissing, Pipeline, Stream};
-use crate::model::{Calls, SyncMode};
+use crate::model::{Calls, Ledger, SyncMode};
 use crate::state::TargetStatus;
 
 use super::{
     accounts::RunAccounts,
     begin::{Begin, Reading, RunState, Standing},
+    close::mirror::Evidence,
     destination_run::DestinationRun,
     distribute::distribute,
     error::EngineError,
@@ -39,6 +40,7 @@ pub(super) struct StreamRun {
     /// Why the source could not be read to its end.
     source_error: Option<String>,
     unconnected: Vec<Unconnected>,
+    evidence: Evidence,
 }
 
 /// A destination that could not be connected.
@@ -67,6 +69,7 @@ pub(super) async fn run_stream(
         failures: Vec::new(),
         source_error: None,
         unconnected: Vec::new(),
+        evidence: Evidence::default(),
     };
     match run.go(environment, pipeline, place).await {
         Ok(()) => {}
@@ -131,8 +134,11 @@ impl StreamRun {
         let stream = self.stream.clone();
         let read = read_join_inputs(environment, pipeline, &stream, Depth::Read).await?;
         self.join_calls = read.calls;
+        let has_content_ids = extraction.source.has_content_ids(&stream.object);
         let mappings: Vec<_> = stream.destinations.iter().map(|config| &config.mappings).collect();
         let mut plan = ReadPlan::compile(&stream, extraction, &read.inputs, Some(&mappings)).await?;
+        let has_new_ids = plan.steps.changes_ids();
+        self.evidence = Evidence { has_content_ids, has_new_ids, rejected_inputs: read.rejected };
         plan.limit = place.limit;
         plan.observer = Arc::clone(&environment.observer);
         for (index, config) in stream.destinations.iter().enumerate() {
@@ -147,6 +153,7 @@ impl StreamRun {
             match connect.await {
                 Ok(mut loader) => {
                     loader.policy.is_verifying = place.is_verifying;
+                    loader.policy.tells_by_id = !has_new_ids;
                     self.destinations.push(DestinationRun::new(loader, index, self.position));
                 }
                 Err(error @ EngineError::State(_)) => return Err(error),
@@ -250,6 +257,12 @@ impl StreamRun {
             }
             other => other,
         }
+    }
+
+    /// Says why the records that were not read may still be at the source, if they may.
+    pub(super) fn doubt(&self, destination: &DestinationRun) -> Option<String> {
+        let Ledger { rejected, held, .. } = destination.tally.ledger;
+        self.evidence.doubt(destination.unknown_ids, rejected + held)
     }
 
     /// Tells whether the run is to end here.

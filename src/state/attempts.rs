@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
+use crate::redact::redact;
+
 use super::{
     State, Work,
     error::StateError,
@@ -18,7 +20,7 @@ pub struct Attempt {
     pub number: u32,
     /// When it began.
     pub started_at: DateTime<Utc>,
-    /// When it ended; none where it works still, or was killed.
+    /// When it ended; none where it still works, or was killed.
     pub finished_at: Option<DateTime<Utc>>,
     /// What it ended with.
     pub exit_code: Option<u8>,
@@ -39,6 +41,18 @@ pub struct AttemptError {
     pub request_id: Option<String>,
 }
 
+impl AttemptError {
+    fn without_secrets(&self) -> Self {
+        let clean = |text: &String| redact(text).into_owned();
+        Self {
+            code: clean(&self.code),
+            message: clean(&self.message),
+            hint: self.hint.as_ref().map(clean),
+            request_id: self.request_id.as_ref().map(clean),
+        }
+    }
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone)]
 pub struct AttemptEnd {
@@ -46,16 +60,14 @@ pub struct AttemptEnd {
     pub status: RunStatus,
     /// When.
     pub now: DateTime<Utc>,
-    /// What the process ends with; none where that is not known yet.
-    pub exit_code: Option<u8>,
     /// What failed.
     pub errors: Vec<AttemptError>,
 }
 
 const INSERT: &str = "INSERT INTO attempts (run_id, number, started_at)
      VALUES (?1, (SELECT COALESCE(MAX(number), 0) + 1 FROM attempts WHERE run_id = ?1), ?2) RETURNING number";
-const FINISH: &str =
-    "UPDATE attempts SET finished_at = ?3, exit_code = ?4, sealed = ?5 WHERE run_id = ?1 AND number = ?2";
+const FINISH: &str = "UPDATE attempts SET finished_at = ?3, sealed = ?4 WHERE run_id = ?1 AND number = ?2";
+const NOTE_EXIT: &str = "UPDATE attempts SET exit_code = ?3 WHERE run_id = ?1 AND number = ?2";
 
 fn cell(run_id: &str, number: u32) -> Cell {
     Cell::new("attempts", &[&run_id, &number])
@@ -84,9 +96,23 @@ impl State {
         let run_id = run_id.to_owned();
         self.write(move |work| {
             work.end_run(&run_id, end.status, end.now)?;
-            let sealed = work.seal.seal(&cell(&run_id, number), &end.errors)?;
-            let parameters = params![run_id, number, end.now.to_rfc3339(), end.exit_code, sealed];
+            let errors: Vec<AttemptError> = end.errors.iter().map(AttemptError::without_secrets).collect();
+            let sealed = work.seal.seal(&cell(&run_id, number), &errors)?;
+            let parameters = params![run_id, number, end.now.to_rfc3339(), sealed];
             work.transaction.prepare_cached(FINISH)?.execute(parameters)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Stores what the process of an attempt ends with.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be written.
+    pub async fn note_exit_code(&self, run_id: &str, number: u32, exit_code: u8) -> Result<(), StateError> {
+        let run_id = run_id.to_owned();
+        self.write(move |work| {
+            work.transaction.prepare_cached(NOTE_EXIT)?.execute(params![run_id, number, exit_code])?;
             Ok(())
         })
         .await

@@ -37,6 +37,8 @@ pub struct Changes {
     pub unchanged: Vec<ReadRecord>,
     /// Records that were read, whatever became of them: a mirror leaves them alone.
     pub seen: Vec<RecordKey>,
+    /// Ids of records of the destination that such records were to change, whatever the source called them before.
+    pub seen_at: Vec<String>,
     /// Records that are the same as another one.
     pub duplicates: Vec<Duplicate>,
     /// Records that were not written.
@@ -142,7 +144,9 @@ impl Work<'_> {
             RecordKey::Key(source_key) => *source_key,
         });
         let seen: Vec<SourceKey> = unchanged.into_iter().chain(seen).collect();
-        self.mark_all_seen(place.target_id, &seen, &SeenMark { run_id: place.run_id.clone(), chunk: place.chunk })
+        let mark = SeenMark { run_id: place.run_id.clone(), chunk: place.chunk };
+        self.mark_all_seen(place.target_id, &seen, &mark)?;
+        self.mark_seen_at(place.target_id, &changes.seen_at, &mark)
     }
 
     fn commit_written(&self, place: &ChangePlace, written: &[WrittenRecord]) -> Result<(), StateError> {

@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Row, params, types::Value};
 use serde::{Deserialize, Serialize};
 
+use crate::redact::redact;
+
 use super::{
     SourceKey, State, Work,
     error::StateError,
@@ -68,6 +70,19 @@ pub struct LetterBody {
 pub(super) struct SealedLetter {
     pub source_id: String,
     pub body: LetterBody,
+}
+
+impl LetterBody {
+    /// Takes the known secrets out of what a vendor said. The record stays as it is: it is loaded again.
+    fn without_secrets(&self) -> Self {
+        let clean = |text: &String| redact(text).into_owned();
+        Self {
+            reason: clean(&self.reason),
+            value: self.value.as_ref().map(clean),
+            request_id: self.request_id.as_ref().map(clean),
+            ..self.clone()
+        }
+    }
 }
 
 /// Kinds of dead letters.
@@ -179,7 +194,15 @@ pub(super) const ANSWER_EARLIER: &str = "UPDATE dead_letters SET resolved_at = ?
      WHERE target_id = ?1 AND run_id <> ?2 AND kind IN ('rejected', 'held') AND resolved_at IS NULL";
 const COUNT_OPEN: &str =
     "SELECT COUNT(*) FROM targets JOIN dead_letters INDEXED BY dead_letters_by_source USING (target_id)
-     WHERE pipeline = ?1 AND resolved_at IS NULL";
+     WHERE pipeline = ?1 AND resolved_at IS NULL
+       AND COALESCE(destination_account, (SELECT account FROM accounts AS seen WHERE seen.pipeline = targets.pipeline
+             AND seen.connection = targets.connection ORDER BY first_seen LIMIT 1))
+         IS (SELECT account FROM accounts AS seen WHERE seen.pipeline = targets.pipeline
+             AND seen.connection = targets.connection ORDER BY last_seen DESC LIMIT 1)
+       AND COALESCE(source_account, (SELECT account FROM accounts AS seen WHERE seen.pipeline = targets.pipeline
+             AND seen.connection = targets.source_connection ORDER BY first_seen LIMIT 1))
+         IS (SELECT account FROM accounts AS seen WHERE seen.pipeline = targets.pipeline
+             AND seen.connection = targets.source_connection ORDER BY last_seen DESC LIMIT 1)";
 const REASONS: &str = "SELECT targets.*, kind, code, field, COUNT(*) AS letters
      FROM dead_letters JOIN targets USING (target_id) JOIN ledgers USING (run_id, target_id)
      WHERE run_id = ?1 AND resolved_at IS NULL AND dead_letters.chunk <= ledgers.chunk
@@ -218,7 +241,8 @@ impl State {
         self.read(move |work| work.count_letters(&run_id)).await
     }
 
-    /// Counts the letters of a pipeline that nobody has answered, of whatever run.
+    /// Counts the letters of a pipeline that nobody has answered, of whatever run, at the accounts that its connections were seen
+    /// at last. What was remembered before accounts were told apart belongs to the first ones.
     ///
     /// # Errors
     /// Fails when the state cannot be read.
@@ -287,7 +311,7 @@ impl Work<'_> {
         let first = self.next_id("dead_letters", "letter_id")?;
         let mut rows = Vec::with_capacity(letters.len());
         for ((letter_id, letter), source_key) in (first..).zip(letters).zip(source_keys) {
-            let sealed = SealedLetter { source_id: letter.source_id.clone(), body: letter.body.clone() };
+            let sealed = SealedLetter { source_id: letter.source_id.clone(), body: letter.body.without_secrets() };
             rows.push([
                 Value::Integer(letter_id),
                 Value::Text(letter.run_id.clone()),
@@ -296,8 +320,8 @@ impl Work<'_> {
                 Value::Text(letter.kind.as_str().to_owned()),
                 Value::Integer(signed(letter.number)),
                 letter.line.map_or(Value::Null, |line| Value::Integer(signed(line))),
-                Value::Text(letter.code.clone()),
-                letter.field.clone().map_or(Value::Null, Value::Text),
+                Value::Text(redact(&letter.code).into_owned()),
+                letter.field.as_deref().map_or(Value::Null, |field| Value::Text(redact(field).into_owned())),
                 Value::Blob(self.seal.seal(&cell(target, letter_id), &sealed)?),
                 Value::Text(letter.created_at.to_rfc3339()),
                 Value::Integer(signed(letter.chunk)),

@@ -95,6 +95,9 @@ const SAVE_OVER: &str = "ON CONFLICT (target_id, source_key) DO UPDATE SET
      seen_run = excluded.seen_run, seen_chunk = excluded.seen_chunk";
 pub(super) const MARK_SEEN: &str = "UPDATE id_map INDEXED BY id_map_by_source SET seen_run = ?3, seen_chunk = ?4
      WHERE target_id = ?1 AND source_key IN rarray(?2)";
+pub(super) const MARK_SEEN_AT: &str =
+    "UPDATE id_map INDEXED BY id_map_by_destination SET seen_run = ?3, seen_chunk = ?4
+     WHERE target_id = ?1 AND destination_id IN rarray(?2) AND seen_run <> ?3";
 pub(super) const MARK_MISSING: &str = "UPDATE id_map INDEXED BY id_map_by_destination SET is_missing = 1
      WHERE target_id = ?1 AND destination_id IN rarray(?2)";
 pub(super) const MOVE: &str = "UPDATE id_map INDEXED BY id_map_by_destination
@@ -263,6 +266,21 @@ impl Work<'_> {
         if !source_keys.is_empty() {
             let parameters = params![target.0, keys(source_keys), seen.run_id, signed(seen.chunk)];
             self.transaction.prepare_cached(MARK_SEEN)?.execute(parameters)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that records of the destination are still meant by the source. What was seen already keeps its mark.
+    pub(super) fn mark_seen_at(
+        &self,
+        target: TargetId,
+        destination_ids: &[String],
+        seen: &SeenMark,
+    ) -> Result<(), StateError> {
+        if !destination_ids.is_empty() {
+            let ids = texts(destination_ids.iter().map(String::as_str));
+            let parameters = params![target.0, ids, seen.run_id, signed(seen.chunk)];
+            self.transaction.prepare_cached(MARK_SEEN_AT)?.execute(parameters)?;
         }
         Ok(())
     }

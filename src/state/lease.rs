@@ -83,6 +83,22 @@ pub enum LeaseError {
     Stopped(StateError),
 }
 
+impl LeaseError {
+    /// Returns what the user can do, where that is likely right.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Held { name: LeaseName::Run { .. }, .. } => {
+                Some("wait for it to end, or stop that process; its lock goes with it")
+            }
+            Self::Held { name: LeaseName::KeyedWrite { .. }, .. } => {
+                Some("run it again when the other one has ended; nothing of this destination was read or written")
+            }
+            Self::Io { .. } => Some("name another place for the state file with `--state FILE`"),
+            Self::Stopped(error) => error.hint(),
+        }
+    }
+}
+
 fn held(name: &LeaseName, owner: Option<&LeaseOwner>) -> String {
     let owner_words = owner.map_or_else(|| "another process".to_owned(), ToString::to_string);
     match name {

@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Calls, Cursor, Ledger};
+use crate::redact::redact;
 
 use super::{
     Work,
@@ -151,7 +152,7 @@ impl Work<'_> {
             ledger.status.as_str(),
             serde_json::to_string(&StoredLedger { ledger: ledger.ledger, open: ledger.open })?,
             serde_json::to_string(&ledger.calls)?,
-            ledger.message,
+            ledger.message.as_deref().map(redact),
             signed(ledger.chunk),
         ])?;
         Ok(())

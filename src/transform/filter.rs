@@ -4,12 +4,18 @@ use polars::prelude::{DataFrame, IntoLazy, col};
 
 use crate::model::{DELETED, Predicate, Schema};
 
-use super::{error::TransformError, predicate, sql};
+use super::{
+    column_query::{ColumnQuery, Failure, with_cells},
+    error::TransformError,
+    predicate,
+    reject::Rejected,
+    sql::{self, Sql},
+};
 
 /// A compiled `where`.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Filter {
-    condition: polars::prelude::Expr,
+    condition: Sql,
     predicate: Option<Predicate>,
 }
 
@@ -20,9 +26,9 @@ impl Filter {
     /// Fails when the SQL does not parse, names no field of the source, or is no condition.
     pub fn compile(sql: &str, schema: &Schema) -> Result<Self, TransformError> {
         let place = |error: TransformError| error.under(["source", "where"]);
-        let compiled = sql::compile_condition(sql, schema).map_err(place)?;
+        let condition = sql::compile_condition(sql, schema).map_err(place)?;
         let predicate = predicate::of(sql, schema).map_err(place)?;
-        Ok(Self { condition: compiled.expr, predicate })
+        Ok(Self { condition, predicate })
     }
 
     /// Returns the part of the condition that a vendor's filter language may be able to say; records that it keeps may
@@ -31,15 +37,38 @@ impl Filter {
         self.predicate.clone()
     }
 
-    /// Keeps the records for which the condition is true, and counts the others. Records that the source has deleted are
-    /// kept, as they have no values to judge by; those for which a cast of the condition fails are not.
+    /// Keeps the records for which the condition is true. Records that the source has deleted are kept, because they have no
+    /// values to judge by; those that cannot be judged because a cast of the condition fails are rejected.
     ///
     /// # Errors
     /// Fails when the frame lacks a field that the condition names.
-    pub fn apply(&self, frame: DataFrame) -> Result<(DataFrame, u64), TransformError> {
+    pub fn apply(&self, frame: DataFrame) -> Result<Filtered, TransformError> {
+        let (frame, rejects) = match &self.condition.failed {
+            None => (frame, Vec::new()),
+            Some(failed) => {
+                let mut query = ColumnQuery::default();
+                let failure = Failure::new(
+                    "cast_failed",
+                    "cannot be judged, because a value does not fit the type it is cast to",
+                );
+                query.check("where", None, failed.clone(), failure);
+                query.run(&frame, &with_cells(&frame, &[]))?
+            }
+        };
         let before = frame.height();
-        let kept = frame.lazy().filter(col(DELETED).or(self.condition.clone())).collect()?;
+        let kept = frame.lazy().filter(col(DELETED).or(self.condition.expr.clone())).collect()?;
         let filtered = before - kept.height();
-        Ok((kept, filtered as u64))
+        Ok(Filtered { frame: kept, filtered: filtered as u64, rejects })
     }
+}
+
+/// What a `where` made of a frame.
+#[derive(Debug)]
+pub struct Filtered {
+    /// The records that go on.
+    pub frame: DataFrame,
+    /// How many records the condition leaves out.
+    pub filtered: u64,
+    /// The records that cannot be judged.
+    pub rejects: Vec<Rejected>,
 }

@@ -30,7 +30,7 @@ mod tests;
 pub use cleaners::cleaner_names;
 pub use error::TransformError;
 pub use fields::{FieldsUsed, fields_used};
-pub use filter::Filter;
+pub use filter::{Filter, Filtered};
 pub use labels::key_names;
 pub use mapping::{Mapped, MappedField, Mapper, check_mappings, formulas};
 pub use reject::Rejected;

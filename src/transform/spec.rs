@@ -169,6 +169,24 @@ pub enum StepSpec {
     Aggregate(AggregateSpec),
 }
 
+impl StepSpec {
+    /// Tells whether the step gives records other ids than they came with.
+    pub fn changes_ids(&self) -> bool {
+        match self {
+            Self::Explode(_) | Self::Aggregate(_) => true,
+            Self::Filter(_)
+            | Self::Derive(_)
+            | Self::Rename(_)
+            | Self::Drop(_)
+            | Self::Cast(_)
+            | Self::Split(_)
+            | Self::Apply(_)
+            | Self::Dedupe(_)
+            | Self::Join(_) => false,
+        }
+    }
+}
+
 /// Splits a text field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

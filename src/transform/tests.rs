@@ -145,11 +145,11 @@ fn the_example_of_the_design_runs() {
         {"email": "odd@example.com", "country": "DE", "hs_lead_status": "LOST"},
     ]);
     let page = frame(&contacts(), &rows);
-    let (kept, filtered) = Filter::compile(WHERE, &contacts()).unwrap().apply(page).unwrap();
-    assert_eq!(filtered, 1);
+    let judged = Filter::compile(WHERE, &contacts()).unwrap().apply(page).unwrap();
+    assert_eq!((judged.filtered, judged.rejects.len()), (1, 0));
 
     let steps = Steps::compile(&yaml::<Vec<StepSpec>>(TRANSFORMS), &contacts(), &JoinInputs::default()).unwrap();
-    let (stepped, frames) = super::steps::tests::spooled(&steps, &[kept]);
+    let (stepped, frames) = super::steps::tests::spooled(&steps, &[judged.frame]);
     assert_eq!((stepped.duplicate, stepped.rejects.len(), frames.len()), (1, 0, 1));
 
     let compiled = Mapper::compile(&yaml(MAPPINGS), steps.output(), &base()).unwrap();
@@ -204,8 +204,26 @@ fn a_filter_compares_dates_with_text_and_keeps_deleted_records() {
         {"_deleted": true},
     ]);
     let sql = "closed >= '2024-01-01' AND changed > '2024-05-01 09:59:59' AND closed IN ('2024-05-01', '2024-05-02')";
-    let (kept, filtered) = Filter::compile(sql, &deals).unwrap().apply(frame(&deals, &rows)).unwrap();
-    assert_eq!((kept.height(), filtered), (2, 2));
+    let judged = Filter::compile(sql, &deals).unwrap().apply(frame(&deals, &rows)).unwrap();
+    assert_eq!((judged.frame.height(), judged.filtered), (2, 2));
+}
+
+#[test]
+fn a_filter_rejects_what_a_failed_cast_keeps_it_from_judging() {
+    let people = schema("people", &[("age", FieldType::Text), ("country", FieldType::Text)]);
+    let rows = json!([
+        {"age": "30", "country": "DE"},
+        {"age": "5", "country": "DE"},
+        {"age": "old", "country": "DE"},
+        {"age": "old", "country": "US"},
+        {"age": null, "country": "DE"},
+        {"_deleted": true},
+    ]);
+    let sql = "country = 'DE' AND CAST(age AS INTEGER) > 18";
+    let judged = Filter::compile(sql, &people).unwrap().apply(frame(&people, &rows)).unwrap();
+    assert_eq!((judged.frame.height(), judged.filtered), (2, 3));
+    let reasons: Vec<_> = judged.rejects.iter().map(|reject| (&*reject.id, &*reject.rejection.code)).collect();
+    assert_eq!(reasons, [("3", "cast_failed")]);
 }
 
 #[test]

@@ -30,12 +30,15 @@ mod guides;
 mod joins;
 #[cfg(test)]
 mod levels;
+mod leases;
 #[cfg(test)]
 mod live_runs;
 #[cfg(test)]
 mod local_files;
 #[cfg(test)]
 mod logins;
+#[cfg(test)]
+mod mirror_codes;
 #[cfg(test)]
 mod mirrors;
 #[cfg(test)]

@@ -6,26 +6,34 @@ use serde_json::{Value as Json, json};
 
 use super::support::{Crms, Desk, repository};
 
-const SPEED: [&str; 2] = ["--clock-speed", "50"];
+pub(crate) const SPEED: [&str; 2] = ["--clock-speed", "50"];
 
 /// A vendor, its connection, and where people go there.
-struct Place {
-    vendor: &'static str,
-    connection: &'static str,
-    object: &'static str,
+pub(crate) struct Place {
+    pub(crate) vendor: &'static str,
+    pub(crate) connection: &'static str,
+    pub(crate) object: &'static str,
     /// Whether the options of the field for the stage are all that it takes.
-    has_options: bool,
-    key: &'static str,
+    pub(crate) has_options: bool,
+    pub(crate) key: &'static str,
+    /// The fields for a person's name and address.
+    pub(crate) name: &'static str,
+    pub(crate) email: &'static str,
+    /// The mappings of the fields that only some tests have.
+    pub(crate) rest: &'static str,
     mappings: &'static str,
 }
 
-const PLACES: [Place; 3] = [
+pub(crate) const PLACES: [Place; 3] = [
     Place {
         vendor: "hubspot",
         connection: "{ type: hubspot, token: \"${HUBSPOT_TOKEN}\", base_url: \"${HUBSPOT_URL}\" }",
         object: "contacts",
         has_options: true,
         key: "email",
+        name: "firstname",
+        email: "email",
+        rest: ", lifecyclestage: stage, jobtitle: age, city: { from: picked, values: { a: A }, otherwise: reject }, state: listed",
         mappings: "email: { from: email, apply: [email] }, firstname: { from: name, required: true }, lifecyclestage: stage, \
                    jobtitle: { from: age, apply: [collapse_spaces] }",
     },
@@ -36,6 +44,10 @@ const PLACES: [Place; 3] = [
         object: "Contact",
         has_options: false,
         key: "Email",
+        name: "LastName",
+        email: "Email",
+        rest: ", LeadSource: stage, Department: age, MailingCity: { from: picked, values: { a: A }, otherwise: reject }, \
+               MailingState: listed",
         mappings: "Email: { from: email, apply: [email] }, LastName: { from: name, required: true }, LeadSource: stage, \
                    Department: { from: age, apply: [collapse_spaces] }",
     },
@@ -45,6 +57,9 @@ const PLACES: [Place; 3] = [
         object: "Contacts",
         has_options: true,
         key: "HubSpot ID",
+        name: "Name",
+        email: "Email",
+        rest: ", Status: stage, Job Title: age, Country: { from: picked, values: { a: A }, otherwise: reject }, Source: listed",
         mappings: "HubSpot ID: { from: email, apply: [email] }, Email: email, Name: { from: name, required: true }, Status: stage, \
                    Job Title: { from: age, apply: [collapse_spaces] }",
     },

@@ -35,6 +35,8 @@ fn check_text(desk: &Desk, name: &str, text: &str) {
         (r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+Z?)?", "[TIME]"),
         (r"process \d+", "process [ID]"),
         (r"record \d+", "record [ID]"),
+        (r"waiting \d+ s for", "waiting [N] s for"),
+        (r" \d:\d\d:\d\d ", " [TOOK] "),
         (r"with `[0-9a-f]{12}` in it", "with `[MARK]` in it"),
         (r"(people → crm\.Lead ).*", "$1[COUNTS]"),
         (r"\d+ records? read, \d+ done, \d+ calls?", "[COUNTS]"),

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::{Value as Json, json};
+
 use super::{
-    pages::check,
+    pages::{check, check_all},
     people::{many_people, put_people},
     support::{Background, Crms, Desk, Ran, audit_stopped, audit_whole, wait_until},
 };
@@ -90,8 +92,13 @@ fn a_second_run_of_the_same_pipeline_is_refused() {
     first.signal("KILL");
     assert_eq!(first.finish().code, -1);
     // The lock went with its owner.
-    let third = desk.ferry(["run", "people.yaml", "--json"]);
+    let third = desk.ferry(["run", "people.yaml", "--clock-speed", "20"]);
     assert_eq!(third.code, 0, "{}", third.stderr);
+    let pages = [("the next run", counted(&third)), ("all of its attempts", counted(&desk.ferry(["show"])))];
+    check_all(&desk, "run_is_killed", &pages);
+    let attempts = desk.ferry(["show", "--json"]).json()["attempts"].clone();
+    let ends: Vec<_> = attempts.as_array().unwrap().iter().map(|attempt| attempt["exit_code"].clone()).collect();
+    assert_eq!(ends, [Json::Null, json!(0)], "{attempts}");
     assert_eq!(crms.held("hubspot", "contacts"), u64::try_from(PEOPLE).unwrap());
 }
 
@@ -108,12 +115,16 @@ fn stop_in_the_middle(crms: &Crms, desk: &Desk, signal: &str, code: i32, args: &
 
 /// Compares a page with its snapshot; how far the run came is not the same each time.
 fn check_counted(desk: &Desk, name: &str, ran: &Ran) {
+    check(desk, name, &counted(ran));
+}
+
+fn counted(ran: &Ran) -> Ran {
     let blank = |text: &str| {
         let is_counted = |line: &str| line.contains("people → crm.contacts ");
         let lines = text.lines().map(|line| if is_counted(line) { " people → crm.contacts [COUNTS]" } else { line });
         lines.flat_map(|line| [line, "\n"]).collect::<String>()
     };
-    check(desk, name, &Ran { code: ran.code, stdout: blank(&ran.stdout), stderr: ran.stderr.clone() });
+    Ran { code: ran.code, stdout: blank(&ran.stdout), stderr: ran.stderr.clone() }
 }
 
 /// Starts a run and waits until it has written something.

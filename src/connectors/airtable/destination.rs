@@ -225,7 +225,7 @@ impl AirtableDestination {
         let code = error.code.clone();
         let rejection = rejection(table, sent, &error);
         let whole = ConnectorError::from(error);
-        if !is_of_record || whole.kind != ErrorKind::Refused {
+        if !is_of_record || !whole.kind.is_refusal() {
             return Err(whole);
         }
         if let Operation::Upsert { key } = operation

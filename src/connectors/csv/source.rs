@@ -67,6 +67,10 @@ impl Source for CsvSource {
         .await
     }
 
+    fn has_content_ids(&self, object: &ObjectName) -> bool {
+        self.config.id_columns(object).is_empty()
+    }
+
     fn read(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>> {
         let (folder, config, form) = (self.folder.clone(), self.config.clone(), self.form);
         read_pages(move |pages| {

@@ -130,6 +130,10 @@ impl Source for JsonSource {
         background(move || source.schema(&object, &source.locate(&object)?)).await
     }
 
+    fn has_content_ids(&self, object: &ObjectName) -> bool {
+        self.id_fields(object).is_empty()
+    }
+
     fn read(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>> {
         let source = self.clone();
         read_pages(move |pages| source.read_blocking(&request, pages))

@@ -82,6 +82,10 @@ impl Source for ParquetSource {
         background(move || Ok(object_schema(&object, &columns(&folder.existing(&object)?)?, &id_columns))).await
     }
 
+    fn has_content_ids(&self, object: &ObjectName) -> bool {
+        self.id_columns(object).is_empty()
+    }
+
     fn read(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>> {
         let source = self.clone();
         read_pages(move |pages| source.read_blocking(&request, pages))

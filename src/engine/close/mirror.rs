@@ -20,6 +20,40 @@ const ALWAYS_ALLOWED: u64 = 5;
 /// A source that suddenly has less than half of its records is broken rather than smaller, however small the table is.
 const MOST: CountOrShare = CountOrShare::Share(0.5);
 
+/// What a read says about the records that it did not yield.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::engine) struct Evidence {
+    /// Whether a record that changes gets another id.
+    pub has_content_ids: bool,
+    /// Whether a step gives records new ids.
+    pub has_new_ids: bool,
+    /// How many records of joined streams were rejected.
+    pub rejected_inputs: u64,
+}
+
+impl Evidence {
+    /// Says why records that were not read may still be at the source, if they may. `unknown` counts the rejects whose id says
+    /// nothing of what was written before, `refused` all rejects.
+    pub(in crate::engine) fn doubt(self, unknown: u64, refused: u64) -> Option<String> {
+        let (count, why) = match self {
+            Self { has_content_ids: true, .. } if refused > 0 => {
+                (refused, "were rejected, and a record without an id field that changes looks like another one")
+            }
+            Self { has_new_ids: true, .. } if unknown > 0 => {
+                (unknown, "were rejected before a step gave them the ids that they are written by")
+            }
+            _ if unknown > 0 => (unknown, "were rejected without a readable id"),
+            Self { rejected_inputs: 1.., .. } => (
+                self.rejected_inputs,
+                "of the streams that this one joins were rejected, and what they would have met may be left out",
+            ),
+            _ => return None,
+        };
+        let records = if count == 1 { "record" } else { "records" };
+        Some(format!("{count} {records} {why}, so nobody knows which records the source no longer has"))
+    }
+}
+
 /// One record to delete.
 #[derive(Debug)]
 struct DeleteItem {

@@ -20,7 +20,7 @@ use crate::engine::{
     setup::{Extraction, frame_schema, transform_error},
 };
 use crate::model::{ConnectionName, Cursor, FieldName, Page, StreamName, is_reserved};
-use crate::transform::{Filter, JoinInputs, Rejected, Stepped, Steps, fields_used, spec::MappingSpecs};
+use crate::transform::{Filter, Filtered, JoinInputs, Rejected, Stepped, Steps, fields_used, spec::MappingSpecs};
 
 use super::pushdown::pushed_down;
 
@@ -129,9 +129,11 @@ async fn extract_spooled(
         }
         let path = spool.folder.path().join(format!("{:08}.parquet", files.len()));
         let (filter, file) = (plan.filter.clone(), path.clone());
-        totals.filtered += spawn_blocking(move || spool_page(page.frame, filter.as_deref(), &file))
+        let judged = spawn_blocking(move || spool_page(page.frame, filter.as_deref(), &file))
             .await
             .map_err(|_| EngineError::Stopped)??;
+        totals.filtered += judged.filtered;
+        totals.rejects.extend(judged.rejects);
         files.push(path);
     }
     // Before the records: how many were read is what a share of them (`limits.max_rejects`) is taken of.
@@ -312,29 +314,31 @@ impl Spool {
     }
 }
 
-fn spool_page(frame: DataFrame, filter: Option<&Filter>, path: &PathBuf) -> Result<u64, EngineError> {
-    let (mut frame, filtered) = match filter {
-        Some(filter) => filter.apply(frame).map_err(|error| EngineError::Unsupported(error.to_string()))?,
-        None => (frame, 0),
-    };
+fn spool_page(frame: DataFrame, filter: Option<&Filter>, path: &PathBuf) -> Result<Filtered, EngineError> {
+    let mut judged = judge(frame, filter)?;
     let failed =
         |error: std::io::Error| EngineError::File { path: path.display().to_string(), reason: error.to_string() };
     let file = std::fs::File::create(path).map_err(failed)?;
-    ParquetWriter::new(file).with_compression(ParquetCompression::Uncompressed).finish(&mut frame)?;
-    Ok(filtered)
+    ParquetWriter::new(file).with_compression(ParquetCompression::Uncompressed).finish(&mut judged.frame)?;
+    judged.frame = DataFrame::empty();
+    Ok(judged)
+}
+
+fn judge(frame: DataFrame, filter: Option<&Filter>) -> Result<Filtered, EngineError> {
+    match filter {
+        Some(filter) => filter.apply(frame).map_err(|error| EngineError::Unsupported(error.to_string())),
+        None => Ok(Filtered { frame, filtered: 0, rejects: Vec::new() }),
+    }
 }
 
 fn transform_page(page: Page, filter: Option<&Filter>, steps: &Steps) -> Result<Chunk, EngineError> {
     let mut chunk = Chunk { read: page_records(&page), ..Chunk::default() };
     chunk.rejects.extend(page.rejects.into_iter().map(read_reject));
-    let failed = |error: crate::transform::TransformError| EngineError::Unsupported(error.to_string());
-    let mut frame = page.frame;
-    if let Some(filter) = filter {
-        let (kept, filtered) = filter.apply(frame).map_err(failed)?;
-        frame = kept;
-        chunk.filtered = filtered;
-    }
+    let Filtered { mut frame, filtered, rejects } = judge(page.frame, filter)?;
+    chunk.filtered = filtered;
+    chunk.rejects.extend(rejects);
     if !steps.is_empty() {
+        let failed = |error: crate::transform::TransformError| EngineError::Unsupported(error.to_string());
         let mut stepped = steps.apply(frame).map_err(failed)?;
         frame = std::mem::replace(&mut stepped.frame, DataFrame::empty());
         chunk.count(stepped);

@@ -27,6 +27,8 @@ use super::extract::{Chunk, ReadPlan, extract};
 pub(in crate::engine) struct ReadInputs {
     pub inputs: JoinInputs,
     pub calls: Calls,
+    /// How many records of the joined streams were rejected: the records that would have met them miss their fields.
+    pub rejected: u64,
 }
 
 /// Whether the records are needed, or what they look like is enough.
@@ -45,13 +47,14 @@ pub(in crate::engine) fn read_join_inputs<'a>(
     depth: Depth,
 ) -> BoxFuture<'a, Result<ReadInputs, EngineError>> {
     async move {
-        let mut read = ReadInputs { inputs: JoinInputs::of_folder(&pipeline.base_dir), calls: Calls::default() };
+        let mut read = ReadInputs { inputs: JoinInputs::of_folder(&pipeline.base_dir), ..ReadInputs::default() };
         for name in joined_streams(stream) {
             let Some(other) = pipeline.stream(name) else { continue };
             let used = joined_fields(stream, name);
-            let (input, calls) = read_join_input(environment, pipeline, other, used, depth).await?;
+            let (input, calls, rejected) = read_join_input(environment, pipeline, other, used, depth).await?;
             read.inputs.streams.insert(other.name.clone(), input);
             read.calls += calls;
+            read.rejected += rejected;
         }
         Ok(read)
     }
@@ -64,7 +67,7 @@ async fn read_join_input(
     stream: &Stream,
     used: Option<MappingSpecs>,
     depth: Depth,
-) -> Result<(JoinInput, Calls), EngineError> {
+) -> Result<(JoinInput, Calls, u64), EngineError> {
     let inner = read_join_inputs(environment, pipeline, stream, depth).await?;
     let extraction = environment.connect_source(pipeline, stream)?;
     let used = used.as_ref().map(|used| vec![used]);
@@ -72,28 +75,32 @@ async fn read_join_input(
     plan.request.sync_mode = SyncMode::FullRefresh;
     plan.observer = Arc::new(Silent);
     let mut input = JoinInput::described(&plan.steps);
+    let mut rejected = inner.rejected;
     if depth == Depth::Read {
         let (sender, receiver) = mpsc::channel(1);
         let (read, spooled) = join!(extract(extraction.source.as_ref(), plan, sender), spool_chunks(receiver));
         // A full disk ends the read too; its own error says why.
-        input.pages = Some(Arc::new(spooled?.map_err(|error| transform_error(stream, error))?));
+        let (pages, rejects) = spooled?.map_err(|error| transform_error(stream, error))?;
+        input.pages = Some(Arc::new(pages));
+        rejected += rejects;
         read?;
     }
     let mut calls = inner.calls;
     calls += extraction.context.meter.calls();
-    Ok((input, calls))
+    Ok((input, calls, rejected))
 }
 
-/// Writes chunks to disk as they come.
-async fn spool_chunks(mut chunks: mpsc::Receiver<Chunk>) -> Result<Result<Spool, TransformError>, EngineError> {
+/// Writes chunks to disk as they come, and counts their rejects.
+async fn spool_chunks(mut chunks: mpsc::Receiver<Chunk>) -> Result<Result<(Spool, u64), TransformError>, EngineError> {
     let writing = spawn_blocking(move || {
-        let mut spool = Spool::new()?;
+        let (mut spool, mut rejected) = (Spool::new()?, 0);
         while let Some(chunk) = chunks.blocking_recv() {
+            rejected += u64::try_from(chunk.rejects.len()).unwrap_or(u64::MAX);
             if chunk.frame.width() > 0 {
                 spool.push(chunk.frame)?;
             }
         }
-        Ok(spool)
+        Ok((spool, rejected))
     });
     writing.await.map_err(|_| EngineError::Stopped)
 }

@@ -16,6 +16,7 @@ use crate::engine::{
 };
 use crate::model::Rejection;
 use crate::state::{Changes, DeadLetter, DeadLetterKind, Duplicate, RecordKey};
+use crate::transform::Rejected;
 
 use super::{
     bulk_buffer::BulkBuffer,
@@ -46,8 +47,10 @@ pub(in crate::engine) async fn load_chunk(
     tally.ledger.duplicate += chunk.duplicate;
     let loader = dispatch.loader;
     let originals = Originals::of_frame(&chunk.frame)?;
-    let Mapped { records, unexpected, mut rejects } = map(loader, &chunk.frame).await?;
-    rejects.extend(chunk.rejects.iter().cloned());
+    let Mapped { records, unexpected, rejects } = map(loader, &chunk.frame).await?;
+    let is_traced = loader.policy.tells_by_id;
+    let before = chunk.rejects.iter().cloned().map(|reject| Rejected { has_id: reject.has_id && is_traced, ..reject });
+    let rejects: Vec<Rejected> = rejects.into_iter().chain(before).collect();
     let context = dispatch.context();
     let mut letters: Vec<DeadLetter> = Vec::with_capacity(unexpected.len() + rejects.len());
     let mut seen: Vec<RecordKey> = Vec::with_capacity(unexpected.len() + rejects.len());
@@ -174,7 +177,8 @@ async fn hold_missing(
     let letters = missing.iter().map(|record| {
         letter(dispatch.context(), record, DeadLetterKind::Held, &reason, originals.json(&record.source_id))
     });
-    save_rejects(dispatch, letters.collect(), Vec::new()).await?;
+    let seen = missing.iter().map(|record| RecordKey::Id(record.source_id.clone())).collect();
+    save_rejects(dispatch, letters.collect(), seen).await?;
     tally.ledger.held += u64::try_from(missing.len()).unwrap_or(u64::MAX);
     Ok(())
 }

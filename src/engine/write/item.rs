@@ -87,6 +87,7 @@ impl RecordItem {
         changes.letters.push(DeadLetter { chunk: self.chunk, ..letter });
         // It was read: a mirror must not delete what the destination holds of it.
         changes.seen.push(RecordKey::Id(self.prepared.source_id.clone()));
+        changes.seen_at.extend(self.record.destination_id.clone());
     }
 
     fn written(&self, context: &CommitContext, destination_id: &str, written_as: WrittenAs) -> WrittenRecord {

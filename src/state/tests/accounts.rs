@@ -47,6 +47,26 @@ async fn another_account_begins_with_nothing_and_back_at_the_first_everything_is
 }
 
 #[tokio::test]
+async fn open_letters_are_those_at_the_accounts_that_were_seen_at_last() {
+    let state = in_memory();
+    state.start_attempt(run("run_1"), at(0)).await.unwrap();
+    for (crm, base, expected) in [("1", "a", 1), ("2", "a", 1), ("1", "b", 1)] {
+        see(&state, crm, base).await;
+        assert_eq!(state.count_open_letters("p").await.unwrap(), 0, "{crm} {base}");
+        let own = open(&state, between("contacts", crm, base)).await.target_id;
+        let changes =
+            Changes { letters: vec![letter("run_1", crm, 1, DeadLetterKind::Rejected)], ..Changes::default() };
+        state.commit(place(own, "run_1"), changes).await.unwrap();
+        assert_eq!(state.count_open_letters("p").await.unwrap(), expected, "{crm} {base}");
+    }
+    see(&state, "1", "a").await;
+    assert_eq!(state.count_open_letters("p").await.unwrap(), 1);
+    see(&state, "3", "a").await;
+    assert_eq!(state.count_open_letters("p").await.unwrap(), 0);
+    assert_eq!(state.count_open_letters("other").await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_new_account_is_told_from_one_that_comes_back() {
     let state = in_memory();
     for (crm, last, is_known) in [

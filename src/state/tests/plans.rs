@@ -10,6 +10,7 @@ const FREQUENT: &[(&str, &str)] = &[
     (id_map::BY_DESTINATION, "SEARCH id_map USING INDEX id_map_by_destination (target_id=? AND destination_id=?)"),
     (id_map::FORGET_OTHERS, "SEARCH id_map USING INDEX id_map_by_key (target_id=? AND key_hash=?)"),
     (id_map::MARK_SEEN, "SEARCH id_map USING INDEX id_map_by_source (target_id=? AND source_key=?)"),
+    (id_map::MARK_SEEN_AT, "SEARCH id_map USING INDEX id_map_by_destination (target_id=? AND destination_id=?)"),
     (id_map::MARK_MISSING, "SEARCH id_map USING INDEX id_map_by_destination (target_id=? AND destination_id=?)"),
     (id_map::MOVE, "SEARCH id_map USING INDEX id_map_by_destination (target_id=? AND destination_id=?)"),
     (id_map::FORGET, "SEARCH id_map USING INDEX id_map_by_source (target_id=? AND source_key=?)"),

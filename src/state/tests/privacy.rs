@@ -29,7 +29,7 @@ pub(super) async fn store_everywhere(state: &State) {
         hint: Some(ADDRESS.to_owned()),
         request_id: Some(ADDRESS.to_owned()),
     };
-    let end = AttemptEnd { status: RunStatus::Failed, now: at(2), exit_code: Some(1), errors: vec![error] };
+    let end = AttemptEnd { status: RunStatus::Failed, now: at(2), errors: vec![error] };
     state.finish_attempt("run_1", 1, end).await.unwrap();
     state.save_secret(&format!("login of {ADDRESS}"), ADDRESS).await.unwrap();
 }
@@ -106,4 +106,47 @@ async fn only_its_owner_can_read_what_ferry_keeps() {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{}", path.display());
     }
+}
+
+/// A vendor may echo a token in whatever it says: the record itself stays as it is.
+#[tokio::test]
+async fn known_secrets_are_taken_out_of_what_vendors_said() {
+    const SECRET: &str = "pat-na1-of-this-test";
+    crate::redact::remember(SECRET);
+    let state = in_memory();
+    state.start_attempt(run("run_1"), at(0)).await.unwrap();
+    let target_id = opened(&state, "contacts").await;
+    let body = LetterBody {
+        reason: format!("the token {SECRET} may not"),
+        value: Some(SECRET.to_owned()),
+        source: serde_json::json!({ "note": SECRET }),
+        mapped: serde_json::json!({ "Note": SECRET }),
+        request_id: Some(format!("request-{SECRET}")),
+    };
+    let echoed = letter("run_1", "1", 1, DeadLetterKind::Rejected);
+    let letters = vec![DeadLetter { code: SECRET.to_owned(), field: Some(SECRET.to_owned()), body, ..echoed }];
+    state.commit(place(target_id, "run_1"), Changes { letters, ..Changes::default() }).await.unwrap();
+    let said = TargetLedger { message: Some(SECRET.to_owned()), ..ledger(target("contacts"), Ledger::default()) };
+    state.save_progress(target_id, "run_1", said, None).await.unwrap();
+    let error = AttemptError {
+        code: SECRET.to_owned(),
+        message: SECRET.to_owned(),
+        hint: Some(SECRET.to_owned()),
+        request_id: Some(SECRET.to_owned()),
+    };
+    let end = AttemptEnd { status: RunStatus::Failed, now: at(2), errors: vec![error] };
+    state.finish_attempt("run_1", 1, end).await.unwrap();
+
+    let kept = state.letters("run_1").await.unwrap().open.remove(0);
+    assert_eq!((kept.code.as_str(), kept.field.as_deref()), ("***", Some("***")));
+    assert_eq!((kept.body.reason.as_str(), kept.body.value.as_deref()), ("the token *** may not", Some("***")));
+    assert_eq!(kept.body.request_id.as_deref(), Some("request-***"));
+    assert_eq!((&kept.body.source["note"], &kept.body.mapped["Note"]), (&SECRET.into(), &SECRET.into()));
+    let stored = state.stored_run("run_1").await.unwrap();
+    assert_eq!(stored.targets[0].0.message.as_deref(), Some("***"));
+    let error = &stored.attempts[0].errors[0];
+    assert_eq!(
+        [&error.code, &error.message, error.hint.as_ref().unwrap(), error.request_id.as_ref().unwrap()],
+        ["***"; 4]
+    );
 }

@@ -12,12 +12,14 @@ async fn each_attempt_has_its_own_errors_and_a_killed_one_has_no_end() {
     assert_eq!(state.start_attempt(run("run_1"), at(1)).await.unwrap(), 1);
     assert_eq!(state.start_attempt(run("run_1"), at(2)).await.unwrap(), 2);
     let errors = vec![error("http.refused")];
-    let end = AttemptEnd { status: RunStatus::Failed, now: at(3), exit_code: Some(1), errors };
+    let end = AttemptEnd { status: RunStatus::Failed, now: at(3), errors };
     state.finish_attempt("run_1", 2, end).await.unwrap();
+    state.note_exit_code("run_1", 2, 1).await.unwrap();
     assert_eq!(state.run("run_1").await.unwrap().unwrap().status, RunStatus::Failed);
     assert_eq!(state.start_attempt(run("run_1"), at(4)).await.unwrap(), 3);
-    let end = AttemptEnd { status: RunStatus::Done, now: at(5), exit_code: Some(0), errors: Vec::new() };
+    let end = AttemptEnd { status: RunStatus::Done, now: at(5), errors: Vec::new() };
     state.finish_attempt("run_1", 3, end).await.unwrap();
+    state.note_exit_code("run_1", 3, 0).await.unwrap();
     let attempts = state.attempts_of("run_1").await.unwrap();
     let told: Vec<_> =
         attempts.iter().map(|one| (one.number, one.finished_at, one.exit_code, one.errors.len())).collect();

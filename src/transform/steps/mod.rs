@@ -46,6 +46,7 @@ pub use spool::Spool;
 pub struct Steps {
     steps: Vec<Placed>,
     output: Schema,
+    changes_ids: bool,
 }
 
 /// What became of the records that went into the steps.
@@ -136,7 +137,8 @@ impl Steps {
             let step = compile_step(spec, &mut output, inputs).map_err(|error| placed(error, index))?;
             steps.push(Placed { step, index });
         }
-        Ok(Self { steps, output })
+        let changes_ids = specs.iter().any(StepSpec::changes_ids);
+        Ok(Self { steps, output, changes_ids })
     }
 
     /// Returns the fields that records have after the steps.
@@ -147,6 +149,12 @@ impl Steps {
     /// Tells whether a step must see the whole stream, so that [`Steps::apply_spooled`] is needed.
     pub fn is_stateful(&self) -> bool {
         self.steps.iter().any(|placed| matches!(placed.step, Step::Stream(_)))
+    }
+
+    /// Tells whether a step gives records other ids than the source: then the id of a record that was refused on the way does not
+    /// say which records would have come of it.
+    pub fn changes_ids(&self) -> bool {
+        self.changes_ids
     }
 
     /// Tells whether there are no steps.

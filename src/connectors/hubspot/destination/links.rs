@@ -71,7 +71,7 @@ async fn link_chunk(
     let answer = catalog.api.associate(&batch.object, object, inputs, types.is_none()).await?;
     let field = link_field(object);
     let is_one_record = links.iter().all(|link| link.index == links[0].index);
-    if is_one_record && !answer.status.is_success() && errors::of_answer(&answer, "").kind == ErrorKind::Refused {
+    if is_one_record && !answer.status.is_success() && errors::of_answer(&answer, "").kind.is_refusal() {
         let rejection = rejection(&ApiError::of_answer(&answer), &field, links);
         return Ok(Failures::from([(links[0].index, rejection)]));
     }

@@ -195,7 +195,7 @@ pub(super) async fn archive(catalog: &Catalog, batch: &Batch) -> Result<Vec<Outc
 /// Returns the outcome of a lone record whose call was refused: what the vendor says is about that record then.
 fn refusal_of_one(answer: &Answer, inputs: &[Input], operation: &Operation) -> Option<Outcome> {
     let [input] = inputs else { return None };
-    if answer.status.is_success() || errors::of_answer(answer, "").kind != ErrorKind::Refused {
+    if answer.status.is_success() || !errors::of_answer(answer, "").kind.is_refusal() {
         return None;
     }
     Some(failure(&ApiError::of_answer(answer), input, operation))

@@ -55,7 +55,7 @@ impl SalesforceDestination {
                 Ok(false) => break,
                 Err(error) if !progress.has_written && is_unsupported(&error) => break,
                 // An earlier job has written some of the rows: the others are not sent with them again.
-                Err(error) if progress.has_written && error.kind == ErrorKind::Refused => break,
+                Err(error) if progress.has_written && error.kind.is_refusal() => break,
                 Err(error) if progress.has_written => return Err(partly_written(error)),
                 Err(error) => return Err(error),
             }
@@ -124,7 +124,7 @@ impl SalesforceDestination {
         let had_written = std::mem::replace(&mut progress.has_written, true);
         let settled = self.settle_job(info, batch.operation, &job_id, lines, progress).await;
         match &settled {
-            Err(error) if error.kind == ErrorKind::Unanswered => self.remember(info, batch.operation, job_id).await,
+            Err(error) if !error.kind.proves_no_write() => self.remember(info, batch.operation, job_id).await,
             Err(_) => progress.has_written = had_written,
             Ok(()) => {}
         }
@@ -289,7 +289,15 @@ fn is_unsupported(error: &ConnectorError) -> bool {
 pub(super) fn without_effect(error: ConnectorError) -> ConnectorError {
     match error.kind {
         ErrorKind::Unanswered => ConnectorError { kind: ErrorKind::Unavailable, ..error },
-        _ => error,
+        ErrorKind::Unauthorized
+        | ErrorKind::NotFound
+        | ErrorKind::Refused
+        | ErrorKind::Unavailable
+        | ErrorKind::QuotaSpent
+        | ErrorKind::Cancelled
+        | ErrorKind::CursorExpired
+        | ErrorKind::Unexpected
+        | ErrorKind::Io => error,
     }
 }
 

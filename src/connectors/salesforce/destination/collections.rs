@@ -58,7 +58,7 @@ impl SalesforceDestination {
                 let again: Vec<&Row<'_>> = places.iter().map(|place| rows[*place]).collect();
                 let results = match self.send_collection(info, operation, &again).await {
                     Ok(results) => results,
-                    Err(error) if error.kind == ErrorKind::Unanswered => return Err(error),
+                    Err(error) if !error.kind.proves_no_write() => return Err(error),
                     // Nothing was written of these, and the others must not be lost: they stay as they are.
                     Err(_) => return Ok(row_results.into_iter().map(RowResult::outcome).collect()),
                 };

@@ -54,7 +54,7 @@ impl SalesforceDestination {
             match self.settle_job(info, batch.operation, &job.id, lines, progress).await {
                 // Rows that the job did not have are not spoken of.
                 Ok(()) => {}
-                Err(error) if error.code == "incomplete_answer" || error.kind != ErrorKind::Unanswered => {}
+                Err(error) if error.code == "incomplete_answer" || error.kind.proves_no_write() => {}
                 Err(error) => return Err(error),
             }
             self.unsettled.lock().await.jobs.retain(|other| other.id != job.id);

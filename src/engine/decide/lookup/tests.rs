@@ -234,7 +234,8 @@ async fn go(name: &str, whole_cost: Option<u32>, per_keys: bool, lost: Option<us
         observer: Arc::new(Silent),
     };
     let options = json!({ "sheet": name, "whole_cost": whole_cost, "per_keys": per_keys });
-    let Finished { report, failures } = run(&environment, &pipeline(options), &RunOptions::default()).await.unwrap();
+    let Finished { report, failures, .. } =
+        run(&environment, &pipeline(options), &RunOptions::default()).await.unwrap();
     assert!(failures.is_empty(), "{failures:?}");
     let ledger = report.streams[0].destinations[0].ledger;
     let counts = [held_count, RECORDS - held_count].map(|count| u64::try_from(count).unwrap());
