@@ -89,6 +89,7 @@ async fn dispatch(workspace: Workspace, command: Command) -> Result<Exit, Failur
         }
         Command::Record(args) => record::record(&workspace, &args).await,
         Command::Login(args) => login::login(&workspace, &args).await,
+        Command::Run(args) if args.dry_run => dry_run::run(&workspace, &args).await,
         Command::Run(args) => run::run(&workspace, &args).await,
         Command::Runs => runs::runs(&workspace).await,
         Command::Show { run } => runs::show(&workspace, &run).await,

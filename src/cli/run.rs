@@ -13,7 +13,7 @@ use crate::state::LeaseName;
 
 use super::{
     args::RunArgs,
-    audit, described, dry_run,
+    audit, described,
     exit::{Exit, Failure},
     load::load,
     output::{self, Output, Talk},
@@ -26,9 +26,6 @@ use super::{
 };
 
 pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, Failure> {
-    if args.dry_run {
-        return dry_run::run(workspace, args).await;
-    }
     let pipeline = load(workspace, &args.file)?;
     refuse_limit_in_place(workspace, &pipeline, args)?;
     let clock = Clock::accelerated(args.clock_speed);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use comfy_table::Table;
 use serde::Serialize;
 use serde_json::json;
 
@@ -68,42 +67,31 @@ pub(super) async fn show(workspace: &Workspace, run_id: &str) -> Result<Exit, Fa
     } else {
         workspace.output.say(&format!("{} of pipeline `{}`: {}", run.run_id, run.pipeline, run.status.as_str()));
         output::data(&format!("{}\n", summary(&report)))?;
-        if let Some(table) = attempts_table(&run, report.attempts.as_deref().unwrap_or_default()) {
-            output::data(&format!("\nattempts\n{table}\n"))?;
-        }
+        output::data(&attempt_lines(&run, report.attempts.as_deref().unwrap_or_default()))?;
     }
     Ok(Exit::Done)
 }
 
-/// Lists the processes that worked on a run; none where one did and came to its end.
-fn attempts_table(run: &Run, attempts: &[Attempt]) -> Option<Table> {
-    if let [only] = attempts
-        && only.finished_at.is_some()
-        && only.errors.is_empty()
-    {
-        return None;
+/// Says, a line each, which processes worked on a run; nothing where one did and came to its end.
+fn attempt_lines(run: &Run, attempts: &[Attempt]) -> String {
+    let is_plain = |attempt: &Attempt| attempt.finished_at.is_some() && attempt.errors.is_empty();
+    if attempts.len() < 2 && attempts.iter().all(is_plain) {
+        return String::new();
     }
-    let last = attempts.last()?.number;
-    let mut table = new_table();
-    table.set_header(["attempt", "started (UTC)", "took", "ended", "what failed in it"]);
-    for attempt in attempts {
+    let last = attempts.last().map_or(0, |attempt| attempt.number);
+    let lines = attempts.iter().map(|attempt| {
         let is_open = attempt.number == last && run.status == RunStatus::Running;
-        let ended = match (attempt.finished_at, attempt.exit_code) {
-            (Some(_), Some(code)) => format!("exit code {code}"),
-            (Some(_), None) => String::new(),
-            (None, _) if is_open => "running, or killed".to_owned(),
+        let end = match (attempt.finished_at, attempt.exit_code) {
+            (Some(end), Some(code)) => format!("took {}, exit code {code}", time_text(end - attempt.started_at)),
+            (Some(end), None) => format!("took {}", time_text(end - attempt.started_at)),
+            (None, _) if is_open => "still running, or killed".to_owned(),
             (None, _) => "killed".to_owned(),
         };
-        let errors: Vec<String> = attempt.errors.iter().map(|error| one_line(&error.message).into_owned()).collect();
-        table.add_row([
-            attempt.number.to_string(),
-            moment_text(attempt.started_at),
-            attempt.finished_at.map_or_else(String::new, |end| time_text(end - attempt.started_at)),
-            ended,
-            errors.join("; "),
-        ]);
-    }
-    Some(table)
+        let errors = attempt.errors.iter().map(|error| format!("\n   ! {}", one_line(&error.message)));
+        let errors = errors.collect::<Vec<_>>().concat();
+        format!("{}. started {} UTC, {end}{errors}\n", attempt.number, moment_text(attempt.started_at))
+    });
+    format!("\nattempts\n{}", lines.collect::<Vec<_>>().concat())
 }
 
 fn moment_text(moment: DateTime<Utc>) -> String {

@@ -13,7 +13,7 @@ use super::{
     diagnostic::Diagnostic,
     dotenv,
     interpolate::Lookup,
-    secret::is_secret_name,
+    options::is_secret_name,
     span::{Document, Span, Spot},
     yaml,
 };

@@ -4,7 +4,27 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::secret::is_secret_name;
+/// Words that name a secret when they are the whole name of an option or its end after `_`.
+pub(super) const SECRET_NAMES: [&str; 10] = [
+    "token",
+    "secret",
+    "password",
+    "passphrase",
+    "api_key",
+    "apikey",
+    "hapikey",
+    "private_key",
+    "credentials",
+    "authorization",
+];
+
+/// Tells whether an option of that name holds a secret.
+pub(super) fn is_secret_name(name: &str) -> bool {
+    let lower = name.to_lowercase().replace('-', "_");
+    SECRET_NAMES
+        .iter()
+        .any(|secret| lower == *secret || lower.strip_suffix(secret).is_some_and(|before| before.ends_with('_')))
+}
 
 /// Deepest nesting of parts in a connector's schema.
 const MAX_DEPTH: usize = 4;

@@ -172,7 +172,8 @@ pub enum WriteMode {
     Update,
     /// Records that exist are changed; the others are created.
     Upsert,
-    /// As `upsert`; and records that Ferry wrote before and that the source no longer has are deleted.
+    /// As `upsert`; and records that Ferry wrote before and that the source no longer has are deleted. A row that is rejected is still
+    /// at the source: its record stays.
     Mirror,
     /// The whole object is written anew by each run and put in place once it is complete; until then, it keeps its old content.
     /// Not every system offers it. Files are always written like this, also with `insert` and `upsert`.

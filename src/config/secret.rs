@@ -7,31 +7,9 @@ use super::{
     broken::UnknownKey,
     diagnostic::Diagnostic,
     interpolate::{has_reference, is_bare_reference, names_in},
-    options::OptionNames,
+    options::{OptionNames, SECRET_NAMES, is_secret_name},
     span::{At, Content, Document, Node, Segment},
 };
-
-/// Words that name a secret when they are the whole name of an option or its end after `_`.
-const SECRET_NAMES: [&str; 10] = [
-    "token",
-    "secret",
-    "password",
-    "passphrase",
-    "api_key",
-    "apikey",
-    "hapikey",
-    "private_key",
-    "credentials",
-    "authorization",
-];
-
-/// Tells whether an option of that name holds a secret.
-pub(super) fn is_secret_name(name: &str) -> bool {
-    let lower = name.to_lowercase().replace('-', "_");
-    SECRET_NAMES
-        .iter()
-        .any(|secret| lower == *secret || lower.strip_suffix(secret).is_some_and(|before| before.ends_with('_')))
-}
 
 /// Warns of secrets that are written out in the options of a connection.
 pub(super) fn warn_of_literals(connection: &At<'_>, findings: &mut Vec<Diagnostic>) {

@@ -16,10 +16,10 @@ use crate::model::ConnectionName;
 use crate::state::{Accounts, DeadLetter, Target};
 
 use super::{
+    environment::Environment,
     error::{AccountError, EngineError},
     observer::Observer,
     read::join_inputs::joined_streams,
-    setup::Environment,
 };
 
 /// The accounts of the connections that a run uses. Clones share what was learned.

@@ -6,7 +6,7 @@ use crate::config::OnMissing;
 use crate::model::{Calls, Cursor, Ledger, SyncMode};
 use crate::state::{Checkpoint, TargetEnd, TargetLedger, TargetStatus};
 
-use super::{error::EngineError, report::DestinationReport, run::RunPlace, setup::Loader, writer::Report};
+use super::{error::EngineError, place::RunPlace, report::DestinationReport, setup::Loader, writer::Report};
 
 /// One destination of a stream in a run.
 #[derive(Debug)]

@@ -16,8 +16,8 @@ use crate::model::Cursor;
 use super::{
     destination_run::DestinationRun,
     error::EngineError,
+    place::RunPlace,
     read::extract::Chunk,
-    run::RunPlace,
     writer::{Numbered, Report, Writer},
 };
 

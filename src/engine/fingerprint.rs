@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::config::Pipeline;
 
-use super::run::RunOptions;
+use super::place::RunOptions;
 
 /// What a fingerprint begins with. Another way of making them takes another prefix, and keeps this one readable.
 const PREFIX: &str = "2-";

@@ -18,14 +18,16 @@ use super::{
     close::links::close_links,
     decide::prepare::Prepared,
     destination_run::DestinationRun,
+    environment::{Environment, frame_schema, transform_error},
     error::EngineError,
+    place::Finished,
     read::{
         extract::Chunk,
         join_inputs::{Depth, read_join_inputs},
     },
     report::{RunReport, StreamReport, reason_reports},
-    run::{Finished, new_run_id},
-    setup::{Environment, Loader, frame_schema, transform_error},
+    run::new_run_id,
+    setup::Loader,
     write::{
         bulk_buffer::BulkBuffer,
         chunk::{load_chunk, load_prepared},

@@ -9,7 +9,7 @@ use crate::state::{Run, RunKind, RunStatus, State, StateError, Target};
 use super::{
     accounts::RunAccounts,
     fingerprint::{are_plain, fingerprint, is_of_old_release},
-    run::RunOptions,
+    place::RunOptions,
 };
 
 /// What a stopped run must have in common with the new one.

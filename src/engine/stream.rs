@@ -15,14 +15,14 @@ use super::{
     close::mirror::Evidence,
     destination_run::DestinationRun,
     distribute::distribute,
+    environment::{Environment, Extraction},
     error::EngineError,
+    place::RunPlace,
     read::{
         extract::{ReadPlan, extract, is_expired},
         join_inputs::{Depth, read_join_inputs},
     },
     report::{DestinationReport, StreamReport},
-    run::RunPlace,
-    setup::{Environment, Extraction},
 };
 
 /// A stream in a run.

@@ -5,12 +5,11 @@ use chrono::{DateTime, Utc};
 use super::{
     SourceKey, State, Work,
     dead_letters::{Answered, DeadLetter, DeadLetterKind},
-    duplicates::Duplicate,
     error::StateError,
     id_map::{SeenMark, Written, WrittenAs},
     intents::IntentId,
     links::Link,
-    targets::TargetId,
+    target::TargetId,
 };
 
 /// Where and when changes are made.
@@ -94,6 +93,15 @@ pub enum RecordKey {
     Id(String),
     /// The id as it is looked up.
     Key(SourceKey),
+}
+
+/// A record that is not written because another one is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicate {
+    /// Its source id.
+    pub source_id: String,
+    /// The one that is written.
+    pub survivor: RecordKey,
 }
 
 /// A link that leads to more records now.

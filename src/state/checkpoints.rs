@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::model::Cursor;
 
-use super::{Work, error::StateError, runs::moment, seal::Cell, sets::signed, targets::TargetId};
+use super::{Work, error::StateError, runs::moment, seal::Cell, sets::signed, target::TargetId};
 
 /// A cursor made durable.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use super::{
     runs::moment,
     seal::Cell,
     sets::{Array, keys, numbers, signed},
-    targets::{Target, TargetId},
+    target::{Target, TargetId},
 };
 
 /// A record that was not written.

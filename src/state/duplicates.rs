@@ -4,16 +4,13 @@ use std::collections::HashMap;
 
 use rusqlite::{params, types::Value};
 
-use super::{SourceKey, Work, changes::RecordKey, error::StateError, sets::keys, targets::TargetId};
-
-/// A record that is not written because another one is the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Duplicate {
-    /// Its source id.
-    pub source_id: String,
-    /// The one that is written.
-    pub survivor: RecordKey,
-}
+use super::{
+    SourceKey, Work,
+    changes::{Duplicate, RecordKey},
+    error::StateError,
+    sets::keys,
+    target::TargetId,
+};
 
 const SAVE: &str = "INSERT OR REPLACE INTO duplicates (target_id, source_key, survivor_key)";
 pub(super) const SURVIVORS: &str =

@@ -9,7 +9,7 @@ use super::{
     error::StateError,
     seal::{Hashed, Seal},
     sets::{blobs, keys, signed, texts},
-    targets::TargetId,
+    target::TargetId,
 };
 
 /// One source record at one destination.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{params, types::Value};
 
-use super::{State, Work, error::StateError, runs::moment, seal::Cell, sets::numbers, targets::TargetId};
+use super::{State, Work, error::StateError, runs::moment, seal::Cell, sets::numbers, target::TargetId};
 
 /// A batch that is about to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

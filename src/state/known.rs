@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::model::ObjectName;
 
-use super::{SourceKey, State, Work, error::StateError, id_map::IdEntry, targets::TargetId};
+use super::{SourceKey, State, Work, error::StateError, id_map::IdEntry, target::TargetId};
 
 /// What is asked of a target.
 #[derive(Debug, Clone, Default)]

@@ -11,7 +11,7 @@ use super::{
     error::StateError,
     seal::{Cell, Seal},
     sets::signed,
-    targets::{Target, TargetId},
+    target::{Target, TargetId},
 };
 
 /// The account of one target in one run.

@@ -12,7 +12,7 @@ use super::{
     error::StateError,
     seal::Cell,
     sets::{keys, numbers, signed},
-    targets::TargetId,
+    target::TargetId,
 };
 
 /// A link field of a record that is at the destination, with what it has to lead to.

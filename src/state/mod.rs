@@ -23,6 +23,7 @@ mod runs;
 mod seal;
 mod sets;
 mod stored;
+mod target;
 mod targets;
 mod tokens;
 mod worker;
@@ -43,10 +44,9 @@ use worker::Worker;
 
 pub use accounts::AccountSighting;
 pub use attempts::{Attempt, AttemptEnd, AttemptError};
-pub use changes::{ChangePlace, Changes, LinkedLink, ReadRecord, RecordKey, WrittenRecord};
+pub use changes::{ChangePlace, Changes, Duplicate, LinkedLink, ReadRecord, RecordKey, WrittenRecord};
 pub use checkpoints::Checkpoint;
 pub use dead_letters::{DeadLetter, DeadLetterKind, LetterBody, LetterCount, Letters, ReasonCount};
-pub use duplicates::Duplicate;
 pub use error::StateError;
 pub use id_map::{IdEntry, SeenMark, Written, WrittenAs};
 pub use intents::{Intent, IntentId, OpenIntent};
@@ -59,7 +59,8 @@ pub use progress::{TargetEnd, UnseenCount, UnseenPage};
 pub use runs::{Run, RunKind, RunStatus};
 pub use seal::{KEY_BYTES, Seal};
 pub use stored::{StoredRun, WaitingLink};
-pub use targets::{Accounts, OpenTarget, OpenedTarget, Target, TargetId};
+pub use target::{Accounts, Target, TargetId};
+pub use targets::{OpenTarget, OpenedTarget};
 
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

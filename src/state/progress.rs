@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    State, Work, checkpoints::Checkpoint, error::StateError, id_map::IdEntry, ledgers::TargetLedger, targets::TargetId,
+    State, Work, checkpoints::Checkpoint, error::StateError, id_map::IdEntry, ledgers::TargetLedger, target::TargetId,
 };
 
 /// What a run leaves behind at the end of a stream.

@@ -9,7 +9,7 @@ use super::{
     error::StateError,
     ledgers::TargetLedger,
     links::{Link, WaitingCount},
-    targets::{Target, TargetId},
+    target::{Target, TargetId},
 };
 
 /// Links that are read at once.

@@ -1,43 +1,18 @@
-//! One stream of a pipeline at one destination object, between two accounts.
+//! What is remembered of a target when a run begins with it.
 
-use rusqlite::{OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
+use rusqlite::{OptionalExtension, params};
 
-use crate::model::{ConnectionName, ObjectName, StreamName};
+use crate::model::{ConnectionName, ObjectName};
 
 use super::{
-    State, Work, accounts::is_first_account, checkpoints::Checkpoint, error::StateError, intents::OpenIntent,
+    State, Work,
+    accounts::is_first_account,
+    checkpoints::Checkpoint,
+    error::StateError,
+    intents::OpenIntent,
     ledgers::TargetLedger,
+    target::{Accounts, Target, TargetId},
 };
-
-/// Identifies a target within the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[cfg_attr(test, derive(serde::Deserialize))]
-pub struct TargetId(pub(super) i64);
-
-/// Names a stream of a pipeline at one destination object, and whose records it moves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// The pipeline's name.
-    pub pipeline: String,
-    /// The stream.
-    pub stream: StreamName,
-    /// The destination's connection.
-    pub connection: ConnectionName,
-    /// The destination's object.
-    pub object: ObjectName,
-    /// The accounts at both ends. With other accounts it is another target, which knows nothing of this one.
-    pub accounts: Accounts,
-}
-
-/// The accounts at both ends of a target; none where a system has no accounts, such as a folder of files.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub struct Accounts {
-    /// The account that is read.
-    pub source: Option<String>,
-    /// The account that is written.
-    pub destination: Option<String>,
-}
 
 /// Which target a run works on.
 #[derive(Debug, Clone)]
@@ -100,18 +75,6 @@ const OF_STREAM: &str = "SELECT others.target_id, others.object, others.is_adopt
          WHERE accounts.pipeline = own.pipeline AND accounts.connection = others.source_connection
          ORDER BY last_seen DESC LIMIT 1) END))
      ORDER BY others.target_id";
-
-impl Target {
-    pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            pipeline: row.get("pipeline")?,
-            stream: StreamName::from(row.get::<_, String>("stream")?),
-            connection: ConnectionName::from(row.get::<_, String>("connection")?),
-            object: ObjectName::from(row.get::<_, String>("object")?),
-            accounts: Accounts { source: row.get("source_account")?, destination: row.get("destination_account")? },
-        })
-    }
-}
 
 impl State {
     /// Opens a target: makes it where it is new, and returns what is remembered of it. One from before accounts were kept belongs

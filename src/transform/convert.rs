@@ -1,8 +1,8 @@
 //! Values of one type turned into another, strictly: what does not fit gives no value, which the caller rejects.
 
 use polars::prelude::{
-    ChunkedArray, DataType, Expr, Field, Float64Type, Int64Type, IntoColumn, ListBuilderTrait,
-    ListStringChunkedBuilder, NULL, PolarsNumericType, StringChunked, StringChunkedBuilder, TimeZone, lit, when,
+    DataType, Expr, Field, Float64Type, Int64Type, IntoColumn, ListBuilderTrait, ListStringChunkedBuilder, NULL,
+    StringChunked, StringChunkedBuilder, TimeZone, lit, when,
 };
 
 use crate::model::{
@@ -13,6 +13,7 @@ use super::{
     column_query::Failure,
     formats::{Formats, midnight},
     items::map_items,
+    numbers::map_values,
 };
 
 /// An expression for the converted values, and how to say that one does not fit; none where all fit.
@@ -102,22 +103,6 @@ fn from_text(input: Expr, to: FieldType, formats: &Formats) -> Converted {
 /// Reads texts as numbers; those that a 64-bit float does not carry exactly give none.
 pub(super) fn exact_numbers(text: Expr) -> Expr {
     map_values::<Float64Type>(text, exact_number)
-}
-
-/// Reads each text as a number of the column's type; those that are none give no value.
-pub(super) fn map_values<T>(text: Expr, read: impl Fn(&str) -> Option<T::Native> + Send + Sync + 'static) -> Expr
-where
-    T: PolarsNumericType,
-    ChunkedArray<T>: FromIterator<Option<T::Native>> + IntoColumn,
-{
-    text.map(
-        move |column| {
-            let texts = column.str()?;
-            let values: ChunkedArray<T> = texts.iter().map(|text| text.and_then(&read)).collect();
-            Ok(values.with_name(column.name().clone()).into_column())
-        },
-        |_, field| Ok(Field::new(field.name.clone(), T::get_static_dtype())),
-    )
 }
 
 /// Says that a text is a number which has more digits than a number field carries.

@@ -12,7 +12,7 @@ use polars::prelude::{
 
 use crate::model::{FieldType, exact_integer, is_number};
 
-use super::{column_query::Failure, convert::map_values, error::TransformError};
+use super::{column_query::Failure, error::TransformError, numbers::map_values};
 
 /// The forms in which a text may stand for a date or moment; the first that fits is taken. Without any it must be ISO 8601.
 #[derive(Debug, Clone, Default)]

@@ -19,6 +19,7 @@ mod formats;
 mod items;
 mod labels;
 mod mapping;
+mod numbers;
 mod predicate;
 mod reject;
 mod sql;

@@ -18,7 +18,7 @@ use super::{
     portal::Portal,
     render::Answer,
     request::{Call, Inputs, id_text},
-    write::{Claims, Draft, Fault, Sent, draft_change, draft_new},
+    write::{Claims, Fault, NewValues, Sent, values_of_change, values_of_new},
 };
 
 #[derive(Deserialize)]
@@ -43,7 +43,7 @@ struct ChangeInput {
 /// What one input of a batch will do once the whole batch is checked.
 struct Planned {
     sent: Sent,
-    draft: Draft,
+    values: NewValues,
     /// The record to change; a new one otherwise.
     id: Option<u64>,
     links: Vec<(Pair, u64, u32)>,
@@ -122,9 +122,9 @@ fn plan_new(
     trace: Option<String>,
     call: &Call,
 ) -> Result<Planned, Fault> {
-    let draft = draft_new(portal, object, &sent, &call.version)?;
+    let values = values_of_new(portal, object, &sent, &call.version)?;
     let links = check_inline(portal, object, associations).map_err(Fault::Other)?;
-    Ok(Planned { sent, draft, id: None, links, trace })
+    Ok(Planned { sent, values, id: None, links, trace })
 }
 
 /// Changes records.
@@ -139,9 +139,9 @@ pub(super) fn update(portal: &mut Portal, call: &Call, object: usize) -> Result<
             plan.missing.push((trace, input.id));
             continue;
         };
-        let planned = draft_change(portal, object, &input.properties, id).map(|draft| Planned {
+        let planned = values_of_change(portal, object, &input.properties, id).map(|values| Planned {
             sent: input.properties,
-            draft,
+            values,
             id: Some(id),
             links: Vec::new(),
             trace: trace.clone(),
@@ -167,9 +167,9 @@ pub(super) fn upsert(portal: &mut Portal, call: &Call, object: usize) -> Result<
         let property = input.id_property.as_deref().filter(|name| *name != "hs_object_id");
         let found = locate(portal, object, &input.id, property, "upsert")?;
         let planned = match (found, property) {
-            (Some(id), _) => draft_change(portal, object, &input.properties, id).map(|draft| Planned {
+            (Some(id), _) => values_of_change(portal, object, &input.properties, id).map(|values| Planned {
                 sent: input.properties,
-                draft,
+                values,
                 id: Some(id),
                 links: Vec::new(),
                 trace: trace.clone(),
@@ -204,7 +204,7 @@ fn carry_out(
         let Ok(planned) = item else { continue };
         // A new record has no id yet; its claim is its own by a number no record has.
         let owner = planned.id.unwrap_or(u64::MAX - place);
-        if let Err(fault) = claims.claim(&portal.objects[object], &planned.draft, owner) {
+        if let Err(fault) = claims.claim(&portal.objects[object], &planned.values, owner) {
             *item = Err(fault);
         }
     }
@@ -257,10 +257,10 @@ fn refuse_whole(plan: &Plan) -> Result<(), Refusal> {
 fn write(portal: &mut Portal, object: usize, planned: Planned, is_upsert: bool) -> (u64, Map<String, Json>) {
     let id = match planned.id {
         Some(id) => {
-            portal.change(object, id, &planned.draft);
+            portal.change(object, id, &planned.values);
             id
         }
-        None => portal.create(object, &planned.draft),
+        None => portal.create(object, &planned.values),
     };
     add_inline(portal, id, planned.links);
     let mut shown = written(portal, object, id, &planned.sent);

@@ -10,7 +10,7 @@ use super::{
     render::{Answer, Wanted},
     request::{Call, id_text},
     store::Record,
-    write::{Sent, draft_change, draft_new},
+    write::{Sent, values_of_change, values_of_new},
 };
 
 /// Most records of one page of a list. Source: CRM objects guide.
@@ -176,9 +176,9 @@ pub(super) fn written(portal: &Portal, object: usize, id: u64, sent: &Sent) -> M
 
 fn create(portal: &mut Portal, call: &Call, object: usize) -> Result<Answer, Refusal> {
     let body: CreateBody = call.json()?;
-    let draft = draft_new(portal, object, &body.properties, &call.version).map_err(|fault| fault.refusal())?;
+    let values = values_of_new(portal, object, &body.properties, &call.version).map_err(|fault| fault.refusal())?;
     let links = check_inline(portal, object, &body.associations)?;
-    let id = portal.create(object, &draft);
+    let id = portal.create(object, &values);
     add_inline(portal, id, links);
     Ok(Answer::created(Json::from(written(portal, object, id, &body.properties))))
 }
@@ -187,8 +187,8 @@ fn update(portal: &mut Portal, call: &Call, object: usize, id: &str) -> Result<A
     let body: UpdateBody = call.json()?;
     let found = locate(portal, object, id, call.parameter("idProperty"), "update")?;
     let id = found.ok_or_else(Refusal::no_such_record)?;
-    let draft = draft_change(portal, object, &body.properties, id).map_err(|fault| fault.refusal())?;
-    portal.change(object, id, &draft);
+    let values = values_of_change(portal, object, &body.properties, id).map_err(|fault| fault.refusal())?;
+    portal.change(object, id, &values);
     Ok(Answer::ok(Json::from(written(portal, object, id, &body.properties))))
 }
 

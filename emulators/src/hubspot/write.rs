@@ -58,13 +58,13 @@ impl Fault {
 }
 
 /// The checked values of a write: the property's place and the text to keep; an empty one clears.
-pub(super) type Draft = Vec<(u16, String)>;
+pub(super) type NewValues = Vec<(u16, String)>;
 
 /// Checks the values of a new record.
-pub(super) fn draft_new(portal: &Portal, object: usize, sent: &Sent, version: &str) -> Result<Draft, Fault> {
-    let mut draft = draft_values(portal, object, sent, None)?;
+pub(super) fn values_of_new(portal: &Portal, object: usize, sent: &Sent, version: &str) -> Result<NewValues, Fault> {
+    let mut values = checked_values(portal, object, sent, None)?;
     let kind = &portal.objects[object];
-    let has = |name: &String| kind.property_place(name).is_some_and(|place| is_set(&draft, place));
+    let has = |name: &String| kind.property_place(name).is_some_and(|place| is_set(&values, place));
     let mut missing: Vec<&String> = kind.required.iter().filter(|name| !has(name)).collect();
     if !kind.required_any.is_empty() && !kind.required_any.iter().any(has) {
         missing.extend(&kind.required_any);
@@ -76,24 +76,24 @@ pub(super) fn draft_new(portal: &Portal, object: usize, sent: &Sent, version: &s
     if !missing.is_empty() {
         return Err(Fault::Other(missing_properties(kind, &missing)));
     }
-    if let Some(pipeline) = default_pipeline(portal, kind, &draft) {
-        draft.push(pipeline);
+    if let Some(pipeline) = default_pipeline(portal, kind, &values) {
+        values.push(pipeline);
     }
     for (property, place) in kind.properties.values().zip(0_u16..) {
-        if property.defaults_to_now && !is_set(&draft, place) {
-            draft.push((place, super::time::iso(portal.now())));
+        if property.defaults_to_now && !is_set(&values, place) {
+            values.push((place, super::time::iso(portal.now())));
         }
     }
-    check_unique(portal, object, &draft, None)?;
-    Ok(draft)
+    check_unique(portal, object, &values, None)?;
+    Ok(values)
 }
 
 /// Returns the pipeline of a new record that names none: `default`, or the account's first.
-fn default_pipeline(portal: &Portal, kind: &ObjectType, draft: &Draft) -> Option<(u16, String)> {
+fn default_pipeline(portal: &Portal, kind: &ObjectType, values: &NewValues) -> Option<(u16, String)> {
     let place = kind.property_place(&kind.stage.as_ref()?.pipeline)?;
     let pipelines = portal.pipelines.get(&kind.name)?;
     let pipeline = default_of(pipelines)?;
-    (!is_set(draft, place)).then(|| (place, pipeline.id.clone()))
+    (!is_set(values, place)).then(|| (place, pipeline.id.clone()))
 }
 
 fn default_of(pipelines: &[Pipeline]) -> Option<&Pipeline> {
@@ -101,15 +101,15 @@ fn default_of(pipelines: &[Pipeline]) -> Option<&Pipeline> {
 }
 
 /// Checks the values that change a record.
-pub(super) fn draft_change(portal: &Portal, object: usize, sent: &Sent, id: u64) -> Result<Draft, Fault> {
+pub(super) fn values_of_change(portal: &Portal, object: usize, sent: &Sent, id: u64) -> Result<NewValues, Fault> {
     let record = portal.objects[object].records.get(id).map(|(_, record)| record);
-    let draft = draft_values(portal, object, sent, record)?;
-    check_unique(portal, object, &draft, Some(id))?;
-    Ok(draft)
+    let values = checked_values(portal, object, sent, record)?;
+    check_unique(portal, object, &values, Some(id))?;
+    Ok(values)
 }
 
-fn is_set(draft: &Draft, place: u16) -> bool {
-    draft.iter().any(|(property, value)| *property == place && !value.is_empty())
+fn is_set(values: &NewValues, place: u16) -> bool {
+    values.iter().any(|(property, value)| *property == place && !value.is_empty())
 }
 
 fn missing_properties(kind: &ObjectType, missing: &[&String]) -> Refusal {
@@ -119,20 +119,20 @@ fn missing_properties(kind: &ObjectType, missing: &[&String]) -> Refusal {
     }))
 }
 
-fn draft_values(portal: &Portal, object: usize, sent: &Sent, record: Option<&Record>) -> Result<Draft, Fault> {
+fn checked_values(portal: &Portal, object: usize, sent: &Sent, record: Option<&Record>) -> Result<NewValues, Fault> {
     let kind = &portal.objects[object];
-    let mut draft = Draft::new();
+    let mut values = NewValues::new();
     let mut problems = Vec::new();
     for (name, value) in &sent.0 {
         match draft_value(portal, kind, name, value, record) {
-            Ok(change) => draft.extend(change),
+            Ok(change) => values.extend(change),
             Err(problem) => problems.push(problem),
         }
     }
     if problems.is_empty() {
-        problems.extend(misplaced_stage(portal, kind, &draft, record));
+        problems.extend(misplaced_stage(portal, kind, &values, record));
     }
-    if problems.is_empty() { Ok(draft) } else { Err(Fault::Values(problems)) }
+    if problems.is_empty() { Ok(values) } else { Err(Fault::Values(problems)) }
 }
 
 fn draft_value(
@@ -167,12 +167,12 @@ fn draft_value(
 }
 
 /// Finds a stage that is not one of the record's pipeline.
-fn misplaced_stage(portal: &Portal, kind: &ObjectType, draft: &Draft, record: Option<&Record>) -> Option<Problem> {
+fn misplaced_stage(portal: &Portal, kind: &ObjectType, values: &NewValues, record: Option<&Record>) -> Option<Problem> {
     let names = kind.stage.as_ref()?;
     let after = |name: &str| {
         let place = kind.property_place(name)?;
-        let drafted = draft.iter().rev().find(|(property, _)| *property == place).map(|(_, value)| value.as_str());
-        drafted.or_else(|| record?.values.get(place)).filter(|value| !value.is_empty())
+        let written = values.iter().rev().find(|(property, _)| *property == place).map(|(_, value)| value.as_str());
+        written.or_else(|| record?.values.get(place)).filter(|value| !value.is_empty())
     };
     let stage = after(&names.stage)?;
     let pipelines = portal.pipelines.get(&kind.name)?;
@@ -188,9 +188,9 @@ fn misplaced_stage(portal: &Portal, kind: &ObjectType, draft: &Draft, record: Op
     Some(Problem::new(&names.stage, "INVALID_OPTION", message))
 }
 
-fn check_unique(portal: &Portal, object: usize, draft: &Draft, own_id: Option<u64>) -> Result<(), Fault> {
+fn check_unique(portal: &Portal, object: usize, values: &NewValues, own_id: Option<u64>) -> Result<(), Fault> {
     let records = &portal.objects[object].records;
-    for (place, value) in draft {
+    for (place, value) in values {
         match records.find(*place, value) {
             Some(other) if Some(other) != own_id => {
                 return Err(Fault::Other(conflict(&portal.objects[object], *place, value, other)));
@@ -218,10 +218,10 @@ pub(super) fn conflict(kind: &ObjectType, place: u16, value: &str, other: u64) -
 pub(super) struct Claims(HashMap<(u16, String), u64>);
 
 impl Claims {
-    /// Claims the unique values of a draft for the record at a place of the batch.
-    pub(super) fn claim(&mut self, kind: &ObjectType, draft: &Draft, owner: u64) -> Result<(), Fault> {
+    /// Claims the unique ones of these values for the record at a place of the batch.
+    pub(super) fn claim(&mut self, kind: &ObjectType, values: &NewValues, owner: u64) -> Result<(), Fault> {
         let unique: HashSet<&(u16, String)> =
-            draft.iter().filter(|(place, value)| !value.is_empty() && kind.records.is_unique(*place)).collect();
+            values.iter().filter(|(place, value)| !value.is_empty() && kind.records.is_unique(*place)).collect();
         for claim in &unique {
             match self.0.get(*claim) {
                 Some(other) if *other != owner => {
@@ -237,14 +237,14 @@ impl Claims {
 
 impl Portal {
     /// Makes a record of checked values.
-    pub(super) fn create(&mut self, object: usize, draft: &Draft) -> u64 {
+    pub(super) fn create(&mut self, object: usize, values: &NewValues) -> u64 {
         let now = self.now();
-        self.objects[object].records.insert(None, Record::new(now, now, draft))
+        self.objects[object].records.insert(None, Record::new(now, now, values))
     }
 
     /// Changes a record to checked values.
-    pub(super) fn change(&mut self, object: usize, id: u64, draft: &Draft) {
+    pub(super) fn change(&mut self, object: usize, id: u64, values: &NewValues) {
         let now = self.now();
-        self.objects[object].records.change(id, draft, now);
+        self.objects[object].records.change(id, values, now);
     }
 }

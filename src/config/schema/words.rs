@@ -5,8 +5,7 @@ use serde_json::Value as Json;
 
 use super::super::{
     interpolate::has_reference,
-    options::OptionNames,
-    secret::is_secret_name,
+    options::{OptionNames, is_secret_name},
     span::{At, Segment},
 };
 

@@ -6,6 +6,7 @@
 
 mod blame;
 mod lookup;
+mod sent;
 
 use std::collections::HashSet;
 
@@ -26,22 +27,13 @@ use super::{
 
 use self::{
     blame::{is_about, rejection},
-    lookup::comparable,
+    sent::{Sent, comparable},
 };
 
 /// Writes to one base.
 #[derive(Debug)]
 pub(super) struct AirtableDestination {
     client: AirtableClient,
-}
-
-/// A record of the batch that is sent.
-struct Sent<'batch> {
-    /// Its place in the batch.
-    place: usize,
-    record: &'batch BatchRecord,
-    /// Its cells by field id.
-    cells: Map<String, Json>,
 }
 
 impl AirtableDestination {

@@ -3,14 +3,14 @@
 use std::{fmt, num::NonZeroU32};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connector::{ConfigError, Secret, check_base_url};
 use crate::model::{ObjectName, RateLimit};
 
-use super::limits;
+use super::limits::{self, Plan};
 
 /// The options of a HubSpot connection: either `token`, or `client_id` and `client_secret` of an OAuth app.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -57,21 +57,6 @@ pub struct Config {
     pub hapikey: Option<Secret>,
 }
 
-/// The plan of a HubSpot account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Plan {
-    /// No paid product.
-    Free,
-    /// A Starter product.
-    #[default]
-    Starter,
-    /// A Professional product.
-    Professional,
-    /// An Enterprise product.
-    Enterprise,
-}
-
 fn default_base_url() -> String {
     "https://api.hubapi.com".to_owned()
 }
@@ -112,7 +97,7 @@ pub(super) enum Credential {
 
 impl Config {
     /// Says what the options mean.
-    pub(super) fn settle(self) -> Result<Settings, ConfigError> {
+    pub(super) fn settings(self) -> Result<Settings, ConfigError> {
         if self.hapikey.is_some() {
             let message = "HubSpot has retired API keys (`hapikey`): no request with one is answered any more";
             let hint = "make a service key (Development > Keys > Service keys) and write `token: \"${HUBSPOT_TOKEN}\"`";
@@ -198,13 +183,13 @@ mod tests {
 
     use super::*;
 
-    fn settle(options: Json) -> Result<Settings, ConfigError> {
-        serde_json::from_value::<Config>(options).unwrap().settle()
+    fn settings(options: Json) -> Result<Settings, ConfigError> {
+        serde_json::from_value::<Config>(options).unwrap().settings()
     }
 
     #[test]
     fn a_token_is_enough_and_the_version_is_the_current_one() {
-        let settings = settle(json!({ "token": "pat-na1-x" })).unwrap();
+        let settings = settings(json!({ "token": "pat-na1-x" })).unwrap();
         assert_eq!(settings.base_url.as_str(), "https://api.hubapi.com/");
         assert_eq!(settings.version, ApiVersion::Dated("2026-09".to_owned()));
         assert!(!format!("{settings:?}").contains("pat-na1-x"), "secrets do not print");
@@ -212,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_retired_key_is_refused_with_what_replaced_it() {
-        let error = settle(json!({ "hapikey": "demo", "token": "x" })).unwrap_err();
+        let error = settings(json!({ "hapikey": "demo", "token": "x" })).unwrap_err();
         assert_eq!(error.option, "hapikey");
         assert!(error.hint.unwrap().contains("service key"));
     }
@@ -231,7 +216,7 @@ mod tests {
             (json!({ "token": "x", "base_url": "http://api.hubapi.com" }), "base_url"),
         ];
         for (options, option) in cases {
-            assert_eq!(settle(options.clone()).unwrap_err().option, option, "{options}");
+            assert_eq!(settings(options.clone()).unwrap_err().option, option, "{options}");
         }
     }
 
@@ -249,7 +234,7 @@ mod tests {
 
     #[test]
     fn connections_with_one_token_share_their_limits_and_do_not_show_it() {
-        let account = |token: &str| settle(json!({ "token": token })).unwrap().account();
+        let account = |token: &str| settings(json!({ "token": token })).unwrap().account();
         assert_eq!(account("secret-1"), account("secret-1"));
         assert_ne!(account("secret-1"), account("secret-2"));
         assert!(!account("secret-1").contains("secret-1"));

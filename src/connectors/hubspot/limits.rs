@@ -2,9 +2,25 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::model::{BatchLimit, Capabilities, Comparison, Cost, FilterSupport, KeyRule, PerKeys, RateLimit, SyncMode};
 
-use super::config::Plan;
+/// The plan of a HubSpot account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Plan {
+    /// No paid product.
+    Free,
+    /// A Starter product.
+    #[default]
+    Starter,
+    /// A Professional product.
+    Professional,
+    /// An Enterprise product.
+    Enterprise,
+}
 
 /// Most records of a batch create, read, update, upsert or archive, in records.
 /// Source: guides/crm/using-object-apis. A larger batch is refused whole with 400.

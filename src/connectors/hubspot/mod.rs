@@ -28,7 +28,8 @@ use crate::connector::{
 use crate::http::Client;
 use crate::model::Capabilities;
 
-pub use config::{Config, Plan};
+pub use config::Config;
+pub use limits::Plan;
 
 use auth::Login;
 use client::Api;
@@ -48,28 +49,28 @@ impl Connector for HubSpot {
     type Config = Config;
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {
-        config.clone().settle().map(drop)
+        config.clone().settings().map(drop)
     }
 
     fn account(config: Config, context: &Context) -> Result<AccountAnswer, ConfigError> {
-        let settings = config.settle()?;
+        let settings = config.settings()?;
         let catalog = catalog(client(&settings, context).0, &settings);
         Ok(AccountAnswer::Asked(account::ask(catalog).boxed()))
     }
 
     fn authorization(config: Config, context: &Context) -> Result<Option<Authorization>, ConfigError> {
-        Ok(auth::authorization(&config.settle()?, context))
+        Ok(auth::authorization(&config.settings()?, context))
     }
 
     fn source(config: Config, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
-        let settings = config.settle()?;
+        let settings = config.settings()?;
         let (client, login) = client(&settings, context);
         let catalog = catalog(client, &settings);
         Ok(Box::new(source::HubSpotSource::new(catalog, login, context.clock().clone())))
     }
 
     fn destination(config: Config, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
-        let settings = config.settle()?;
+        let settings = config.settings()?;
         let (client, login) = client(&settings, context);
         let catalog = catalog(client.with_own_connections(), &settings);
         Ok(Box::new(destination::HubSpotDestination::new(

@@ -17,10 +17,10 @@ use crate::http::{
 use crate::model::Quota;
 
 use super::{
-    account,
     client::{brought_records, carried_records},
     config::{Credential, Settings},
     errors, limits,
+    names::of_session,
 };
 
 /// What a person is asked for: the API, and tokens that outlive the session.
@@ -88,8 +88,8 @@ impl Login {
     /// Returns the organisation, where the session names it.
     pub(super) async fn organisation(&self) -> Result<Option<String>, HttpError> {
         match &self.kind {
-            Kind::Session(token, _) => Ok(account::of_session(token.expose())),
-            Kind::Bought(source) => Ok(account::of_session(source.token().await?.access_token.expose_secret())),
+            Kind::Session(token, _) => Ok(of_session(token.expose())),
+            Kind::Bought(source) => Ok(of_session(source.token().await?.access_token.expose_secret())),
         }
     }
 }

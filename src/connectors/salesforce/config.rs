@@ -120,14 +120,14 @@ pub(super) struct ApiVersion(u32);
 
 impl Config {
     /// Says what the options mean.
-    pub(super) fn settle(self) -> Result<Settings, ConfigError> {
+    pub(super) fn settings(self) -> Result<Settings, ConfigError> {
         let login_url = check_base_url(&self.base_url)?;
         let version = self.api_version.parse()?;
         let text = |option: &Option<String>| option.clone().filter(|text| !text.trim().is_empty());
         let (default_owner, assignment_rule) = (text(&self.default_owner), text(&self.assignment_rule));
         if let Some(rule) = &assignment_rule
             && rule != "default"
-            && !super::schema::is_id(rule)
+            && !super::names::is_id(rule)
         {
             return Err(ConfigError::new("assignment_rule", format!("`{rule}` is no rule's id"))
                 .with_hint("write `default` for the active rule, or an id that begins with `01Q`"));
@@ -136,9 +136,9 @@ impl Config {
             // `Account:What.External_Id__c` says which of the objects that a task may be about is meant.
             let path = name
                 .split_once(':')
-                .filter(|(object, _)| super::soql::is_name(object))
+                .filter(|(object, _)| super::names::is_name(object))
                 .map_or(&**name, |(_, path)| path);
-            if !path.contains('.') || !path.split('.').all(super::soql::is_name) {
+            if !path.contains('.') || !path.split('.').all(super::names::is_name) {
                 return Err(ConfigError::new("parent_fields", format!("`{name}` is no field of a parent"))
                     .with_hint("write e.g. `Account.Industry`"));
             }
@@ -268,8 +268,8 @@ mod tests {
 
     use super::*;
 
-    fn settle(options: Json) -> Result<Settings, ConfigError> {
-        serde_json::from_value::<Config>(options).unwrap().settle()
+    fn settings(options: Json) -> Result<Settings, ConfigError> {
+        serde_json::from_value::<Config>(options).unwrap().settings()
     }
 
     #[test]
@@ -281,7 +281,7 @@ mod tests {
             json!({ "access_token": "S3CRET", "base_url": "https://acme.my.salesforce.com" }),
         ];
         for options in cases {
-            let settings = settle(options.clone()).unwrap();
+            let settings = settings(options.clone()).unwrap();
             assert!(!format!("{settings:?}").contains("S3CRET"), "{options}");
             assert_eq!(settings.version.to_string(), "67.0");
         }
@@ -311,7 +311,7 @@ mod tests {
             (with("parent_fields", json!(["Name"])), "parent_fields"),
         ];
         for (options, option) in cases {
-            assert_eq!(settle(options.clone()).unwrap_err().option, option, "{options}");
+            assert_eq!(settings(options.clone()).unwrap_err().option, option, "{options}");
         }
     }
 
@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn another_secret_is_another_login() {
-        let mark = |token: &str| settle(json!({ "access_token": token })).unwrap().login_mark();
+        let mark = |token: &str| settings(json!({ "access_token": token })).unwrap().login_mark();
         assert_eq!(mark("one"), mark("one"));
         assert_ne!(mark("one"), mark("two"));
     }

@@ -71,7 +71,10 @@ impl ApiError {
         };
         let names = |list: &str| -> Option<Vec<String>> {
             let names: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
-            names.iter().all(|name| super::soql::is_name(name)).then(|| names.iter().map(ToString::to_string).collect())
+            names
+                .iter()
+                .all(|name| super::names::is_name(name))
+                .then(|| names.iter().map(ToString::to_string).collect())
         };
         let parted = rest.rsplit_once(':').and_then(|(message, list)| Some((message, names(list)?)));
         let (message, fields) = parted.unwrap_or((rest, Vec::new()));

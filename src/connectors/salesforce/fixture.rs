@@ -7,7 +7,8 @@ use crate::connector::{ConnectorError, ErrorKind, FixtureForm};
 use crate::model::ObjectName;
 
 use super::{
-    schema::{Catalog, Kind, RECORD_TYPE_FIELD, normal_id},
+    names::normal_id,
+    schema::{Catalog, Kind, RECORD_TYPE_FIELD},
     soql::{Query, text_literal},
 };
 

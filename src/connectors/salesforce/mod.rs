@@ -13,6 +13,7 @@ mod errors;
 mod fixture;
 mod inspection;
 mod limits;
+mod names;
 mod schema;
 mod soql;
 mod source;
@@ -44,12 +45,12 @@ impl Connector for Salesforce {
     const NAME: &'static str = "salesforce";
     const CAPABILITIES: Capabilities = limits::CAPABILITIES;
     const STANDARD_FIELDS: Option<&'static str> = Some(include_str!("standard.yaml"));
-    const ACCOUNT: Option<AccountForm> = Some(account::FORM);
+    const ACCOUNT: Option<AccountForm> = Some(names::ORGANISATION);
     const HOSTS: &'static [Host] = &[Host { option: "base_url", serves: &[Service::Api, Service::Login] }];
     type Config = Config;
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {
-        config.clone().settle().map(drop)
+        config.clone().settings().map(drop)
     }
 
     fn capabilities(config: &Config) -> Capabilities {
@@ -58,23 +59,23 @@ impl Connector for Salesforce {
     }
 
     fn account(config: Config, context: &Context) -> Result<AccountAnswer, ConfigError> {
-        let settings = config.settle()?;
+        let settings = config.settings()?;
         let (api, login) = api(&settings, context);
         Ok(AccountAnswer::Asked(account::ask(api, login).boxed()))
     }
 
     fn authorization(config: Config, context: &Context) -> Result<Option<Authorization>, ConfigError> {
-        Ok(auth::authorization(&config.settle()?, context))
+        Ok(auth::authorization(&config.settings()?, context))
     }
 
     fn source(config: Config, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
-        let settings = config.settle()?;
+        let settings = config.settings()?;
         let catalog = catalog(client(&settings, context).0, &settings);
         Ok(Box::new(source::SalesforceSource::new(catalog, context.clock().clone(), settings.bulk_query_min_records)))
     }
 
     fn destination(config: Config, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
-        let settings = config.settle()?;
+        let settings = config.settings()?;
         let catalog = catalog(client(&settings, context).0.with_own_connections(), &settings);
         Ok(Box::new(destination::SalesforceDestination::new(catalog, settings)))
     }

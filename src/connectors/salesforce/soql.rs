@@ -9,20 +9,10 @@ use chrono::SecondsFormat;
 
 use crate::model::{Comparison, FieldName, Predicate, Value};
 
-use super::schema::{Kind, ObjectInfo, SalesforceField};
-
-/// Tells whether a text is the name of an object, field or relationship, which cannot be quoted in SOQL.
-pub(super) fn is_name(text: &str) -> bool {
-    let mut letters = text.bytes();
-    letters.next().is_some_and(|first| first.is_ascii_alphabetic())
-        && letters.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && text.len() <= 120
-}
-
-/// Tells whether a text is the name of a field, of the object itself or of a parent.
-pub(super) fn is_path(text: &str) -> bool {
-    text.split('.').all(is_name)
-}
+use super::{
+    names::{is_name, is_path},
+    schema::{Kind, ObjectInfo, SalesforceField},
+};
 
 /// A query for one object.
 #[derive(Debug, Clone, Default)]

@@ -13,12 +13,13 @@ use crate::config::{Pipeline, Stream, StreamDestination};
 use crate::connector::{ConnectorError, Context, ErrorKind, Inspection, ReadRequest};
 use crate::engine::{
     accounts::{RunAccounts, RunIdentity, learn_account},
+    environment::{Environment, connection},
     error::EngineError,
     read::{
         extract::ReadPlan,
         join_inputs::{Depth, read_join_inputs},
     },
-    setup::{Environment, Loader, connection},
+    setup::Loader,
 };
 use crate::model::{ConnectionName, FieldName, ObjectName, Operation, Page, Schema, SyncMode};
 

@@ -14,8 +14,9 @@ use crate::engine::{
     error::EngineError,
     setup::Loader,
     write::{
-        dispatch::{CommitContext, Dispatch, Fate, Item, operation_word},
-        existence::save_existence,
+        dispatch::Dispatch,
+        fate::{CommitContext, Fate, Item, operation_word},
+        store::save_existence,
     },
 };
 use crate::model::{BatchLimit, BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value, spelt_as};

@@ -7,7 +7,10 @@ use crate::engine::{
     decide::lookup::Lookup,
     error::EngineError,
     setup::Loader,
-    write::dispatch::{CommitContext, Dispatch, Fate, Item, operation_word},
+    write::{
+        dispatch::Dispatch,
+        fate::{CommitContext, Fate, Item, operation_word},
+    },
 };
 use crate::model::{BatchRecord, Fields, Ledger, Operation, Outcome, Rejection};
 use crate::state::{Changes, DeadLetter, DeadLetterKind, IdEntry, LetterBody, RecordKey, UnseenCount};

@@ -8,7 +8,7 @@ use std::{
 use crate::model::{FieldName, Value, one_form};
 
 use super::{
-    knowledge::Entries,
+    entries::Entries,
     prepare::{Key, Preparation, Prepared},
 };
 

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use tokio::sync::Mutex;
 
 use crate::config::WriteMode;
 use crate::connector::{FetchRequest, LATEST_ARRIVAL, Selection};
@@ -107,16 +106,6 @@ pub(super) enum Age<'ids> {
     OfThisRun(&'ids HashSet<String>),
     /// It is read now: a write of a moment ago has to be seen.
     Now,
-}
-
-/// What a run knows of the whole object at one target, and what it spent on asking for keys so far.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct WholeObjectIndex(Mutex<Index>);
-
-#[derive(Debug, Default)]
-struct Index {
-    spent: u64,
-    ids_by_key: Option<HashMap<u128, Vec<String>>>,
 }
 
 /// Looks keys up by the way that costs less: key by key, or all of the object, which is read once a run.

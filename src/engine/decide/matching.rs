@@ -15,7 +15,8 @@ use crate::state::{IdEntry, Link, WrittenAs};
 
 use super::{
     decision::{Action, Because, Decision, RecordWrite, Survivor},
-    knowledge::{Entries, Knowledge},
+    entries::Entries,
+    knowledge::Knowledge,
     link_ids::{KnownLink, LinkedIds},
     lookup::{Found, is_blank},
     prepare::{Key, Prepared},

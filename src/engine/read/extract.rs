@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Stream;
 use crate::connector::{ConnectorError, ErrorKind, ReadRequest, Source};
 use crate::engine::{
+    environment::{Extraction, frame_schema, transform_error},
     error::EngineError,
     observer::{Observer, Silent},
     quota::QuotaGuard,
-    setup::{Extraction, frame_schema, transform_error},
 };
 use crate::model::{ConnectionName, Cursor, FieldName, Page, StreamName, is_reserved};
 use crate::transform::{Filter, Filtered, JoinInputs, Rejected, Stepped, Steps, fields_used, spec::MappingSpecs};

@@ -10,9 +10,9 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 
 use crate::config::{Pipeline, Stream};
 use crate::engine::{
+    environment::{Environment, transform_error},
     error::EngineError,
     observer::Silent,
-    setup::{Environment, transform_error},
 };
 use crate::model::{Calls, SyncMode};
 use crate::transform::{

@@ -20,7 +20,7 @@ use crate::engine::{decide::prepare::Prepared, error::EngineError, read::extract
 use crate::model::{BatchLimit, BatchRecord, FieldName, Operation, spelt_as};
 use crate::spool::{Spool, SpoolWriter};
 
-use super::{batch::line_bytes, dispatch::Item, item::RecordItem};
+use super::{batch::line_bytes, fate::Item, item::RecordItem};
 
 /// The records of one destination that wait.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::WriteMode;
 use crate::engine::{
     decide::{
-        knowledge::gather,
+        gather::gather,
         mapped::{Mapped, map},
         matching::decide,
         prepare::Prepared,
@@ -22,9 +22,9 @@ use super::{
     bulk_buffer::BulkBuffer,
     dispatch::Dispatch,
     execute::{ChunkTally, execute},
-    existence::save_existence,
-    letters::{Originals, letter, save_rejects, unmapped_letter},
+    letters::{Originals, letter, unmapped_letter},
     levels,
+    store::{save_existence, save_rejects},
 };
 
 /// How often a record is decided upon anew, when it or what it links to is gone from the destination: once for each of both.

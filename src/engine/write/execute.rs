@@ -19,10 +19,11 @@ use crate::state::{Changes, DeadLetterKind, Duplicate, RecordKey};
 
 use super::{
     bulk_buffer::BulkBuffer,
-    dispatch::{Dispatch, Fate, operation_word},
-    existence::save_existence,
+    dispatch::Dispatch,
+    fate::{Fate, operation_word},
     item::RecordItem,
-    letters::{Originals, letter, save_rejects},
+    letters::{Originals, letter},
+    store::{save_existence, save_rejects},
 };
 
 /// What a chunk added to a destination's tally.

@@ -7,8 +7,9 @@ use crate::engine::{error::EngineError, read::extract::CHUNK_RECORDS, setup::Loa
 use super::{
     bulk_buffer::{BufferedRecords, BulkBuffer, Deferred},
     chunk::load_prepared,
-    dispatch::{Dispatch, Fate},
+    dispatch::Dispatch,
     execute::{ChunkTally, absorb, is_doubtful},
+    fate::Fate,
     item::RecordItem,
     letters::Originals,
     shipment::OnDisk,

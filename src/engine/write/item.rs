@@ -19,7 +19,7 @@ use crate::model::{BatchRecord, Outcome, Rejection, spelt_as};
 use crate::state::{Changes, DeadLetter, DeadLetterKind, Link, RecordKey, WrittenAs, WrittenRecord};
 
 use super::{
-    dispatch::{CommitContext, Item},
+    fate::{CommitContext, Item},
     letters::letter,
 };
 

@@ -7,10 +7,10 @@ use serde_json::Value as Json;
 
 use crate::engine::{decide::prepare::Prepared, error::EngineError};
 use crate::model::{ID, Rejection, Value};
-use crate::state::{Changes, DeadLetter, DeadLetterKind, LetterBody, RecordKey};
+use crate::state::{DeadLetter, DeadLetterKind, LetterBody};
 use crate::transform::Rejected;
 
-use super::dispatch::{CommitContext, Dispatch};
+use super::fate::CommitContext;
 
 /// The records of a chunk as the source gave them, for dead letters.
 #[derive(Debug)]
@@ -93,17 +93,4 @@ pub(in crate::engine) fn unmapped_letter(context: &CommitContext, number: u64, r
     let letter = context.letter(DeadLetterKind::Rejected, &reject.id, &reject.rejection);
     let body = LetterBody { source: reject.source, ..letter.body };
     DeadLetter { number, line: reject.line, body, ..letter }
-}
-
-/// Stores records that were read and not written: a mirror leaves them alone, and the same record may come again and be written.
-pub(super) async fn save_rejects(
-    dispatch: &Dispatch<'_>,
-    letters: Vec<DeadLetter>,
-    seen: Vec<RecordKey>,
-) -> Result<(), EngineError> {
-    if letters.is_empty() {
-        return Ok(());
-    }
-    let changes = Changes { seen, letters, ..Changes::default() };
-    Ok(dispatch.loader.services.state.commit(dispatch.place_of_rejects(), changes).await?)
 }

@@ -14,23 +14,13 @@ use crate::model::{BatchLimit, Operation, Outcome, Rejection};
 use crate::state::{Changes, Intent, IntentId};
 
 use super::{
-    dispatch::{Dispatch, Fate, Item, commit_item, operation_word},
+    dispatch::Dispatch,
+    fate::{Deliver, Fate, Item, Sent, commit_item, operation_word},
     shipment::Shipment,
 };
 
 /// How often a create without an answer is looked up and sent again before the destination is given up.
 const MAX_SETTLE_ROUNDS: u32 = 5;
-
-/// Is handed each record with what became of it, once that is stored.
-pub(super) type Deliver<'call, T> = dyn FnMut(T, Fate) + Send + 'call;
-
-/// How the sending of a batch ended.
-pub(super) enum Sent {
-    /// Every record has its fate.
-    Complete,
-    /// The records at these places, two at least, were refused and none of them was named.
-    Refused(Vec<usize>),
-}
 
 /// What is done about a batch that was answered with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

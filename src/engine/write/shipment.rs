@@ -11,7 +11,7 @@ use crate::model::{Batch, Operation};
 
 use super::{
     bulk_buffer::{BufferedRecords, Selected},
-    dispatch::Item,
+    fate::Item,
     item::RecordItem,
 };
 

@@ -7,8 +7,9 @@ use super::{Cleaner, Options, Values};
 use crate::model::{FieldType, exact_number};
 use crate::transform::{
     column_query::Failure,
-    convert::{exact_numbers, map_values, not_exact, to_text},
+    convert::{exact_numbers, not_exact, to_text},
     error::TransformError,
+    numbers::map_values,
 };
 
 /// `{ number: { decimal: ",", thousands: "." } }`: `"€ 1.234,50"` → 1234.5. Without options `"1,234.50"` → 1234.5. Thousands

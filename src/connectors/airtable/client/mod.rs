@@ -1,6 +1,7 @@
 //! The requests, one function each, as Airtable documents them. No policy.
 
 mod whole;
+mod wire;
 
 use std::{
     collections::HashSet,
@@ -11,7 +12,7 @@ use chrono::{DateTime, Utc};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use tokio::sync::OnceCell;
 
 use crate::clock::Clock;
@@ -27,8 +28,10 @@ use super::{
 };
 
 pub(super) use whole::{brought_records, can_be, carried_records};
+pub(super) use wire::{RawRecord, Written};
 
 use whole::SentRecord;
+use wire::{DeleteAnswer, ListAnswer};
 
 /// Sends requests about one base.
 #[derive(Debug, Clone)]
@@ -41,20 +44,6 @@ pub(super) struct AirtableClient {
     given: Arc<GivenIds>,
     /// The tables, asked for once a run.
     base: Arc<OnceCell<Base>>,
-}
-
-/// A record as Airtable gives it, its cells by field id.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RawRecord {
-    /// `rec…`
-    pub(super) id: String,
-    /// When it was created.
-    #[serde(default)]
-    pub(super) created_time: Json,
-    /// Its cells; empty ones are absent.
-    #[serde(default)]
-    pub(super) fields: Map<String, Json>,
 }
 
 /// Says which records to list, and what of them.
@@ -75,20 +64,6 @@ pub(super) struct ListedPage {
     pub(super) offset: Option<String>,
     /// What Airtable's clock said, where the answer tells.
     pub(super) answered_at: Option<DateTime<Utc>>,
-}
-
-/// The answer to a write.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Written {
-    /// The records as they are now, in the request's order.
-    pub(super) records: Vec<RawRecord>,
-    /// Which of them an upsert created.
-    #[serde(default)]
-    pub(super) created_records: Vec<String>,
-    /// Which of them an upsert found.
-    #[serde(default)]
-    pub(super) updated_records: Vec<String>,
 }
 
 /// Whose token it is.
@@ -112,24 +87,6 @@ struct ListedBase {
     id: String,
     #[serde(default)]
     permission_level: String,
-}
-
-#[derive(Deserialize)]
-struct ListAnswer {
-    records: Vec<RawRecord>,
-    offset: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct DeleteAnswer {
-    records: Vec<DeletedRecord>,
-}
-
-#[derive(Deserialize)]
-struct DeletedRecord {
-    id: String,
-    #[serde(default)]
-    deleted: bool,
 }
 
 impl AirtableClient {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::http::{Answer, ApiRequest, Body, GivenIds};
 
-use super::{DeleteAnswer, ListAnswer, RawRecord, Written};
+use super::wire::{DeleteAnswer, ListAnswer, RawRecord, Written};
 
 #[derive(Deserialize)]
 struct Named {

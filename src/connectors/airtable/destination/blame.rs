@@ -4,7 +4,7 @@ use crate::model::{FieldName, Rejection, Value};
 
 use super::{
     super::{errors::ApiError, schema::Table},
-    Sent,
+    sent::Sent,
 };
 
 /// Tells whether an error about a record that does not exist means the record that was addressed, not one it links to.

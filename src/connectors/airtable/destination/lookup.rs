@@ -17,6 +17,7 @@ use super::{
         schema::{Table, TableField, decode, encode},
     },
     AirtableDestination,
+    sent::comparable,
 };
 
 impl AirtableDestination {
@@ -127,19 +128,6 @@ impl AirtableDestination {
             }
         }
     }
-}
-
-/// Returns values in a form in which equal ones are equal, whatever type they came in; options have no order.
-pub(super) fn comparable(values: &[Value]) -> Vec<String> {
-    let text = |value: &Value| match value {
-        Value::List(items) => {
-            let mut sorted = items.clone();
-            sorted.sort_unstable();
-            sorted.join("\u{1f}")
-        }
-        other => other.to_text().trim_end_matches('\n').to_owned(),
-    };
-    values.iter().map(text).collect()
 }
 
 fn typed(fields: &[&TableField], record: &RawRecord) -> Record {

@@ -23,6 +23,7 @@ use super::{
     errors, limits,
 };
 
+pub(super) use paths::BatchWrite;
 pub(super) use whole::{ADDITIONAL_EMAILS, brought_records, carried_records, has_key};
 pub(super) use wire::{
     BatchAnswer, ResultPage, WireAccount, WireAssociations, WireLabel, WireLink, WireLinks, WireOwner, WirePipeline,
@@ -56,26 +57,6 @@ pub(super) struct ListPage<'page> {
 pub(super) struct Timed<T> {
     pub(super) content: T,
     pub(super) at: Option<DateTime<Utc>>,
-}
-
-/// The batch endpoints that write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BatchWrite {
-    Create,
-    Update,
-    Upsert,
-    Archive,
-}
-
-impl BatchWrite {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Upsert => "upsert",
-            Self::Archive => "archive",
-        }
-    }
 }
 
 impl Api {

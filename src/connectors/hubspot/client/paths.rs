@@ -58,6 +58,26 @@ pub(super) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
+/// The batch endpoints that write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum BatchWrite {
+    Create,
+    Update,
+    Upsert,
+    Archive,
+}
+
+impl BatchWrite {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Upsert => "upsert",
+            Self::Archive => "archive",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

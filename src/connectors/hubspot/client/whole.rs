@@ -13,7 +13,7 @@ use crate::http::{Answer, ApiRequest, Body, GivenIds};
 
 use super::{
     super::errors::{self, ApiError},
-    BatchWrite,
+    paths::BatchWrite,
     wire::{BatchAnswer, Loose, Paging, ResultPage, WireLink, WireRecord},
 };
 

@@ -20,7 +20,7 @@ use super::{
     config::ApiVersion,
     errors::{self, ApiError},
     limits::NO_RATE_LIMITS,
-    schema::normal_id,
+    names::normal_id,
 };
 
 pub(super) use bulk::{BulkOperation, CsvPage, JobFile};

@@ -10,7 +10,7 @@ use crate::http::{Answer, ApiRequest, Body, GivenIds};
 
 use super::wire::WireResult;
 
-use super::super::schema::normal_id;
+use super::super::names::normal_id;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,7 +1,7 @@
 //! Bulk API 2.0 ingest: a job takes a file, works on its own time and leaves files of results.
 //!
 //! Nothing is written before a job is closed: until then every failure is one without effect. From then on no failure is:
-//! the job goes on without us, and it is remembered until its results are here (`settle`). Of a batch, a segment of records is in
+//! the job goes on without us, and it is remembered until its results are here (`earlier_jobs`). Of a batch, a segment of records is in
 //! memory at a time: the file is written and sent from disk, and so are the results read.
 
 use std::{
@@ -21,7 +21,8 @@ use super::{
         schema::ObjectInfo,
     },
     SalesforceDestination,
-    collections::{outcome_of_error, partly_written},
+    collections::outcome_of_error,
+    effect::{partly_written, without_effect},
     file::{FileWriter, SentLines, Unfit},
     parents,
     prepare::columns,
@@ -45,7 +46,7 @@ impl SalesforceDestination {
         batch: &BulkBatch<'_>,
     ) -> Result<Outcomes, ConnectorError> {
         let mut progress = Progress::new(batch.records.len());
-        self.take_unsettled(info, batch, &mut progress).await?;
+        self.take_pending(info, batch, &mut progress).await?;
         for _ in 0..MAX_JOBS {
             if progress.open_count() <= MAX_COLLECTION_RECORDS {
                 break;
@@ -83,7 +84,7 @@ impl SalesforceDestination {
                 let prepared = self.prepare_rows(info, batch.operation, &records, first, is_wanted).await;
                 let prepared = prepared.map_err(if has_sent { partly_written } else { without_effect })?;
                 prepared.rejected.into_iter().for_each(|(place, reason)| {
-                    progress.settle(place, Outcome::Rejected(reason));
+                    progress.decide(place, Outcome::Rejected(reason));
                 });
                 for rows in prepared.rows.chunks(most) {
                     let written = match self.load_collections(info, batch.operation, rows).await {
@@ -93,7 +94,7 @@ impl SalesforceDestination {
                     };
                     has_sent = true;
                     for (row, outcome) in rows.iter().zip(written) {
-                        progress.settle(row.place, parents::explain(info, parents::named_by(row), outcome));
+                        progress.decide(row.place, parents::explain(info, parents::named_by(row), outcome));
                     }
                 }
             }
@@ -122,15 +123,15 @@ impl SalesforceDestination {
         // Whatever became of this request, one before it may have been carried out: the job's own state tells.
         let begun = self.catalog.api.set_job_state(&job_id, "UploadComplete").await;
         let had_written = std::mem::replace(&mut progress.has_written, true);
-        let settled = self.settle_job(info, batch.operation, &job_id, lines, progress).await;
-        match &settled {
+        let taken = self.take_results(info, batch.operation, &job_id, lines, progress).await;
+        match &taken {
             Err(error) if !error.kind.proves_no_write() => self.remember(info, batch.operation, job_id).await,
             Err(_) => progress.has_written = had_written,
             Ok(()) => {}
         }
-        match (settled, begun) {
+        match (taken, begun) {
             (Err(error), Err(cause)) if error.code == NOT_BEGUN => Err(without_effect(cause)),
-            (settled, _) => settled.map(|()| true),
+            (taken, _) => taken.map(|()| true),
         }
     }
 
@@ -158,7 +159,7 @@ impl SalesforceDestination {
                 }
             }
             for (place, rejection) in prepared.rejected {
-                progress.settle(place, Outcome::Rejected(rejection));
+                progress.decide(place, Outcome::Rejected(rejection));
             }
             tokio::task::yield_now().await;
         }
@@ -179,7 +180,7 @@ impl SalesforceDestination {
     }
 
     /// Waits for the end of a job and reads what came of its rows. Rows that it did not come to stay open.
-    pub(super) async fn settle_job(
+    pub(super) async fn take_results(
         &self,
         info: &ObjectInfo,
         operation: &Operation,
@@ -239,7 +240,7 @@ impl SalesforceDestination {
                     Operation::Upsert { .. } | Operation::Update => Outcome::Updated { id: line.id },
                     Operation::Delete => Outcome::Deleted,
                 };
-                progress.settle(line.place, outcome);
+                progress.decide(line.place, outcome);
             })?;
         }
         if failed != Some(0) && lines.left() > 0 {
@@ -250,7 +251,7 @@ impl SalesforceDestination {
                     Class::Locked => progress.lock(line.place, error.into_rejection()),
                     class => {
                         let outcome = outcome_of_error(class, operation, error);
-                        progress.settle(line.place, parents::explain(info, line.parents, outcome));
+                        progress.decide(line.place, parents::explain(info, line.parents, outcome));
                     }
                 }
             })?;
@@ -283,22 +284,6 @@ fn is_untouched(job: &WireJob) -> bool {
 /// Some objects are not there for the Bulk API: they are written 200 a request then.
 fn is_unsupported(error: &ConnectorError) -> bool {
     matches!(error.code.as_str(), "INVALIDENTITY" | "FEATURENOTENABLED" | "API_DISABLED_FOR_ORG" | "EXCEEDEDQUOTA")
-}
-
-/// What does not begin a job or a request of writes writes nothing, whatever became of the answer.
-pub(super) fn without_effect(error: ConnectorError) -> ConnectorError {
-    match error.kind {
-        ErrorKind::Unanswered => ConnectorError { kind: ErrorKind::Unavailable, ..error },
-        ErrorKind::Unauthorized
-        | ErrorKind::NotFound
-        | ErrorKind::Refused
-        | ErrorKind::Unavailable
-        | ErrorKind::QuotaSpent
-        | ErrorKind::Cancelled
-        | ErrorKind::CursorExpired
-        | ErrorKind::Unexpected
-        | ErrorKind::Io => error,
-    }
 }
 
 fn unwritten(error: &io::Error) -> ConnectorError {

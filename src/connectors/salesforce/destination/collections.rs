@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::connector::{ConnectorError, ErrorKind};
+use crate::connector::ConnectorError;
 use crate::model::{Operation, Outcome, Rejection};
 
 use super::{
@@ -10,10 +10,13 @@ use super::{
         client::WireResult,
         errors::{self, ApiError, Class},
         limits::{LOCK_RETRY_RECORDS, MAX_COLLECTION_RECORDS},
-        schema::{ObjectInfo, encode, normal_id},
+        names::normal_id,
+        schema::{ObjectInfo, encode},
     },
-    SalesforceDestination, parents,
-    prepare::Row,
+    SalesforceDestination,
+    effect::partly_written,
+    parents,
+    row::Row,
 };
 
 /// What became of a record.
@@ -129,11 +132,6 @@ impl RowResult {
             Self::Locked(rejection) => Outcome::Rejected(rejection),
         }
     }
-}
-
-/// Says that of a batch that was sent in several requests, some are carried out.
-pub(super) fn partly_written(error: ConnectorError) -> ConnectorError {
-    ConnectorError { kind: ErrorKind::Unanswered, ..error }
 }
 
 fn json_of(info: &ObjectInfo, row: &Row<'_>) -> Result<Json, Rejection> {

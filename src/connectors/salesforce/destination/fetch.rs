@@ -11,7 +11,8 @@ use crate::model::{FieldName, Fields, Record, Value};
 use super::{
     super::{
         errors, limits,
-        schema::{ID_FIELD, Kind, ObjectInfo, SalesforceField, decode, normal_id},
+        names::normal_id,
+        schema::{ID_FIELD, Kind, ObjectInfo, SalesforceField, decode},
         soql::{Query, is_in, literal, text_literal},
         source::unknown_field,
     },

@@ -14,10 +14,11 @@ use super::{
     super::{
         errors,
         limits::MAX_BULK_FIELD_CHARS,
-        schema::{ID_FIELD, ParentPath, SalesforceField, cell_text, normal_id},
+        names::normal_id,
+        schema::{ID_FIELD, ParentPath, SalesforceField, cell_text},
     },
     parents::NamedParent,
-    prepare::Row,
+    row::Row,
 };
 
 /// What a cell says that clears its field; an empty one leaves the field as it is.

@@ -6,12 +6,15 @@
 
 mod bulk;
 mod collections;
+mod earlier_jobs;
+mod effect;
 mod fetch;
 mod file;
 mod parents;
+mod pending_jobs;
 mod prepare;
 mod progress;
-mod settle;
+mod row;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
@@ -32,9 +35,9 @@ use super::{
     source::check,
 };
 
-use bulk::without_effect;
+use effect::without_effect;
+use pending_jobs::PendingJobs;
 use progress::Progress;
-use settle::Unsettled;
 
 /// Writes records of one org.
 pub(super) struct SalesforceDestination {
@@ -43,7 +46,7 @@ pub(super) struct SalesforceDestination {
     assignment_rule: Option<String>,
     allow_duplicates: bool,
     /// Bulk API jobs of which it is not known how they ended.
-    unsettled: Mutex<Unsettled>,
+    pending: Mutex<PendingJobs>,
 }
 
 impl SalesforceDestination {
@@ -53,7 +56,7 @@ impl SalesforceDestination {
             default_owner: settings.default_owner,
             assignment_rule: settings.assignment_rule,
             allow_duplicates: settings.allow_duplicates,
-            unsettled: Mutex::default(),
+            pending: Mutex::default(),
         }
     }
 
@@ -170,7 +173,7 @@ impl BulkLoad for SalesforceDestination {
 impl EarlierJobs for SalesforceDestination {
     async fn wait_for_earlier_jobs(&self, object: &ObjectName) -> Result<(), ConnectorError> {
         let info = self.catalog.object(object).await?;
-        self.settle_earlier_jobs(&info).await
+        self.wait_for_jobs_of_earlier_runs(&info).await
     }
 }
 

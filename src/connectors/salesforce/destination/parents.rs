@@ -9,7 +9,7 @@ use crate::model::{FieldName, Outcome, Rejection, Value};
 
 use super::{
     super::schema::{ObjectInfo, ParentPath, SalesforceField},
-    prepare::{Row, is_blank},
+    row::{Row, is_blank},
 };
 
 /// Begins what Salesforce says of a key that no record has. Source: `Foreign key external ID: X not found for field …`.

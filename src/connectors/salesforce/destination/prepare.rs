@@ -7,10 +7,12 @@ use crate::model::{BatchRecord, FieldName, Operation, Rejection, Value};
 
 use super::{
     super::{
-        schema::{Kind, ObjectInfo, Owner, RECORD_TYPE_FIELD, RecordTypeMatch, SalesforceField, is_id, normal_id},
+        names::{is_id, normal_id},
+        schema::{Kind, ObjectInfo, Owner, RECORD_TYPE_FIELD, RecordTypeMatch, SalesforceField},
         source::unknown_field,
     },
     SalesforceDestination, parents,
+    row::{Row, is_blank},
 };
 
 /// Records of a segment, as they are sent.
@@ -20,17 +22,6 @@ pub(super) struct Rows<'batch> {
     pub(super) rows: Vec<Row<'batch>>,
     /// Those that cannot be sent, by their places.
     pub(super) rejected: Vec<(usize, Rejection)>,
-}
-
-/// One record as it is sent.
-#[derive(Debug)]
-pub(super) struct Row<'batch> {
-    /// Its place in the batch.
-    pub(super) place: usize,
-    /// The destination's id, where the operation addresses one.
-    pub(super) id: Option<&'batch str>,
-    /// Its fields; null clears one.
-    pub(super) fields: Vec<(&'batch SalesforceField, Value)>,
 }
 
 type Owners = HashMap<String, Owner>;
@@ -297,13 +288,4 @@ fn is_owner_or_record_type(name: &FieldName) -> bool {
 
 fn is_address(text: &str) -> bool {
     text.contains('@')
-}
-
-pub(super) fn is_blank(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Text(text) => text.is_empty(),
-        Value::List(items) => items.is_empty(),
-        Value::Integer(_) | Value::Number(_) | Value::Boolean(_) | Value::Date(_) | Value::DateTime(_) => false,
-    }
 }

@@ -59,7 +59,7 @@ impl Progress {
         self.states.get(place) == Some(&State::Locked)
     }
 
-    pub(super) fn settle(&mut self, place: usize, outcome: Outcome) {
+    pub(super) fn decide(&mut self, place: usize, outcome: Outcome) {
         let state = match &outcome {
             Outcome::Created { id } => bytes(id).map_or(State::Other, State::Created),
             Outcome::Updated { id } => bytes(id).map_or(State::Other, State::Updated),
@@ -121,22 +121,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outcomes_come_back_as_they_were_settled_and_in_order() {
-        let settled = vec![
+    fn outcomes_come_back_as_they_were_decided_and_in_order() {
+        let decided = vec![
             Outcome::Created { id: "003000000000001AAA".to_owned() },
             Outcome::Updated { id: "short".to_owned() },
             Outcome::Deleted,
             Outcome::Missing,
             Outcome::Rejected(Rejection::new("code", "reason")),
         ];
-        let mut progress = Progress::new(settled.len());
-        for (place, outcome) in settled.iter().enumerate().rev() {
+        let mut progress = Progress::new(decided.len());
+        for (place, outcome) in decided.iter().enumerate().rev() {
             assert!(progress.is_open(place));
-            progress.settle(place, outcome.clone());
+            progress.decide(place, outcome.clone());
         }
         let outcomes = progress.into_outcomes().unwrap();
         assert_eq!(outcomes.len(), 5);
-        assert_eq!(outcomes.collect::<Vec<_>>(), settled);
+        assert_eq!(outcomes.collect::<Vec<_>>(), decided);
     }
 
     #[test]

@@ -12,9 +12,10 @@ use super::{
     super::{
         client::{Api, WireObject},
         limits,
-        soql::{self, Query, is_in, text_literal},
+        names::{is_name, normal_id},
+        soql::{Query, is_in, text_literal},
     },
-    ObjectInfo, SalesforceField, normal_id,
+    ObjectInfo, SalesforceField,
 };
 
 /// Remembers what an org's objects look like.
@@ -71,7 +72,7 @@ impl Catalog {
 
     /// Describes an object, once a run.
     pub(super) async fn read(&self, object: &str) -> Result<Arc<ObjectInfo>, ConnectorError> {
-        if !soql::is_name(object) {
+        if !is_name(object) {
             return Err(unknown_object(object));
         }
         let known = self.described.lock().unwrap_or_else(PoisonError::into_inner).get(object).cloned();

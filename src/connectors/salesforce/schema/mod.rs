@@ -4,7 +4,6 @@
 //! at [`ObjectInfo`].
 
 mod catalog;
-mod id;
 mod kind;
 mod parents;
 mod value;
@@ -15,11 +14,10 @@ use crate::model::{Choice, Field, FieldName, ObjectName, Schema};
 
 use super::{
     client::{WireField, WireObject, WireRecordType},
-    soql,
+    names::{is_id, is_name, normal_id},
 };
 
 pub(super) use catalog::{Catalog, Owner};
-pub(super) use id::{is_id, normal_id};
 pub(super) use kind::Kind;
 pub(super) use parents::ParentPath;
 pub(super) use value::{Misfit, cell_text, decode, decode_text, encode};
@@ -111,7 +109,7 @@ const PARENT_FIELDS: &[(&str, &[&str])] = &[
 impl ObjectInfo {
     /// Reads a description. Fields of names that SOQL cannot hold, and compound ones, are left out.
     pub(super) fn new(wire: &WireObject) -> Option<Self> {
-        if !soql::is_name(&wire.name) {
+        if !is_name(&wire.name) {
             return None;
         }
         let mut fields: Vec<SalesforceField> = wire.fields.iter().filter_map(SalesforceField::new).collect();
@@ -219,7 +217,7 @@ impl ObjectInfo {
 impl SalesforceField {
     fn new(wire: &WireField) -> Option<Self> {
         let kind = Kind::of(&wire.field_type)?;
-        if !soql::is_name(&wire.name) {
+        if !is_name(&wire.name) {
             return None;
         }
         let options = wire.picklist_values.iter().filter(|value| value.active);
@@ -248,7 +246,7 @@ impl SalesforceField {
             is_of_parent: false,
             max_chars: Some(wire.length).filter(|length| *length > 0 && kind.has_length()),
             targets: wire.reference_to.clone(),
-            relationship: wire.relationship_name.clone().filter(|name| soql::is_name(name)),
+            relationship: wire.relationship_name.clone().filter(|name| is_name(name)),
             parent: None,
             is_key,
             is_open_choice: !wire.restricted_picklist,

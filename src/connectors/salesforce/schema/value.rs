@@ -6,7 +6,7 @@ use serde_json::{Number, Value as Json};
 
 use crate::model::{LIST_SEPARATOR, Rejection, Value, exact_number, is_number, split_list};
 
-use super::{Kind, SalesforceField, normal_id};
+use super::{super::names::normal_id, Kind, SalesforceField};
 
 /// Says why what Salesforce sent is no value of its field's type.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use crate::model::{DELETED, FieldName, FieldType, ID, ObjectName, ReadReject, UP
 use super::{
     super::{
         errors,
-        schema::{DELETED_FIELD, ID_FIELD, Kind, Misfit, ObjectInfo, decode, decode_text, normal_id},
+        names::normal_id,
+        schema::{DELETED_FIELD, ID_FIELD, Kind, Misfit, ObjectInfo, decode, decode_text},
     },
     csv_page::Lines,
 };

@@ -8,7 +8,7 @@ use crate::model::{Field, FieldType, ObjectName, link_field};
 use super::super::{
     client::Api,
     limits::MAX_FETCH_KEYS,
-    schema::normal_id,
+    names::normal_id,
     soql::{Query, is_in, text_literal},
 };
 

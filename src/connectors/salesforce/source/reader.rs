@@ -15,7 +15,8 @@ use super::{
     super::{
         client::{CsvPage, WirePage},
         errors, limits,
-        schema::{Catalog, ID_FIELD, ObjectInfo, normal_id},
+        names::normal_id,
+        schema::{Catalog, ID_FIELD, ObjectInfo},
         soql::{Query, condition, text_literal},
     },
     csv_page::OpenPage,

@@ -8,8 +8,9 @@ use crate::model::{Comparison, FieldName, Predicate, Value};
 use super::{
     super::{
         client::WireObject,
+        names::is_path,
         schema::ObjectInfo,
-        soql::{Query, condition, is_path, text_literal},
+        soql::{Query, condition, text_literal},
     },
     described, info, text,
 };

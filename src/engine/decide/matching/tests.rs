@@ -26,6 +26,7 @@ fn policy(write: WriteMode) -> WritePolicy {
         max_rejects: None,
         max_deletes: None,
         is_verifying: false,
+        tells_by_id: true,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Stores what was found out about records that the destination no longer holds, or holds under another id.
 
 use crate::engine::{decide::existence::Existence, error::EngineError};
-use crate::state::{ChangePlace, Changes, TargetId};
+use crate::state::{ChangePlace, Changes, DeadLetter, RecordKey, TargetId};
 
 use super::dispatch::Dispatch;
 
@@ -19,4 +19,17 @@ pub(in crate::engine) async fn save_existence(
         dispatch.loader.services.state.commit(place, Changes { missing, moved, ..Changes::default() }).await?;
     }
     Ok(())
+}
+
+/// Stores records that were read and not written: a mirror leaves them alone, and the same record may come again and be written.
+pub(super) async fn save_rejects(
+    dispatch: &Dispatch<'_>,
+    letters: Vec<DeadLetter>,
+    seen: Vec<RecordKey>,
+) -> Result<(), EngineError> {
+    if letters.is_empty() {
+        return Ok(());
+    }
+    let changes = Changes { seen, letters, ..Changes::default() };
+    Ok(dispatch.loader.services.state.commit(dispatch.place_of_rejects(), changes).await?)
 }

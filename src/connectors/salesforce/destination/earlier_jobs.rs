@@ -11,59 +11,47 @@ use crate::connector::{BulkBatch, ConnectorError, ErrorKind};
 use crate::model::Operation;
 
 use super::{
-    super::schema::{ObjectInfo, is_id, normal_id},
+    super::names::{is_id, normal_id},
+    super::schema::ObjectInfo,
     SalesforceDestination,
+    pending_jobs::Job,
     progress::Progress,
 };
-
-/// Jobs that are not settled.
-#[derive(Debug, Default)]
-pub(super) struct Unsettled {
-    /// Jobs of this run.
-    jobs: Vec<Job>,
-}
-
-#[derive(Debug, Clone)]
-struct Job {
-    id: String,
-    object: String,
-    operation: Operation,
-}
 
 impl SalesforceDestination {
     /// Remembers a closed job whose results are not here.
     pub(super) async fn remember(&self, info: &ObjectInfo, operation: &Operation, id: String) {
         let job = Job { id, object: info.name.clone(), operation: operation.clone() };
-        self.unsettled.lock().await.jobs.push(job);
+        self.pending.lock().await.jobs.push(job);
     }
 
-    /// Takes the results of this run's unsettled jobs for the rows that they had.
-    pub(super) async fn take_unsettled(
+    /// Takes the results of this run's pending jobs for the rows that they had.
+    pub(super) async fn take_pending(
         &self,
         info: &ObjectInfo,
         batch: &BulkBatch<'_>,
         progress: &mut Progress,
     ) -> Result<(), ConnectorError> {
         let is_of_these = |job: &&Job| job.object == info.name && job.operation == *batch.operation;
-        let jobs: Vec<Job> = self.unsettled.lock().await.jobs.iter().filter(is_of_these).cloned().collect();
+        let jobs: Vec<Job> = self.pending.lock().await.jobs.iter().filter(is_of_these).cloned().collect();
         for job in jobs {
             // The earlier batch may have had other rows beside: a result of a row that is not among these is passed over.
             let written = self.write_file(info, batch, progress, io::sink()).await?;
             let Some((_, lines)) = written else { continue };
             progress.has_written = true;
-            match self.settle_job(info, batch.operation, &job.id, lines, progress).await {
+            match self.take_results(info, batch.operation, &job.id, lines, progress).await {
                 // Rows that the job did not have are not spoken of.
                 Ok(()) => {}
                 Err(error) if error.code == "incomplete_answer" || error.kind.proves_no_write() => {}
                 Err(error) => return Err(error),
             }
-            self.unsettled.lock().await.jobs.retain(|other| other.id != job.id);
+            self.pending.lock().await.jobs.retain(|other| other.id != job.id);
         }
         Ok(())
     }
 
     /// Waits for jobs that an earlier run left at work.
-    pub(super) async fn settle_earlier_jobs(&self, info: &ObjectInfo) -> Result<(), ConnectorError> {
+    pub(super) async fn wait_for_jobs_of_earlier_runs(&self, info: &ObjectInfo) -> Result<(), ConnectorError> {
         let jobs = match self.catalog.api.jobs().await {
             Ok(jobs) => jobs,
             // Who may not use the Bulk API has left no job.

@@ -1,0 +1,121 @@
+//! Looks up what is known of a chunk's records.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::config::WriteMode;
+use crate::connector::{FetchRequest, Selection};
+use crate::engine::{error::EngineError, setup::Loader};
+use crate::model::Fields;
+use crate::state::Wanted;
+
+use super::{
+    entries::Entries,
+    existence::{Existence, verify},
+    knowledge::Knowledge,
+    link_ids::{LinkedIds, linked_ids},
+    look_alikes::plain_form,
+    lookup::{Age, FoundRecords, fetch_all, fetch_size, find_keys},
+    matching::{Matcher, Step},
+    prepare::{Key, Prepared},
+    rules::Rules,
+};
+
+/// Looks up what is known of records. What is found out on the way about records that the destination no longer holds is
+/// returned beside it, to be stored.
+pub(in crate::engine) async fn gather(
+    loader: &Loader,
+    rules: &Rules<'_>,
+    records: &[Arc<Prepared>],
+) -> Result<(Knowledge, Existence), EngineError> {
+    let preparation = &loader.shape.preparation;
+    if rules.is_replacing() {
+        loader.look_alikes.note(preparation, records, &Entries::default());
+        return Ok((Knowledge::default(), Existence::default()));
+    }
+    let (mut entries, links) = read_state(loader, records).await?;
+    loader.look_alikes.note(preparation, records, &entries);
+    let mut existence = Existence::default();
+    if loader.policy.is_verifying {
+        existence = verify(loader, &loader.target.names.object, ids_to_verify(rules, &entries, records)).await?;
+        entries.learn(&existence);
+    }
+    let steps = Matcher::new(rules, &entries).steps(records);
+    let found = find(loader, &entries, records, &steps).await?;
+    let current = read_current(loader, &steps, &found, records).await?;
+    Ok((Knowledge { entries, links, found, current }, existence))
+}
+
+async fn read_state(loader: &Loader, records: &[Arc<Prepared>]) -> Result<(Entries, LinkedIds), EngineError> {
+    let keys = records.iter().filter_map(|record| record.key.as_ref());
+    let plain_forms = keys.clone().filter_map(|key| plain_form(&loader.shape.preparation, key));
+    let wanted = Wanted {
+        source_ids: records.iter().map(|record| record.source_id.clone()).collect(),
+        key_hashes: keys.clone().map(|key| key.hash).chain(plain_forms).collect(),
+        linked: linked_ids(records.iter().flat_map(|record| &record.links)),
+        destination_ids: Vec::new(),
+    };
+    let known = loader.services.state.known(loader.target.id, wanted).await?;
+    Ok((Entries { by_id: known.by_source, by_key: known.by_key }, LinkedIds::new(known.linked)))
+}
+
+/// Returns the ids of records that would cost no call otherwise. One that is written tells by itself whether it is there.
+fn ids_to_verify(rules: &Rules<'_>, entries: &Entries, records: &[Arc<Prepared>]) -> Vec<String> {
+    let id_of = |record: &Arc<Prepared>| {
+        let entry = entries.by_id.get(&record.source_id).filter(|entry| !entry.is_missing)?;
+        let is_same = entry.content_hash == record.content_hash || rules.policy.write == WriteMode::Insert;
+        (is_same && !record.is_deleted).then(|| entry.destination_id.clone())
+    };
+    records.iter().filter_map(id_of).collect()
+}
+
+/// Looks up the keys of records that no entry tells of.
+async fn find(
+    loader: &Loader,
+    entries: &Entries,
+    records: &[Arc<Prepared>],
+    steps: &[Step],
+) -> Result<FoundRecords, EngineError> {
+    let wanted = records.iter().zip(steps).filter(|(_, step)| matches!(step, Step::Find));
+    let wanted: Vec<&Arc<Prepared>> = wanted.map(|(record, _)| record).collect();
+    let keys: Vec<&Key> = wanted.iter().filter_map(|record| record.key.as_ref()).collect();
+    let known = entries.by_id.values().chain(entries.by_key.values());
+    let missing = known.filter(|entry| entry.is_missing).map(|entry| entry.destination_id.clone()).collect();
+    find_keys(loader, &keys, Age::OfThisRun(&missing)).await
+}
+
+/// Reads the fields that are written only where they are blank, of the records that will be updated.
+async fn read_current(
+    loader: &Loader,
+    steps: &[Step],
+    found: &FoundRecords,
+    records: &[Arc<Prepared>],
+) -> Result<HashMap<String, Fields>, EngineError> {
+    if loader.policy.if_blank.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let id_of = |(step, record): (&Step, &Arc<Prepared>)| match step {
+        Step::Update(id) => Some(id.clone()),
+        Step::Find => found.only_one(record),
+        Step::Done(_) | Step::Create | Step::Upsert => None,
+    };
+    let ids: Vec<String> = steps.iter().zip(records).filter_map(id_of).collect();
+    let requests = ids.chunks(fetch_size(loader)).map(|ids| FetchRequest {
+        object: loader.target.names.object.clone(),
+        selection: Selection::Ids(ids.to_vec()),
+        fields: loader.policy.if_blank.clone(),
+    });
+    let current = fetch_all(loader, requests.collect()).await?;
+    Ok(current.into_iter().map(|record| (record.id, record.fields)).collect())
+}
+
+impl Entries {
+    /// Corrects what is known by what was found out about the destination's records.
+    fn learn(&mut self, existence: &Existence) {
+        for entry in self.by_id.values_mut().chain(self.by_key.values_mut()) {
+            entry.is_missing |= existence.missing.contains(&entry.destination_id);
+            if let Some(id) = existence.moved.get(&entry.destination_id) {
+                entry.destination_id.clone_from(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What a run read of a whole object, where that is how records are looked up.
+
+use std::collections::HashMap;
+
+use tokio::sync::Mutex;
+
+/// What a run knows of the whole object at one target, and what it spent on asking for keys so far.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct WholeObjectIndex(pub(super) Mutex<Index>);
+
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    pub(super) spent: u64,
+    pub(super) ids_by_key: Option<HashMap<u128, Vec<String>>>,
+}
