@@ -15,6 +15,8 @@ mod checks;
 #[cfg(test)]
 mod chinook;
 #[cfg(test)]
+mod circles;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod dead_letters;
@@ -29,8 +31,9 @@ mod guides;
 #[cfg(test)]
 mod joins;
 #[cfg(test)]
-mod levels;
 mod leases;
+#[cfg(test)]
+mod levels;
 #[cfg(test)]
 mod live_runs;
 #[cfg(test)]

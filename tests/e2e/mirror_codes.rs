@@ -3,6 +3,7 @@
 //! The codes are read out of the sources, so a new one fails here until the table says what becomes of its row.
 
 #[path = "../cli/sources.rs"]
+#[expect(dead_code, reason = "the tests of the command line read more out of the sources")]
 mod sources;
 
 use std::{collections::BTreeSet, fs, path::PathBuf, sync::LazyLock};
@@ -42,7 +43,7 @@ const READ_BY_AIRTABLE: &str =
 const BEFORE_SENDING: &str = "refused by the connector before it is sent: an outcome like that of `too_long`";
 const ANOTHER_MODE: &str = "a mirror cannot write so";
 const NOT_MIRRORED: &str = "files are written anew, and cannot be mirrored";
-const HELD: &str = "held, not rejected: `a_mirror_leaves_what_is_held` shows it";
+const HELD: &str = "held, not rejected; the record is new, or gone from the destination already";
 
 const CODES: &[(&str, Way)] = &[
     ("INVALID_EMAIL", Vendor("hubspot", "email", "nobody")),
@@ -64,7 +65,10 @@ const CODES: &[(&str, Way)] = &[
     ("behind_open_quote", Csv(b"p3,\"P 3,p3@example.org\n")),
     ("broken_formula", Never(READ_BY_AIRTABLE)),
     ("cast_failed", Row("castable", "\"one\"")),
-    ("does_not_fit", Row("listed", "{\"a\": 1}")),
+    (
+        "does_not_fit",
+        Never("the types of a JSON file fit all of its records; a Parquet file's rejects have no id, as a CSV file's"),
+    ),
     ("duplicate_id", Aggregate("UNION ALL SELECT id, name, email FROM self WHERE id = 'p3'")),
     ("empty_key", Row("email", "null")),
     ("insert_only_field", Never(BEFORE_SENDING)),
@@ -136,8 +140,7 @@ fn good(number: usize) -> Map<String, Json> {
     row.as_object().unwrap().clone()
 }
 
-const STEPS: &str = "\
-    transforms:
+const STEPS: &str = "    transforms:
       - filter: \"CAST(castable AS INTEGER) > 0\"
       - apply: { second_email: [email], phone: [{ phone: { region: DE } }], url: [url], domain: [domain_of], country: [country],
           currency: [currency], boolean: [boolean], date: [date], datetime: [datetime], number: [number] }
@@ -205,7 +208,9 @@ impl<'place> Bench<'place> {
     /// Runs what is known to be wrong: it must delete nothing, and say so.
     fn check_untouched(&self, what: &str, code: i32) {
         let (held, place) = (self.held(), self.place.vendor);
-        let account = self.run(code);
+        let ran = self.desk.ferry([&["run", "people.yaml", "--json", "--quiet"], &SPEED[..]].concat());
+        assert_eq!(ran.code, code, "{place} {what}: {}", ran.stderr);
+        let account = ran.json()["streams"][0]["destinations"][0].clone();
         assert_eq!((&account["deleted"], self.held()), (&json!(0), held), "{place} {what}: {account}");
         let error = account["error"].as_str().unwrap_or_default();
         assert!(
@@ -233,7 +238,7 @@ fn a_mirror_deletes_no_record_of_a_row_that_is_rejected_with_any_code() {
         assert_eq!(bench.run(0)["created"], PEOPLE, "{}", place.vendor);
         let held = bench.held();
         let mut rows = all.clone();
-        let mut expected = BTreeSet::new();
+        let (mut expected, mut broken) = (BTreeSet::new(), 0);
         for (row, (code, way)) in rows.iter_mut().zip(CODES.iter().filter(|(code, way)| is_of(place, code, *way))) {
             let (field, value) = match *way {
                 Row(field, value) => (field, serde_json::from_str(value).unwrap()),
@@ -246,10 +251,12 @@ fn a_mirror_deletes_no_record_of_a_row_that_is_rejected_with_any_code() {
                 row.insert("id".to_owned(), json!("new"));
             }
             row.insert(field.to_owned(), value);
-            expected.insert((*code).to_owned());
+            // HubSpot's own codes are written small.
+            expected.insert(if place.vendor == "hubspot" { code.to_lowercase() } else { (*code).to_owned() });
+            broken += 1;
         }
         let known = rows.iter().filter(|row| row["id"] != "new").count();
-        let last = rows.pop();
+        rows.pop();
         put(&bench.desk, "people.jsonl", &lines(&rows));
         let account = bench.run(4);
         assert_eq!(bench.codes(), expected, "{}: {account}", place.vendor);
@@ -257,11 +264,10 @@ fn a_mirror_deletes_no_record_of_a_row_that_is_rejected_with_any_code() {
         let gone = PEOPLE - known + 1;
         assert_eq!(
             (&account["rejected"], &account["deleted"], bench.held()),
-            (&json!(expected.len()), &json!(gone), held - u64::try_from(gone).unwrap()),
+            (&json!(broken), &json!(gone), held - u64::try_from(gone).unwrap()),
             "{}: {account}",
             place.vendor
         );
-        rows.extend(last);
         put(&bench.desk, "people.jsonl", &lines(&all));
         let account = bench.run(0);
         assert_eq!(
@@ -367,7 +373,6 @@ fn a_mirror_deletes_nothing_where_the_id_of_a_rejected_row_does_not_say_what_was
             let is_known = *what == "duplicate_id";
             if !is_known {
                 rows.pop();
-                bench.desk.write("unused", "");
             }
             put(&bench.desk, "people.jsonl", &rows);
             if is_known {
@@ -403,7 +408,8 @@ fn a_mirror_deletes_nothing_after_a_read_that_is_not_whole_or_drops() {
         put(&bench.desk, "people.jsonl", &[]);
         let held = bench.held();
         let account = bench.desk.ferry(["run", "people.yaml", "--json", "--quiet"]);
-        assert_eq!((account.code, bench.held()), (1, held), "{} an empty file: {}", place.vendor, account.stdout);
+        // A file without a record has no fields, so the mappings name none of it.
+        assert_eq!((account.code, bench.held()), (2, held), "{} an empty file: {}", place.vendor, account.stdout);
         put(&bench.desk, "people.jsonl", &rows[..11]);
         let limited = bench.desk.run(&bench.crms, &bench.pipeline, &[&SPEED[..], &["--limit", "3"]].concat(), 0);
         assert_eq!(limited["streams"][0]["destinations"][0]["deleted"], 0, "{}: {limited}", place.vendor);
@@ -416,6 +422,8 @@ fn a_mirror_deletes_nothing_after_a_read_that_is_not_whole_or_drops() {
 fn every_reject_code_is_in_the_table() {
     let found = codes_of_sources();
     assert!(found.len() > 50, "the test finds hardly any code: {found:?}");
+    let says_why = |way: &Way| !matches!(way, Never(reason) if !reason.contains(' '));
+    assert!(CODES.iter().all(|(_, way)| says_why(way)), "a code that a mirror never meets needs the reason");
     let known: BTreeSet<String> = CODES.iter().map(|(code, _)| (*code).to_owned()).collect();
     let missing: Vec<_> = found.difference(&known).collect();
     assert!(missing.is_empty(), "say in the table what a mirror does with rows that are rejected so: {missing:?}");

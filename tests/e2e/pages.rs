@@ -36,7 +36,7 @@ fn check_text(desk: &Desk, name: &str, text: &str) {
         (r"process \d+", "process [ID]"),
         (r"record \d+", "record [ID]"),
         (r"waiting \d+ s for", "waiting [N] s for"),
-        (r" \d:\d\d:\d\d ", " [TOOK] "),
+        (r"took \d:\d\d:\d\d", "took [TIME]"),
         (r"with `[0-9a-f]{12}` in it", "with `[MARK]` in it"),
         (r"(people → crm\.Lead ).*", "$1[COUNTS]"),
         (r"\d+ records? read, \d+ done, \d+ calls?", "[COUNTS]"),
