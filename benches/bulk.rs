@@ -8,6 +8,8 @@
 //! machine's: the local Salesforce writes up to 50,000 records per second, and Ferry asks for the first time when 2,500 per
 //! second would be done. Most of the time of a write is that wait.
 
+#[path = "local/customers.rs"]
+mod customers;
 mod local;
 
 use std::{error::Error, fs, path::Path};
@@ -113,7 +115,7 @@ fn least_writes(file_bytes: u64) -> u64 {
 fn go(folder: &Path, streams: &str, rows: u64, emulator: &Emulator) -> Result<(Measured, u64), Box<dyn Error>> {
     fs::create_dir(folder)?;
     let source = folder.join("customers.csv");
-    local::write_rows(&source, rows)?;
+    customers::write_rows(&source, rows)?;
     fs::write(folder.join("bulk.yaml"), format!("{CONNECTIONS}{streams}"))?;
     let measured = local::run(folder, "bulk.yaml", &emulator.url, "1")?;
     Ok((measured, fs::metadata(&source)?.len()))

@@ -4,6 +4,8 @@
 //! `VmHWM` of `/proc/<pid>/status`. The emulator runs in a process of its own and without limits, and Ferry's clock is 20 times as
 //! fast, so that what is measured is Ferry and not the wait for a quota.
 
+#[path = "local/customers.rs"]
+mod customers;
 mod local;
 
 use std::{error::Error, fs};
@@ -38,7 +40,7 @@ streams:
 fn main() -> Result<(), Box<dyn Error>> {
     let rows = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(ROWS);
     let folder = tempfile::tempdir()?;
-    local::write_rows(&folder.path().join("customers.csv"), rows)?;
+    customers::write_rows(&folder.path().join("customers.csv"), rows)?;
     fs::write(folder.path().join("million.yaml"), PIPELINE)?;
     let emulator = Emulator::start("hubspot", folder.path())?;
     let measured = local::run(folder.path(), "million.yaml", &emulator.url, "20")?;

@@ -2,8 +2,8 @@
 
 use std::{
     error::Error,
-    fs::{self, File},
-    io::{BufRead, BufReader, BufWriter, Write},
+    fs,
+    io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -79,20 +79,6 @@ pub(super) fn run(folder: &Path, pipeline: &str, url: &str, clock_speed: &str) -
     let output = run.wait_with_output()?;
     let mut report: Json = serde_json::from_slice(&output.stdout)?;
     Ok(Measured { stream: report["streams"][0].take(), seconds, peak_bytes })
-}
-
-/// Writes a table of customers.
-pub(super) fn write_rows(path: &Path, rows: u64) -> Result<(), Box<dyn Error>> {
-    let mut file = BufWriter::new(File::create(path)?);
-    writeln!(file, "customer_id,email,first_name,last_name,company,city,notes")?;
-    for row in 0..rows {
-        let (company, city) = (row % 5_000, row % 300);
-        writeln!(
-            file,
-            "C{row:08},Person.{row}@example.test,First{row}, Last{row} ,Company {company},City {city},some words that are not mapped"
-        )?;
-    }
-    Ok(file.flush()?)
 }
 
 fn ferry() -> Command {
