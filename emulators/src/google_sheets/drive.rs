@@ -32,7 +32,7 @@ pub(super) fn answer(account: &mut Account, call: &Call, path: &[&str], caller: 
                 json!({ "kind": "drive#user", "displayName": caller.user, "me": true, "emailAddress": caller.user });
             Ok(masked(call, json!({ "kind": "drive#about", "user": user }), None))
         }
-        ("GET", ["files"]) => list(account, call, caller),
+        ("GET", ["files"]) => Ok(list(account, call, caller)),
         ("POST", ["files"]) => create(account, call, caller),
         ("GET", ["files", id]) => {
             let book = account.drive_file(id, caller, Kind::Read)?;
@@ -91,7 +91,7 @@ fn file(book: &Spreadsheet, caller: &Caller) -> Json {
 }
 
 /// Lists files. Of the query language, `name = '…'`, `name contains '…'`, `mimeType = '…'` and `trashed = …` count.
-fn list(account: &Account, call: &Call, caller: &Caller) -> Answer {
+fn list(account: &Account, call: &Call, caller: &Caller) -> Json {
     let query = call.get("q").unwrap_or_default();
     let wanted = |field: &str, operator: &str| {
         quoted(query, &format!("{field} {operator} '"))
@@ -118,7 +118,7 @@ fn list(account: &Account, call: &Call, caller: &Caller) -> Answer {
     if start + size < found.len() {
         answer["nextPageToken"] = Json::from(format!("p{}", start + size));
     }
-    Ok(masked(call, answer, Some("kind,incompleteSearch,nextPageToken,files(kind,id,name,mimeType)")))
+    masked(call, answer, Some("kind,incompleteSearch,nextPageToken,files(kind,id,name,mimeType)"))
 }
 
 /// Returns the text behind a part of a query, up to its closing quote.

@@ -122,9 +122,9 @@ fn day(text: &str, locale: &Locale, year: i32) -> Option<(f64, String)> {
     };
     let (year, month, day, pattern) = match (numbers.as_slice(), locale.order) {
         ([year, month, day], _) if parts[0].len() == 4 => (full(*year)?, *month, *day, format!("yyyy{mark}mm{mark}dd")),
-        ([month, day, year], DateOrder::MonthDayYear) => (full(*year)?, *month, *day, locale.pattern("DATE")),
-        ([day, month, year], DateOrder::DayMonthYear) => (full(*year)?, *month, *day, locale.pattern("DATE")),
-        ([year, month, day], DateOrder::YearMonthDay) => (full(*year)?, *month, *day, locale.pattern("DATE")),
+        ([month, day, year], DateOrder::MonthDayYear)
+        | ([day, month, year], DateOrder::DayMonthYear)
+        | ([year, month, day], DateOrder::YearMonthDay) => (full(*year)?, *month, *day, locale.pattern("DATE")),
         ([month, day], DateOrder::MonthDayYear | DateOrder::YearMonthDay) if mark != '.' => {
             (year, *month, *day, format!("m{mark}d"))
         }

@@ -12,7 +12,7 @@ use super::{
 
 /// Answers `developerMetadata.get`.
 pub(super) fn get(book: &Spreadsheet, id: &str) -> Answer {
-    let found = book.metadata.iter().find(|item| item["metadataId"].to_string() == id);
+    let found = book.metadata.iter().find(|item| item["metadataId"].as_i64() == id.parse().ok());
     found.cloned().ok_or_else(ApiError::not_found)
 }
 

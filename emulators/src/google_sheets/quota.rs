@@ -14,7 +14,7 @@ const USER_REQUESTS: usize = 60;
 /// Most reads, and most writes, of the project in a minute. Same source.
 const PROJECT_REQUESTS: usize = 300;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// What a request counts as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

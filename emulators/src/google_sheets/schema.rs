@@ -20,14 +20,11 @@ fn read() -> HashMap<&'static str, Message> {
     let mut messages: HashMap<&'static str, Message> = HashMap::new();
     let mut current = "";
     for line in include_str!("schema.txt").lines().filter(|line| !line.starts_with('#')) {
-        match line.strip_prefix("  ").and_then(|field| field.split_once(' ')) {
-            Some((field, kind)) => {
-                messages.entry(current).or_default().insert(field, kind);
-            }
-            None => {
-                current = line;
-                messages.entry(current).or_default();
-            }
+        if let Some((field, kind)) = line.strip_prefix("  ").and_then(|field| field.split_once(' ')) {
+            messages.entry(current).or_default().insert(field, kind);
+        } else {
+            current = line;
+            messages.entry(current).or_default();
         }
     }
     messages

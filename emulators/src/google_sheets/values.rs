@@ -222,7 +222,9 @@ pub(super) fn clear(book: &mut Spreadsheet, ranges: &[Named], moment: &Moment) -
                 let cells = sheet.grid.row_mut(row);
                 let end = columns.end.min(cells.len());
                 if let Some(cells) = cells.get_mut(columns.start..end) {
-                    cells.iter_mut().for_each(|cell| cell.entered = Entered::Empty);
+                    for cell in cells {
+                        cell.entered = Entered::Empty;
+                    }
                 }
             }
         }

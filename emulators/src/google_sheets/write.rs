@@ -61,7 +61,8 @@ pub(super) fn lines<'json>(body: &'json Map<String, Json>, place: &str) -> Resul
         .and_then(Json::as_array)
         .map_or_else(Vec::new, |lines| lines.iter().filter_map(Json::as_array).collect());
     for (index, line) in given.iter().enumerate() {
-        for (position, value) in line.iter().enumerate().filter(|(_, value)| value.is_object() || value.is_array()) {
+        if let Some(position) = line.iter().position(|value| value.is_object() || value.is_array()) {
+            let value = &line[position];
             let kind = if value.is_object() { "struct_value" } else { "list_value" };
             return Err(ApiError::invalid(format!("Invalid {place}[{index}][{position}]: {kind} {value}")));
         }

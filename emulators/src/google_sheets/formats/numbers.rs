@@ -1,5 +1,7 @@
 //! Numbers as patterns such as `#,##0.00;(#,##0.00)` show them.
 
+use std::fmt::Write as _;
+
 use super::Locale;
 
 /// Shows a number without a format.
@@ -44,7 +46,7 @@ pub(super) fn show(number: f64, pattern: &str, locale: &Locale) -> String {
     let pieces = pieces(section);
     let has_digits = pieces.iter().any(|piece| matches!(piece, Piece::Digits(_)));
     if !has_digits {
-        return pieces.iter().map(|piece| literal(piece)).collect();
+        return pieces.iter().map(literal).collect();
     }
     let percents = pieces.iter().filter(|piece| **piece == Piece::Percent).count();
     let mut number = (0..percents).fold(number, |number, _| number * 100.0);
@@ -64,7 +66,7 @@ pub(super) fn show(number: f64, pattern: &str, locale: &Locale) -> String {
             }
             Piece::Exponent(digits) => {
                 let sign = if power < 0 { '-' } else { '+' };
-                text.push_str(&format!("E{sign}{:0>digits$}", power.abs()));
+                let _ = write!(text, "E{sign}{:0>digits$}", power.abs());
             }
             other => text.push_str(&literal(other)),
         }
@@ -107,7 +109,7 @@ fn grouped(digits: &str, mark: char) -> String {
     let count = digits.chars().count();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (count - index) % 3 == 0 {
+        if index > 0 && (count - index).is_multiple_of(3) {
             text.push(mark);
         }
         text.push(digit);

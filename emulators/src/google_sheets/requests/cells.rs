@@ -64,7 +64,7 @@ pub(super) fn lay_over(cell: &mut Cell, data: &Map<String, Json>, mask: &Mask) -
         }
         mask.update(look, &given);
         look.remove("userEnteredValue");
-        look.retain(|_, value| *value != Json::from(""));
+        look.retain(|_, value| value.as_str() != Some(""));
     });
     Ok(())
 }
@@ -86,17 +86,14 @@ fn width(rows: &[Vec<Map<String, Json>>]) -> usize {
 pub(super) fn update(book: &mut Spreadsheet, fields: &Fields, moment: &Moment) -> Answer {
     let mask = mask_of(fields, "", "CellData")?;
     let rows = rows(fields);
-    let (sheet, target, is_bounded) = match fields.get("start") {
-        Some(start) => {
-            let sheet = book.sheet_of(start.get("sheetId"))?;
-            let index = |name: &str| start.get(name).and_then(numbers::index).unwrap_or(0);
-            let (row, column) = (index("rowIndex"), index("columnIndex"));
-            (sheet, Area { rows: row..row + rows.len(), columns: column..column + width(&rows) }, false)
-        }
-        None => {
-            let (sheet, area) = area(book, fields.get("range"))?;
-            (sheet, area, true)
-        }
+    let (sheet, target, is_bounded) = if let Some(start) = fields.get("start") {
+        let sheet = book.sheet_of(start.get("sheetId"))?;
+        let index = |name: &str| start.get(name).and_then(numbers::index).unwrap_or(0);
+        let (row, column) = (index("rowIndex"), index("columnIndex"));
+        (sheet, Area { rows: row..row + rows.len(), columns: column..column + width(&rows) }, false)
+    } else {
+        let (sheet, area) = area(book, fields.get("range"))?;
+        (sheet, area, true)
     };
     let grid = &book.sheets[sheet].grid;
     if target.rows.end > grid.row_count() {
@@ -129,6 +126,9 @@ fn beyond(what: &str, index: usize, where_to: &str, count: usize) -> ApiError {
     ApiError::invalid(format!("Attempting to write {what}: {index}, {where_to} ({count})"))
 }
 
+/// How a cell looks, shared with others.
+type Look = Option<Arc<Map<String, Json>>>;
+
 pub(super) fn repeat(book: &mut Spreadsheet, fields: &Fields, moment: &Moment) -> Answer {
     let mask = mask_of(fields, "cell", "CellData")?;
     let (sheet, area) = area(book, fields.get("range"))?;
@@ -137,11 +137,11 @@ pub(super) fn repeat(book: &mut Spreadsheet, fields: &Fields, moment: &Moment) -
     let template = entered(data.get("userEnteredValue"))?;
     let is_format_alone = !mask.wants("userEnteredValue");
     // Cells that looked the same share how they look afterwards, too.
-    let mut last: Option<(Option<Arc<Map<String, Json>>>, Option<Arc<Map<String, Json>>>)> = None;
+    let mut last: Option<(Look, Look)> = None;
     for row in area.rows.clone() {
         for column in area.columns.clone() {
             let cell = book.sheets[sheet].grid.cell_mut(row, column);
-            let is_same = |(before, _): &&(Option<Arc<_>>, _)| match (before, &cell.look) {
+            let is_same = |(before, _): &&(Look, Look)| match (before, &cell.look) {
                 (None, None) => true,
                 (Some(one), Some(other)) => Arc::ptr_eq(one, other),
                 _ => false,

@@ -17,7 +17,7 @@ const OVERLAY: &str = "protectedRanges";
 fn completed(book: &Spreadsheet, protected: &mut Fields, moment: &Moment) {
     let is_warning = protected.get("warningOnly") == Some(&Json::Bool(true));
     protected.retain(|name, value| {
-        name != "requestingUserCanEdit" && *value != Json::Bool(false) && *value != Json::from("")
+        name != "requestingUserCanEdit" && *value != Json::Bool(false) && value.as_str() != Some("")
     });
     if let Some(range) = protected.get("range").map(shown_range) {
         protected.insert("range".to_owned(), range);

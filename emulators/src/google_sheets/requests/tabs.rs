@@ -109,7 +109,7 @@ fn set_extras(sheet: &mut Sheet, properties: &Fields) {
 
 fn free_title(book: &Spreadsheet) -> String {
     let title = |number: usize| format!("Sheet{number}");
-    let free = (book.sheets.len() + 1..).map(title).find(|title| book.titled(title).is_none());
+    let free = (book.sheets.len() + 1..=2 * MAX_SHEETS + 1).map(title).find(|title| book.titled(title).is_none());
     free.unwrap_or_default()
 }
 
@@ -207,7 +207,7 @@ fn readdress(json: &mut Json, sheet: i64) {
 
 fn copy_title(book: &Spreadsheet, title: &str) -> String {
     let first = format!("Copy of {title}");
-    let numbered = (2..).map(|number| format!("{first} {number}"));
+    let numbered = (2..=MAX_SHEETS + 1).map(|number| format!("{first} {number}"));
     std::iter::once(first.clone()).chain(numbered).find(|title| book.titled(title).is_none()).unwrap_or_default()
 }
 

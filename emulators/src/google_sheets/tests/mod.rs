@@ -3,6 +3,7 @@
 mod access;
 mod appending;
 mod drive;
+mod fixtures;
 mod formulas;
 mod people;
 mod structure;

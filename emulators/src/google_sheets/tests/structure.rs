@@ -66,8 +66,8 @@ async fn one_wrong_request_keeps_all_of_them_from_being_done() {
 #[tokio::test]
 async fn cells_are_written_typed_with_formats_and_notes() {
     let local = Local::start().await;
-    let date = json!({ "userEnteredValue": { "numberValue": 43831 }, "userEnteredFormat": { "numberFormat": { "type": "DATE", "pattern": "yyyy-mm-dd" } } });
-    let rows = json!([{ "values": [{ "userEnteredValue": { "stringValue": "=not a formula" } }, date, { "userEnteredValue": { "formulaValue": "=B1+1" }, "note": "n" }] }]);
+    let since = json!({ "userEnteredValue": { "numberValue": 43831 }, "userEnteredFormat": { "numberFormat": { "type": "DATE", "pattern": "yyyy-mm-dd" } } });
+    let rows = json!([{ "values": [{ "userEnteredValue": { "stringValue": "=not a formula" } }, since, { "userEnteredValue": { "formulaValue": "=B1+1" }, "note": "n" }] }]);
     local.change(json!({ "appendCells": { "sheetId": 0, "rows": rows, "fields": "*" } })).await;
     assert_eq!(local.values("A1:C1", "FORMATTED_VALUE").await, json!([["=not a formula", "2020-01-01", "43832"]]));
     let data = local.get("?ranges=A1:C1&fields=sheets.data.rowData.values(userEnteredValue,effectiveValue,userEnteredFormat.numberFormat,note)").await;

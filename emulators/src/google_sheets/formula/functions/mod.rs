@@ -25,13 +25,11 @@ impl<'call> Arguments<'call> {
 
     /// Returns an argument; a missing one is an error.
     fn at(&self, index: usize) -> Outcome<&'call Expression> {
-        match self.all.get(index) {
-            Some(argument) => Ok(argument),
-            None => {
-                let (name, count) = (self.name, self.len());
-                fail(ErrorKind::NotAvailable, format!("Wrong number of arguments to {name}: got {count}."))
-            }
+        if let Some(argument) = self.all.get(index) {
+            return Ok(argument);
         }
+        let (name, count) = (self.name, self.len());
+        fail(ErrorKind::NotAvailable, format!("Wrong number of arguments to {name}: got {count}."))
     }
 
     fn one(&self, index: usize) -> Outcome {
