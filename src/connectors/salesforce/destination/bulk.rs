@@ -233,7 +233,7 @@ impl SalesforceDestination {
         let (processed, failed) = (job.number_records_processed, job.number_records_failed);
         if processed.is_none() || failed.is_none() || processed > failed {
             let file = api.job_file(&job.id, JobFile::Successful).await?;
-            lines.take(file, |line| {
+            lines.take(JobFile::Successful, file, |line| {
                 let outcome = match operation {
                     Operation::Insert | Operation::Link => Outcome::Created { id: line.id },
                     Operation::Upsert { .. } if line.is_created => Outcome::Created { id: line.id },
@@ -245,7 +245,7 @@ impl SalesforceDestination {
         }
         if failed != Some(0) && lines.left() > 0 {
             let file = api.job_file(&job.id, JobFile::Failed).await?;
-            lines.take(file, |line| {
+            lines.take(JobFile::Failed, file, |line| {
                 let error = ApiError::of_bulk_text(&line.error);
                 match error.class() {
                     Class::Locked => progress.lock(line.place, error.into_rejection()),
@@ -258,7 +258,8 @@ impl SalesforceDestination {
         }
         if lines.left() > 0 && job.state != "JobComplete" {
             // These were not come to: taking them away here leaves them open, to be sent again.
-            lines.take(api.job_file(&job.id, JobFile::Unprocessed).await?, drop)?;
+            let file = api.job_file(&job.id, JobFile::Unprocessed).await?;
+            lines.take(JobFile::Unprocessed, file, drop)?;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use crate::model::{FieldName, Operation, Rejection, Value};
 
 use super::{
     super::{
+        client::JobFile,
         errors,
         limits::MAX_BULK_FIELD_CHARS,
         names::normal_id,
@@ -116,7 +117,15 @@ impl<'info, W: Write> FileWriter<'info, W> {
 impl SentLines {
     /// Reads a file of results, each line of which takes its row away. A line that nobody sent is left out: another's row. What
     /// was read before a file ends too early is handed on, but for the line that it ends in.
-    pub(super) fn take(&mut self, file: impl Read, mut found: impl FnMut(ResultLine)) -> Result<(), ConnectorError> {
+    ///
+    /// # Errors
+    /// Fails where the file is not of this kind: another answer that came in its place would turn refusals into writes.
+    pub(super) fn take(
+        &mut self,
+        kind: JobFile,
+        file: impl Read,
+        mut found: impl FnMut(ResultLine),
+    ) -> Result<(), ConnectorError> {
         let unreadable = |_| errors::incomplete("a file of results is no CSV or was cut off");
         let mut reader = csv::Reader::from_reader(LastByte { inner: file, byte: None });
         let header = reader.headers().map_err(unreadable)?.clone();
@@ -124,6 +133,9 @@ impl SentLines {
             return Ok(());
         }
         let columns = ResultColumns::new(self, &header)?;
+        if !columns.are_of(kind) {
+            return Err(errors::incomplete("a file of results has the columns of another one"));
+        }
         let (mut line, mut next) = (csv::StringRecord::new(), csv::StringRecord::new());
         let mut has_line = reader.read_record(&mut line).map_err(unreadable)?;
         while has_line {
@@ -187,6 +199,17 @@ impl ResultColumns {
             parents: sent.parents.iter().map(|(name, _)| find(name)).collect(),
             is_by_id: sent.columns.len() == 1 && sent.columns.first().is_some_and(|name| name == ID_FIELD),
         })
+    }
+
+    /// Tells whether a file has what Salesforce adds to files of this kind, and nothing of the others.
+    fn are_of(&self, kind: JobFile) -> bool {
+        let found = (self.id.is_some(), self.created.is_some(), self.error.is_some());
+        match kind {
+            JobFile::Successful => found == (true, true, false),
+            // `sf__Id` is there since version 53.
+            JobFile::Failed => matches!(found, (_, false, true)),
+            JobFile::Unprocessed => found == (false, false, false),
+        }
     }
 
     fn mark(&self, line: &csv::StringRecord, buffer: &mut Vec<u8>) -> [u64; 2] {
@@ -293,7 +316,7 @@ mod tests {
 
     fn places(sent: &mut SentLines, file: &str) -> (Vec<usize>, bool) {
         let mut places = Vec::new();
-        let is_whole = sent.take(file.as_bytes(), |line| places.push(line.place)).is_ok();
+        let is_whole = sent.take(JobFile::Successful, file.as_bytes(), |line| places.push(line.place)).is_ok();
         (places, is_whole)
     }
 
@@ -302,7 +325,8 @@ mod tests {
         let mut sent = sent(&[("a", 0), ("b", 1), ("a", 2), ("a", 3)]);
         let (found, _) = places(&mut sent, "sf__Id,sf__Created,Name\nx,true,a\nx,true,b\nx,true,a\nx,true,c\n");
         assert_eq!((found, sent.left()), (vec![0, 1, 2], 1));
-        assert_eq!(places(&mut sent, "Name,sf__Id\na,x\na,x\n").0, vec![3], "no fourth row was sent");
+        let other_order = "Name,sf__Created,sf__Id\na,true,x\na,true,x\n";
+        assert_eq!(places(&mut sent, other_order).0, vec![3], "no fourth row was sent");
         assert_eq!(sent.left(), 0);
     }
 
@@ -319,5 +343,18 @@ mod tests {
         let mut sent = sent(&[("n1", 0), ("n12", 1)]);
         assert_eq!(places(&mut sent, "sf__Id,sf__Created,Name\nx,true,n1"), (vec![], true));
         assert_eq!(sent.left(), 2);
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_another_is_not_believed() {
+        let kinds = [JobFile::Successful, JobFile::Failed, JobFile::Unprocessed];
+        let files = ["sf__Id,sf__Created,Name\nx,true,a\n", "sf__Id,sf__Error,Name\n,REQUIRED:x:--,a\n", "Name\na\n"];
+        for (asked, kind) in kinds.into_iter().enumerate() {
+            for (given, file) in files.into_iter().enumerate() {
+                let mut sent = sent(&[("a", 0)]);
+                let is_taken = sent.take(kind, file.as_bytes(), drop).is_ok();
+                assert_eq!((is_taken, sent.left()), (asked == given, usize::from(asked != given)), "{asked} {given}");
+            }
+        }
     }
 }
