@@ -123,11 +123,8 @@ impl Environment {
         if let Some(account) = run.accounts.known(&config.connection)
             && policy.may_create_twice(&key, &declared)
         {
-            let name = LeaseName::KeyedWrite {
-                account: format!("{} {}", connection.connector, account.id()),
-                object: config.object.to_string(),
-                key: key.iter().map(ToString::to_string).collect(),
-            };
+            let account = format!("{} {}", connection.connector, account.id());
+            let name = keyed_write(account, config, &key);
             self.state.hold_lease(name, &pipeline.name, self.context.clock().now()).await?;
         }
         let plan = write_plan(config, &key, &declared, &mapper);
@@ -301,6 +298,15 @@ fn written_fields(mapped: &[MappedField], declared: &Schema) -> Vec<Field> {
         None => Field::new(&*mapped.name, mapped.field_type),
     };
     mapped.iter().map(field).collect()
+}
+
+/// The lease of those who look records of an object up by this key, and create what they do not find.
+fn keyed_write(account: String, config: &StreamDestination, key: &[FieldName]) -> LeaseName {
+    LeaseName::KeyedWrite {
+        account,
+        object: config.object.to_string(),
+        key: key.iter().map(ToString::to_string).collect(),
+    }
 }
 
 /// Says what will be written to an object.

@@ -82,7 +82,7 @@ pub struct FullMapping {
 }
 
 /// Writes the default where the file says nothing, as earlier releases did: a stopped run is known by it.
-#[expect(clippy::ref_option, reason = "serde hands references")]
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
 fn when_or_default<S: Serializer>(when: &Option<When>, serializer: S) -> Result<S::Ok, S::Error> {
     when.unwrap_or_default().serialize(serializer)
 }

@@ -114,7 +114,9 @@ pub(in crate::engine) async fn load_prepared(
 
 /// Stores which records stand for those that a step left out as duplicates: links to these lead there.
 async fn save_duplicates(dispatch: &Dispatch<'_>, duplicates: &[(String, String)]) -> Result<(), EngineError> {
-    duplicates.iter().for_each(|(source_id, survivor)| dispatch.loader.merged.note_step(source_id, survivor));
+    for (source_id, survivor) in duplicates {
+        dispatch.loader.merged.note_step(source_id, survivor);
+    }
     if duplicates.is_empty() || dispatch.loader.is_replacing() {
         return Ok(());
     }

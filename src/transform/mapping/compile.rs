@@ -282,6 +282,9 @@ fn finish(
     }
     if !keeps_blanks(target, spec, &cell) {
         cell = no_blank(query, &cell);
+    } else if !spec.apply.is_empty() {
+        let left = null_where(cell.expr().eq(lit("")), cell.expr());
+        cell = query.put(&cell, left, cell.field_type);
     }
     let is_joined = matches!(cell.field_type, FieldType::MultiChoice | FieldType::Link);
     if let (Some(separator), FieldType::Text | FieldType::Choice) = (&spec.separator, cell.field_type) {
@@ -328,7 +331,7 @@ pub(in crate::transform) fn apply(
 }
 
 /// Tells whether a text of blanks stays as it is: in a field of a file that holds any text. To other systems it is no value, and
-/// where a mapping says what stands for no value, it means blanks too.
+/// where a mapping says what stands for no value, it means blanks too. A text of which cleaners left nothing is none anywhere.
 fn keeps_blanks(target: Target<'_>, spec: &FullMapping, cell: &Cell) -> bool {
     let is_text = cell.field_type == FieldType::Text && matches!(spec.field_type, None | Some(FieldType::Text));
     let is_changed = spec.values.is_some() || spec.default.is_some() || spec.separator.is_some() || spec.link.is_some();
@@ -347,9 +350,13 @@ fn no_blank(query: &mut ColumnQuery, cell: &Cell) -> Cell {
     query.put(cell, expr, cell.field_type)
 }
 
+fn null_where(condition: Expr, value: Expr) -> Expr {
+    when(condition).then(lit(polars::prelude::NULL)).otherwise(value)
+}
+
 fn without_blank(text: Expr) -> Expr {
     let is_blank = text.clone().str().strip_chars(lit(polars::prelude::NULL)).eq(lit(""));
-    when(is_blank).then(lit(polars::prelude::NULL)).otherwise(text)
+    null_where(is_blank, text)
 }
 
 fn default(query: &mut ColumnQuery, cell: &Cell, value: &serde_json::Value) -> Result<Cell, TransformError> {

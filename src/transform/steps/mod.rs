@@ -44,7 +44,7 @@ pub use spool::Spool;
 /// The compiled `transforms` of a stream.
 #[derive(Debug)]
 pub struct Steps {
-    steps: Vec<Placed>,
+    placed: Vec<Placed>,
     output: Schema,
     changes_ids: bool,
 }
@@ -138,7 +138,7 @@ impl Steps {
             steps.push(Placed { step, index });
         }
         let changes_ids = specs.iter().any(StepSpec::changes_ids);
-        Ok(Self { steps, output, changes_ids })
+        Ok(Self { placed: steps, output, changes_ids })
     }
 
     /// Returns the fields that records have after the steps.
@@ -148,7 +148,7 @@ impl Steps {
 
     /// Tells whether a step must see the whole stream, so that [`Steps::apply_spooled`] is needed.
     pub fn is_stateful(&self) -> bool {
-        self.steps.iter().any(|placed| matches!(placed.step, Step::Stream(_)))
+        self.placed.iter().any(|placed| matches!(placed.step, Step::Stream(_)))
     }
 
     /// Tells whether a step gives records other ids than the source: then the id of a record that was refused on the way does not
@@ -159,7 +159,7 @@ impl Steps {
 
     /// Tells whether there are no steps.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.placed.is_empty()
     }
 
     /// Takes one page through the steps, of which none may be stateful.
@@ -168,7 +168,7 @@ impl Steps {
     /// Fails when the frame does not have the columns of the input's schema, or when a step is stateful.
     pub fn apply(&self, frame: DataFrame) -> Result<Stepped, TransformError> {
         let mut tally = Tally::default();
-        let frame = apply_to_page(&self.steps, frame, &mut tally)?;
+        let frame = apply_to_page(&self.placed, frame, &mut tally)?;
         Ok(tally.with(frame))
     }
 
@@ -180,7 +180,7 @@ impl Steps {
     /// Fails when a page cannot be read, or does not have the columns of the input's schema.
     pub fn apply_spooled(&self, pages: &[PathBuf], deliver: &mut Receive<'_>) -> Result<Stepped, TransformError> {
         let mut tally = Tally::default();
-        run_spooled(&self.steps, pages, &mut tally, deliver)?;
+        run_spooled(&self.placed, pages, &mut tally, deliver)?;
         Ok(tally.with(DataFrame::empty()))
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use csv::StringRecord;
+use memchr::memchr_iter;
 use polars::prelude::{Column, DataFrame, Expr, IntoLazy, ParquetReader, SerReader, UniqueKeepStrategy, by_name, col};
 
 use super::{
@@ -123,10 +124,10 @@ fn read_csv(mut file: File) -> Result<DataFrame, String> {
         return Err(format!("it is {}: {}", kind.name, kind.advice));
     }
     let text = std::str::from_utf8(&bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = memchr_iter(b'\n', &bytes[..error.valid_up_to()]).count() + 1;
         format!("line {line} is not UTF-8")
     })?;
-    let text = text.trim_start_matches('\u{feff}');
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut names: Vec<String> = Vec::new();
     let mut cells: Vec<Vec<Option<String>>> = Vec::new();
