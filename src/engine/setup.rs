@@ -109,12 +109,7 @@ impl Environment {
         let declared = declared.map_err(|error| EngineError::connector(&connection.name, error))?;
         let mapper =
             Mapper::compile(&config.mappings, schema, &declared).map_err(|error| transform_error(stream, error))?;
-        if mapper.fields().is_empty() {
-            return Err(EngineError::Unsupported(format!(
-                "stream `{}` writes no field to `{}`: the two objects have none of the fields of `standard` in common, so every record would be blank",
-                stream.name, config.object
-            )));
-        }
+        check_writes_a_field(&mapper, stream, config)?;
         let capabilities = (entry.capabilities_of)(connection.options.clone())
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
         let key = key_names(&config.key, &declared).map_err(|error| transform_error(stream, error))?;
@@ -298,6 +293,17 @@ fn written_fields(mapped: &[MappedField], declared: &Schema) -> Vec<Field> {
         None => Field::new(&*mapped.name, mapped.field_type),
     };
     mapped.iter().map(field).collect()
+}
+
+/// Refuses a mapping of which nothing is left: every record would be blank.
+fn check_writes_a_field(mapper: &Mapper, stream: &Stream, config: &StreamDestination) -> Result<(), EngineError> {
+    if !mapper.fields().is_empty() {
+        return Ok(());
+    }
+    Err(EngineError::Unsupported(format!(
+        "stream `{}` writes no field to `{}`: the two objects have none of the fields of `standard` in common, so every record would be blank",
+        stream.name, config.object
+    )))
 }
 
 /// The lease of those who look records of an object up by this key, and create what they do not find.

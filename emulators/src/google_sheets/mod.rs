@@ -89,7 +89,7 @@ impl Shared {
 }
 
 /// The local Google Sheets.
-pub const EMULATOR: Emulator = Emulator { default_port: 4014, make: emulator };
+pub const EMULATOR: Emulator = Emulator { default_port: 4012, make: emulator };
 
 /// Makes the service of the local Google Sheets.
 ///

@@ -6,18 +6,17 @@
 use async_trait::async_trait;
 use reqwest::{Method, RequestBuilder, header::HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connector::{Authorization, ClientAuthentication, Context, Secret};
 use crate::http::{
-    Answer, AnswerClass, ApiRequest, Dialect, Grant, HttpError, HttpErrorKind, JWT_BEARER, TokenSource, Transport,
-    sign_claims,
+    Answer, AnswerClass, ApiRequest, Body, Dialect, Grant, HttpError, HttpErrorKind, JWT_BEARER, TokenSource,
+    Transport, sign_claims,
 };
 
 use super::{
-    client::{brought_records, carried_records},
     config::{KeyFile, Login, Settings},
     errors,
     limits::ASSERTION_SECS,
@@ -204,4 +203,21 @@ impl Dialect for GoogleDialect {
     fn brought_records(&self, answer: &Answer) -> Option<usize> {
         brought_records(answer)
     }
+}
+
+/// Counts the rows that a request carries.
+fn carried_records(request: &ApiRequest) -> Option<usize> {
+    let Body::Json(body) = &request.body else { return None };
+    if let Some(values) = body["values"].as_array() {
+        return Some(values.len());
+    }
+    let ranges = body["data"].as_array()?;
+    Some(ranges.iter().filter_map(|range| range["values"].as_array()).map(Vec::len).sum())
+}
+
+/// Counts the rows that an answer to a read brought.
+fn brought_records(answer: &Answer) -> Option<usize> {
+    let read: Json = answer.json().ok()?;
+    let ranges = read["valueRanges"].as_array()?;
+    ranges.iter().map(|range| range["values"].as_array().map_or(0, Vec::len)).max()
 }

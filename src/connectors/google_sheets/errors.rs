@@ -11,6 +11,9 @@ use crate::http::{Answer, AnswerClass, HttpError, HttpErrorKind};
 
 use super::limits::RATE_LIMIT_WAIT;
 
+/// How Google refuses the address of a tab that is not there.
+const UNKNOWN_RANGE: &str = "Unable to parse range";
+
 /// Drive's words for a rate limit that was crossed; they come with 403.
 const DRIVE_RATES: [&str; 2] = ["userRateLimitExceeded", "rateLimitExceeded"];
 
@@ -62,13 +65,17 @@ impl ApiError {
 
     fn kind(&self) -> ErrorKind {
         match self.http_status {
-            _ if self.says("Unable to parse range") => ErrorKind::NotFound,
+            _ if self.is_unknown_range() => ErrorKind::NotFound,
             _ if self.status == "FAILED_PRECONDITION" => ErrorKind::NotFound,
             400 | 413 => ErrorKind::Refused,
             401 | 403 => ErrorKind::Unauthorized,
             404 => ErrorKind::NotFound,
             _ => ErrorKind::Unexpected,
         }
+    }
+
+    fn is_unknown_range(&self) -> bool {
+        self.says(UNKNOWN_RANGE)
     }
 
     fn is_not_shared(&self) -> bool {
@@ -87,7 +94,7 @@ impl ApiError {
             _ if self.is_not_shared() => format!("the caller does not have permission ({code})"),
             ("NOT_FOUND", _) => format!("there is no such spreadsheet, or the login may not see it ({code})"),
             ("FAILED_PRECONDITION", _) => format!("the file is not a Google spreadsheet ({code})"),
-            _ if self.says("Unable to parse range") => format!("there is no such tab or range any more ({code})"),
+            _ if self.is_unknown_range() => format!("there is no such tab or range any more ({code})"),
             _ if self.says("exceeds grid limits") => format!("the range is outside the tab ({code})"),
             (status, _) => format!("Google refused the request: {status} ({code})"),
         }
@@ -112,7 +119,7 @@ impl ApiError {
             ("FAILED_PRECONDITION", _) => {
                 "it is an uploaded Excel file: open it and choose File > Save as Google Sheets, then use the new file's address".to_owned()
             }
-            _ if self.says("Unable to parse range") => "somebody renamed or deleted it: run `ferry describe`".to_owned(),
+            _ if self.is_unknown_range() => "somebody renamed or deleted it: run `ferry describe`".to_owned(),
             _ => return None,
         })
     }
@@ -155,7 +162,7 @@ pub(super) fn refused_login(answer: &Answer, is_service: bool) -> HttpError {
     let error = HttpError::unsent(HttpErrorKind::Unauthorized, format!("invalid credentials: {code} ({status})"));
     error.with_hint(match (code.as_str(), is_service) {
         ("invalid_grant", true) if description.contains("short-lived") => {
-            "Google finds the login's times wrong: set this machine's clock"
+            "set this machine's clock: Google finds the login's times wrong"
         }
         ("invalid_grant", true) => {
             "the key was deleted, or the service account is: make a new key (JSON) and give it as `credentials`"

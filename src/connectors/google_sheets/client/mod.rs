@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
 use crate::connector::{ConnectorError, Context};
-use crate::http::{Answer, ApiRequest, Body, Client};
+use crate::http::{Answer, ApiRequest, Client};
 
 use super::{
     a1,
@@ -258,20 +258,4 @@ fn begin_alike<'a>(answered: impl ExactSizeIterator<Item = &'a str>, asked: &[St
         _ => false,
     };
     answered.len() == asked.len() && answered.zip(asked).all(is_alike)
-}
-
-/// Counts the rows that a request carries.
-pub(super) fn carried_records(request: &ApiRequest) -> Option<usize> {
-    let Body::Json(body) = &request.body else { return None };
-    if let Some(values) = body["values"].as_array() {
-        return Some(values.len());
-    }
-    let ranges = body["data"].as_array()?;
-    Some(ranges.iter().filter_map(|range| range["values"].as_array()).map(Vec::len).sum())
-}
-
-/// Counts the rows that an answer to a read brought.
-pub(super) fn brought_records(answer: &Answer) -> Option<usize> {
-    let read = answer.json::<BatchGetAnswer>().ok()?;
-    read.value_ranges.iter().map(|range| range.values.len()).max()
 }

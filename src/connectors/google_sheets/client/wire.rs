@@ -7,6 +7,7 @@ use super::super::cell::Cell;
 /// The answer of `spreadsheets.get`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 pub(in super::super) struct Spreadsheet {
     pub(in super::super) spreadsheet_id: String,
     pub(in super::super) properties: SpreadsheetProperties,

@@ -19,6 +19,7 @@ use super::{
     },
     Formula, Known, Plan, SheetsDestination,
     prepare::Prepared,
+    structure::check_cells,
     view::View,
 };
 
@@ -45,12 +46,13 @@ impl SheetsDestination {
         let mut outcomes = Outcomes::with_capacity(records.len());
         let mut rows: Vec<(Option<String>, Prepared)> = Vec::with_capacity(records.len());
         for record in records {
-            match plan.key.is_empty() {
-                true => rows.push((None, record)),
-                false => match record.key(&plan.key) {
-                    Ok(key) => rows.push((Some(key), record)),
-                    Err(rejection) => outcomes.push((record.place, Outcome::Rejected(rejection))),
-                },
+            if plan.key.is_empty() {
+                rows.push((None, record));
+                continue;
+            }
+            match record.key(&plan.key) {
+                Ok(key) => rows.push((Some(key), record)),
+                Err(rejection) => outcomes.push((record.place, Outcome::Rejected(rejection))),
             }
         }
         if rows.is_empty() {
@@ -60,7 +62,7 @@ impl SheetsDestination {
             Some(view) => view,
             None => View::read(&self.client, table, &plan.key).await?,
         };
-        self.check_cells(known, table, rows.len())?;
+        check_cells(known, table, rows.len())?;
         let landed = self.add_rows(table, plan, &view, &rows).await?;
         let first = landed.0;
         let now = self.confirm(table, plan, &view, landed, &rows).await.map_err(after_write)?;

@@ -119,7 +119,7 @@ impl SheetsDestination {
         objects: &'map mut HashMap<ObjectName, Known>,
         object: &ObjectName,
     ) -> Result<&'map mut Known, ConnectorError> {
-        if !objects.get(object).is_some_and(|known| known.spreadsheet.is_some()) {
+        if objects.get(object).is_none_or(|known| known.spreadsheet.is_none()) {
             objects.insert(object.clone(), self.look(object).await?);
         }
         Ok(objects.entry(object.clone()).or_default())
@@ -178,7 +178,7 @@ impl Destination for SheetsDestination {
             }
         }
         let written = match batch.operation {
-            _ if known.new_version.is_some() => Ok(self.keep(known, prepared)),
+            _ if known.new_version.is_some() => Ok(replace::keep(known, prepared)),
             Operation::Insert => self.insert(known, &table, &plan, prepared).await,
             Operation::Update => self.update(known, &table, &plan, &batch.records, prepared).await,
             Operation::Delete => self.delete(known, &table, &plan, &batch.records).await,

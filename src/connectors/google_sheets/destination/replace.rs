@@ -11,6 +11,7 @@ use super::{
     Known, Plan, SheetsDestination,
     insert::{NewCell, Outcomes},
     prepare::Prepared,
+    structure::check_cells,
     view::View,
 };
 
@@ -32,7 +33,7 @@ impl Replace for SheetsDestination {
         self.make_ready(known, &plan, object).await?;
         let (Some(table), Some(records)) = (known.table.clone(), known.new_version.take()) else { return Ok(()) };
         let view = View::read(&self.client, &table, &[]).await?;
-        self.check_cells(known, &table, records.len().saturating_sub(table.place.rows))?;
+        check_cells(known, &table, records.len().saturating_sub(table.place.rows))?;
         let requests = requests(&table, &plan, &view, &records)?;
         let bytes: usize = requests.iter().map(|request| request.to_string().len()).sum();
         if bytes > MAX_BYTES {
@@ -40,24 +41,22 @@ impl Replace for SheetsDestination {
                 "the new version of `{object}` has {bytes} bytes, and a tab is written anew in one call of {MAX_BYTES} at most"
             );
             return Err(ConnectorError::new(ErrorKind::Refused, "too_large_to_replace", message)
-                .with_hint("use `write: mirror` with a `key`: it writes what changed, in several calls"));
+                .with_hint("write fewer columns, or share the records out over several tabs"));
         }
         self.client.change(&requests).await.map(drop)
     }
 }
 
-impl SheetsDestination {
-    /// Keeps records for the new version.
-    pub(super) fn keep(&self, known: &mut Known, records: Vec<Prepared>) -> Outcomes {
-        let kept = known.new_version.get_or_insert_default();
-        let mut outcomes = Outcomes::with_capacity(records.len());
-        for record in records {
-            let id = format!("row {}", kept.len() + 1);
-            outcomes.push((record.place, Outcome::Created { id }));
-            kept.push(record);
-        }
-        outcomes
+/// Keeps records for the new version.
+pub(super) fn keep(known: &mut Known, records: Vec<Prepared>) -> Outcomes {
+    let kept = known.new_version.get_or_insert_default();
+    let mut outcomes = Outcomes::with_capacity(records.len());
+    for record in records {
+        let id = format!("row {}", kept.len() + 1);
+        outcomes.push((record.place, Outcome::Created { id }));
+        kept.push(record);
     }
+    outcomes
 }
 
 /// Returns the requests that write every row: room for them, then each run of columns that the pipeline writes. Within a range,

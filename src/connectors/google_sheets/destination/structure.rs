@@ -54,10 +54,10 @@ impl SheetsDestination {
         let Some(spreadsheet) = &known.spreadsheet else { return Ok(()) };
         let is_taken = |id: i64| spreadsheet.sheets.iter().any(|sheet| sheet.properties.sheet_id == id);
         let hash = i64::try_from(xxh3_64(object.as_bytes()) & 0x3fff_ffff).unwrap_or(1);
-        let sheet_id = (hash..).find(|id| *id > 0 && !is_taken(*id)).unwrap_or(hash);
+        let sheet_id = (hash.max(1)..=i64::from(i32::MAX)).find(|id| !is_taken(*id)).unwrap_or(hash);
         // A frozen row needs one below it.
         let (rows, width) = (2, columns.len().max(1));
-        self.check_added(known, rows * width)?;
+        check_added(known, rows * width)?;
         let mut requests = vec![json!({ "addSheet": { "properties": {
             "sheetId": sheet_id, "title": object.as_str(), "sheetType": "GRID",
             "gridProperties": { "rowCount": rows, "columnCount": width, "frozenRowCount": 1 },
@@ -85,7 +85,7 @@ impl SheetsDestination {
         if !self.options.creates_columns || is_part {
             return Err(table.unknown_column(first_missing));
         }
-        self.check_added(known, table.place.rows * columns.len())?;
+        check_added(known, table.place.rows * columns.len())?;
         let sheet_id = table.place.sheet_id;
         let at = table.columns.iter().map(|column| column.place + 1).max().unwrap_or_default();
         let room = if at >= table.place.columns {
@@ -107,28 +107,6 @@ impl SheetsDestination {
         known.table = Some(grown);
         known.view = None;
         Ok(())
-    }
-
-    /// Refuses rows that the spreadsheet has no room for, before any of them is written.
-    pub(super) fn check_cells(&self, known: &Known, table: &Table, rows: usize) -> Result<(), ConnectorError> {
-        self.check_added(known, rows * table.place.columns)
-    }
-
-    fn check_added(&self, known: &Known, added: usize) -> Result<(), ConnectorError> {
-        let grids = known.spreadsheet.iter().flat_map(|spreadsheet| &spreadsheet.sheets);
-        let cells: usize = grids
-            .map(|sheet| sheet.properties.grid_properties)
-            .map(|grid| grid.row_count.saturating_mul(grid.column_count))
-            .sum();
-        let total = u64::try_from(cells.saturating_add(added)).unwrap_or(u64::MAX);
-        if total <= MAX_CELLS {
-            return Ok(());
-        }
-        let message = format!(
-            "the spreadsheet has {cells} cells and would have {total}: Google allows {MAX_CELLS}, empty ones included"
-        );
-        Err(ConnectorError::new(ErrorKind::Unavailable, "too_many_cells", message)
-            .with_hint("delete empty rows, columns and tabs, or write to another spreadsheet"))
     }
 }
 
@@ -188,4 +166,27 @@ fn headings(sheet_id: i64, header_row: usize, first: usize, columns: &[NewColumn
         }}));
     }
     requests
+}
+
+/// Refuses rows that the spreadsheet has no room for, before any of them is written.
+pub(super) fn check_cells(known: &Known, table: &Table, rows: usize) -> Result<(), ConnectorError> {
+    check_added(known, rows * table.place.columns)
+}
+
+/// Refuses cells beyond what a spreadsheet may hold.
+fn check_added(known: &Known, added: usize) -> Result<(), ConnectorError> {
+    let grids = known.spreadsheet.iter().flat_map(|spreadsheet| &spreadsheet.sheets);
+    let cells: usize = grids
+        .map(|sheet| sheet.properties.grid_properties)
+        .map(|grid| grid.row_count.saturating_mul(grid.column_count))
+        .sum();
+    let total = u64::try_from(cells.saturating_add(added)).unwrap_or(u64::MAX);
+    if total <= MAX_CELLS {
+        return Ok(());
+    }
+    let message = format!(
+        "the spreadsheet has {cells} cells and would have {total}: Google allows {MAX_CELLS}, empty ones included"
+    );
+    Err(ConnectorError::new(ErrorKind::Unavailable, "too_many_cells", message)
+        .with_hint("delete empty rows, columns and tabs, or write to another spreadsheet"))
 }

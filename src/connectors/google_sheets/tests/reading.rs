@@ -140,8 +140,8 @@ async fn a_column_of_changes_leaves_out_what_did_not_change() {
 
 #[tokio::test]
 async fn a_sheet_that_changes_between_blocks_is_read_again() {
-    let rows: String = (0..60_000).map(|row| format!("{row},x\n")).collect();
-    let desk = Desk::start(&[("T", "columns: [Id, Name]\nsize: [60001, 2]\n", &format!("Id,Name\n{rows}"))])
+    let rows = (0..60_000).map(|row| format!("{row},x")).collect::<Vec<_>>().join("\n");
+    let desk = Desk::start(&[("T", "columns: [Id, Name]\nsize: [60001, 2]\n", &format!("Id,Name\n{rows}\n"))])
         .await
         .with("id", json!("Id"));
     // The second block is asked for after a row was inserted above it: without a look at the version, one would come twice.
