@@ -18,7 +18,7 @@ struct Mistake {
     hint: &'static str,
 }
 
-/// Reads the variables of a file. If a name stands twice, the first value wins, as with other readers of such files.
+/// Reads the variables of a file. If a name occurs twice, the first value wins, as in other tools.
 pub(super) fn parse(path: &Path, text: &str, findings: &mut Vec<Diagnostic>) -> HashMap<String, String> {
     let mut variables = HashMap::new();
     let mut start = 0;

@@ -1,15 +1,33 @@
 //! What the answer to a request must look like to be believed.
 //!
-//! A success proves something only when it is whole and belongs to the request. The stack treats these
-//! as lost: half an answer, a gateway's page with status 200, and a late answer of another request.
+//! A success proves something only when it is whole and belongs to the request. The stack treats half an answer, a gateway's
+//! page with status 200, and a late answer of another request as lost.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use super::answer::Answer;
 
 /// Tells whether a success is a whole answer to its request.
 #[derive(Clone)]
 pub struct Expected(Arc<dyn Fn(&Answer) -> bool + Send + Sync>);
+
+/// Lets an answer pass that does not seem to be that to its request, if it comes a second time: how a vendor compares
+/// values is its own affair.
+#[derive(Debug, Default)]
+pub struct Doubt(AtomicBool);
+
+impl Doubt {
+    /// Tells whether an answer is believed: it fits, or one before it did not fit either.
+    pub fn believes(&self, fits: bool) -> bool {
+        fits || self.0.swap(true, Ordering::Relaxed)
+    }
+}
 
 impl Expected {
     /// Expects what `is_whole` says.

@@ -37,7 +37,7 @@ pub use client::Client;
 pub use connections::LATEST_ARRIVAL;
 pub use dialect::Dialect;
 pub use error::{HttpError, HttpErrorKind};
-pub use expected::Expected;
+pub use expected::{Doubt, Expected};
 pub use given::GivenIds;
 pub use limits::{Limits, RateLimiters};
 pub use meter::Meter;

@@ -1,7 +1,7 @@
 //! Finds out which records a destination no longer holds, and which it holds under another id: somebody deleted or merged them.
 //!
-//! A write of such a record shows it. This module is for the other cases: records that did not change in a run that verifies, and
-//! the records that a refused link leads to. The result is a value; the write room stores it.
+//! A write shows it by itself. This module checks the records that are not written: unchanged ones in a run that verifies, and
+//! those that a refused link leads to. The result is a value; the write room stores it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

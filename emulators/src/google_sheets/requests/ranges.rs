@@ -3,7 +3,13 @@
 use serde_json::Value as Json;
 
 use super::super::{
-    account::Moment, cell::Cell, errors::Answer, grid::Dimension, protection, sheet::Area, spreadsheet::Spreadsheet,
+    account::Moment,
+    cell::Cell,
+    errors::{Answer, ApiError},
+    grid::Dimension,
+    protection,
+    sheet::Area,
+    spreadsheet::Spreadsheet,
 };
 use super::{Fields, area, dimensions::dimension};
 
@@ -16,16 +22,32 @@ fn behind(book: &Spreadsheet, sheet: usize, area: &Area, shift: Dimension) -> Ar
     }
 }
 
-pub(super) fn insert(book: &mut Spreadsheet, fields: &Fields, moment: &Moment) -> Answer {
+/// Cells that give way, and how far.
+struct Shift {
+    sheet: usize,
+    /// The block that is inserted or deleted.
+    area: Area,
+    /// It and all behind it.
+    whole: Area,
+    down: usize,
+    across: usize,
+}
+
+fn shift(book: &Spreadsheet, fields: &Fields, moment: &Moment) -> Result<Shift, ApiError> {
     let (sheet, area) = area(book, fields.get("range"))?;
-    let shift = dimension(fields.get("shiftDimension"))?;
-    let whole = behind(book, sheet, &area, shift);
+    let dimension = dimension(fields.get("shiftDimension"))?;
+    let whole = behind(book, sheet, &area, dimension);
     protection::check(book, sheet, &whole, moment)?;
-    let grid = &mut book.sheets[sheet].grid;
-    let (down, across) = match shift {
+    let (down, across) = match dimension {
         Dimension::Rows => (area.rows.len(), 0),
         Dimension::Columns => (0, area.columns.len()),
     };
+    Ok(Shift { sheet, area, whole, down, across })
+}
+
+pub(super) fn insert(book: &mut Spreadsheet, fields: &Fields, moment: &Moment) -> Answer {
+    let Shift { sheet, area, whole, down, across } = shift(book, fields, moment)?;
+    let grid = &mut book.sheets[sheet].grid;
     let filled = grid.last_filled(&whole.rows, &whole.columns);
     let (last_row, last_column) = filled.unwrap_or((0, 0));
     let rows = grid.row_count().max(last_row + 1 + down);
@@ -45,15 +67,8 @@ pub(super) fn insert(book: &mut Spreadsheet, fields: &Fields, moment: &Moment) -
 }
 
 pub(super) fn delete(book: &mut Spreadsheet, fields: &Fields, moment: &Moment) -> Answer {
-    let (sheet, area) = area(book, fields.get("range"))?;
-    let shift = dimension(fields.get("shiftDimension"))?;
-    let whole = behind(book, sheet, &area, shift);
-    protection::check(book, sheet, &whole, moment)?;
+    let Shift { sheet, whole, down, across, .. } = shift(book, fields, moment)?;
     let grid = &mut book.sheets[sheet].grid;
-    let (down, across) = match shift {
-        Dimension::Rows => (area.rows.len(), 0),
-        Dimension::Columns => (0, area.columns.len()),
-    };
     let end = whole.rows.end.min(grid.kept_rows());
     for row in whole.rows.start..end {
         for column in whole.columns.clone() {

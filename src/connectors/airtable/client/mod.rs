@@ -3,10 +3,7 @@
 mod whole;
 mod wire;
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -17,7 +14,7 @@ use tokio::sync::OnceCell;
 
 use crate::clock::Clock;
 use crate::connector::{ConnectorError, Context};
-use crate::http::{Access, Answer, ApiRequest, Body, Client, GivenIds};
+use crate::http::{Access, Answer, ApiRequest, Body, Client, Doubt, GivenIds};
 
 use super::{
     auth::AirtableDialect,
@@ -178,9 +175,9 @@ impl AirtableClient {
         offset: Option<&str>,
         is_asked_for: Arc<dyn Fn(&RawRecord) -> bool + Send + Sync>,
     ) -> Result<ListedPage, ConnectorError> {
-        let (after, has_doubted) = (offset.map(str::to_owned), AtomicBool::new(false));
+        let (after, doubt) = (offset.map(str::to_owned), Doubt::default());
         let request = self.list_by_body(table, listing, offset).alone().expecting(move |answer| {
-            whole::is_page(answer, after.as_deref()) && whole::is_of_look_up(answer, &*is_asked_for, &has_doubted)
+            whole::is_page(answer, after.as_deref()) && whole::is_of_look_up(answer, &*is_asked_for, &doubt)
         });
         self.listed(&request).await
     }

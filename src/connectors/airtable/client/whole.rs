@@ -1,15 +1,12 @@
 //! When an answer is whole and belongs to its request. Half a look-up is none: a record that is taken for absent is created
 //! a second time.
 
-use std::{
-    collections::HashSet,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::collections::HashSet;
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value as Json};
 
-use crate::http::{Answer, ApiRequest, Body, GivenIds};
+use crate::http::{Answer, ApiRequest, Body, Doubt, GivenIds};
 
 use super::wire::{DeleteAnswer, ListAnswer, RawRecord, Written};
 
@@ -55,10 +52,10 @@ pub(super) fn is_page(answer: &Answer, offset: Option<&str>) -> bool {
 pub(super) fn is_of_look_up(
     answer: &Answer,
     is_asked_for: &(dyn Fn(&RawRecord) -> bool + Send + Sync),
-    has_doubted: &AtomicBool,
+    doubt: &Doubt,
 ) -> bool {
     let Ok(page) = answer.json::<ListAnswer>() else { return false };
-    page.records.is_empty() || page.records.iter().any(is_asked_for) || has_doubted.swap(true, Ordering::Relaxed)
+    doubt.believes(page.records.is_empty() || page.records.iter().any(is_asked_for))
 }
 
 /// Tells whether an answer to a write has each record once and, as far as cells read back as they were written, the records

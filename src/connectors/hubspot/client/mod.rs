@@ -4,10 +4,7 @@ mod paths;
 mod whole;
 mod wire;
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use reqwest::Method;
@@ -15,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
 use crate::connector::{ConnectorError, ErrorKind};
-use crate::http::{Answer, ApiRequest, Client, GivenIds};
+use crate::http::{Answer, ApiRequest, Client, Doubt, GivenIds};
 use crate::model::Cost;
 
 use super::{
@@ -110,9 +107,9 @@ impl Api {
         is_asked_for: impl Fn(&WireRecord) -> bool + Send + Sync + 'static,
     ) -> Result<ResultPage<WireRecord>, ConnectorError> {
         let path = format!("{}/search", self.version.objects(object));
-        let has_doubted = AtomicBool::new(false);
+        let doubt = Doubt::default();
         let request = ApiRequest::read(path, body, self.search_costs).alone().expecting(move |answer| {
-            whole::is_page(answer, None) && whole::is_of_search(answer, &is_asked_for, &has_doubted)
+            whole::is_page(answer, None) && whole::is_of_search(answer, &is_asked_for, &doubt)
         });
         self.read(&request, &format!("a search of `{object}`")).await
     }

@@ -1,15 +1,12 @@
 //! When an answer is whole and belongs to its request. Half a look-up is none: a record that is taken for absent is created
 //! a second time.
 
-use std::{
-    collections::HashSet,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::collections::HashSet;
 
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use crate::http::{Answer, ApiRequest, Body, GivenIds};
+use crate::http::{Answer, ApiRequest, Body, Doubt, GivenIds};
 
 use super::{
     super::errors::{self, ApiError},
@@ -109,10 +106,10 @@ pub(in super::super) fn has_key(record: &WireRecord, property: &str, keys: &Hash
 pub(super) fn is_of_search(
     answer: &Answer,
     is_asked_for: &(impl Fn(&WireRecord) -> bool + ?Sized),
-    has_doubted: &AtomicBool,
+    doubt: &Doubt,
 ) -> bool {
     let Ok(page) = answer.json::<ResultPage<WireRecord>>() else { return false };
-    page.results.is_empty() || page.results.iter().any(is_asked_for) || has_doubted.swap(true, Ordering::Relaxed)
+    doubt.believes(page.results.is_empty() || page.results.iter().any(is_asked_for))
 }
 
 /// What a batch read asked for.
@@ -122,13 +119,13 @@ pub(super) struct Asked {
     property: Option<String>,
     /// In lower case.
     keys: HashSet<String>,
-    has_doubted: AtomicBool,
+    doubt: Doubt,
 }
 
 impl Asked {
     pub(super) fn new(property: Option<&str>, keys: &[String]) -> Self {
         let keys = keys.iter().map(|key| key.trim().to_lowercase()).collect();
-        Self { property: property.map(str::to_owned), keys, has_doubted: AtomicBool::new(false) }
+        Self { property: property.map(str::to_owned), keys, doubt: Doubt::default() }
     }
 
     /// Tells whether a batch read's answer can be that to this one: it speaks of nothing, or of something that was asked for.
@@ -148,7 +145,7 @@ impl Asked {
         let is_of_this = is_nothing
             || page.results.iter().any(is_asked)
             || denied.iter().any(|key| self.keys.contains(&key.trim().to_lowercase()));
-        is_of_this || self.has_doubted.swap(true, Ordering::Relaxed)
+        self.doubt.believes(is_of_this)
     }
 }
 

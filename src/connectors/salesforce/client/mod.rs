@@ -4,7 +4,7 @@ mod bulk;
 mod whole;
 mod wire;
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::OnceCell;
 
 use crate::connector::ConnectorError;
-use crate::http::{Access, Answer, ApiRequest, Body, Client, GivenIds};
+use crate::http::{Access, Answer, ApiRequest, Body, Client, Doubt, GivenIds};
 
 use super::{
     config::ApiVersion,
@@ -137,11 +137,9 @@ impl Api {
         soql: &str,
         is_asked_for: impl Fn(&Json) -> bool + Send + Sync + 'static,
     ) -> Result<Vec<Json>, ConnectorError> {
-        let has_doubted = AtomicBool::new(false);
+        let doubt = Doubt::default();
         let request = ApiRequest::get(self.path("query").await?, NO_RATE_LIMITS).with("q", soql).alone().expecting(
-            move |answer| {
-                whole::is_page(answer, true, None) && whole::is_of_look_up(answer, &is_asked_for, &has_doubted)
-            },
+            move |answer| whole::is_page(answer, true, None) && whole::is_of_look_up(answer, &is_asked_for, &doubt),
         );
         let page: WirePage = self.read(&request, "a query").await?;
         let total = page.total_size;
@@ -250,8 +248,8 @@ impl Api {
 
     /// Sends a write of records; a success that does not fit them is one that may have been carried out.
     async fn write(&self, request: ApiRequest, sent: Sent, doing: &str) -> Result<Vec<WireResult>, ConnectorError> {
-        let (given, has_doubted) = (Arc::clone(&self.given), AtomicBool::new(false));
-        let request = request.expecting(move |answer| whole::is_of_write(answer, &sent, &given, &has_doubted));
+        let (given, doubt) = (Arc::clone(&self.given), Doubt::default());
+        let request = request.expecting(move |answer| whole::is_of_write(answer, &sent, &given, &doubt));
         let answer = self.send(&request).await?;
         decode(&answer, doing, errors::incomplete)
     }

@@ -1,12 +1,10 @@
 //! When an answer is whole and belongs to its request. Half a look-up is none: a record that is taken for absent is created
 //! a second time.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value as Json;
 
-use crate::http::{Answer, ApiRequest, Body, GivenIds};
+use crate::http::{Answer, ApiRequest, Body, Doubt, GivenIds};
 
 use super::wire::WireResult;
 
@@ -93,18 +91,14 @@ pub(super) fn is_page(answer: &Answer, has_ids: bool, asked: Option<&str>) -> bo
 
 /// Tells whether a look-up's page can be that to this look-up: it is empty, or has a record that was asked for. What is
 /// answered a second time in the same way is believed: how Salesforce compares values is its own affair.
-pub(super) fn is_of_look_up(
-    answer: &Answer,
-    is_asked_for: &(impl Fn(&Json) -> bool + ?Sized),
-    has_doubted: &AtomicBool,
-) -> bool {
+pub(super) fn is_of_look_up(answer: &Answer, is_asked_for: &(impl Fn(&Json) -> bool + ?Sized), doubt: &Doubt) -> bool {
     let Ok(page) = answer.json::<AnyPage>() else { return false };
-    page.records.is_empty() || page.records.iter().any(is_asked_for) || has_doubted.swap(true, Ordering::Relaxed)
+    doubt.believes(page.records.is_empty() || page.records.iter().any(is_asked_for))
 }
 
 /// Tells whether an answer has one result for each record, and ids that fit them. Results come in the request's order and
 /// repeat nothing of it but the ids of records that had one; a new record has one that nobody had before.
-pub(super) fn is_of_write(answer: &Answer, sent: &Sent, given: &GivenIds, has_doubted: &AtomicBool) -> bool {
+pub(super) fn is_of_write(answer: &Answer, sent: &Sent, given: &GivenIds, doubt: &Doubt) -> bool {
     let Ok(results) = answer.json::<Vec<WireResult>>() else { return false };
     if results.len() != sent.count() {
         return false;
@@ -122,7 +116,7 @@ pub(super) fn is_of_write(answer: &Answer, sent: &Sent, given: &GivenIds, has_do
             let ids: Vec<(String, &String)> = ids.by_ref().zip(keys).filter_map(|(id, key)| Some((id?, key))).collect();
             let is_claimed = given.claim_for(ids.iter().map(|(id, key)| (id.as_str(), key.as_str())));
             // A record may have got another key meanwhile: what is answered a second time in the same way is believed.
-            is_told && (is_claimed || has_doubted.swap(true, Ordering::Relaxed))
+            is_told && doubt.believes(is_claimed)
         }
     }
 }

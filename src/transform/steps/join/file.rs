@@ -22,9 +22,6 @@ use crate::transform::{
     spec::JoinSpec,
 };
 
-/// So much of a file tells what kind it is, in bytes.
-const HEAD_BYTES: usize = 4096;
-
 /// `join: { file: regions.csv, on: country }`: a record with country DE gets the other columns of the file's line for DE. A
 /// record without such a line goes on without values; of several lines with the same key the first counts.
 #[derive(Debug)]
@@ -120,7 +117,7 @@ fn read(path: &Path, written: &str) -> Result<DataFrame, TransformError> {
 fn read_csv(mut file: File) -> Result<DataFrame, String> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if let Some(kind) = file_kind(&bytes[..bytes.len().min(HEAD_BYTES)]) {
+    if let Some(kind) = file_kind(&bytes) {
         return Err(format!("it is {}: {}", kind.name, kind.advice));
     }
     let text = std::str::from_utf8(&bytes).map_err(|error| {
