@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::Pipeline;
 use crate::connector::Context;
-use crate::engine::Observer;
+use crate::engine::{Observer, WaitReason};
 use crate::http::{Exchange, Recorder};
 use crate::model::{Calls, ConnectionName, StreamName};
 use crate::redact::redact;
@@ -238,8 +238,8 @@ impl Observer for Named {
         self.observer.records_done(stream, connection, records, calls);
     }
 
-    fn waiting_for_stopped_run(&self, connection: &ConnectionName, wait: Duration) {
-        self.observer.waiting_for_stopped_run(connection, wait);
+    fn waiting(&self, connection: &ConnectionName, reason: &WaitReason, wait: Duration) {
+        self.observer.waiting(connection, reason, wait);
     }
 
     fn links_started(&self, stream: &StreamName, connection: &ConnectionName, links: u64) {

@@ -9,7 +9,7 @@ use std::{
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::clock::Clock;
-use crate::engine::Observer;
+use crate::engine::{Observer, WaitReason};
 use crate::model::{Calls, ConnectionName, StreamName};
 
 use super::{
@@ -103,9 +103,9 @@ impl Observer for Bars {
         });
     }
 
-    fn waiting_for_stopped_run(&self, connection: &ConnectionName, wait: Duration) {
-        if self.bars.println(one_line(&waiting_line(connection, wait))).is_err() {
-            tracing::debug!(%connection, ?wait, "requests of the stopped run are waited for");
+    fn waiting(&self, connection: &ConnectionName, reason: &WaitReason, wait: Duration) {
+        if self.bars.println(one_line(&waiting_line(connection, reason, wait))).is_err() {
+            tracing::debug!(%connection, ?wait, ?reason, "waiting before a destination is written");
         }
     }
 
@@ -192,8 +192,8 @@ impl Observer for Lines {
         });
     }
 
-    fn waiting_for_stopped_run(&self, connection: &ConnectionName, wait: Duration) {
-        self.output.say(&waiting_line(connection, wait));
+    fn waiting(&self, connection: &ConnectionName, reason: &WaitReason, wait: Duration) {
+        self.output.say(&waiting_line(connection, reason, wait));
     }
 
     fn links_started(&self, stream: &StreamName, connection: &ConnectionName, links: u64) {
@@ -209,8 +209,17 @@ impl Observer for Lines {
 }
 
 /// Says why nothing happens for a while.
-fn waiting_line(connection: &ConnectionName, wait: Duration) -> String {
-    format!("waiting {} s for requests of the stopped run to reach {connection}", wait.as_secs_f64().ceil())
+fn waiting_line(connection: &ConnectionName, reason: &WaitReason, wait: Duration) -> String {
+    let seconds = wait.as_secs_f64().ceil();
+    match reason {
+        WaitReason::StoppedRun => format!("waiting {seconds} s for requests of the stopped run to reach {connection}"),
+        WaitReason::Writer { pipeline, is_stopped: false } => {
+            format!("waiting {seconds} s until {connection} finds what `{pipeline}` last wrote there by the same key")
+        }
+        WaitReason::Writer { pipeline, is_stopped: true } => format!(
+            "waiting {seconds} s for requests of `{pipeline}`, which was stopped, to reach {connection}: it writes by the same key"
+        ),
+    }
 }
 
 fn style(template: &str) -> ProgressStyle {

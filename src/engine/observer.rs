@@ -16,12 +16,26 @@ pub trait Observer: fmt::Debug + Send + Sync {
     fn records_read(&self, _stream: &StreamName, _records: u64) {}
     /// So many more records of the stream have an outcome at the destination; `calls` are all calls to it so far.
     fn records_done(&self, _stream: &StreamName, _connection: &ConnectionName, _records: u64, _calls: Calls) {}
-    /// The requests of a run that was stopped may still arrive at a destination: nothing is written or looked up before.
-    fn waiting_for_stopped_run(&self, _connection: &ConnectionName, _wait: Duration) {}
+    /// Nothing is written to a destination or looked up there for a while.
+    fn waiting(&self, _connection: &ConnectionName, _reason: &WaitReason, _wait: Duration) {}
     /// The links of a stream are being closed.
     fn links_started(&self, _stream: &StreamName, _connection: &ConnectionName, _links: u64) {}
     /// A stream is over.
     fn stream_finished(&self, _stream: &StreamName) {}
+}
+
+/// Says what is waited for before a destination is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WaitReason {
+    /// The last requests of the run that was stopped: they may still arrive.
+    StoppedRun,
+    /// What another target wrote by the same key: the destination may not find it yet.
+    Writer {
+        /// Its pipeline.
+        pipeline: String,
+        /// Whether it was stopped, so that its last requests may still arrive.
+        is_stopped: bool,
+    },
 }
 
 /// Listens to nothing.

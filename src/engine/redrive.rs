@@ -225,6 +225,7 @@ impl Group<'_> {
             }
             Err(error) => destination.fail(error),
         }
+        destination.loader.end_writing(destination.failure.is_some()).await?;
         destination.save(run.id, None).await?;
         Ok(destination)
     }

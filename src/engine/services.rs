@@ -3,10 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::connector::{Context, Destination};
-use crate::model::Capabilities;
+use crate::model::{Capabilities, ConnectionName};
 use crate::state::State;
 
-use super::{error::EngineError, observer::Observer, quota::QuotaGuard};
+use super::{
+    error::EngineError,
+    observer::{Observer, WaitReason},
+    quota::QuotaGuard,
+};
 
 /// What a destination is written with.
 #[derive(Debug)]
@@ -26,6 +30,20 @@ impl Services {
             () = self.context.clock().sleep(duration) => Ok(()),
             () = self.context.transport.shutdown.cancelled() => Err(EngineError::asked_to_stop()),
         }
+    }
+
+    /// Says why nothing happens for a while, and waits, if there is anything to wait for.
+    pub(super) async fn wait_for(
+        &self,
+        connection: &ConnectionName,
+        reason: &WaitReason,
+        duration: Duration,
+    ) -> Result<(), EngineError> {
+        if duration.is_zero() {
+            return Ok(());
+        }
+        self.observer.waiting(connection, reason, duration);
+        self.wait(duration).await
     }
 
     /// Fails when the run was asked to stop.

@@ -4,14 +4,13 @@ use std::{
     collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
 use jsonschema::Validator;
 
 use crate::config::{Pipeline, Stream, StreamDestination, WriteMode, replaced_source};
-use crate::connector::{Context, FormulaField, LATEST_ARRIVAL, Replace, WritePlan};
+use crate::connector::{Context, FormulaField, Replace, WritePlan};
 use crate::model::{BatchLimit, ConnectionName, Field, FieldName, Operation, Schema};
 use crate::state::{Checkpoint, LeaseName, OpenTarget, Target, TargetId, TargetLedger};
 use crate::transform::{MappedField, Mapper, formulas, key_names};
@@ -36,6 +35,8 @@ pub(in crate::engine) const UNKNOWN_EFFECT: &str = "unknown_effect";
 #[derive(Debug)]
 pub(super) struct Loader {
     pub target: RunTarget,
+    /// The lease under which it writes, where two who write by its key at once could create a record twice.
+    pub lease: Option<LeaseName>,
     pub policy: WritePolicy,
     pub shape: Shape,
     pub services: Services,
@@ -115,12 +116,11 @@ impl Environment {
         let key = key_names(&config.key, &declared).map_err(|error| transform_error(stream, error))?;
         let policy = write_policy(pipeline, config, &key, &capabilities, &declared, &mapper);
         check_policy(config, &policy, &capabilities, &mapper)?;
-        if let Some(account) = run.accounts.known(&config.connection)
-            && policy.may_create_twice(&key, &declared)
-        {
-            let account = format!("{} {}", connection.connector, account.id());
-            let name = keyed_write(account, config, &key);
-            self.state.hold_lease(name, &pipeline.name, self.context.clock().now()).await?;
+        let lease = run.accounts.known(&config.connection).filter(|_| policy.may_create_twice(&key, &declared));
+        let lease =
+            lease.map(|account| keyed_write(format!("{} {}", connection.connector, account.id()), config, &key));
+        if let Some(name) = &lease {
+            self.state.hold_lease(name.clone(), &pipeline.name, self.context.clock().now()).await?;
         }
         let plan = write_plan(config, &key, &declared, &mapper);
         destination.plan(plan).map_err(|error| EngineError::connector(&connection.name, error))?;
@@ -164,6 +164,7 @@ impl Environment {
                 names: target,
                 id: opened.target_id,
             },
+            lease,
             policy,
             shape: Shape {
                 schema: declared,
@@ -198,23 +199,6 @@ impl Loader {
     /// Returns the connection's name.
     pub(super) fn connection(&self) -> &ConnectionName {
         &self.target.names.connection
-    }
-
-    /// Waits for what an earlier run left under way at the destination: its last requests can still arrive, and work that it
-    /// began there can still go on.
-    pub(super) async fn settle_earlier(&self) -> Result<(), EngineError> {
-        let Some(sent_at) = self.earlier.last_unsettled else { return Ok(()) };
-        // Only creates are looked up; what is written by key is sent again.
-        let is_looked_up = !self.earlier.unsettled.is_empty();
-        let lookup_lag = if is_looked_up { self.services.capabilities.lookup_lag } else { Duration::ZERO };
-        let wait = late_requests_wait(sent_at, self.services.context.clock().now(), lookup_lag);
-        if !wait.is_zero() {
-            self.services.observer.waiting_for_stopped_run(self.connection(), wait);
-            self.services.wait(wait).await?;
-        }
-        let Some(jobs) = self.services.destination.earlier_jobs() else { return Ok(()) };
-        let waited = jobs.wait_for_earlier_jobs(&self.target.names.object).await;
-        waited.map_err(|error| EngineError::connector(self.connection(), error))
     }
 
     /// Tells whether the whole object is written anew: nothing is matched, and nothing of an earlier version is kept.
@@ -326,13 +310,6 @@ fn write_plan(config: &StreamDestination, key: &[FieldName], declared: &Schema, 
             .map(|(field, formula, is_rewritten)| FormulaField { field, formula, is_rewritten })
             .collect(),
     }
-}
-
-/// Returns how long to wait until what was sent at a moment has arrived and can be looked up. A clock that was set back
-/// since makes the wait no longer than the whole.
-fn late_requests_wait(sent_at: DateTime<Utc>, now: DateTime<Utc>, lookup_lag: Duration) -> Duration {
-    let passed = (now - sent_at).to_std().unwrap_or_default();
-    (LATEST_ARRIVAL + lookup_lag).saturating_sub(passed)
 }
 
 fn read_expectation(path: &Path) -> Result<Arc<Validator>, EngineError> {

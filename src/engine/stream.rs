@@ -115,6 +115,10 @@ impl StreamRun {
         }
         let result = self.read_and_load(&extraction, plan, begin, place).await;
         self.count_source_calls(&extraction);
+        let is_cut_short = result.is_err();
+        for destination in &self.destinations {
+            destination.loader.end_writing(is_cut_short || destination.failure.is_some()).await?;
+        }
         result
     }
 

@@ -4,10 +4,9 @@
 //! owner is never in the way, so nothing has to be renewed. What the file says about the owner is for people.
 
 use std::{
-    collections::hash_map::Entry,
     fmt,
     fs::{File, TryLockError},
-    io::{Read, Seek, Write},
+    io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
 };
 
@@ -17,7 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::private_file::open_lock_file;
 
-use super::{State, error::StateError, seal::hexadecimal};
+use super::{
+    State,
+    error::StateError,
+    lease_writer::{LeaseWriter, WriterEnd},
+    seal::hexadecimal,
+};
 
 /// What only one process may do at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,7 +47,18 @@ pub enum LeaseName {
 #[derive(Debug)]
 pub struct Lease {
     /// None where the state is in memory: no other process shares it.
-    _file: Option<File>,
+    file: Option<File>,
+    pub(super) page: LeasePage,
+}
+
+/// What a lease's file says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct LeasePage {
+    #[serde(flatten)]
+    pub(super) owner: LeaseOwner,
+    /// Who wrote under this lease lately, and who writes now.
+    #[serde(default)]
+    pub(super) writers: Vec<LeaseWriter>,
 }
 
 /// Who has a lease.
@@ -148,47 +163,63 @@ impl State {
             LeaseName::Run { .. } => self.path().and_then(Path::parent),
             LeaseName::KeyedWrite { .. } => self.lease_folder(),
         };
-        let Some(folder) = folder.map(Path::to_owned) else { return Ok(Lease { _file: None }) };
+        let folder = folder.map(Path::to_owned);
         let owner = LeaseOwner { pipeline: pipeline.to_owned(), process: std::process::id(), host: host(), since: now };
-        let taken = tokio::task::spawn_blocking(move || take(&folder, name, &owner)).await;
-        taken.map_err(|_| LeaseError::Stopped(StateError::Stopped))?
+        blocking(move || take(folder.as_deref(), name, owner)).await
     }
 }
 
-impl State {
-    /// Takes a lease for as long as this state is open; to take it again is no error.
-    ///
-    /// # Errors
-    /// Fails when another process has it.
-    pub async fn hold_lease(&self, name: LeaseName, pipeline: &str, now: DateTime<Utc>) -> Result<(), LeaseError> {
-        let mut held = self.shared.held.lock().await;
-        if let Entry::Vacant(place) = held.entry(name) {
-            let lease = self.take_lease(place.key().clone(), pipeline, now).await?;
-            place.insert(lease);
-        }
-        Ok(())
+/// Works with files on a thread that may block.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LeaseError> + Send + 'static,
+) -> Result<T, LeaseError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| LeaseError::Stopped(StateError::Stopped))?
+}
+
+impl Lease {
+    /// Writes down who has it and who wrote under it.
+    pub(super) fn save(&mut self) -> io::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let text = format!("{}\n", serde_json::to_string(&self.page)?);
+        file.rewind()?;
+        file.write_all(text.as_bytes())?;
+        file.set_len(text.len().try_into().unwrap_or(u64::MAX))
     }
 }
 
-fn take(folder: &Path, name: LeaseName, owner: &LeaseOwner) -> Result<Lease, LeaseError> {
+/// Takes a lease now, and blocks this thread meanwhile. Without a folder, nobody else can have it.
+pub(super) fn take(folder: Option<&Path>, name: LeaseName, owner: LeaseOwner) -> Result<Lease, LeaseError> {
+    let Some(folder) = folder else {
+        return Ok(Lease { file: None, page: LeasePage { owner, writers: Vec::new() } });
+    };
     let path = folder.join(name.file_name());
     let failed = |error| LeaseError::Io { path: path.clone(), error };
     let mut file = open_lock_file(&path).map_err(failed)?;
-    match file.try_lock() {
+    let locked = file.try_lock();
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(failed)?;
+    // A longer text of before may show behind the new one, where a process died as it wrote.
+    let before = serde_json::Deserializer::from_str(&text).into_iter::<LeasePage>().next().and_then(Result::ok);
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            file.read_to_string(&mut text).map_err(failed)?;
-            return Err(LeaseError::Held { name, owner: serde_json::from_str(&text).ok() });
+            return Err(LeaseError::Held { name, owner: before.map(|page| page.owner) });
         }
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
-    let text = serde_json::to_string(owner).map_err(|error| failed(error.into()))?;
-    file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{text}")).map_err(failed)?;
-    Ok(Lease { _file: Some(file) })
+    let stopped = WriterEnd { at: owner.since, is_clean: false };
+    let mut writers = before.map_or_else(Vec::new, |page| page.writers);
+    // Who is still said to write is dead: the lock was free.
+    for writer in &mut writers {
+        writer.ended.get_or_insert(stopped);
+    }
+    writers.retain(|writer| writer.counts_at(owner.since));
+    let mut lease = Lease { file: Some(file), page: LeasePage { owner, writers } };
+    lease.save().map_err(failed)?;
+    Ok(lease)
 }
 
-fn host() -> Option<String> {
+pub(super) fn host() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }

@@ -15,6 +15,7 @@ mod intents;
 mod key_file;
 mod known;
 mod lease;
+mod lease_writer;
 mod ledgers;
 mod links;
 mod migrate;
@@ -27,11 +28,12 @@ mod target;
 mod targets;
 mod tokens;
 mod worker;
+mod writers;
 
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -53,6 +55,7 @@ pub use intents::{Intent, IntentId, OpenIntent};
 pub use key_file::FileKey;
 pub use known::{Known, LinkedRecord, Wanted};
 pub use lease::{Lease, LeaseError, LeaseName, LeaseOwner};
+pub use lease_writer::{LeaseWriter, WriterEnd};
 pub use ledgers::{TargetLedger, TargetStatus};
 pub use links::{Link, PendingLink, WaitingCount};
 pub use progress::{TargetEnd, UnseenCount, UnseenPage};
@@ -81,7 +84,8 @@ struct Shared {
     writer: Worker,
     seal: Arc<Seal>,
     path: Option<PathBuf>,
-    held: tokio::sync::Mutex<HashMap<LeaseName, Lease>>,
+    /// Locked on threads that may block alone.
+    held: Mutex<HashMap<LeaseName, Lease>>,
 }
 
 /// A source's id as the state file looks it up: hashed with the key, so that the file holds no address that serves as an id.
@@ -145,7 +149,7 @@ impl State {
     ) -> Result<Self, StateError> {
         let reader = reader.map(|reader| Worker::start("state reader", reader)).transpose()?;
         let writer = Worker::start("state writer", writer)?;
-        let shared = Arc::new(Shared { writer, reader, seal, path, held: tokio::sync::Mutex::default() });
+        let shared = Arc::new(Shared { writer, reader, seal, path, held: Mutex::default() });
         Ok(Self { shared, lease_folder: None })
     }
 

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{ConnectionName, ObjectName, StreamName};
 
 /// Identifies a target within the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[cfg_attr(test, derive(serde::Deserialize))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TargetId(pub(super) i64);
 
 /// Names a stream of a pipeline at one destination object, and whose records it moves.
