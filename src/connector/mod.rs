@@ -38,7 +38,9 @@ pub use error::{ConfigError, ConnectorError, ErrorKind};
 pub use fixture::FixtureForm;
 pub use host::{Host, Service};
 pub use inspection::{Inspection, LimitLeft, Remark};
-pub use offers::{BulkLoad, EarlierJobs, Examples, FetchWhole, Fixtures, PartialDescribe, Permissions, Probe, Replace};
+pub use offers::{
+    Ages, BulkLoad, EarlierJobs, Examples, FetchWhole, Fixtures, PartialDescribe, Permissions, Probe, Replace, age,
+};
 pub use registry::{ConfigCheck, Entry, Options, Registry, RegistryError};
 pub use secret::Secret;
 pub use standard::{StandardField, StandardFields, StandardNames};
@@ -211,6 +213,11 @@ pub trait Destination: Debug + Send + Sync {
 
     /// Offers a bulk API; its limits are [`Capabilities::bulk`].
     fn bulk(&self) -> Option<&dyn BulkLoad> {
+        None
+    }
+
+    /// Offers to tell how long records have been there.
+    fn ages(&self) -> Option<&dyn Ages> {
         None
     }
 

@@ -3,9 +3,10 @@
 //! The core ([`Source`](super::Source), [`Destination`](super::Destination)) is what every connector does. Its methods with a
 //! default body return `None`; a connector that has more implements the trait and returns itself.
 
-use std::fmt::Debug;
+use std::{collections::HashMap, fmt::Debug, time::Duration};
 
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::{Field, FieldName, ObjectName, Operation, Record, Schema, Value};
 
@@ -15,6 +16,9 @@ use super::{
     fixture::FixtureForm,
     inspection::Inspection,
 };
+
+/// How exact the `Date` of an answer is.
+const DATE_STEP: TimeDelta = TimeDelta::seconds(1);
 
 /// Tells what a login may do and what is left of its limits.
 #[async_trait]
@@ -85,6 +89,17 @@ pub trait FetchWhole: Debug + Send + Sync {
     async fn fetch_whole(&self, object: &ObjectName, fields: &[FieldName]) -> Result<Vec<Record>, ConnectorError>;
 }
 
+/// Tells how long records have been there, so that a lost answer does not hide that a write created them.
+#[async_trait]
+pub trait Ages: Debug + Send + Sync {
+    /// Returns how long ago records with these ids were created, by the vendor's own clock, in as few calls as possible. What
+    /// the vendor does not tell is absent.
+    ///
+    /// # Errors
+    /// Fails when the destination cannot be asked.
+    async fn ages(&self, object: &ObjectName, ids: &[String]) -> Result<HashMap<String, Duration>, ConnectorError>;
+}
+
 /// Waits for what a killed run left running at the system.
 #[async_trait]
 pub trait EarlierJobs: Debug + Send + Sync {
@@ -125,4 +140,11 @@ pub trait Fixtures: Debug + Send + Sync {
     /// # Errors
     /// Fails when the object does not exist or cannot be asked about.
     async fn fixture(&self, object: &ObjectName) -> Result<FixtureForm, ConnectorError>;
+}
+
+/// Returns how long ago a record was created when the vendor answered, both by the vendor's clock. None where the times
+/// contradict each other: an answer's date has whole seconds, so a new record may seem up to a second younger than nothing.
+pub fn age(created_at: DateTime<Utc>, answered_at: DateTime<Utc>) -> Option<Duration> {
+    let age = answered_at - created_at;
+    (age > -DATE_STEP).then(|| age.to_std().unwrap_or_default())
 }

@@ -1,7 +1,7 @@
 //! Connects a stream's source and destinations, and compiles its mappings against what they declare.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +12,7 @@ use jsonschema::Validator;
 use crate::config::{Pipeline, Stream, StreamDestination, WriteMode, replaced_source};
 use crate::connector::{Context, FormulaField, Replace, WritePlan};
 use crate::model::{BatchLimit, ConnectionName, Field, FieldName, Operation, Schema};
-use crate::state::{Checkpoint, LeaseName, OpenTarget, Target, TargetId, TargetLedger};
+use crate::state::{Checkpoint, LeaseName, OpenIntent, OpenTarget, Target, TargetId, TargetLedger};
 use crate::transform::{MappedField, Mapper, formulas, key_names};
 
 use super::{
@@ -81,6 +81,8 @@ pub(super) struct Earlier {
     pub unsettled: HashSet<String>,
     /// Those of them that this run may have created.
     pub own_unsettled: HashSet<String>,
+    /// Source ids of records of native upserts that this run may have carried out, and when it was first about to.
+    pub own_upserts: HashMap<String, DateTime<Utc>>,
     /// When the last batch without a known outcome was about to be sent; none if every outcome is known.
     pub last_unsettled: Option<DateTime<Utc>>,
     /// How many records the destination was found not to hold any more.
@@ -183,6 +185,7 @@ impl Environment {
             earlier: Earlier {
                 unsettled,
                 own_unsettled,
+                own_upserts: own_upserts(&opened.intents, run.id),
                 last_unsettled: opened.intents.iter().map(|open| open.saved_at).max(),
                 checkpoint: opened.checkpoint,
                 ledger: opened.ledger,
@@ -268,6 +271,18 @@ impl Loader {
         let max_records = self.policy.batch_size.map_or(limit.max_records, |size| size.min(limit.max_records));
         BatchLimit { max_records, ..limit }
     }
+}
+
+/// Returns the source ids in a run's open intents of upserts, each with the moment of its first intent.
+fn own_upserts(intents: &[OpenIntent], run_id: &str) -> HashMap<String, DateTime<Utc>> {
+    let mut first: HashMap<String, DateTime<Utc>> = HashMap::new();
+    for open in intents.iter().filter(|open| open.intent.operation == "upsert" && open.intent.run_id == run_id) {
+        for source_id in &open.intent.source_ids {
+            let saved_at = first.entry(source_id.clone()).or_insert(open.saved_at);
+            *saved_at = open.saved_at.min(*saved_at);
+        }
+    }
+    first
 }
 
 /// Returns the fields that mappings fill, as the destination declares them.

@@ -5,9 +5,11 @@ use std::{
     num::NonZeroU32,
     path::PathBuf,
     sync::{Arc, LazyLock, Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream::BoxStream};
 use polars::frame::DataFrame;
 use proptest::prelude::*;
@@ -17,11 +19,11 @@ use serde::Deserialize;
 use crate::clock::Clock;
 use crate::config::{Connection, Limits, OnError, OnMissing, Pipeline, Stream, StreamDestination, WriteMode};
 use crate::connector::{
-    ConfigError, Connector, ConnectorError, Context, Destination, Entry, ErrorKind, FetchRequest, ReadRequest,
-    Registry, Selection, Source,
+    Ages, ConfigError, Connector, ConnectorError, Context, Destination, Entry, ErrorKind, FetchRequest, ReadRequest,
+    Registry, Selection, Source, age,
 };
 use crate::model::{
-    Batch, BatchLimit, Capabilities, ConnectionName, Cursor, DELETED, Field, FieldName, FieldType, Fields, ID,
+    Batch, BatchLimit, Capabilities, ConnectionName, Cursor, DELETED, Field, FieldName, FieldType, Fields, ID, KeyRule,
     ObjectName, Operation, Outcome, Page, PerKeys, Record, Schema, StreamName, SyncMode, UPDATED_AT, Value, column,
 };
 use crate::state::{Accounts, RunStatus, Seal, State, Target};
@@ -43,6 +45,9 @@ struct Shelf {
     batches: Vec<Batch>,
     /// The write that fails, and whether it is carried out before.
     fault: Option<(usize, bool)>,
+    /// When records were created, by id; those that are not in it were there always.
+    created: BTreeMap<u64, DateTime<Utc>>,
+    tells_ages: bool,
 }
 
 static SHELVES: LazyLock<Mutex<HashMap<u64, Arc<Mutex<Shelf>>>>> = LazyLock::new(Mutex::default);
@@ -50,10 +55,16 @@ static SHELVES: LazyLock<Mutex<HashMap<u64, Arc<Mutex<Shelf>>>>> = LazyLock::new
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Options {
     shelf: u64,
+    #[serde(default)]
+    upserts: bool,
 }
 
 #[derive(Debug)]
-struct OnShelf(Arc<Mutex<Shelf>>);
+struct OnShelf {
+    shelf: Arc<Mutex<Shelf>>,
+    upserts: bool,
+    clock: Clock,
+}
 
 struct ShelfConnector;
 
@@ -73,16 +84,27 @@ impl Connector for ShelfConnector {
     };
     type Config = Options;
 
-    fn capabilities(_: &Options) -> Capabilities {
-        Capabilities { insert: Some(limit(false)), update: Some(limit(true)), ..Self::CAPABILITIES }
+    fn capabilities(options: &Options) -> Capabilities {
+        let written = Capabilities { insert: Some(limit(false)), update: Some(limit(true)), ..Self::CAPABILITIES };
+        if options.upserts {
+            Capabilities { key: KeyRule::NativeOnUniqueField, upsert: Some(limit(true)), ..written }
+        } else {
+            written
+        }
     }
 
-    fn source(options: Options, _: &Context) -> Result<Box<dyn Source>, ConfigError> {
-        Ok(Box::new(OnShelf(shelf(options.shelf))))
+    fn source(options: Options, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
+        Ok(Box::new(OnShelf::new(&options, context)))
     }
 
-    fn destination(options: Options, _: &Context) -> Result<Box<dyn Destination>, ConfigError> {
-        Ok(Box::new(OnShelf(shelf(options.shelf))))
+    fn destination(options: Options, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
+        Ok(Box::new(OnShelf::new(&options, context)))
+    }
+}
+
+impl OnShelf {
+    fn new(options: &Options, context: &Context) -> Self {
+        Self { shelf: shelf(options.shelf), upserts: options.upserts, clock: context.clock().clone() }
     }
 }
 
@@ -110,17 +132,20 @@ impl Shelf {
         Page { frame, rejects: Vec::new(), cursor: Some(Cursor(serde_json::json!(end))) }
     }
 
-    fn write(&mut self, batch: &Batch) -> Vec<Outcome> {
+    fn write(&mut self, batch: &Batch, now: DateTime<Utc>) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for record in &batch.records {
             let Some(Value::Text(key)) = record.fields.get("Key") else { panic!("a record without its key") };
-            let id = record.destination_id.as_ref().map(|id| id.parse().unwrap());
-            let id: u64 = id.unwrap_or(self.held.len() as u64 + 1);
+            let is_upsert = matches!(batch.operation, Operation::Upsert { .. });
+            let same = self.held.iter().find(|(_, held)| is_upsert && *held == key).map(|(id, _)| *id);
+            let known: Option<u64> = record.destination_id.as_ref().map(|id| id.parse().unwrap()).or(same);
+            let id = known.unwrap_or(self.held.len() as u64 + 1);
             self.held.insert(id, key.clone());
-            outcomes.push(match batch.operation {
-                Operation::Insert => Outcome::Created { id: id.to_string() },
-                _ => Outcome::Updated { id: id.to_string() },
-            });
+            if known.is_none() {
+                self.created.insert(id, now);
+            }
+            let id = id.to_string();
+            outcomes.push(if known.is_none() { Outcome::Created { id } } else { Outcome::Updated { id } });
         }
         outcomes
     }
@@ -137,7 +162,7 @@ impl Source for OnShelf {
     }
 
     fn read(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>> {
-        let own = self.0.lock().unwrap();
+        let own = self.shelf.lock().unwrap();
         let start = request.cursor.and_then(|cursor| cursor.0.as_u64()).unwrap_or(0);
         let starts = (usize::try_from(start).unwrap()..own.keys.len()).step_by(own.page);
         let pages: Vec<_> = starts.map(|start| Ok(own.page(start))).collect();
@@ -152,19 +177,19 @@ impl Destination for OnShelf {
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
-        let fields = vec![Field::new("Key", FieldType::Text)];
-        Ok(Schema { object: object.clone(), fields, is_open: false })
+        let key = Field { is_unique: self.upserts, ..Field::new("Key", FieldType::Text) };
+        Ok(Schema { object: object.clone(), fields: vec![key], is_open: false })
     }
 
     async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
-        let mut own = self.0.lock().unwrap();
+        let mut own = self.shelf.lock().unwrap();
         own.batches.push(batch.clone());
         let fault = own.fault.filter(|(number, _)| *number == own.batches.len());
         match fault {
-            None => Ok(own.write(batch)),
+            None => Ok(own.write(batch, self.clock.now())),
             Some((_, is_carried_out)) => {
                 if is_carried_out {
-                    own.write(batch);
+                    own.write(batch, self.clock.now());
                 }
                 // As a kill at this moment: nobody learns what became of the batch, and nothing more is sent.
                 Err(ConnectorError::new(ErrorKind::Unexpected, "killed", "killed"))
@@ -174,7 +199,7 @@ impl Destination for OnShelf {
 
     async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
         let Selection::Keys { values, .. } = &request.selection else { panic!("asked by id") };
-        let own = self.0.lock().unwrap();
+        let own = self.shelf.lock().unwrap();
         let wanted: BTreeSet<String> = values.iter().map(|key| key[0].to_text()).collect();
         let found = own.held.iter().filter(|(_, key)| wanted.contains(*key));
         let record = |(id, key): (&u64, &String)| Record {
@@ -184,13 +209,29 @@ impl Destination for OnShelf {
         };
         Ok(found.map(record).collect())
     }
+
+    fn ages(&self) -> Option<&dyn Ages> {
+        self.shelf.lock().unwrap().tells_ages.then_some(self)
+    }
 }
 
-fn pipeline(number: u64) -> Pipeline {
+#[async_trait]
+impl Ages for OnShelf {
+    async fn ages(&self, _: &ObjectName, ids: &[String]) -> Result<HashMap<String, Duration>, ConnectorError> {
+        let own = self.shelf.lock().unwrap();
+        let age = |id: &String| {
+            let created_at = own.created.get(&id.parse().unwrap()).copied().unwrap_or(DateTime::UNIX_EPOCH);
+            Some((id.clone(), age(created_at, self.clock.now())?))
+        };
+        Ok(ids.iter().filter_map(age).collect())
+    }
+}
+
+fn pipeline(number: u64, upserts: bool) -> Pipeline {
     let connection = |name: &str| Connection {
         name: name.into(),
         connector: "shelf".to_owned(),
-        options: serde_json::json!({ "shelf": number }).as_object().unwrap().clone(),
+        options: serde_json::json!({ "shelf": number, "upserts": upserts }).as_object().unwrap().clone(),
         account: None,
         audit: None,
     };
@@ -225,9 +266,8 @@ fn pipeline(number: u64) -> Pipeline {
     }
 }
 
-fn environment() -> Environment {
-    // Waits for what a lost request may still do are over at once.
-    let context = Context::in_memory(Clock::accelerated(1e9));
+fn environment(speed: f64) -> Environment {
+    let context = Context::in_memory(Clock::accelerated(speed));
     Environment {
         registry: Registry::new([Entry::of::<ShelfConnector>()]),
         context,
@@ -302,8 +342,9 @@ proptest! {
         let own = shelf(number);
         *own.lock().unwrap() = Shelf { keys, page, fault: Some((fault, is_carried_out)), ..Shelf::default() };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let environment = environment();
-        let pipeline = pipeline(number);
+        // Waits for what a lost request may still do are over at once.
+        let environment = environment(1e9);
+        let pipeline = pipeline(number, false);
         let go = || runtime.block_on(run(&environment, &pipeline, &RunOptions::default())).unwrap();
         let first = go();
         check_checkpoint(&environment, &own.lock().unwrap())?;
@@ -317,5 +358,29 @@ proptest! {
         // Where there were fewer writes than the one that was to fail, the first run came to its end.
         prop_assert!(second.report.is_resumed != (first.report.status == RunStatus::Done));
         check_whole(&shelf, if second.report.is_resumed { &second } else { &first })?;
+    }
+}
+
+/// Three records, of which the destination has the first already. The process dies at the write, before or after its effect.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_run_created_counts_as_created_where_the_destination_tells_its_age() {
+    for (number, is_carried_out, tells_ages, expected) in
+        [(1, false, true, (2, 1)), (2, true, true, (2, 1)), (3, true, false, (0, 3))]
+    {
+        let own = shelf(number);
+        let keys = ["a", "b", "c"].map(|key| Some(key.to_owned())).to_vec();
+        let held = BTreeMap::from([(1, "a".to_owned())]);
+        let fault = Some((1, is_carried_out));
+        *own.lock().unwrap() = Shelf { keys, page: 3, held, fault, tells_ages, ..Shelf::default() };
+        let (environment, pipeline) = (environment(10_000.0), pipeline(number, true));
+        let first = run(&environment, &pipeline, &RunOptions::default()).await.unwrap();
+        assert_eq!(first.report.status, RunStatus::Failed);
+        own.lock().unwrap().fault = None;
+        let second = run(&environment, &pipeline, &RunOptions::default()).await.unwrap();
+        assert!(second.report.is_resumed && second.failures.is_empty(), "{:?}", second.failures);
+        let ledger = second.report.streams[0].destinations[0].ledger;
+        assert!(ledger.closes(), "{ledger:?}");
+        assert_eq!((ledger.created, ledger.updated), expected, "{number}");
+        assert_eq!(own.lock().unwrap().held.len(), 3, "{number}");
     }
 }

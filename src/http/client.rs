@@ -125,6 +125,9 @@ impl Client {
                     (error, Limit::Vendor, Some(wait))
                 }
                 Next::Again(failure) if failure.had_no_effect || request.is_idempotent => {
+                    if !failure.had_no_effect && request.access == Access::Write {
+                        self.meter.count_doubtful_write();
+                    }
                     (failure.error, failure.limit, failure.wait)
                 }
                 Next::Again(failure) => return Err(failure.error),

@@ -24,6 +24,7 @@ struct Counts {
     write: AtomicU64,
     rate_limited: AtomicU64,
     waited_millis: AtomicU64,
+    doubtful_writes: AtomicU64,
     quota: Mutex<Option<Quota>>,
 }
 
@@ -46,6 +47,16 @@ impl Meter {
     pub fn count_wait(&self, wait: Duration) {
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         self.counts.waited_millis.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// Counts one write that is repeated although it may have been carried out.
+    pub fn count_doubtful_write(&self) {
+        self.counts.doubtful_writes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how many writes were repeated although they may have been carried out.
+    pub fn doubtful_writes(&self) -> u64 {
+        self.counts.doubtful_writes.load(Ordering::Relaxed)
     }
 
     /// Notes what the vendor says is left of the quota.

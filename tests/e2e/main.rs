@@ -41,6 +41,8 @@ mod local_files;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
+mod lost_answers;
+#[cfg(test)]
 mod mirror_codes;
 #[cfg(test)]
 mod mirrors;

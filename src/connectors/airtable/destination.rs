@@ -8,12 +8,15 @@ mod blame;
 mod lookup;
 mod sent;
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use serde_json::{Map, Value as Json, json};
 
-use crate::connector::{ConnectorError, Destination, ErrorKind, FetchRequest, Inspection, Probe, Selection};
+use crate::connector::{Ages, ConnectorError, Destination, ErrorKind, FetchRequest, Inspection, Probe, Selection};
 use crate::model::{
     Batch, BatchRecord, FieldName, Fields, ObjectName, Operation, Outcome, Record, Rejection, Schema, Value,
 };
@@ -87,6 +90,17 @@ impl Destination for AirtableDestination {
 
     fn probe(&self) -> Option<&dyn Probe> {
         Some(self)
+    }
+
+    fn ages(&self) -> Option<&dyn Ages> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Ages for AirtableDestination {
+    async fn ages(&self, object: &ObjectName, ids: &[String]) -> Result<HashMap<String, Duration>, ConnectorError> {
+        self.ages_of(self.client.base().await?.table(object)?, ids).await
     }
 }
 

@@ -12,6 +12,7 @@ pub(in crate::engine) mod flush;
 mod item;
 pub(in crate::engine) mod letters;
 mod levels;
+mod own_creates;
 mod settle;
 mod shipment;
 pub(in crate::engine) mod store;

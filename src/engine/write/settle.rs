@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use crate::connector::{ConnectorError, ErrorKind, Outcomes, SEGMENT_RECORDS};
 use crate::engine::{
     decide::lookup::{Lookup, wait_to_look},
@@ -16,6 +18,7 @@ use crate::state::{Changes, Intent, IntentId};
 use super::{
     dispatch::Dispatch,
     fate::{Deliver, Fate, Item, Sent, commit_item, operation_word},
+    own_creates::claim_own_creates,
     shipment::Shipment,
 };
 
@@ -33,6 +36,14 @@ enum Reaction {
     KeepIntents,
     /// Nothing of it was written: its intents go.
     DropIntents,
+}
+
+/// The answer to a batch.
+struct Answered<'batch> {
+    operation: &'batch Operation,
+    outcomes: Outcomes,
+    /// When the batch was about to be sent, if it may have been carried out more than once.
+    repeated_since: Option<DateTime<Utc>>,
 }
 
 /// What is known of the records of a batch, by place.
@@ -66,13 +77,19 @@ impl Dispatch<'_> {
         deliver: &mut Deliver<'_, S::Item>,
     ) -> Result<Sent, EngineError> {
         self.loader.services.check_may_send()?;
-        let intents = self.save_intents(operation, shipment).await?;
+        let saved_at = self.loader.services.context.clock().now();
+        let intents = self.save_intents(operation, shipment, saved_at).await?;
+        let meter = &self.loader.services.context.meter;
+        let doubtful_before = meter.doubtful_writes();
         let mut fates = Fates::new();
         for round in 0..MAX_SETTLE_ROUNDS {
             let open: Vec<usize> = (0..shipment.len()).filter(|place| !fates.contains_key(place)).collect();
             let error = match shipment.load(self.loader, operation, &open).await {
                 Ok(outcomes) if outcomes.len() == open.len() => {
-                    self.commit_all(&intents, shipment, fates, Some(outcomes), deliver).await?;
+                    // Another batch of the same time may have been the one: the records' ages tell.
+                    let is_repeated = meter.doubtful_writes() > doubtful_before;
+                    let answered = Answered { operation, outcomes, repeated_since: is_repeated.then_some(saved_at) };
+                    self.commit_all(&intents, shipment, fates, Some(answered), deliver).await?;
                     return Ok(Sent::Complete);
                 }
                 Ok(outcomes) => return Err(self.miscounted(open.len(), outcomes.len())),
@@ -132,17 +149,17 @@ impl Dispatch<'_> {
         intents: &[IntentId],
         shipment: &mut S,
         mut fates: Fates,
-        mut outcomes: Option<Outcomes>,
+        mut answered: Option<Answered<'_>>,
         deliver: &mut Deliver<'_, S::Item>,
     ) -> Result<(), EngineError> {
         let all: Vec<usize> = (0..shipment.len()).collect();
         for (places, intent_id) in all.chunks(SEGMENT_RECORDS).zip(intents) {
             let mut known = Vec::with_capacity(places.len());
             for place in places {
-                let fate = match (fates.remove(place), &mut outcomes) {
+                let fate = match (fates.remove(place), &mut answered) {
                     (Some(fate), _) => Some(fate),
-                    (None, Some(outcomes)) => {
-                        let outcome = outcomes.next().ok_or_else(|| self.miscounted(all.len(), *place))?;
+                    (None, Some(answered)) => {
+                        let outcome = answered.outcomes.next().ok_or_else(|| self.miscounted(all.len(), *place))?;
                         Some(Fate::Known(outcome))
                     }
                     (None, None) => None,
@@ -151,7 +168,10 @@ impl Dispatch<'_> {
             }
             let (places, fates): (Vec<usize>, Vec<Fate>) = known.into_iter().unzip();
             let items = shipment.take(&places).await?;
-            let results: Vec<_> = items.into_iter().zip(fates).collect();
+            let mut results: Vec<_> = items.into_iter().zip(fates).collect();
+            if let Some(Answered { operation, repeated_since, .. }) = answered {
+                claim_own_creates(self.loader, operation, repeated_since, &mut results).await;
+            }
             self.commit(*intent_id, &results).await?;
             for (item, fate) in results {
                 deliver(item, fate);
@@ -175,6 +195,7 @@ impl Dispatch<'_> {
         &self,
         operation: &Operation,
         shipment: &S,
+        now: DateTime<Utc>,
     ) -> Result<Vec<IntentId>, EngineError> {
         let all: Vec<usize> = (0..shipment.len()).collect();
         let mut intents = Vec::with_capacity(all.len() / SEGMENT_RECORDS + 1);
@@ -185,7 +206,6 @@ impl Dispatch<'_> {
                 source_ids: shipment.source_ids(places).await?,
             });
         }
-        let now = self.loader.services.context.clock().now();
         Ok(self.loader.services.state.save_intents(self.context().target_id, intents, now).await?)
     }
 

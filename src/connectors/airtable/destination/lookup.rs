@@ -3,9 +3,12 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
-use crate::connector::{ConnectorError, ErrorKind};
+use chrono::DateTime;
+
+use crate::connector::{ConnectorError, ErrorKind, age};
 use crate::model::{FieldName, Fields, Record, Value};
 
 use super::{
@@ -38,6 +41,27 @@ impl AirtableDestination {
             }
         }
         Ok(found)
+    }
+
+    /// Returns how long ago records were created, by their ids.
+    pub(super) async fn ages_of(
+        &self,
+        table: &Table,
+        ids: &[String],
+    ) -> Result<HashMap<String, Duration>, ConnectorError> {
+        let mut ages = HashMap::with_capacity(ids.len());
+        for chunk in ids.chunks(page_len()) {
+            let formula = Some(formula::has_id(chunk.iter().map(String::as_str)));
+            let listing = Listing { fields: table.primary_field_id.clone().into_iter().collect(), formula };
+            // One page holds as many as were asked for.
+            let page = self.client.list(table, &listing, None).await?;
+            let Some(answered_at) = page.answered_at else { continue };
+            ages.extend(page.records.into_iter().filter_map(|record| {
+                let created_at = DateTime::parse_from_rfc3339(record.created_time.as_str()?).ok()?;
+                Some((record.id, age(created_at.to_utc(), answered_at)?))
+            }));
+        }
+        Ok(ages)
     }
 
     /// Returns the records with these keys, several of one key too.

@@ -121,7 +121,7 @@ impl Api {
         properties: &[String],
         id_property: Option<&str>,
         ids: &[String],
-    ) -> Result<BatchAnswer<WireRecord>, ConnectorError> {
+    ) -> Result<Timed<BatchAnswer<WireRecord>>, ConnectorError> {
         let path = format!("{}/batch/read", self.version.objects(object));
         let inputs: Vec<Json> = ids.iter().map(|id| json!({ "id": id })).collect();
         let mut body = json!({ "properties": properties, "propertiesWithHistory": [], "inputs": inputs });
@@ -132,7 +132,7 @@ impl Api {
         let request = ApiRequest::read(path, body, limits::COUNTS_AS_CALL)
             .with("archived", "false")
             .expecting(move |answer| whole::is_page(answer, None) && asked.is_met(answer));
-        self.read(&request, &format!("a batch read of `{object}`")).await
+        self.read_timed(&request, &format!("a batch read of `{object}`")).await
     }
 
     /// `GET crm/objects/{v}/{obj}/{id}`; none where there is no such record.

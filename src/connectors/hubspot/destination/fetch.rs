@@ -1,10 +1,14 @@
 //! Reading back by id or key.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
 
+use chrono::DateTime;
 use serde_json::{Value as Json, json};
 
-use crate::connector::{ConnectorError, ErrorKind, FetchRequest, Selection};
+use crate::connector::{ConnectorError, ErrorKind, FetchRequest, Selection, age};
 use crate::model::{FieldName, FieldType, Fields, LINK_PREFIX, Record, Value};
 
 use super::super::{
@@ -54,6 +58,25 @@ pub(super) async fn fetch(catalog: &Catalog, request: &FetchRequest) -> Result<V
     Ok(records)
 }
 
+/// Returns how long ago records were created, by their ids.
+pub(super) async fn ages(
+    catalog: &Catalog,
+    object: &str,
+    ids: &[String],
+) -> Result<HashMap<String, Duration>, ConnectorError> {
+    let properties = ["hs_object_id".to_owned()];
+    let mut ages = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(limits::MAX_BATCH_RECORDS) {
+        let answer = catalog.api.batch_read(object, &properties, None, chunk).await?;
+        let Some(answered_at) = answer.at else { continue };
+        ages.extend(answer.content.results.into_iter().filter_map(|record| {
+            let created_at = DateTime::parse_from_rfc3339(record.created_at.as_deref()?).ok()?;
+            Some((record.id.0?, age(created_at.to_utc(), answered_at)?))
+        }));
+    }
+    Ok(ages)
+}
+
 struct Fetcher<'fetch> {
     catalog: &'fetch Catalog,
     object: &'fetch str,
@@ -65,7 +88,7 @@ impl Fetcher<'_> {
     async fn by_ids(&self, ids: &[String]) -> Result<Vec<Record>, ConnectorError> {
         let mut records = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(limits::MAX_BATCH_RECORDS) {
-            let answer = self.catalog.api.batch_read(self.object, self.properties, None, chunk).await?;
+            let answer = self.catalog.api.batch_read(self.object, self.properties, None, chunk).await?.content;
             let denied = denied_ids(&answer);
             let asked: HashSet<&str> = chunk.iter().map(String::as_str).collect();
             let mut open: HashSet<&str> = asked.iter().copied().filter(|id| !denied.contains(*id)).collect();
@@ -111,12 +134,12 @@ impl Fetcher<'_> {
         let properties = properties.as_slice();
         let mut records = Vec::with_capacity(texts.len());
         for chunk in texts.chunks(limits::MAX_BATCH_RECORDS) {
-            let answer = self.catalog.api.batch_read(self.object, properties, Some(name), chunk).await?;
+            let answer = self.catalog.api.batch_read(self.object, properties, Some(name), chunk).await?.content;
             records.extend(answer.results.iter().filter_map(|record| self.record_of(record)));
             // Nobody takes a record for absent of which nothing was said: it would be created a second time.
             for text in unspoken(name, chunk, &answer) {
                 let alone = std::slice::from_ref(text);
-                let answer = self.catalog.api.batch_read(self.object, properties, Some(name), alone).await?;
+                let answer = self.catalog.api.batch_read(self.object, properties, Some(name), alone).await?.content;
                 records.extend(answer.results.iter().filter_map(|record| self.record_of(record)));
             }
         }

@@ -10,12 +10,12 @@ mod links;
 mod outcomes;
 mod write;
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 use crate::clock::Clock;
-use crate::connector::{ConnectorError, Destination, Examples, FetchRequest, Inspection, Probe};
+use crate::connector::{Ages, ConnectorError, Destination, Examples, FetchRequest, Inspection, Probe};
 use crate::http::Access;
 use crate::model::{Batch, FieldName, ObjectName, Operation, Outcome, Record, Schema, Value};
 
@@ -79,6 +79,17 @@ impl Destination for HubSpotDestination {
 
     fn examples(&self) -> Option<&dyn Examples> {
         Some(self)
+    }
+
+    fn ages(&self) -> Option<&dyn Ages> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Ages for HubSpotDestination {
+    async fn ages(&self, object: &ObjectName, ids: &[String]) -> Result<HashMap<String, Duration>, ConnectorError> {
+        fetch::ages(&self.catalog, object, ids).await
     }
 }
 

@@ -117,7 +117,14 @@ async fn look_up(
         Operation::Upsert { key } => {
             let id_property = key.first().map(FieldName::as_str);
             let keys: Vec<String> = input.key.iter().cloned().collect();
-            catalog.api.batch_read(&batch.object, &properties, id_property, &keys).await?.results.into_iter().next()
+            catalog
+                .api
+                .batch_read(&batch.object, &properties, id_property, &keys)
+                .await?
+                .content
+                .results
+                .into_iter()
+                .next()
         }
         // An insert sent again could be a second record.
         Operation::Insert | Operation::Delete | Operation::Link => return Ok(None),

@@ -237,7 +237,8 @@ impl<'catalog> Reader<'catalog> {
         let ids: Vec<String> = records.into_iter().filter_map(|record| record.id.0).collect();
         let mut wide = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(limits::MAX_BATCH_RECORDS) {
-            let answer = self.catalog.api.batch_read(&self.request.object, &self.properties, None, chunk).await?;
+            let answer =
+                self.catalog.api.batch_read(&self.request.object, &self.properties, None, chunk).await?.content;
             wide.extend(answer.results);
         }
         Ok(in_order(&ids, wide))

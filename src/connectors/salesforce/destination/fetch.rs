@@ -1,11 +1,14 @@
 //! Looks records up by id or key.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 
-use crate::connector::{ConnectorError, ErrorKind, FetchRequest, Selection};
+use crate::connector::{ConnectorError, ErrorKind, FetchRequest, Selection, age};
 use crate::model::{FieldName, Fields, Record, Value};
 
 use super::{
@@ -39,7 +42,32 @@ impl SalesforceDestination {
         }
         Ok(found)
     }
+
+    /// Returns how long ago records were created, by their ids.
+    pub(super) async fn ages_of(
+        &self,
+        info: &ObjectInfo,
+        ids: &[String],
+    ) -> Result<HashMap<String, Duration>, ConnectorError> {
+        let query = |conditions| {
+            Query { fields: vec![ID_FIELD, CREATED], object: &info.name, conditions, order_by: None }.text()
+        };
+        let literals: Vec<String> = ids.iter().map(|id| text_literal(&normal_id(id))).collect();
+        let mut ages = HashMap::with_capacity(ids.len());
+        for literals in cut(&literals, &query(Vec::new())) {
+            let page = self.catalog.api.query(&query(vec![is_in(ID_FIELD, literals)]), false).await?;
+            let Some(answered_at) = page.at else { continue };
+            ages.extend(page.content.records.iter().filter_map(|record| {
+                let Ok(Value::DateTime(created_at)) = decode(Kind::DateTime, &record[CREATED]) else { return None };
+                Some((normal_id(record[ID_FIELD].as_str()?), age(created_at, answered_at)?))
+            }));
+        }
+        Ok(ages)
+    }
 }
+
+/// The field with the moment when a record came into being. Each object that can be written has it.
+const CREATED: &str = "CreatedDate";
 
 /// Returns what tells a record that a selection asks for, as far as ids and texts tell.
 fn asked_for(selection: &Selection) -> impl Fn(&Json) -> bool + Send + Sync + 'static {

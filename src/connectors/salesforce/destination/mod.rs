@@ -16,13 +16,18 @@ mod prepare;
 mod progress;
 mod row;
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use crate::connector::{
-    BulkBatch, BulkLoad, ConnectorError, Destination, EarlierJobs, ErrorKind, FetchRequest, Inspection, Outcomes,
+    Ages, BulkBatch, BulkLoad, ConnectorError, Destination, EarlierJobs, ErrorKind, FetchRequest, Inspection, Outcomes,
     PartialDescribe, Permissions, Probe,
 };
 use crate::model::{Batch, FieldName, ObjectName, Operation, Outcome, Record, Schema};
@@ -122,6 +127,18 @@ impl Destination for SalesforceDestination {
 
     fn earlier_jobs(&self) -> Option<&dyn EarlierJobs> {
         Some(self)
+    }
+
+    fn ages(&self) -> Option<&dyn Ages> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Ages for SalesforceDestination {
+    async fn ages(&self, object: &ObjectName, ids: &[String]) -> Result<HashMap<String, Duration>, ConnectorError> {
+        let info = self.catalog.object(object).await?;
+        self.ages_of(&info, ids).await
     }
 }
 
