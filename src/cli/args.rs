@@ -88,11 +88,14 @@ pub(super) enum Command {
     Run(RunArgs),
     /// List the runs in the state file
     Runs,
-    /// Show the ledger of a run
+    /// Show the ledger of a run, and which records were merged into which
     Show {
         /// The run's id, or `last`
         #[arg(default_value = "last")]
         run: String,
+        /// Name merged records by their ids at the source, which may be personal (mail addresses)
+        #[arg(long)]
+        ids: bool,
     },
     /// Print the records of a run that were not written, with the reason and all their values, and those that wait for others
     Rejects {

@@ -92,7 +92,7 @@ async fn dispatch(workspace: Workspace, command: Command) -> Result<Exit, Failur
         Command::Run(args) if args.dry_run => dry_run::run(&workspace, &args).await,
         Command::Run(args) => run::run(&workspace, &args).await,
         Command::Runs => runs::runs(&workspace).await,
-        Command::Show { run } => runs::show(&workspace, &run).await,
+        Command::Show { run, ids } => runs::show(&workspace, &run, ids).await,
         Command::Rejects { run, format, output, raw } => {
             let form = rejects::Form { format, is_raw: raw };
             rejects::rejects(&workspace, &run, form, output.as_deref()).await

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::engine::RunReport;
 use crate::model::ConnectionName;
-use crate::state::{Attempt, Run, RunStatus, State};
+use crate::state::{Attempt, MergedRecord, Run, RunStatus, SourceIds, State};
 
 use super::{
     exit::{Exit, Failure},
@@ -17,6 +17,9 @@ use super::{
     summary::{new_table, summary},
     workspace::Workspace,
 };
+
+/// Merged records that the page of a run names for each destination.
+const MAX_MERGED: usize = 10;
 
 pub(super) async fn runs(workspace: &Workspace) -> Result<Exit, Failure> {
     let state = workspace.find_state().await?;
@@ -58,18 +61,41 @@ fn accounts_text(accounts: &BTreeMap<ConnectionName, String>) -> String {
     each.join(", ")
 }
 
-pub(super) async fn show(workspace: &Workspace, run_id: &str) -> Result<Exit, Failure> {
+pub(super) async fn show(workspace: &Workspace, run_id: &str, are_ids_shown: bool) -> Result<Exit, Failure> {
     let state = workspace.find_state().await?;
     let run = find_run(&state, run_id).await?;
-    let report = RunReport::stored(&state, &run).await?;
+    let ids = if are_ids_shown { SourceIds::Shown } else { SourceIds::Hidden };
+    let report = RunReport::stored(&state, &run, ids).await?;
     if workspace.output.is_json {
         output::json(&report)?;
     } else {
         workspace.output.say(&format!("{} of pipeline `{}`: {}", run.run_id, run.pipeline, run.status.as_str()));
         output::data(&format!("{}\n", summary(&report)))?;
+        output::data(&merged_lines(&report))?;
         output::data(&attempt_lines(&run, report.attempts.as_deref().unwrap_or_default()))?;
     }
     Ok(Exit::Done)
+}
+
+/// Says, a line each, which records were merged into which; nothing where none were.
+fn merged_lines(report: &RunReport) -> String {
+    let accounts = report.streams.iter().flat_map(|stream| stream.destinations.iter().map(move |one| (stream, one)));
+    let lines = accounts.filter(|(_, account)| !account.merged.is_empty()).map(|(stream, account)| {
+        let named = account.merged.iter().take(MAX_MERGED).map(merged_line).collect::<Vec<_>>().concat();
+        let more = account.merged.len().saturating_sub(MAX_MERGED);
+        let rest =
+            if more > 0 { format!("  and {more} more: `ferry show --json` names them\n") } else { String::new() };
+        let target = format!("{} → {}.{}", stream.name, account.connection, account.object);
+        format!("\nmerged records of {}\n{named}{rest}", one_line(&target))
+    });
+    lines.collect::<Vec<_>>().concat()
+}
+
+fn merged_line(merged: &MergedRecord) -> String {
+    let record = merged.source_id.as_ref().unwrap_or(&merged.record);
+    let into = merged.into_source_id.as_ref().unwrap_or(&merged.into);
+    let id = merged.into_id.as_ref().map_or_else(String::new, |id| format!(" (its id there: {id})"));
+    format!("  {}\n", one_line(&format!("{record} into {into}{id}")))
 }
 
 /// Says, a line each, which processes worked on a run; nothing where one did and came to its end.

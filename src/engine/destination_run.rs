@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::config::OnMissing;
 use crate::model::{Calls, Cursor, Ledger, SyncMode};
-use crate::state::{Checkpoint, TargetEnd, TargetLedger, TargetStatus};
+use crate::state::{Checkpoint, SourceIds, TargetEnd, TargetLedger, TargetStatus};
 
 use super::{error::EngineError, place::RunPlace, report::DestinationReport, setup::Loader, writer::Report};
 
@@ -211,7 +211,8 @@ impl DestinationRun {
         report.error.clone_from(&self.tally.message);
         report.calls_halving = self.halving_calls;
         report.set_waiting(waiting);
-        report.merged = self.loader.merged.named();
+        let target = &self.loader.target;
+        report.merged = self.loader.services.state.merged(&target.run_id, target.id, SourceIds::Hidden).await?;
         report.missing = if self.loader.policy.on_missing == OnMissing::Recreate { missing } else { 0 };
         report.is_replaced = self.loader.is_replacing();
         report.set_calls(self.tally.calls, self.loader.services.context.meter.quota());

@@ -33,7 +33,6 @@ mod writer;
 
 pub use accounts::learn_account;
 pub use check::{CheckOptions, Finding, check};
-pub use decide::merged::MergedRecord;
 pub use environment::Environment;
 pub use error::{AccountError, EngineError, Interruption};
 pub use observer::{Observer, Silent, WaitReason};

@@ -4,11 +4,9 @@ use serde::Serialize;
 
 use crate::model::{Calls, ConnectionName, Ledger, ObjectName, Quota, StreamName};
 use crate::state::{
-    Attempt, LetterCount, ReasonCount, Run, RunStatus, State, StateError, StoredRun, TargetLedger, TargetStatus,
-    WaitingCount,
+    Attempt, LetterCount, MergedRecord, ReasonCount, Run, RunStatus, SourceIds, State, StateError, StoredRun,
+    StoredTarget, TargetLedger, TargetStatus, WaitingCount,
 };
-
-use super::decide::merged::MergedRecord;
 
 /// Reasons that a report names.
 const MAX_REASONS: usize = 20;
@@ -81,7 +79,7 @@ pub struct DestinationReport {
     pub links_pending: u64,
     /// The same by field, and by the stream whose records they wait for.
     pub waiting: Vec<WaitingReport>,
-    /// Which records were merged into which: the first 10,000 duplicates that this process found.
+    /// Which records were merged into which: the first 10,000 duplicates.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub merged: Vec<MergedRecord>,
     /// Records that were found to be gone from the destination: the next run creates them again.
@@ -200,12 +198,13 @@ impl RunReport {
     ///
     /// # Errors
     /// Fails when the file cannot be read.
-    pub async fn stored(state: &State, run: &Run) -> Result<Self, StateError> {
-        let StoredRun { targets, reasons, attempts } = state.stored_run(&run.run_id).await?;
+    pub async fn stored(state: &State, run: &Run, ids: SourceIds) -> Result<Self, StateError> {
+        let StoredRun { targets, reasons, attempts } = state.stored_run(&run.run_id, ids).await?;
         let mut streams: Vec<StreamReport> = Vec::new();
-        for (account, waiting) in targets {
+        for StoredTarget { ledger: account, waiting, merged } in targets {
             let mut report = DestinationReport::stored(&account);
             report.set_waiting(waiting);
+            report.merged = merged;
             let name = account.target.stream;
             match streams.iter_mut().find(|stream| stream.name == name) {
                 Some(stream) => stream.destinations.push(report),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Pipeline;
 use crate::model::{ConnectionName, ObjectName, StreamName};
-use crate::state::{Run, RunKind, RunStatus, State, StateError, Target};
+use crate::state::{Run, RunKind, RunStatus, SourceIds, State, StateError, Target};
 
 use super::{
     accounts::RunAccounts,
@@ -51,8 +51,8 @@ impl Resumable {
         let own =
             state.runs().await?.into_iter().filter(|run| run.pipeline == self.pipeline && run.kind == RunKind::Run);
         for run in own {
-            let stored = state.stored_run(&run.run_id).await?;
-            let reached: Vec<Target> = stored.targets.into_iter().map(|(ledger, _)| ledger.target).collect();
+            let stored = state.stored_run(&run.run_id, SourceIds::Hidden).await?;
+            let reached: Vec<Target> = stored.targets.into_iter().map(|stored| stored.ledger.target).collect();
             if reached.iter().any(|target| self.is_elsewhere(target)) {
                 continue;
             }

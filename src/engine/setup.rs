@@ -17,7 +17,7 @@ use crate::transform::{MappedField, Mapper, formulas, key_names};
 
 use super::{
     accounts::RunIdentity,
-    decide::{look_alikes::LookAlikes, merged::Merged, prepare::Preparation, whole_object::WholeObjectIndex},
+    decide::{look_alikes::LookAlikes, prepare::Preparation, whole_object::WholeObjectIndex},
     environment::{Environment, connection, transform_error},
     error::EngineError,
     policy::{WritePolicy, check_policy, write_policy},
@@ -45,8 +45,6 @@ pub(super) struct Loader {
     pub whole_object: WholeObjectIndex,
     /// Keys of this run that look the same.
     pub look_alikes: LookAlikes,
-    /// Records of this run that are the same as others.
-    pub merged: Merged,
 }
 
 /// What is written to, and in which run.
@@ -193,7 +191,6 @@ impl Environment {
             },
             whole_object: WholeObjectIndex::default(),
             look_alikes: LookAlikes::default(),
-            merged: Merged::default(),
         })
     }
 }

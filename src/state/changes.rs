@@ -40,6 +40,8 @@ pub struct Changes {
     pub seen_at: Vec<String>,
     /// Records that are the same as another one.
     pub duplicates: Vec<Duplicate>,
+    /// Of these, and of those of a target that keeps no ids, which were merged into which: for people.
+    pub merged: Vec<Duplicate>,
     /// Records that were not written.
     pub letters: Vec<DeadLetter>,
     /// Ids of records that the destination no longer holds.
@@ -133,6 +135,7 @@ impl Work<'_> {
         self.commit_read(place, changes)?;
         self.commit_written(place, &changes.written)?;
         self.save_duplicates(target, &changes.duplicates)?;
+        self.save_merged(place, &changes.merged)?;
         self.mark_all_missing(target, &changes.missing)?;
         self.move_ids(target, &changes.moved)?;
         self.commit_links(place, changes)?;

@@ -9,6 +9,7 @@ use super::{
     error::StateError,
     ledgers::TargetLedger,
     links::{Link, WaitingCount},
+    merged::{MergedRecord, SourceIds},
     target::{Target, TargetId},
 };
 
@@ -18,12 +19,23 @@ const PAGE_LINKS: u32 = 2_000;
 /// What is stored of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StoredRun {
-    /// What it did at each target, in the pipeline's order, with the links that wait there now.
-    pub targets: Vec<(TargetLedger, Vec<WaitingCount>)>,
+    /// What it did at each target, in the pipeline's order.
+    pub targets: Vec<StoredTarget>,
     /// Why records were not written, the most frequent reason first.
     pub reasons: Vec<ReasonCount>,
     /// The attempts at it, the first one first.
     pub attempts: Vec<Attempt>,
+}
+
+/// What is stored of a run at one target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredTarget {
+    /// What it did.
+    pub ledger: TargetLedger,
+    /// The links that wait there now.
+    pub waiting: Vec<WaitingCount>,
+    /// Which records it merged into which, the first of them.
+    pub merged: Vec<MergedRecord>,
 }
 
 /// A record's link that is not set, or not to all records that it leads to.
@@ -47,11 +59,14 @@ impl State {
     ///
     /// # Errors
     /// Fails when the state cannot be read.
-    pub async fn stored_run(&self, run_id: &str) -> Result<StoredRun, StateError> {
+    pub async fn stored_run(&self, run_id: &str, ids: SourceIds) -> Result<StoredRun, StateError> {
         let run_id = run_id.to_owned();
         self.read(move |work| {
             let ledgers = work.ledgers_of(&run_id)?.into_iter();
-            let targets = ledgers.map(|(target, ledger)| Ok((ledger, work.waiting_counts(target)?)));
+            let targets = ledgers.map(|(target, ledger)| {
+                let (waiting, merged) = (work.waiting_counts(target)?, work.merged(&run_id, target, ids)?);
+                Ok(StoredTarget { ledger, waiting, merged })
+            });
             Ok(StoredRun {
                 targets: targets.collect::<Result<_, StateError>>()?,
                 reasons: work.count_reasons(&run_id)?,

@@ -1,8 +1,8 @@
 //! Links to a duplicate lead to the record that stands for it, in the run that finds it and in later ones.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
-use serde_json::json;
+use serde_json::Value as Json;
 
 use super::support::{Crms, Desk, repository};
 
@@ -39,6 +39,33 @@ fn put(desk: &Desk, steps: &str, firms: &str, people: &str) -> PathBuf {
     desk.write("firms.yaml", &PIPELINE.replace("STEPS", steps))
 }
 
+/// The ledger's details name the record that a duplicate was merged into, in all commands alike: by the destination's id, and by
+/// names that tell nothing unless the source's ids are asked for.
+fn check_merged(desk: &Desk, told: &Json, source_id: &str, into: &str) {
+    let [pair] = told.as_array().unwrap().as_slice() else { panic!("{told}") };
+    let keys: BTreeSet<&str> = pair.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, BTreeSet::from(["record", "into", "into_id"]));
+    assert!(pair["into_id"].as_str().unwrap().starts_with("rec"), "{told}");
+    let show = |args: &[&str]| {
+        let ran = desk.ferry([&["show"], args].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran
+    };
+    assert_eq!(show(&["--json"]).json()["streams"][0]["destinations"][0]["merged"], *told);
+    let (name, into_name, id) = ["record", "into", "into_id"].map(|key| pair[key].as_str().unwrap()).into();
+    let page = show(&[]).stdout;
+    assert!(
+        page.contains(&format!(
+            "merged records of firms → base.Companies\n  {name} into {into_name} (its id there: {id})\n"
+        )),
+        "{page}"
+    );
+    let named = show(&["--json", "--ids"]).json()["streams"][0]["destinations"][0]["merged"][0].clone();
+    assert_eq!((&named["source_id"], &named["into_source_id"]), (&source_id.into(), &into.into()), "{named}");
+    let page = show(&["--ids"]).stdout;
+    assert!(page.contains(&format!("\n  {source_id} into {into} (its id there: {id})\n")), "{page}");
+}
+
 /// Two firms of one domain, found by the key or by a step; a person of each, and later one more of the firm that is not there.
 #[test]
 fn children_of_duplicates_are_linked_to_the_survivor() {
@@ -52,7 +79,7 @@ fn children_of_duplicates_are_linked_to_the_survivor() {
         let report = desk.run(&crms, &pipeline, &SPEED, 0);
         let account = |stream: usize| report["streams"][stream]["destinations"][0].clone();
         assert_eq!((&account(0)["created"], &account(0)["duplicate"]), (&2.into(), &1.into()), "{name}: {report}");
-        assert_eq!(account(0)["merged"], json!([{ "source_id": "f2", "into": "f1" }]), "{name}");
+        check_merged(&desk, &account(0)["merged"], "f2", "f1");
         assert_eq!((&account(1)["created"], &account(1)["links_pending"]), (&3.into(), &0.into()), "{name}: {report}");
         put(&desk, steps, firms, &format!("{people}p4,p4@example.org,P4,f2\n"));
         let report = desk.run(&crms, &pipeline, &SPEED, 0);

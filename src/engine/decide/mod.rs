@@ -13,7 +13,6 @@ pub(in crate::engine) mod look_alikes;
 pub(in crate::engine) mod lookup;
 pub(in crate::engine) mod mapped;
 pub(in crate::engine) mod matching;
-pub(in crate::engine) mod merged;
 pub(in crate::engine) mod prepare;
 pub(in crate::engine) mod rules;
 pub(in crate::engine) mod whole_object;

@@ -114,18 +114,19 @@ pub(in crate::engine) async fn load_prepared(
 
 /// Stores which records stand for those that a step left out as duplicates: links to these lead there.
 async fn save_duplicates(dispatch: &Dispatch<'_>, duplicates: &[(String, String)]) -> Result<(), EngineError> {
-    for (source_id, survivor) in duplicates {
-        dispatch.loader.merged.note_step(source_id, survivor);
-    }
-    if duplicates.is_empty() || dispatch.loader.is_replacing() {
+    if duplicates.is_empty() {
         return Ok(());
     }
     let named = duplicates.iter().map(|(source_id, survivor)| Duplicate {
         source_id: source_id.clone(),
         survivor: RecordKey::Id(survivor.clone()),
     });
-    let seen = duplicates.iter().map(|(source_id, _)| RecordKey::Id(source_id.clone())).collect();
-    let changes = Changes { duplicates: named.collect(), seen, ..Changes::default() };
+    let merged: Vec<Duplicate> = named.collect();
+    let mut changes = Changes { merged, ..Changes::default() };
+    if !dispatch.loader.is_replacing() {
+        changes.seen = duplicates.iter().map(|(source_id, _)| RecordKey::Id(source_id.clone())).collect();
+        changes.duplicates.clone_from(&changes.merged);
+    }
     Ok(dispatch.loader.services.state.commit(dispatch.place_of_rejects(), changes).await?)
 }
 

@@ -154,8 +154,9 @@ impl Stored {
             Action::Duplicate(survivor) => {
                 self.count += 1;
                 ledger.duplicate += 1;
-                dispatch.loader.merged.note(&record.source_id, survivor);
-                kept.duplicates.extend(duplicate(record, survivor));
+                let named = duplicate(record, survivor);
+                kept.merged.extend(named.clone());
+                kept.duplicates.extend(named);
                 kept.seen.extend((*survivor != Survivor::Itself).then_some(seen));
                 return;
             }

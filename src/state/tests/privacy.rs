@@ -142,8 +142,8 @@ async fn known_secrets_are_taken_out_of_what_vendors_said() {
     assert_eq!((kept.body.reason.as_str(), kept.body.value.as_deref()), ("the token *** may not", Some("***")));
     assert_eq!(kept.body.request_id.as_deref(), Some("request-***"));
     assert_eq!((&kept.body.source["note"], &kept.body.mapped["Note"]), (&SECRET.into(), &SECRET.into()));
-    let stored = state.stored_run("run_1").await.unwrap();
-    assert_eq!(stored.targets[0].0.message.as_deref(), Some("***"));
+    let stored = state.stored_run("run_1", SourceIds::Hidden).await.unwrap();
+    assert_eq!(stored.targets[0].ledger.message.as_deref(), Some("***"));
     let error = &stored.attempts[0].errors[0];
     assert_eq!(
         [&error.code, &error.message, error.hint.as_ref().unwrap(), error.request_id.as_ref().unwrap()],
