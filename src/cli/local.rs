@@ -6,7 +6,7 @@ use std::{
 };
 
 use emulators::{EmulatorOptions, Running, serve};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -24,10 +24,6 @@ use super::{
 /// Stands for variables that are not set and have no default: local CRMs need no credentials.
 pub(super) const PLACEHOLDER: &str = "dry-run";
 
-/// The option of a key that signs log-ins, which a placeholder cannot be.
-const PRIVATE_KEY: &str = "private_key";
-/// The option of a service account's key file, for the same reason.
-const CREDENTIALS: &str = "credentials";
 /// A key that nobody trusts: dry runs sign with it, so that they never hold a real one.
 const KEY_OF_NO_USE: &str = include_str!("local/key_of_no_use.pem");
 
@@ -75,12 +71,10 @@ pub(super) async fn redirect(
             connection.options.insert(host.option.to_owned(), Json::from(running.url()));
         }
         // What signs log-ins must be a key; this one opens nothing.
-        if let Some(key) = connection.options.get_mut(PRIVATE_KEY) {
-            *key = Json::from(KEY_OF_NO_USE);
-        }
-        if let Some(key_file) = connection.options.get_mut(CREDENTIALS) {
-            let of_nobody = json!({ "client_email": "dry-run@ferry.example", "private_key": KEY_OF_NO_USE });
-            *key_file = Json::from(of_nobody.to_string());
+        for key_option in entry.key_options {
+            if let Some(key) = connection.options.get_mut(key_option.option) {
+                *key = Json::from((key_option.written)(KEY_OF_NO_USE));
+            }
         }
         log_in(entry, &mut connection.options, &context);
         locals.push(Local { running, connection: name.clone(), limits: entry.capabilities.rate_limits });

@@ -11,6 +11,7 @@ pub mod file;
 mod fixture;
 mod host;
 mod inspection;
+mod key_option;
 mod offers;
 mod registry;
 mod secret;
@@ -38,6 +39,7 @@ pub use error::{ConfigError, ConnectorError, ErrorKind};
 pub use fixture::FixtureForm;
 pub use host::{Host, Service};
 pub use inspection::{Inspection, LimitLeft, Remark};
+pub use key_option::KeyOption;
 pub use offers::{
     Ages, BulkLoad, EarlierJobs, Examples, FetchWhole, Fixtures, PartialDescribe, Permissions, Probe, Replace, age,
 };
@@ -56,6 +58,8 @@ pub trait Connector: 'static {
     const STANDARD_FIELDS: Option<&'static str> = None;
     /// The hosts that a connection talks to; none where it talks to none.
     const HOSTS: &'static [Host] = &[];
+    /// The options that hold a key for signing log-ins.
+    const KEY_OPTIONS: &'static [KeyOption] = &[];
     /// The options of a connection, without `type`.
     type Config: DeserializeOwned + JsonSchema;
 

@@ -8,7 +8,8 @@ use schemars::{Schema as JsonSchema, SchemaGenerator};
 use crate::model::Capabilities;
 
 use super::{
-    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Host, Source, file::Folder,
+    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Host, KeyOption, Source,
+    file::Folder,
 };
 
 /// The options of a connection as a pipeline gives them, after interpolation and without `type`.
@@ -32,6 +33,8 @@ pub struct Entry {
     pub standard_fields: Option<&'static str>,
     /// The hosts that a connection talks to.
     pub hosts: &'static [Host],
+    /// The options that hold a key for signing log-ins.
+    pub key_options: &'static [KeyOption],
     /// Returns what it can do as a connection's options make it.
     pub capabilities_of: fn(Options) -> Result<Capabilities, ConfigError>,
     /// Returns the JSON Schema of its options.
@@ -62,6 +65,7 @@ impl Entry {
             capabilities: const { &C::CAPABILITIES },
             standard_fields: C::STANDARD_FIELDS,
             hosts: C::HOSTS,
+            key_options: C::KEY_OPTIONS,
             capabilities_of: |options| Ok(C::capabilities(&decode::<C>(options)?)),
             config_schema: |generator| generator.subschema_for::<C::Config>(),
             folder: |options, base_dir| C::folder(&decode::<C>(options).ok()?, base_dir),

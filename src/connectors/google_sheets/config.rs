@@ -150,6 +150,11 @@ pub(super) struct KeyFile {
     pub(super) private_key_id: Option<String>,
 }
 
+/// Returns a key file with this key that no service account has.
+pub(super) fn key_file_of_nobody(key: &str) -> String {
+    serde_json::json!({ "client_email": "dry-run@ferry.example", "private_key": key }).to_string()
+}
+
 impl Tables {
     /// Returns the header's row, counted from 0.
     pub(super) fn header_row(&self, object: &ObjectName) -> Option<usize> {

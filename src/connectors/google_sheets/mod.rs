@@ -23,7 +23,8 @@ mod table;
 mod tests;
 
 use crate::connector::{
-    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Host, Service, Source,
+    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Host, KeyOption, Service,
+    Source,
 };
 use crate::model::Capabilities;
 
@@ -49,6 +50,8 @@ impl Connector for GoogleSheets {
         Host { option: "drive_url", serves: &[Service::Api] },
         Host { option: "oauth_url", serves: &[Service::Login] },
     ];
+    const KEY_OPTIONS: &'static [KeyOption] =
+        &[KeyOption { option: "credentials", written: config::key_file_of_nobody }];
     type Config = Config;
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {

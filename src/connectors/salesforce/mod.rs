@@ -25,7 +25,8 @@ use std::sync::Arc;
 use futures::FutureExt;
 
 use crate::connector::{
-    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Host, Service, Source,
+    AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Host, KeyOption, Service,
+    Source,
 };
 use crate::http::{Client, Limits};
 use crate::model::{BulkLimit, Capabilities};
@@ -47,6 +48,7 @@ impl Connector for Salesforce {
     const STANDARD_FIELDS: Option<&'static str> = Some(include_str!("standard.yaml"));
     const ACCOUNT: Option<AccountForm> = Some(names::ORGANISATION);
     const HOSTS: &'static [Host] = &[Host { option: "base_url", serves: &[Service::Api, Service::Login] }];
+    const KEY_OPTIONS: &'static [KeyOption] = &[KeyOption { option: "private_key", written: str::to_owned }];
     type Config = Config;
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {
