@@ -26,7 +26,8 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::model::{
-    Batch, Capabilities, Cursor, FieldName, ObjectName, Outcome, Page, Predicate, Record, Schema, SyncMode, Value,
+    Batch, Capabilities, Cursor, FieldName, ObjectName, OtherSpelling, Outcome, Page, Predicate, Record, Schema,
+    SyncMode, Value,
 };
 
 pub use crate::http::LATEST_ARRIVAL;
@@ -60,6 +61,8 @@ pub trait Connector: 'static {
     const HOSTS: &'static [Host] = &[];
     /// The options that hold a key for signing log-ins.
     const KEY_OPTIONS: &'static [KeyOption] = &[];
+    /// The other spelling of its ids, where they have two.
+    const OTHER_SPELLING: Option<OtherSpelling> = None;
     /// The options of a connection, without `type`.
     type Config: DeserializeOwned + JsonSchema;
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use emulators::Emulator;
 use schemars::{Schema as JsonSchema, SchemaGenerator};
 
-use crate::model::Capabilities;
+use crate::model::{Capabilities, OtherSpelling, Spellings};
 
 use super::{
     AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Host, KeyOption, Source,
@@ -35,6 +35,8 @@ pub struct Entry {
     pub hosts: &'static [Host],
     /// The options that hold a key for signing log-ins.
     pub key_options: &'static [KeyOption],
+    /// The other spelling of its ids, where they have two.
+    pub other_spelling: Option<OtherSpelling>,
     /// Returns what it can do as a connection's options make it.
     pub capabilities_of: fn(Options) -> Result<Capabilities, ConfigError>,
     /// Returns the JSON Schema of its options.
@@ -66,6 +68,7 @@ impl Entry {
             standard_fields: C::STANDARD_FIELDS,
             hosts: C::HOSTS,
             key_options: C::KEY_OPTIONS,
+            other_spelling: C::OTHER_SPELLING,
             capabilities_of: |options| Ok(C::capabilities(&decode::<C>(options)?)),
             config_schema: |generator| generator.subschema_for::<C::Config>(),
             folder: |options, base_dir| C::folder(&decode::<C>(options).ok()?, base_dir),
@@ -116,6 +119,11 @@ impl Registry {
     /// Fails when there is none.
     pub fn get(&self, name: &str) -> Result<&Entry, RegistryError> {
         self.entries.get(name).ok_or_else(|| RegistryError { name: name.to_owned() })
+    }
+
+    /// Returns how ids may be spelt otherwise.
+    pub fn spellings(&self) -> Spellings {
+        Spellings::new(self.entries().filter_map(|entry| entry.other_spelling))
     }
 
     /// Returns the connectors in the order of their names.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::connector::{Context, Destination};
-use crate::model::{Capabilities, ConnectionName};
+use crate::model::{Capabilities, ConnectionName, Spellings};
 use crate::state::State;
 
 use super::{
@@ -21,6 +21,8 @@ pub(super) struct Services {
     pub quota: QuotaGuard,
     pub state: State,
     pub observer: Arc<dyn Observer>,
+    /// How ids may be spelt otherwise.
+    pub spellings: Spellings,
 }
 
 impl Services {

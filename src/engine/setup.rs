@@ -179,6 +179,7 @@ impl Environment {
                 quota,
                 state: self.state.clone(),
                 observer: Arc::clone(&self.observer),
+                spellings: self.registry.spellings(),
             },
             earlier: Earlier {
                 unsettled,

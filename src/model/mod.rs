@@ -43,5 +43,5 @@ pub use page::{
 pub use predicate::{Comparison, Predicate};
 pub use quotes::has_text_behind_quote;
 pub use schema::{AmbiguousLabel, Choice, Field, FieldType, ParentKey, Schema};
-pub use spelling::{other_spelling, spelt_as};
+pub use spelling::{OtherSpelling, Spellings};
 pub use value::{Value, ValueError};

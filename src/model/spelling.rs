@@ -1,38 +1,32 @@
-//! Ids that have two spellings: 15 characters in which capitals count, and the same with three more that say where the capitals
-//! are, for programs that take upper and lower case for the same.
+//! Ids that have several spellings: a link may spell the record that it leads to otherwise than the record's own id is spelt.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
-/// The characters of an id whose capitals count.
-const SHORT: usize = 15;
-/// Stands for five characters, by which of them are capitals.
-const CHECK: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+/// Returns the other spelling of a system's id; none where the text is no id that has one.
+pub type OtherSpelling = fn(&str) -> Option<String>;
 
-/// Returns the id as it is known: as it is written, or in its other spelling.
-pub fn spelt_as(id: &str, is_known: impl Fn(&str) -> bool) -> Option<Cow<'_, str>> {
-    if is_known(id) {
-        return Some(Cow::Borrowed(id));
+/// The spellings that the systems know. They count for all ids: an export of a system has its ids too.
+#[derive(Debug, Clone, Default)]
+pub struct Spellings(Arc<[OtherSpelling]>);
+
+impl Spellings {
+    /// Makes the list of what the systems know.
+    pub fn new(known: impl IntoIterator<Item = OtherSpelling>) -> Self {
+        Self(known.into_iter().collect())
     }
-    other_spelling(id).filter(|other| is_known(other)).map(Cow::Owned)
-}
 
-/// Returns the other spelling of an id; none where it cannot have one.
-pub fn other_spelling(id: &str) -> Option<String> {
-    if !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return None;
+    /// Returns the other spellings of an id.
+    pub fn others<'id>(&'id self, id: &'id str) -> impl Iterator<Item = String> + 'id {
+        self.0.iter().filter_map(move |other| other(id))
     }
-    match id.len() {
-        SHORT => Some(format!("{id}{}", check(id)?)),
-        18 => id.get(..SHORT).filter(|short| check(short).as_deref() == id.get(SHORT..)).map(str::to_owned),
-        _ => None,
-    }
-}
 
-fn check(short: &str) -> Option<String> {
-    let sum = |five: &[u8]| -> usize {
-        five.iter().enumerate().map(|(place, byte)| usize::from(byte.is_ascii_uppercase()) << place).sum()
-    };
-    short.as_bytes().chunks(5).map(|five| CHECK.get(sum(five)).map(|byte| char::from(*byte))).collect()
+    /// Returns the id as it is known: as it is written, or in another spelling.
+    pub fn known_as<'id>(&self, id: &'id str, is_known: impl Fn(&str) -> bool) -> Option<Cow<'id, str>> {
+        if is_known(id) {
+            return Some(Cow::Borrowed(id));
+        }
+        self.others(id).find(|other| is_known(other)).map(Cow::Owned)
+    }
 }
 
 #[cfg(test)]
@@ -40,19 +34,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fifteen_characters_and_eighteen_name_one_record() {
-        for (short, long) in [
-            ("0017a00000QxTmB", "0017a00000QxTmBAAV"),
-            ("0017a00000qxtmb", "0017a00000qxtmbAAA"),
-            ("0017a00000QxTmb", "0017a00000QxTmbAAF"),
-            ("ABCDEFGHIJKLMNO", "ABCDEFGHIJKLMNO555"),
-        ] {
-            assert_eq!(other_spelling(short).as_deref(), Some(long));
-            assert_eq!(other_spelling(long).as_deref(), Some(short));
-        }
-        for other in ["0017a00000QxTmBAAF", "0017a00000QxTm", "", "0017a00000QxTm-", "rec1234567890abcdef"] {
-            assert_eq!(other_spelling(other), None, "{other}");
-        }
-        assert_eq!(spelt_as("0017a00000QxTmB", |id| id.len() == 15).as_deref(), Some("0017a00000QxTmB"));
+    fn an_id_is_known_as_it_is_written_or_in_another_spelling() {
+        let spellings = Spellings::new([|id: &str| id.strip_suffix("-long").map(str::to_owned)] as [OtherSpelling; 1]);
+        assert_eq!(spellings.known_as("a-long", |id| id == "a-long").as_deref(), Some("a-long"));
+        assert_eq!(spellings.known_as("a-long", |id| id == "a").as_deref(), Some("a"));
+        assert_eq!(spellings.known_as("a-long", |id| id == "b"), None);
+        assert_eq!(Spellings::default().known_as("a-long", |id| id == "a"), None);
     }
 }

@@ -29,7 +29,7 @@ use crate::connector::{
     Source,
 };
 use crate::http::{Client, Limits};
-use crate::model::{BulkLimit, Capabilities};
+use crate::model::{BulkLimit, Capabilities, OtherSpelling};
 
 pub use config::Config;
 
@@ -49,6 +49,7 @@ impl Connector for Salesforce {
     const ACCOUNT: Option<AccountForm> = Some(names::ORGANISATION);
     const HOSTS: &'static [Host] = &[Host { option: "base_url", serves: &[Service::Api, Service::Login] }];
     const KEY_OPTIONS: &'static [KeyOption] = &[KeyOption { option: "private_key", written: str::to_owned }];
+    const OTHER_SPELLING: Option<OtherSpelling> = Some(names::other_spelling);
     type Config = Config;
 
     fn check_config(config: &Config) -> Result<(), ConfigError> {

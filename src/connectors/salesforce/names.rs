@@ -48,6 +48,18 @@ pub(super) fn normal_id(text: &str) -> String {
     id
 }
 
+/// Returns the other spelling of an id: of 15 characters, in which capitals count, that of 18, whose last three say where the
+/// capitals are, and the other way round.
+pub(super) fn other_spelling(id: &str) -> Option<String> {
+    if !is_id(id) {
+        return None;
+    }
+    if id.len() == ID_LENGTH {
+        return Some(normal_id(id));
+    }
+    id.get(..ID_LENGTH).filter(|short| normal_id(short) == id).map(str::to_owned)
+}
+
 /// Returns the organisation that a session names: what is before its exclamation mark, in all but those in the form of a JWT.
 /// Source: Salesforce's help on session ids.
 pub(super) fn of_session(token: &str) -> Option<String> {
@@ -65,6 +77,22 @@ mod tests {
         assert_eq!(normal_id("012000000000000"), "012000000000000AAA");
         assert_eq!(normal_id("0017e00001W4GYRAA3"), "0017e00001W4GYRAA3");
         assert_eq!(normal_id("not an id"), "not an id");
+    }
+
+    #[test]
+    fn fifteen_characters_and_eighteen_name_one_record() {
+        for (short, long) in [
+            ("0017a00000QxTmB", "0017a00000QxTmBAAV"),
+            ("0017a00000qxtmb", "0017a00000qxtmbAAA"),
+            ("0017a00000QxTmb", "0017a00000QxTmbAAF"),
+            ("ABCDEFGHIJKLMNO", "ABCDEFGHIJKLMNO555"),
+        ] {
+            assert_eq!(other_spelling(short).as_deref(), Some(long));
+            assert_eq!(other_spelling(long).as_deref(), Some(short));
+        }
+        for other in ["0017a00000QxTmBAAF", "0017a00000QxTm", "", "0017a00000QxTm-", "rec1234567890abcdef"] {
+            assert_eq!(other_spelling(other), None, "{other}");
+        }
     }
 
     #[test]

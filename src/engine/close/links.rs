@@ -19,7 +19,7 @@ use crate::engine::{
         store::save_existence,
     },
 };
-use crate::model::{BatchLimit, BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value, spelt_as};
+use crate::model::{BatchLimit, BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value};
 use crate::state::{Changes, DeadLetter, DeadLetterKind, LetterBody, Link, LinkedLink, PendingLink, Wanted};
 
 /// The links of one record that can be written now.
@@ -108,7 +108,9 @@ async fn reopen_refused(dispatch: &Dispatch<'_>, refused: Vec<LinkItem>) -> Resu
         let is_own_missing = item.record.destination_id.as_ref().is_some_and(|id| own.missing.contains(id));
         for (PendingLink { link, .. }, _) in item.links {
             let is_changed = |id: &str| changed.contains(&(link.stream.clone(), id.to_owned()));
-            let has_missing = link.linked_ids.iter().any(|linked_id| spelt_as(linked_id, is_changed).is_some());
+            let spellings = &loader.services.spellings;
+            let has_missing =
+                link.linked_ids.iter().any(|linked_id| spellings.known_as(linked_id, is_changed).is_some());
             if is_own_missing || has_missing {
                 reopened.push(Link { linked: 0, ..link });
             }
@@ -137,11 +139,11 @@ async fn ready_items(loader: &Loader, page: Vec<PendingLink>) -> Result<Vec<Link
     let values: Vec<LinkValue> = page.iter().map(|pending| link_value(&pending.link)).collect();
     let wanted = Wanted {
         source_ids: page.iter().map(|pending| pending.link.source_id.clone()).collect(),
-        linked: linked_ids(values.iter()),
+        linked: linked_ids(values.iter(), &loader.services.spellings),
         ..Wanted::default()
     };
     let known = loader.services.state.known(loader.target.id, wanted).await?;
-    let (own, links) = (known.by_source, LinkedIds::new(known.linked));
+    let (own, links) = (known.by_source, LinkedIds::new(known.linked, &loader.services.spellings));
     let mut items: Vec<LinkItem> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for pending in page {

@@ -76,8 +76,9 @@ pub(in crate::engine) async fn verify_linked(
     loader: &Loader,
     links: &[LinkValue],
 ) -> Result<LinkedExistence, EngineError> {
-    let wanted = Wanted { linked: linked_ids(links.iter()), ..Wanted::default() };
-    let known = LinkedIds::new(loader.services.state.known(loader.target.id, wanted).await?.linked);
+    let spellings = &loader.services.spellings;
+    let wanted = Wanted { linked: linked_ids(links.iter(), spellings), ..Wanted::default() };
+    let known = LinkedIds::new(loader.services.state.known(loader.target.id, wanted).await?.linked, spellings);
     let mut by_target: BTreeMap<TargetId, (ObjectName, Vec<String>)> = BTreeMap::new();
     for (_, _, record) in known.records() {
         let of_target = by_target.entry(record.target_id).or_insert_with(|| (record.object.clone(), Vec::new()));

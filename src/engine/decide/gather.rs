@@ -51,11 +51,14 @@ async fn read_state(loader: &Loader, records: &[Arc<Prepared>]) -> Result<(Entri
     let wanted = Wanted {
         source_ids: records.iter().map(|record| record.source_id.clone()).collect(),
         key_hashes: keys.clone().map(|key| key.hash).chain(plain_forms).collect(),
-        linked: linked_ids(records.iter().flat_map(|record| &record.links)),
+        linked: linked_ids(records.iter().flat_map(|record| &record.links), &loader.services.spellings),
         destination_ids: Vec::new(),
     };
     let known = loader.services.state.known(loader.target.id, wanted).await?;
-    Ok((Entries { by_id: known.by_source, by_key: known.by_key }, LinkedIds::new(known.linked)))
+    Ok((
+        Entries { by_id: known.by_source, by_key: known.by_key },
+        LinkedIds::new(known.linked, &loader.services.spellings),
+    ))
 }
 
 /// Returns the ids of records that would cost no call otherwise. One that is written tells by itself whether it is there.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, iter};
 
-use crate::model::{other_spelling, spelt_as};
+use crate::model::Spellings;
 use crate::state::LinkedRecord;
 
 use super::prepare::LinkValue;
@@ -11,6 +11,7 @@ use super::prepare::LinkValue;
 #[derive(Debug, Default)]
 pub(in crate::engine) struct LinkedIds {
     by_stream: HashMap<String, HashMap<String, LinkedRecord>>,
+    spellings: Spellings,
 }
 
 /// What of a link can be written.
@@ -23,8 +24,11 @@ pub(in crate::engine) struct KnownLink {
 }
 
 impl LinkedIds {
-    pub(in crate::engine) fn new(by_stream: HashMap<String, HashMap<String, LinkedRecord>>) -> Self {
-        Self { by_stream }
+    pub(in crate::engine) fn new(
+        by_stream: HashMap<String, HashMap<String, LinkedRecord>>,
+        spellings: &Spellings,
+    ) -> Self {
+        Self { by_stream, spellings: spellings.clone() }
     }
 
     /// Returns what is known of the records that a stream's source ids stand for.
@@ -32,7 +36,7 @@ impl LinkedIds {
         let Some(records) = self.by_stream.get(stream) else { return KnownLink::default() };
         let mut known = KnownLink::default();
         let record_of = |linked_id: &String| {
-            let known = spelt_as(linked_id, |id| records.contains_key(id))?;
+            let known = self.spellings.known_as(linked_id, |id| records.contains_key(id))?;
             records.get(known.as_ref())
         };
         for record in linked_ids.iter().filter_map(record_of) {
@@ -52,13 +56,14 @@ impl LinkedIds {
     }
 }
 
-/// Gathers the records that links lead to, by stream.
+/// Gathers the records that links lead to, by stream, in all spellings.
 pub(in crate::engine) fn linked_ids<'link>(
     links: impl Iterator<Item = &'link LinkValue>,
+    spellings: &Spellings,
 ) -> HashMap<String, Vec<String>> {
     let mut by_stream: HashMap<String, Vec<String>> = HashMap::new();
     for link in links {
-        let ids = link.linked_ids.iter().flat_map(|id| iter::once(id.clone()).chain(other_spelling(id)));
+        let ids = link.linked_ids.iter().flat_map(|id| iter::once(id.clone()).chain(spellings.others(id)));
         by_stream.entry(link.stream.to_string()).or_default().extend(ids);
     }
     for source_ids in by_stream.values_mut() {

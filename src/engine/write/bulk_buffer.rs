@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connector::{ConnectorError, ErrorKind, SEGMENT_RECORDS, Segments};
 use crate::engine::{decide::prepare::Prepared, error::EngineError, read::extract::CHUNK_RECORDS};
-use crate::model::{BatchLimit, BatchRecord, FieldName, Operation, spelt_as};
+use crate::model::{BatchLimit, BatchRecord, FieldName, Operation, Spellings};
 use crate::spool::{Spool, SpoolWriter};
 
 use super::{batch::line_bytes, fate::Item, item::RecordItem};
@@ -98,10 +98,10 @@ impl BulkBuffer {
     }
 
     /// Tells whether a record links to one of its own stream that may wait: it goes behind it, so that the link goes along with it.
-    pub(in crate::engine) fn may_hold_linked(&self, record: &Prepared, stream: &str) -> bool {
+    pub(in crate::engine) fn may_hold_linked(&self, record: &Prepared, stream: &str, spellings: &Spellings) -> bool {
         let own_links = record.links.iter().filter(|link| *link.stream == *stream);
         let mut linked = own_links.flat_map(|link| &link.linked_ids).filter(|id| **id != record.source_id);
-        linked.any(|id| spelt_as(id, |id| self.marks.contains(&xxh3_64(id.as_bytes()))).is_some())
+        linked.any(|id| spellings.known_as(id, |id| self.marks.contains(&xxh3_64(id.as_bytes()))).is_some())
     }
 
     /// Puts a record off until those that wait have their outcomes.

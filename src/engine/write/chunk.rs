@@ -81,7 +81,8 @@ pub(in crate::engine) async fn load_chunk(
     for mut record in records {
         record.number = tally.numbers.next(&record.source_id);
         let record = Arc::new(record);
-        let is_child = do_links_tell && buffer.may_hold_linked(&record, &loader.target.names.stream);
+        let is_child =
+            do_links_tell && buffer.may_hold_linked(&record, &loader.target.names.stream, &loader.services.spellings);
         if is_child || buffer.may_hold(&record, do_keys_tell) {
             let source = originals.json(&record.source_id);
             buffer.defer(record, source);
@@ -151,7 +152,7 @@ async fn load_levels(
         let decisions = decide(&rules, &knowledge, &records);
         let now;
         (now, records) = if rules.carries_links() && level < MAX_LEVELS {
-            levels::split(decisions, &loader.target.names.stream)
+            levels::split(decisions, &loader.target.names.stream, &loader.services.spellings)
         } else {
             (decisions, Vec::new())
         };

@@ -209,7 +209,9 @@ pub(in crate::engine) async fn absorb(
     let changed = if is_last { HashSet::new() } else { changed_linked(dispatch, &results).await? };
     let mut again = Vec::new();
     for (item, fate) in results {
-        let links_to_changed = !changed.is_empty() && is_refused_link(&item, &fate) && item.leads_to(&changed);
+        let spellings = &dispatch.loader.services.spellings;
+        let links_to_changed =
+            !changed.is_empty() && is_refused_link(&item, &fate) && item.leads_to(&changed, spellings);
         if links_to_changed || matches!(fate, Fate::Known(Outcome::Missing)) {
             again.push(item.prepared);
         } else {

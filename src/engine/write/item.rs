@@ -15,7 +15,7 @@ use crate::engine::{
     error::EngineError,
     setup::Loader,
 };
-use crate::model::{BatchRecord, Outcome, Rejection, spelt_as};
+use crate::model::{BatchRecord, Outcome, Rejection, Spellings};
 use crate::state::{Changes, DeadLetter, DeadLetterKind, Link, RecordKey, WrittenAs, WrittenRecord};
 
 use super::{
@@ -73,10 +73,11 @@ impl RecordItem {
         self.prepared.links.iter().filter(|link| self.record.fields.contains_key(&link.field))
     }
 
-    pub(in crate::engine) fn leads_to(&self, changed: &HashSet<(String, String)>) -> bool {
+    pub(in crate::engine) fn leads_to(&self, changed: &HashSet<(String, String)>, spellings: &Spellings) -> bool {
         let has_missing = |link: &LinkValue| {
             link.linked_ids.iter().any(|linked_id| {
-                spelt_as(linked_id, |id| changed.contains(&(link.stream.to_string(), id.to_owned()))).is_some()
+                let is_changed = |id: &str| changed.contains(&(link.stream.to_string(), id.to_owned()));
+                spellings.known_as(linked_id, is_changed).is_some()
             })
         };
         self.carried_links().any(has_missing)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use crate::model::{FieldName, Fields, ObjectName};
+use crate::model::{FieldName, Fields, ObjectName, Spellings};
 use crate::state::{LinkedRecord, SeenMark, SourceKey};
 
 use super::super::{lookup::FoundRecords, prepare::LinkValue};
@@ -234,7 +234,7 @@ fn links_go_along_as_far_as_their_records_are_known() {
         let linking = Prepared { links: vec![link(&ids)], ..record("r1", "k1", "new") };
         let mut case = Case::new(WriteMode::Upsert, [linking]);
         case.links = way;
-        case.knowledge.links = LinkedIds::new([("companies".to_owned(), known.clone())].into());
+        case.knowledge.links = LinkedIds::new([("companies".to_owned(), known.clone())].into(), &Spellings::default());
         let Action::Create(write) = case.decide().remove(0).action else { panic!("not created") };
         let expected = sent.map(|ids: Vec<&str>| Value::List(ids.into_iter().map(str::to_owned).collect()));
         assert_eq!(write.fields.get("Company"), expected.as_ref(), "{way:?} {ids:?}");
