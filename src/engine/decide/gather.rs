@@ -13,7 +13,6 @@ use super::{
     existence::{Existence, verify},
     knowledge::Knowledge,
     link_ids::{LinkedIds, linked_ids},
-    look_alikes::plain_form,
     lookup::{Age, FoundRecords, fetch_all, fetch_size, find_keys},
     matching::{Matcher, Step},
     prepare::{Key, Prepared},
@@ -27,13 +26,12 @@ pub(in crate::engine) async fn gather(
     rules: &Rules<'_>,
     records: &[Arc<Prepared>],
 ) -> Result<(Knowledge, Existence), EngineError> {
-    let preparation = &loader.shape.preparation;
     if rules.is_replacing() {
-        loader.look_alikes.note(preparation, records, &Entries::default());
+        loader.look_alikes.note(records, &Entries::default());
         return Ok((Knowledge::default(), Existence::default()));
     }
     let (mut entries, links) = read_state(loader, records).await?;
-    loader.look_alikes.note(preparation, records, &entries);
+    loader.look_alikes.note(records, &entries);
     let mut existence = Existence::default();
     if loader.policy.is_verifying {
         existence = verify(loader, &loader.target.names.object, ids_to_verify(rules, &entries, records)).await?;
@@ -47,10 +45,10 @@ pub(in crate::engine) async fn gather(
 
 async fn read_state(loader: &Loader, records: &[Arc<Prepared>]) -> Result<(Entries, LinkedIds), EngineError> {
     let keys = records.iter().filter_map(|record| record.key.as_ref());
-    let plain_forms = keys.clone().filter_map(|key| plain_form(&loader.shape.preparation, key));
+    let plain_hashes = keys.clone().filter_map(|key| key.plain_hash);
     let wanted = Wanted {
         source_ids: records.iter().map(|record| record.source_id.clone()).collect(),
-        key_hashes: keys.clone().map(|key| key.hash).chain(plain_forms).collect(),
+        key_hashes: keys.clone().map(|key| key.hash).chain(plain_hashes).collect(),
         linked: linked_ids(records.iter().flat_map(|record| &record.links), &loader.services.spellings),
         destination_ids: Vec::new(),
     };

@@ -5,12 +5,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::model::{FieldName, Value, one_form};
+use crate::model::FieldName;
 
-use super::{
-    entries::Entries,
-    prepare::{Key, Preparation, Prepared},
-};
+use super::{entries::Entries, prepare::Prepared};
 
 /// Most keys with something that does not show that are remembered, in keys: some 3 MB.
 const MAX_ODD_KEYS: usize = 100_000;
@@ -30,11 +27,11 @@ struct Seen {
 
 impl LookAlikes {
     /// Looks at the keys of records. `entries` tell which plain forms earlier chunks and runs wrote.
-    pub(super) fn note(&self, preparation: &Preparation, records: &[Arc<Prepared>], entries: &Entries) {
+    pub(super) fn note(&self, records: &[Arc<Prepared>], entries: &Entries) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut plain: HashSet<u128> = HashSet::new();
         for key in records.iter().filter_map(|record| record.key.as_ref()) {
-            let odd = match plain_form(preparation, key) {
+            let odd = match key.plain_hash {
                 None => {
                     plain.insert(key.hash);
                     seen.odd.get(&key.hash).copied()
@@ -70,34 +67,11 @@ impl LookAlikes {
     }
 }
 
-/// Returns the hash of the plain form of a key; none where it is in plain form.
-pub(super) fn plain_form(preparation: &Preparation, key: &Key) -> Option<u128> {
-    let is_odd = |value: &Value| match value {
-        Value::Text(text) => !is_plain(text) && one_form(text) != *text,
-        Value::Null
-        | Value::Integer(_)
-        | Value::Number(_)
-        | Value::Boolean(_)
-        | Value::Date(_)
-        | Value::DateTime(_)
-        | Value::List(_) => false,
-    };
-    if !key.values.iter().any(is_odd) {
-        return None;
-    }
-    let forms: Vec<Value> = key.values.iter().map(|value| Value::Text(one_form(&value.to_text()))).collect();
-    Some(preparation.hash_key(&forms))
-}
-
-/// Tells quickly of most texts that they are in plain form.
-fn is_plain(text: &str) -> bool {
-    text.is_ascii() && text.trim() == text && !text.contains("  ") && !text.contains(char::is_control)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Fields;
+    use crate::engine::decide::prepare::Preparation;
+    use crate::model::{Fields, Value};
 
     fn count(chunks: &[&[&str]]) -> usize {
         let preparation = Preparation {
@@ -110,8 +84,6 @@ mod tests {
             let records: Vec<Arc<Prepared>> = keys
                 .iter()
                 .map(|key| {
-                    let values = vec![Value::Text((*key).to_owned())];
-                    let hash = preparation.hash_key(&values);
                     Arc::new(Prepared {
                         source_id: String::new(),
                         number: 0,
@@ -119,11 +91,11 @@ mod tests {
                         fields: Fields::new(),
                         links: Vec::new(),
                         content_hash: 0,
-                        key: Some(Key { values, hash }),
+                        key: Some(preparation.key(vec![Value::Text((*key).to_owned())])),
                     })
                 })
                 .collect();
-            look_alikes.note(&preparation, &records, &Entries::default());
+            look_alikes.note(&records, &Entries::default());
         }
         look_alikes.count()
     }

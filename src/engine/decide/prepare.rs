@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::engine::error::EngineError;
-use crate::model::{ABSENT, DELETED, FieldName, Fields, ID, StreamName, Value};
+use crate::model::{ABSENT, DELETED, FieldName, Fields, ID, StreamName, Value, one_form};
 use crate::state::ReadRecord;
 use crate::transform::{
     MappedField,
@@ -39,6 +39,8 @@ pub(in crate::engine) struct Prepared {
 pub(in crate::engine) struct Key {
     pub values: Vec<Value>,
     pub hash: u128,
+    /// The hash of the key without what does not show (accents in two encodings, kinds of blanks); none where there is no such.
+    pub plain_hash: Option<u128>,
 }
 
 /// One link field of a record.
@@ -154,8 +156,26 @@ impl Preparation {
             return None;
         }
         let values: Vec<Value> = self.key.iter().map(value_of).collect::<Option<_>>()?;
-        let hash = self.hash_key(&values);
-        Some(Key { values, hash })
+        Some(self.key(values))
+    }
+
+    /// Makes a key of its values.
+    pub(in crate::engine) fn key(&self, values: Vec<Value>) -> Key {
+        let is_odd = |value: &Value| match value {
+            Value::Text(text) => !is_plain(text) && one_form(text) != *text,
+            Value::Null
+            | Value::Integer(_)
+            | Value::Number(_)
+            | Value::Boolean(_)
+            | Value::Date(_)
+            | Value::DateTime(_)
+            | Value::List(_) => false,
+        };
+        let plain_hash = values.iter().any(is_odd).then(|| {
+            let forms: Vec<Value> = values.iter().map(|value| Value::Text(one_form(&value.to_text()))).collect();
+            self.hash_key(&forms)
+        });
+        Key { hash: self.hash_key(&values), values, plain_hash }
     }
 
     /// Hashes a key by its text, so that the number 5 and the text `5` are one key; in lower case where the destination takes
@@ -172,6 +192,11 @@ impl Preparation {
         }
         hasher.digest128()
     }
+}
+
+/// Tells quickly of most texts that they are in plain form.
+fn is_plain(text: &str) -> bool {
+    text.is_ascii() && text.trim() == text && !text.contains("  ") && !text.contains(char::is_control)
 }
 
 fn texts(names: &Series) -> Result<HashSet<String>, EngineError> {

@@ -48,7 +48,7 @@ fn record(id: &str, key: &str, value: &str) -> Prepared {
         fields: fields(Some(value)),
         links: Vec::new(),
         content_hash: hash(value),
-        key: (key != "-").then(|| Key { values, hash: hash(key) }),
+        key: (key != "-").then(|| Key { values, hash: hash(key), plain_hash: None }),
     }
 }
 
