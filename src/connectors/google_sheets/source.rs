@@ -69,19 +69,19 @@ impl SheetsSource {
             let mut reading = Reading::new(&table, request, &self.tables, mark.since)?;
             let mut blocks = Blocks::new(&table);
             let before = if blocks.are_several() { self.version().await } else { None };
-            let mut pages = Vec::new();
+            let (mut pages, mut is_same_header) = (Vec::new(), true);
             while let Some(area) = blocks.next_area() {
                 let range = area.on(&table.place.title);
                 let read = self.client.values(&[range], Render::Values).await?;
                 let rows = read.into_iter().next().map(|read| read.values).unwrap_or_default();
                 blocks.note(&rows);
                 if area.first_row == table.place.header_row && !reading.is_header(rows.first()) {
+                    is_same_header = false;
                     break;
                 }
                 pages.extend(reading.page(area.first_row, &rows)?);
             }
-            let is_whole = blocks.is_done();
-            if is_whole && (before.is_none() || before == self.version().await) {
+            if is_same_header && (before.is_none() || before == self.version().await) {
                 reading.tell();
                 return Ok((pages, reading.latest()));
             }

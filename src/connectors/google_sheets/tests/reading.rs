@@ -151,3 +151,60 @@ async fn a_sheet_that_changes_between_blocks_is_read_again() {
     assert_eq!(column(&pages, "_id").len(), 60_000);
     assert!(desk.asked("values:batchGet") - before >= 4, "two blocks, twice");
 }
+
+#[tokio::test]
+async fn a_heading_that_is_renamed_while_the_tab_is_read_is_seen() {
+    let desk = Desk::typed("T", json!([["Id", "Note"], ["a", "x"]])).await.with("id", json!("Id"));
+    desk.meanwhile("values:batchGet", json!({ "action": "rename", "from": "Note", "to": "Remark" }));
+    assert_eq!(column(&desk.read("T", &["Id"]).await, "Id"), ["a"], "it is read again, and nothing is lost");
+    // Whatever is read, somebody renames a heading first.
+    for (from, to) in [("Remark", "A"), ("A", "B"), ("B", "C"), ("C", "D")] {
+        desk.meanwhile("values:batchGet", json!({ "action": "rename", "from": from, "to": to }));
+    }
+    let error = desk.try_read("T", &["Id"]).await.unwrap_err();
+    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Unavailable, "sheet_changes"));
+}
+
+#[tokio::test]
+async fn merged_hidden_and_filtered_rows_are_read() {
+    let rows = json!([["Id", "Team"], ["a", "North"], ["b"], ["c", "South"], ["d", "East"]]);
+    let desk = Desk::typed("T", rows).await.with("id", json!("Id"));
+    let range = |first: u32, last: u32, column: u32| json!({ "sheetId": 0, "startRowIndex": first, "endRowIndex": last, "startColumnIndex": column, "endColumnIndex": 2 });
+    let hidden = json!({ "sheetId": 0, "dimension": "ROWS", "startIndex": 3, "endIndex": 4 });
+    let only_north = json!({ "1": { "hiddenValues": ["East"] } });
+    for request in [
+        json!({ "mergeCells": { "range": range(1, 3, 1), "mergeType": "MERGE_ALL" } }),
+        json!({ "updateDimensionProperties": { "range": hidden, "properties": { "hiddenByUser": true }, "fields": "hiddenByUser" } }),
+        json!({ "setBasicFilter": { "filter": { "range": range(0, 5, 0), "criteria": only_north } } }),
+    ] {
+        desk.person(json!({ "action": "request", "request": request })).await;
+    }
+    let pages = desk.read("T", &["Id", "Team"]).await;
+    assert_eq!(column(&pages, "Id"), ["a", "b", "c", "d"], "what is hidden is there");
+    assert_eq!(column(&pages, "Team"), ["North", "", "South", "East"], "the first of merged cells has the value");
+}
+
+#[tokio::test]
+async fn several_tables_on_a_tab_are_objects_of_their_own() {
+    let desk = Desk::typed(
+        "T",
+        json!([
+            ["Id", "Name", "", "Id", "Sum"],
+            ["a", "Ada", "", "x", 1],
+            ["b", "Bob", "", "y", 2],
+            [],
+            ["Id", "Name"],
+            ["c", "Cid"],
+        ]),
+    )
+    .await;
+    assert_eq!(column(&desk.read("T!D1:E3", &["Sum"]).await, "Sum"), ["1", "2"]);
+    assert_eq!(column(&desk.read("T!A5:B", &["Name"]).await, "Name"), ["Cid"]);
+    let pages = desk.read("T!A1:B", &["Name"]).await;
+    assert_eq!(column(&pages, "Name"), ["Ada", "Bob", "Cid"]);
+    let reject = &pages[0].rejects[0];
+    assert_eq!((reject.code.as_str(), reject.number), ("repeated_header", Some(5)));
+    // The whole tab has a heading twice, so both go by their letters.
+    let error = desk.try_read("T", &["Id"]).await.unwrap_err();
+    assert_eq!(error.code, "unknown_field");
+}
