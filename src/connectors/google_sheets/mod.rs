@@ -21,6 +21,7 @@ mod source;
 mod table;
 #[cfg(test)]
 mod tests;
+mod usual;
 
 use crate::connector::{
     AccountAnswer, AccountForm, Authorization, ConfigError, Connector, Context, Destination, Host, KeyOption, Service,

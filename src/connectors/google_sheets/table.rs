@@ -16,6 +16,7 @@ use super::{
     header::{Named, is_meant, named_columns, suggested_row},
     limits::FORMAT_ROWS,
     schema::type_of,
+    usual,
 };
 
 /// The number of a row, as a field.
@@ -175,7 +176,9 @@ impl Table {
 
     /// Returns what the object looks like.
     pub(super) fn describe(&self, object: &ObjectName, is_source: bool) -> Schema {
-        let mut fields: Vec<Field> = self.columns.iter().map(|column| column.describe(is_source)).collect();
+        let headings: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        let described = self.columns.iter().zip(usual::labels(&headings));
+        let mut fields: Vec<Field> = described.map(|(column, label)| column.describe(is_source, label)).collect();
         if is_source && !self.columns.iter().any(|column| column.name == ROW) {
             let mut row = Field::new(ROW, FieldType::Integer);
             row.is_read_only = true;
@@ -186,9 +189,9 @@ impl Table {
 }
 
 impl Column {
-    fn describe(&self, is_source: bool) -> Field {
+    fn describe(&self, is_source: bool, usual_name: Option<&str>) -> Field {
         let mut field = Field::new(&self.name, self.field_type);
-        field.label.clone_from(&self.shared_heading);
+        field.label = self.shared_heading.clone().or_else(|| usual_name.map(str::to_owned));
         field.is_read_only = self.is_formula && !is_source;
         field
     }

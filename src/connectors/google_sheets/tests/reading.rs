@@ -208,3 +208,12 @@ async fn several_tables_on_a_tab_are_objects_of_their_own() {
     let error = desk.try_read("T", &["Id"]).await.unwrap_err();
     assert_eq!(error.code, "unknown_field");
 }
+
+#[tokio::test]
+async fn usual_headings_are_known_by_the_names_of_the_standard_fields() {
+    let desk = Desk::typed("T", json!([["E-mail", "First name", "Note"], ["a@b.example", "Ada", "x"]])).await;
+    let schema = desk.source().describe(&"T".into()).await.unwrap();
+    for (word, name) in [("Email", "E-mail"), ("First Name", "First name"), ("Note", "Note")] {
+        assert_eq!(schema.find(word).unwrap().unwrap().name.as_str(), name);
+    }
+}
