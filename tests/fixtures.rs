@@ -19,7 +19,7 @@ fn the_records_are_those_that_the_generator_makes() {
     let made = tempfile::tempdir().unwrap();
     make_fixtures::write_all(made.path()).unwrap();
     let mut file_count = 0;
-    for folder in ["hubspot", "airtable", "csv", "salesforce"] {
+    for folder in ["hubspot", "airtable", "csv", "salesforce", "google_sheets"] {
         for entry in fs::read_dir(made.path().join(folder)).unwrap() {
             let path = Path::new(folder).join(entry.unwrap().file_name());
             let committed = fs::read(Path::new("fixtures").join(&path)).unwrap_or_default();
@@ -28,7 +28,7 @@ fn the_records_are_those_that_the_generator_makes() {
             file_count += 1;
         }
     }
-    assert_eq!(file_count, 15);
+    assert_eq!(file_count, 17);
 }
 
 #[test]
@@ -48,7 +48,8 @@ fn every_emulator_starts_with_its_fixtures() {
 #[test]
 fn every_pipeline_is_valid() {
     let environment = |name: &str| {
-        let is_secret = name.ends_with("_TOKEN") || name.starts_with("SALESFORCE_CLIENT_");
+        let is_secret =
+            name.ends_with("_TOKEN") || name.starts_with("SALESFORCE_CLIENT_") || name == "GOOGLE_CREDENTIALS";
         is_secret.then(|| "a-token".to_owned())
     };
     let mut pipeline_count = 0;
@@ -63,5 +64,5 @@ fn every_pipeline_is_valid() {
             pipeline_count += 1;
         }
     }
-    assert_eq!(pipeline_count, 15);
+    assert_eq!(pipeline_count, 17);
 }

@@ -7,6 +7,7 @@
 mod airtable;
 mod dice;
 mod export;
+mod google_sheets;
 mod hubspot;
 mod lines;
 mod salesforce;
@@ -19,7 +20,8 @@ use std::{error::Error, fs, path::Path};
 /// # Errors
 /// Fails when a file cannot be written.
 pub(crate) fn write_all(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let files = [hubspot::files()?, airtable::files()?, export::files()?, salesforce::files()?].concat();
+    let crms = [hubspot::files()?, airtable::files()?, salesforce::files()?];
+    let files = [crms.concat(), export::files()?, google_sheets::files()?].concat();
     for (path, content) in files {
         let path = folder.join(path);
         fs::create_dir_all(path.parent().unwrap_or(folder))?;

@@ -13,17 +13,17 @@ use super::{
 };
 
 /// A case: its title, what the vendor answers, and what is typed.
-type Case<'a> = (&'static str, &'a [(&'a str, u16, Json)], &'a [&'a str]);
+pub(crate) type Case<'a> = (&'static str, &'a [(&'a str, u16, Json)], &'a [&'a str]);
 
 /// A desk whose vendor is behind a gateway.
-struct Scene {
-    desk: Desk,
+pub(crate) struct Scene {
+    pub(crate) desk: Desk,
     gateway: Gateway,
     _crms: Crms,
 }
 
 impl Scene {
-    fn new(vendor: &str) -> Self {
+    pub(crate) fn new(vendor: &str) -> Self {
         let crms = Crms::start(&[vendor], Some(&repository("fixtures")), &["--no-limits"]);
         let gateway = Gateway::before(&crms, vendor);
         let mut desk = Desk::new(&crms);
@@ -32,7 +32,7 @@ impl Scene {
         Self { desk, gateway, _crms: crms }
     }
 
-    fn play(&self, cases: &[Case<'_>]) -> Vec<(&'static str, Ran)> {
+    pub(crate) fn play(&self, cases: &[Case<'_>]) -> Vec<(&'static str, Ran)> {
         let mut pages = Vec::new();
         for case in cases {
             // Each case is the first run of its pipeline.
@@ -45,14 +45,14 @@ impl Scene {
     }
 
     /// Shows a case that comes after what was run before.
-    fn play_on(&self, (title, answers, words): &Case<'_>) -> (&'static str, Ran) {
+    pub(crate) fn play_on(&self, (title, answers, words): &Case<'_>) -> (&'static str, Ran) {
         self.gateway.says(answers);
         (*title, self.desk.ferry(words.iter().chain(&["--quiet"])))
     }
 }
 
 /// Writes a pipeline that reads an object into a list.
-fn reading(scene: &Scene, name: &str, connection: &str, object: &str, mappings: &str) {
+pub(crate) fn reading(scene: &Scene, name: &str, connection: &str, object: &str, mappings: &str) {
     let text = format!(
         "version: 1\nname: {name}\nconnections:\n  crm: {connection}\n  files: {{ type: csv, path: out }}\nstreams:\n  - name: all\n    \
          source: {{ connection: crm, object: {object} }}\n    destinations:\n      - {{ connection: files, object: all, mappings: {{ {mappings} }} }}\n"
@@ -61,7 +61,7 @@ fn reading(scene: &Scene, name: &str, connection: &str, object: &str, mappings: 
 }
 
 /// Writes a pipeline that writes people into an object.
-fn writing(scene: &Scene, name: &str, connection: &str, object: &str, rest: &str) {
+pub(crate) fn writing(scene: &Scene, name: &str, connection: &str, object: &str, rest: &str) {
     let text = format!(
         "version: 1\nname: {name}\nconnections:\n  files: {{ type: csv, path: ., id: {{ people: id }} }}\n  crm: {connection}\nstreams:\n  - name: people\n    \
          source: {{ connection: files, object: people }}\n    destinations:\n      - {{ connection: crm, object: {object}, {rest} }}\n"

@@ -56,6 +56,16 @@ fn salesforce_to_airtable_arrives_once() {
 }
 
 #[test]
+fn sheets_to_hubspot_arrives_once() {
+    check("sheets-to-hubspot", [4, 4]);
+}
+
+#[test]
+fn sheets_to_airtable_arrives_once() {
+    check("sheets-to-airtable", [4, 4]);
+}
+
+#[test]
 fn the_nightly_run_reads_little_the_next_night() {
     let [first, second] = check("nightly-incremental", [0, 0]);
     let read = |report: &Json| {
@@ -66,9 +76,11 @@ fn the_nightly_run_reads_little_the_next_night() {
 
 /// Runs a pipeline twice. The second run rejects the same records as the first, where it reads them, and writes nothing.
 fn check(name: &str, codes: [i32; 2]) -> [Json; 2] {
-    let crms = Crms::start(&["hubspot", "airtable", "salesforce"], Some(&repository("fixtures")), &SPEED);
-    // A local base exists, with its fixtures, from its first use on.
+    let crms =
+        Crms::start(&["hubspot", "airtable", "salesforce", "google_sheets"], Some(&repository("fixtures")), &SPEED);
+    // A local base or spreadsheet exists, with its fixtures, from its first use on.
     crms.get("airtable", "/v0/meta/bases/appFerryDemo00001/tables");
+    crms.get("google_sheets", "/v4/spreadsheets/1FerryDemoSpreadsheet?fields=spreadsheetId");
     let desk = Desk::new(&crms);
     let pipeline = put_pipeline(&desk, name);
     let first = desk.run(&crms, &pipeline, &SPEED, codes[0]);
@@ -99,6 +111,8 @@ fn put_pipeline(desk: &Desk, name: &str) -> PathBuf {
         let directed = format!("type: {vendor}, base_url: \"${{{}_URL}}\",", vendor.to_uppercase());
         text = text.replace(&format!("type: {vendor},"), &directed);
     }
+    text =
+        text.replace("    type: google_sheets\n", "    type: google_sheets\n    base_url: \"${GOOGLE_SHEETS_URL}\"\n");
     desk.write(&format!("pipelines/{name}.yaml"), &text)
 }
 

@@ -61,6 +61,8 @@ mod round_trip;
 #[cfg(test)]
 mod sales;
 #[cfg(test)]
+mod sheet_answers;
+#[cfg(test)]
 mod signals;
 #[cfg(test)]
 mod support;

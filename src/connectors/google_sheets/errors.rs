@@ -82,6 +82,10 @@ impl ApiError {
         self.status == "PERMISSION_DENIED" && self.reason.is_none()
     }
 
+    fn is_write(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| !request.starts_with("GET "))
+    }
+
     fn message(&self) -> String {
         let code = self.http_status;
         match (self.status.as_str(), self.reason.as_deref()) {
@@ -114,7 +118,11 @@ impl ApiError {
             (_, Some("ACCESS_TOKEN_SCOPE_INSUFFICIENT")) => {
                 "log in again with `ferry login`, and agree to all that the page asks for".to_owned()
             }
-            _ if self.is_not_shared() => format!("{}; a protected range must allow it too", share()),
+            // A write is refused by a protected range with the same words.
+            _ if self.is_not_shared() && self.is_write() => {
+                format!("{}; a protected range must allow the login too", share())
+            }
+            _ if self.is_not_shared() => share(),
             ("NOT_FOUND", _) => format!("check `spreadsheet_id`, and {}", share()),
             ("FAILED_PRECONDITION", _) => {
                 "it is an uploaded Excel file: open it and choose File > Save as Google Sheets, then use the new file's address".to_owned()
@@ -147,8 +155,7 @@ pub(super) fn of_http(error: HttpError) -> ConnectorError {
         converted.detail = api_error.message;
     }
     if converted.hint.is_none() && kind == HttpErrorKind::Unauthorized {
-        return converted
-            .with_hint("check the login: a key that was deleted, or a login that ended, must be made anew");
+        return converted.with_hint("the key was deleted, or the login has ended: make a new key, or log in again");
     }
     converted
 }
@@ -162,15 +169,15 @@ pub(super) fn refused_login(answer: &Answer, is_service: bool) -> HttpError {
     let error = HttpError::unsent(HttpErrorKind::Unauthorized, format!("invalid credentials: {code} ({status})"));
     error.with_hint(match (code.as_str(), is_service) {
         ("invalid_grant", true) if description.contains("short-lived") => {
-            "set this machine's clock: Google finds the login's times wrong"
+            "set this machine's clock: Google refuses the time that the login was signed at"
         }
         ("invalid_grant", true) => {
-            "the key was deleted, or the service account is: make a new key (JSON) and give it as `credentials`"
+            "the key or its service account was deleted: make a new key (JSON) and set it as `credentials`"
         }
         ("invalid_grant", false) => {
-            "the login ended: log in again with `ferry login` (logins of an app in status \"Testing\" end after 7 days)"
+            "the login has ended: log in again with `ferry login` (logins of an app in status \"Testing\" end after 7 days)"
         }
-        _ => "check `client_id` and `client_secret`, or the key file",
+        _ => "check `client_id` and `client_secret`, or make a new key file",
     })
 }
 

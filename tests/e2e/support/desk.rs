@@ -40,6 +40,13 @@ pub(crate) struct Background {
     stderr: PathBuf,
 }
 
+/// The key file of a service account, with a key that opens nothing.
+fn key_file() -> String {
+    let key = include_str!("../../../src/cli/local/key_of_no_use.pem");
+    let email = "ferry@demo-project.iam.gserviceaccount.com";
+    serde_json::json!({ "type": "service_account", "client_email": email, "private_key": key }).to_string()
+}
+
 impl Desk {
     /// Makes an empty desk with tokens that every emulator accepts, and the emulators' URLs as `HUBSPOT_URL` and so on.
     pub(crate) fn new(crms: &Crms) -> Self {
@@ -51,6 +58,7 @@ impl Desk {
             desk.set(&format!("{name}_CLIENT_SECRET"), &format!("secret-{vendor}-app"));
             desk.set(&format!("{name}_URL"), crms.url(vendor));
         }
+        desk.set("GOOGLE_CREDENTIALS", &key_file());
         desk
     }
 
