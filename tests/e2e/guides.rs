@@ -13,15 +13,21 @@ fn block<'page>(page: &'page str, after: &str, language: &str) -> &'page str {
 
 /// Types everything that a guide says for its first pipeline; each command must end well.
 fn follow(vendor: &str) {
-    let page = fs::read_to_string(repository(&format!("docs/guides/{vendor}.md"))).unwrap();
+    let page = fs::read_to_string(repository(&format!("docs/guides/{}.md", vendor.replace('_', "-")))).unwrap();
     // The commands follow each other faster than a person types: several processes, each within the limits, are over them together.
     let crms = Crms::start(&[vendor], Some(&repository("fixtures")), &["--no-limits"]);
     let mut desk = Desk::new(&crms);
     desk.set("AIRTABLE_BASE", "appFerryDemo00001");
-    let token = format!("token: \"${{{}_TOKEN}}\"", vendor.to_uppercase());
+    desk.set("SPREADSHEET", "1FerryDemoSpreadsheet");
+    let token = match vendor {
+        "google_sheets" => "credentials: \"${GOOGLE_CREDENTIALS}\"".to_owned(),
+        vendor => format!("token: \"${{{}_TOKEN}}\"", vendor.to_uppercase()),
+    };
     let pipeline = block(&page, "## First pipeline", "yaml");
     assert!(pipeline.contains(&token), "{pipeline}");
-    let local = pipeline.replace(&token, &format!("{token}, base_url: \"${{{}_URL}}\"", vendor.to_uppercase()));
+    let separator = if pipeline.contains(&format!("{token}\n")) { "\n    " } else { ", " };
+    let base_url = format!("base_url: \"${{{}_URL}}\"", vendor.to_uppercase());
+    let local = pipeline.replace(&token, &format!("{token}{separator}{base_url}"));
     let commands: Vec<Vec<&str>> = block(&page, "go on in this order", "")
         .lines()
         .filter_map(|line| line.split('#').next()?.trim().strip_prefix("ferry "))
@@ -46,4 +52,9 @@ fn the_guide_of_hubspot_works_as_it_stands() {
 #[test]
 fn the_guide_of_airtable_works_as_it_stands() {
     follow("airtable");
+}
+
+#[test]
+fn the_guide_of_google_sheets_works_as_it_stands() {
+    follow("google_sheets");
 }
