@@ -45,7 +45,7 @@ fn help_names_every_command_and_the_exit_codes() {
                    state file
       run          Run a pipeline; a run that was stopped or killed goes on where it stood
       runs         List the runs in the state file
-      show         Show the ledger of a run
+      show         Show the ledger of a run, and which records were merged into which
       rejects      Print the records of a run that were not written, with the reason and all their
                    values, and those that wait for others
       redrive      Load the dead letters of a run again
