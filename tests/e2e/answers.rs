@@ -259,6 +259,55 @@ fn answers_of_salesforce() {
     check_all(&scene.desk, "answers_of_salesforce", &pages);
 }
 
+/// A gateway that renames fields, or an API of another version: cells that are all empty would look like records without values.
+#[test]
+fn a_page_of_which_no_field_is_known_is_an_error_of_the_source() {
+    let moment = "2026-11-01T10:00:00.000Z";
+    let cases = [
+        (
+            "hubspot",
+            HUBSPOT,
+            ("contacts", "email: email"),
+            (
+                "GET /crm/objects/",
+                json!({ "results": [
+                { "id": "1", "properties": { "mail": "x" }, "createdAt": moment, "updatedAt": moment, "archived": false },
+            ] }),
+            ),
+        ),
+        (
+            "airtable",
+            AIRTABLE,
+            ("Leads", "name: Name"),
+            (
+                "GET /v0/app",
+                json!({ "records": [
+                { "id": "rec00000000000001", "createdTime": moment, "fields": { "fldOther000000001": "x" } },
+            ] }),
+            ),
+        ),
+        (
+            "salesforce",
+            SALESFORCE,
+            ("Account", "name: Name"),
+            (
+                "/query",
+                json!({ "totalSize": 1, "done": true, "records": [
+                { "attributes": { "type": "Account" }, "Id": "001000000000001AAA", "Label": "x" },
+            ] }),
+            ),
+        ),
+    ];
+    for (vendor, connection, (object, mappings), (request, page)) in cases {
+        let scene = Scene::new(vendor);
+        reading(&scene, "all", connection, object, mappings);
+        scene.gateway.says(&[(request, 200, page)]);
+        let ran = scene.desk.ferry(["run", "all.yaml", "--quiet"]);
+        assert_eq!(ran.code, 1, "{vendor}: {}\n{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.contains("holds none of the"), "{vendor}: {}\n{}", ran.stdout, ran.stderr);
+    }
+}
+
 #[test]
 fn logins_that_salesforce_refuses() {
     let scene = Scene::new("salesforce");
