@@ -1,6 +1,6 @@
 //! Answers to upserts are lost and the requests repeated: what the run created counts as created, and what was there as updated.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, time::Duration};
 
 use super::support::{Crms, Desk, pause, repository};
 
@@ -37,9 +37,9 @@ fn upserts_with_lost_answers_tell_what_they_created_from_what_was_there() {
     let key = "fields:\n  - { type: string, length: 80, externalId: true, unique: true, name: Ext__c }\n";
     fs::write(org.path().join("salesforce/Account.schema.yaml"), key).unwrap();
     let base = repository("fixtures");
-    let cases: [(&str, Option<&Path>, &str, (&str, &str, &str)); 3] = [
+    let cases = [
         ("hubspot", None, HUBSPOT, ("contacts", "email", "lastname")),
-        ("airtable", Some(&base), AIRTABLE, ("Contacts", "HubSpot ID", "Name")),
+        ("airtable", Some(base.as_path()), AIRTABLE, ("Contacts", "HubSpot ID", "Name")),
         ("salesforce", Some(org.path()), SALESFORCE, ("Account", "Ext__c", "Name")),
     ];
     for (vendor, fixtures, connection, fields) in cases {
