@@ -80,6 +80,8 @@ pub(super) fn lines<'json>(body: &'json Map<String, Json>, place: &str) -> Resul
 pub(super) struct Written {
     pub(super) sheet: usize,
     pub(super) area: Area,
+    /// The range of the request, whose values come along even where less was written.
+    pub(super) asked: Area,
     pub(super) cells: usize,
 }
 
@@ -108,7 +110,9 @@ pub(super) fn write(
         return Err(book.exceeds(located, &sheet.name_of(&target)));
     }
     protection::check(book, located.sheet, &target, moment)?;
-    put(book, located.sheet, &target, lines, (input, moment))
+    let written = put(book, located.sheet, &target, lines, (input, moment))?;
+    let asked = if located.cells.is_cell { target } else { area };
+    Ok(Written { asked, ..written })
 }
 
 /// Fails when values go beyond a range that has an end.
@@ -154,7 +158,7 @@ pub(super) fn put(
             enter(grid.cell_mut(row, column), value, input, (&locale, year))?;
         }
     }
-    Ok(Written { sheet, area: area.clone(), cells })
+    Ok(Written { sheet, area: area.clone(), asked: area.clone(), cells })
 }
 
 /// Enters a value into a cell.
@@ -205,7 +209,7 @@ pub(super) fn update_json(
     }
     if let Some(options) = response {
         let evaluator = Evaluator::new(book, moment.now);
-        answer["updatedData"] = render::value_range(book, written.sheet, &written.area, options, &evaluator);
+        answer["updatedData"] = render::value_range(book, written.sheet, &written.asked, options, &evaluator);
     }
     answer
 }

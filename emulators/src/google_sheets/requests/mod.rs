@@ -38,16 +38,25 @@ pub(super) fn answer(book: &mut Spreadsheet, call: &Call, moment: &Moment) -> An
     if requests.is_empty() {
         return Err(ApiError::invalid("Must specify at least one request."));
     }
-    let replies = atomically(book, moment, |book| apply(book, &requests, moment))?;
-    let mut answer = json!({ "spreadsheetId": book.id, "replies": replies });
-    if body.get("includeSpreadsheetInResponse") == Some(&Json::Bool(true)) {
-        let has_data = body.get("responseIncludeGridData") == Some(&Json::Bool(true));
+    let is_shown = body.get("includeSpreadsheetInResponse") == Some(&Json::Bool(true));
+    let ranges = body.get("responseRanges").and_then(Json::as_array).into_iter().flatten();
+    let ranges: Vec<&str> = ranges.filter_map(Json::as_str).filter(|_| is_shown).collect();
+    // A range that is not there refuses the whole request: nothing is applied.
+    let (replies, wanted) = atomically(book, moment, |book| {
+        let replies = apply(book, &requests, moment)?;
         let mut wanted = Vec::new();
-        for text in body.get("responseRanges").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
+        for text in ranges {
             let located = book.locate(text)?;
             wanted.push((located.sheet, book.area(&located, text)?));
         }
-        answer["updatedSpreadsheet"] = get::show(book, &Mask::All, (&wanted, has_data), moment);
+        Ok((replies, wanted))
+    })?;
+    let mut answer = json!({ "spreadsheetId": book.id, "replies": replies });
+    if is_shown {
+        // With a mask, the mask alone says whether cells come along.
+        let has_data = body.get("responseIncludeGridData") == Some(&Json::Bool(true));
+        let shown = mask.of("updatedSpreadsheet").cloned().unwrap_or(Mask::All);
+        answer["updatedSpreadsheet"] = get::show(book, &shown, (&wanted, has_data), moment);
     }
     Ok(mask.keep(answer))
 }

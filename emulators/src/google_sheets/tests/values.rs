@@ -148,3 +148,20 @@ async fn many_ranges_are_read_written_and_cleared_at_once() {
     assert_eq!(cleared["clearedRanges"], json!(["Sheet1!A1:B1", "Sheet1!A3"]));
     assert_eq!(local.values("A:B", "FORMATTED_VALUE").await, json!([[], [], [], ["2"]]));
 }
+
+#[tokio::test]
+async fn what_comes_along_is_the_whole_range_of_the_request() {
+    let local = Local::start().await;
+    local.put("A1", "RAW", json!([["Id", "Name", "Note"], ["a", "Ada", "x"], ["b", "Bob"]])).await;
+    let data = json!([
+        { "range": "Sheet1!A1:E1", "values": [[null, null, null, null, null]] },
+        { "range": "Sheet1!A1:E1", "values": [] },
+        { "range": "Sheet1!A2:C9", "values": [[null, "Eve"]] },
+    ]);
+    let body = json!({ "valueInputOption": "RAW", "data": data, "includeValuesInResponse": true });
+    let answer = local.post("/values:batchUpdate", body).await;
+    let shown: Vec<_> = (0..3).map(|place| answer["responses"][place]["updatedData"]["values"].clone()).collect();
+    let header = json!([["Id", "Name", "Note"]]);
+    assert_eq!(shown, [header.clone(), header, json!([["a", "Eve", "x"], ["b", "Bob"]])]);
+    assert_eq!(answer["totalUpdatedCells"], 1);
+}
