@@ -11,7 +11,7 @@ use jsonschema::Validator;
 
 use crate::config::{Pipeline, Stream, StreamDestination, WriteMode, replaced_source};
 use crate::connector::{Context, FormulaField, Replace, WritePlan};
-use crate::model::{BatchLimit, ConnectionName, Field, FieldName, Operation, Schema};
+use crate::model::{BatchLimit, Capabilities, ConnectionName, Field, FieldName, Operation, Schema};
 use crate::state::{Checkpoint, LeaseName, OpenIntent, OpenTarget, Target, TargetId, TargetLedger};
 use crate::transform::{MappedField, Mapper, formulas, key_names};
 
@@ -35,7 +35,7 @@ pub(in crate::engine) const UNKNOWN_EFFECT: &str = "unknown_effect";
 #[derive(Debug)]
 pub(super) struct Loader {
     pub target: RunTarget,
-    /// The lease under which it writes, where two who write by its key at once could create a record twice.
+    /// The lease under which it writes, where two who write at once could do harm.
     pub lease: Option<LeaseName>,
     pub policy: WritePolicy,
     pub shape: Shape,
@@ -116,9 +116,10 @@ impl Environment {
         let key = key_names(&config.key, &declared).map_err(|error| transform_error(stream, error))?;
         let policy = write_policy(pipeline, config, &key, &capabilities, &declared, &mapper);
         check_policy(config, &policy, &capabilities, &mapper)?;
-        let lease = run.accounts.known(&config.connection).filter(|_| policy.may_create_twice(&key, &declared));
-        let lease =
-            lease.map(|account| keyed_write(format!("{} {}", connection.connector, account.id()), config, &key));
+        let lease = run.accounts.known(&config.connection).and_then(|account| {
+            let account = format!("{} {}", connection.connector, account.id());
+            write_lease(account, config, &key, (&capabilities, &policy, &declared))
+        });
         if let Some(name) = &lease {
             self.state.hold_lease(name.clone(), &pipeline.name, self.context.clock().now()).await?;
         }
@@ -303,13 +304,20 @@ fn check_writes_a_field(mapper: &Mapper, stream: &Stream, config: &StreamDestina
     )))
 }
 
-/// The lease of those who look records of an object up by this key, and create what they do not find.
-fn keyed_write(account: String, config: &StreamDestination, key: &[FieldName]) -> LeaseName {
-    LeaseName::KeyedWrite {
-        account,
-        object: config.object.to_string(),
-        key: key.iter().map(ToString::to_string).collect(),
+/// The lease of those who write where one run at a time can, or who look records of an object up by this key and create what
+/// they do not find.
+fn write_lease(
+    account: String,
+    config: &StreamDestination,
+    key: &[FieldName],
+    (capabilities, policy, declared): (&Capabilities, &WritePolicy, &Schema),
+) -> Option<LeaseName> {
+    if capabilities.is_written_alone {
+        return Some(LeaseName::Account { account });
     }
+    let key_names = || key.iter().map(ToString::to_string).collect();
+    let object = config.object.to_string();
+    policy.may_create_twice(key, declared).then(|| LeaseName::KeyedWrite { account, object, key: key_names() })
 }
 
 /// Says what will be written to an object.

@@ -42,6 +42,9 @@ pub struct Capabilities {
     pub takes_formulas: bool,
     /// Whether a connection is a folder on this machine, the option `path`: there is no login, and a dry run writes elsewhere.
     pub is_local: bool,
+    /// Whether only one run at a time can write to an account: records have no ids of their own there, and two writers would move
+    /// each other's.
+    pub is_written_alone: bool,
     /// Most batches in flight at once for one object.
     pub concurrency: NonZeroU32,
     /// The rate limits of an account, each under the name that requests count against.
@@ -105,6 +108,7 @@ impl Capabilities {
         link_ids: LinkIds::Destination,
         takes_formulas: false,
         is_local: false,
+        is_written_alone: false,
         concurrency: NonZeroU32::MIN,
         rate_limits: &[],
     };

@@ -41,6 +41,11 @@ pub enum LeaseName {
         /// The fields of the key.
         key: Vec<String>,
     },
+    /// Write to an account that takes one writer at a time. Among all states of this user.
+    Account {
+        /// The connector and the account.
+        account: String,
+    },
 }
 
 /// A lease; given back when this is dropped.
@@ -105,7 +110,7 @@ impl LeaseError {
             Self::Held { name: LeaseName::Run { .. }, .. } => {
                 Some("wait for it to end, or stop that process; its lock goes with it")
             }
-            Self::Held { name: LeaseName::KeyedWrite { .. }, .. } => {
+            Self::Held { name: LeaseName::KeyedWrite { .. } | LeaseName::Account { .. }, .. } => {
                 Some("run it again when the other one has ended; nothing of this destination was read or written")
             }
             Self::Io { .. } => Some("name another place for the state file with `--state FILE`"),
@@ -126,6 +131,13 @@ fn held(name: &LeaseName, owner: Option<&LeaseOwner>) -> String {
                 key.join(", ")
             )
         }
+        LeaseName::Account { account } => {
+            let pipeline = owner.map_or_else(|| "another pipeline".to_owned(), |owner| format!("`{}`", owner.pipeline));
+            format!(
+                "{pipeline} is writing to `{account}` ({owner_words}): only one run at a time can, because rows have no ids, and \
+                 two writers would move each other's"
+            )
+        }
     }
 }
 
@@ -141,6 +153,7 @@ impl LeaseName {
         let (words, is_whole) = match self {
             Self::Run { pipeline } => (pipeline.clone(), true),
             Self::KeyedWrite { account, object, key } => (format!("{account}\0{object}\0{}", key.join("\0")), false),
+            Self::Account { account } => (account.clone(), false),
         };
         let is_safe = |letter: char| letter.is_alphanumeric() || letter == '-';
         let safe: String = words.chars().map(|letter| if is_safe(letter) { letter } else { '_' }).take(80).collect();
@@ -161,7 +174,7 @@ impl State {
     pub async fn take_lease(&self, name: LeaseName, pipeline: &str, now: DateTime<Utc>) -> Result<Lease, LeaseError> {
         let folder = match &name {
             LeaseName::Run { .. } => self.path().and_then(Path::parent),
-            LeaseName::KeyedWrite { .. } => self.lease_folder(),
+            LeaseName::KeyedWrite { .. } | LeaseName::Account { .. } => self.lease_folder(),
         };
         let folder = folder.map(Path::to_owned);
         let owner = LeaseOwner { pipeline: pipeline.to_owned(), process: std::process::id(), host: host(), since: now };
@@ -293,6 +306,7 @@ mod tests {
             write("a", "b", &["c"]),
             write("a", "b_c", &[]),
             write("a_b", "c", &[]),
+            LeaseName::Account { account: "a".to_owned() },
             write("", &"x".repeat(200), &["a"]),
             write("", &"x".repeat(200), &["b"]),
         ];
