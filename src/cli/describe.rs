@@ -98,15 +98,19 @@ fn text(schema: &Schema) -> String {
     let mut table = new_table();
     // Files have no labels.
     let has_labels = schema.fields.iter().any(|field| field.label.is_some());
-    let columns = |[name, label, kind, marks, options]: [String; 5]| {
+    // Only a spreadsheet's columns have a format of their own, and tell what is filled.
+    let has_looks = schema.fields.iter().any(|field| field.format.is_some() || field.filled_percent.is_some());
+    let columns = |[name, label, kind, format, filled, marks, options]: [String; 7]| {
         let label = Some(label).filter(|_| has_labels);
-        [name].into_iter().chain(label).chain([kind, marks, options]).collect::<Vec<_>>()
+        let looks = [format, filled].into_iter().filter(|_| has_looks);
+        [name].into_iter().chain(label).chain([kind]).chain(looks).chain([marks, options]).collect::<Vec<_>>()
     };
-    table.set_header(columns(["field", "label", "type", "", "options"].map(str::to_owned)));
+    table.set_header(columns(["field", "label", "type", "format", "filled", "", "options"].map(str::to_owned)));
     for field in &schema.fields {
         let marks = [
             (field.is_required, "required"),
             (field.is_unique, "unique"),
+            (field.is_formula, "formula"),
             (field.is_read_only, "read-only"),
             (field.is_write_only, "write-only"),
         ];
@@ -117,7 +121,10 @@ fn text(schema: &Schema) -> String {
             options.push("…");
         }
         let (kind, label) = (field.field_type.as_str().to_owned(), field.label.clone().unwrap_or_default());
-        table.add_row(columns([field.name.to_string(), label, kind, marks.join(" "), options.join(", ")]));
+        let format = field.format.clone().unwrap_or_default();
+        let filled = field.filled_percent.map(|percent| format!("{percent} %")).unwrap_or_default();
+        let (marks, options) = (marks.join(" "), options.join(", "));
+        table.add_row(columns([field.name.to_string(), label, kind, format, filled, marks, options]));
     }
     format!("{}\n{table}\n", schema.object)
 }

@@ -52,6 +52,15 @@ pub struct Field {
     /// Whether it can be written and not read.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_write_only: bool,
+    /// How its values are shown, where the system declares that of a column (`DATE yyyy-mm-dd`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// How many of a hundred records have a value of it, where the system tells cheaply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filled_percent: Option<u8>,
+    /// Whether people's formulas fill it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_formula: bool,
     /// The parent that its values name, where it stands for another field that holds the parent's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentKey>,
@@ -192,6 +201,9 @@ impl Field {
             is_unique: false,
             is_case_insensitive: false,
             has_aliases: false,
+            format: None,
+            filled_percent: None,
+            is_formula: false,
             is_upsert_key: false,
             is_write_only: false,
             parent: None,
