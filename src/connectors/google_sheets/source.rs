@@ -5,6 +5,8 @@
 
 mod page;
 
+use std::{collections::HashMap, sync::Mutex};
+
 use async_stream::try_stream;
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
@@ -30,6 +32,8 @@ use self::page::Reading;
 pub(super) struct SheetsSource {
     client: SheetsClient,
     tables: Tables,
+    /// What was described last: the read that follows need not ask for it again.
+    described: Mutex<HashMap<ObjectName, Table>>,
 }
 
 /// What an incremental read remembers.
@@ -44,11 +48,16 @@ struct Mark {
 impl SheetsSource {
     /// Makes the source of a spreadsheet. Does no I/O.
     pub(super) fn new(client: SheetsClient, tables: Tables) -> Self {
-        Self { client, tables }
+        Self { client, tables, described: Mutex::default() }
     }
 
     async fn table(&self, object: &ObjectName) -> Result<Table, ConnectorError> {
         Table::read(&self.client, &self.client.structure().await?, object, &self.tables).await
+    }
+
+    /// Returns the table as it was described, once.
+    fn take_described(&self, object: &ObjectName) -> Option<Table> {
+        self.described.lock().ok()?.remove(object)
     }
 
     /// Returns the file's version; none where this login may not ask Drive. Reading goes on without it.
@@ -64,15 +73,28 @@ impl SheetsSource {
 
     /// Reads all pages of one version, or says that the sheet does not stand still.
     async fn read_whole(&self, request: &ReadRequest, mark: &Mark) -> Result<(Vec<Page>, Option<i64>), ConnectorError> {
+        let mut described = self.take_described(&request.object);
         for _ in 0..=MAX_READ_AGAIN {
-            let table = self.table(&request.object).await?;
+            let was_described = described.is_some();
+            let table = match described.take() {
+                Some(table) => table,
+                None => self.table(&request.object).await?,
+            };
             let mut reading = Reading::new(&table, request, &self.tables, mark.since)?;
             let mut blocks = Blocks::new(&table);
             let before = if blocks.are_several() { self.version().await } else { None };
             let (mut pages, mut is_same_header) = (Vec::new(), true);
             while let Some(area) = blocks.next_area() {
                 let range = area.on(&table.place.title);
-                let read = self.client.values(&[range], Render::Values).await?;
+                let read = match self.client.values(&[range], Render::Values).await {
+                    Ok(read) => read,
+                    // Somebody deleted rows or renamed the tab since it was described.
+                    Err(error) if was_described && matches!(error.kind, ErrorKind::Refused | ErrorKind::NotFound) => {
+                        is_same_header = false;
+                        break;
+                    }
+                    Err(error) => Err(error)?,
+                };
                 let rows = read.into_iter().next().map(|read| read.values).unwrap_or_default();
                 blocks.note(&rows);
                 if area.first_row == table.place.header_row && !reading.is_header(rows.first()) {
@@ -100,7 +122,12 @@ impl Source for SheetsSource {
     }
 
     async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
-        Ok(self.table(object).await?.describe(object, true))
+        let table = self.table(object).await?;
+        let schema = table.describe(object, true);
+        if let Ok(mut described) = self.described.lock() {
+            described.insert(object.clone(), table);
+        }
+        Ok(schema)
     }
 
     fn read(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>> {
@@ -155,6 +182,8 @@ struct Blocks {
     next: usize,
     end: usize,
     span: (usize, usize),
+    /// Whether the object has no last row: its last block takes in what was added since the tab's size was told.
+    is_open: bool,
     rows: usize,
     last_rows: usize,
 }
@@ -164,7 +193,9 @@ impl Blocks {
     fn new(table: &Table) -> Self {
         let (first, last) = table.place.span;
         let rows = (FIRST_BLOCK_CELLS / (last - first + 1)).max(1);
-        Self { next: table.place.header_row, end: table.place.end(), span: table.place.span, rows, last_rows: 0 }
+        let place = &table.place;
+        let is_open = place.last_row.is_none();
+        Self { next: place.header_row, end: place.end(), span: place.span, is_open, rows, last_rows: 0 }
     }
 
     fn are_several(&self) -> bool {
@@ -180,7 +211,10 @@ impl Blocks {
             return None;
         }
         let last = self.next.saturating_add(self.rows - 1).min(self.end);
-        let area = Area::of((self.next, last), self.span);
+        let mut area = Area::of((self.next, last), self.span);
+        if self.is_open && last == self.end {
+            area.last_row = None;
+        }
         self.last_rows = last - self.next + 1;
         self.next = last + 1;
         Some(area)
@@ -222,7 +256,7 @@ mod tests {
         let mut count = 0;
         while let Some(area) = blocks.next_area() {
             assert_eq!(area.first_row, next);
-            let last = area.last_row.unwrap();
+            let last = area.last_row.unwrap_or(999_999);
             let filled = if next < 30_000 { last.min(30_000) - next } else { 0 };
             blocks.note(&vec![row.clone(); filled]);
             next = last + 1;

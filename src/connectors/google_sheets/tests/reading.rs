@@ -166,6 +166,35 @@ async fn a_heading_that_is_renamed_while_the_tab_is_read_is_seen() {
 }
 
 #[tokio::test]
+async fn a_read_after_a_description_costs_one_call_and_misses_nothing() {
+    let grid = |rows: u32| json!({ "sheetId": 0, "dimension": "ROWS", "startIndex": 2, "endIndex": 2 + rows });
+    for (change, expected, calls) in [
+        (json!([]), vec!["a", "b", "c"], 1),
+        // Rows that were added below the grid, or deleted from it, since it was described.
+        (
+            json!([
+                { "action": "request", "request": { "appendDimension": { "sheetId": 0, "dimension": "ROWS", "length": 5 } } },
+                { "action": "set", "range": "A5", "values": [["d"]] },
+            ]),
+            vec!["a", "b", "c", "d"],
+            1,
+        ),
+        (json!([{ "action": "request", "request": { "deleteDimension": { "range": grid(2) } } }]), vec!["a"], 1),
+        (json!([{ "action": "insert_columns", "at": "A", "count": 1 }]), vec!["a", "b", "c"], 4),
+    ] {
+        let desk =
+            Desk::start(&[("T", "columns: [Id]\nsize: [4, 1]\n", "Id\na\nb\nc\n")]).await.with("id", json!("Id"));
+        let source = desk.source();
+        source.describe(&"T".into()).await.unwrap();
+        desk.person(change.clone()).await;
+        let before = desk.asked("");
+        let pages: Vec<Page> = source.read(request("T", &["Id"])).map(Result::unwrap).collect().await;
+        assert_eq!(column(&pages, "Id"), expected, "{change}");
+        assert_eq!(desk.asked("") - before, calls, "{change}");
+    }
+}
+
+#[tokio::test]
 async fn merged_hidden_and_filtered_rows_are_read() {
     let rows = json!([["Id", "Team"], ["a", "North"], ["b"], ["c", "South"], ["d", "East"]]);
     let desk = Desk::typed("T", rows).await.with("id", json!("Id"));
