@@ -2,6 +2,7 @@
 
 mod airtable;
 mod csv;
+mod google_sheets;
 mod hubspot;
 mod salesforce;
 
@@ -13,7 +14,7 @@ use crate::world::World;
 
 pub(crate) use salesforce::records;
 
-const SYSTEMS: &[System] = &[airtable::SYSTEM, csv::SYSTEM, hubspot::SYSTEM, salesforce::SYSTEM];
+const SYSTEMS: &[System] = &[airtable::SYSTEM, csv::SYSTEM, google_sheets::SYSTEM, hubspot::SYSTEM, salesforce::SYSTEM];
 
 /// How a system's records are read back.
 type Reading = for<'world> fn(&'world World) -> Pin<Box<dyn Future<Output = Content> + Send + 'world>>;
