@@ -25,7 +25,7 @@ fn service_with(options: &str) -> String {
 const PERSON: &str = "client_id: app, client_secret: \"${HUBSPOT_TOKEN}\", refresh_token: \"${HUBSPOT_TOKEN}\"";
 
 /// An error body of Google's.
-fn refused(code: u16, status: &str, message: &str, details: Json) -> Json {
+fn refused(code: u16, status: &str, message: &str, details: &Json) -> Json {
     let mut body = json!({ "error": { "code": code, "message": message, "status": status } });
     if !details.is_null() {
         body["error"]["details"] =
@@ -45,24 +45,24 @@ fn refusals_of_google() {
     reading(&scene, "person", &sheet(PERSON), "Regions", "country: Country");
     reading(&scene, "token", &sheet("access_token: \"${HUBSPOT_TOKEN}\""), "Regions", "country: Country");
     writing(&scene, "insert", SHEET, "Regions", "write: insert, mappings: { Country: email }");
-    let denied = refused(403, "PERMISSION_DENIED", "The caller does not have permission", Json::Null);
+    let denied = refused(403, "PERMISSION_DENIED", "The caller does not have permission", &Json::Null);
     let scope = refused(
         403,
         "PERMISSION_DENIED",
         "Request had insufficient authentication scopes.",
-        json!({ "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT" }),
+        &json!({ "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT" }),
     );
     let address = "https://console.developers.google.com/apis/api/sheets.googleapis.com/overview?project=123";
     let disabled = refused(
         403,
         "PERMISSION_DENIED",
         "Google Sheets API has not been used in project 123 before or it is disabled.",
-        json!({ "reason": "SERVICE_DISABLED", "metadata": { "activationUrl": address } }),
+        &json!({ "reason": "SERVICE_DISABLED", "metadata": { "activationUrl": address } }),
     );
-    let missing = refused(404, "NOT_FOUND", "Requested entity was not found.", Json::Null);
-    let excel = refused(400, "FAILED_PRECONDITION", "This operation is not supported for this document", Json::Null);
-    let renamed = refused(400, "INVALID_ARGUMENT", "Unable to parse range: 'Regions'!A1:B41", Json::Null);
-    let ended = refused(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.", Json::Null);
+    let missing = refused(404, "NOT_FOUND", "Requested entity was not found.", &Json::Null);
+    let excel = refused(400, "FAILED_PRECONDITION", "This operation is not supported for this document", &Json::Null);
+    let renamed = refused(400, "INVALID_ARGUMENT", "Unable to parse range: 'Regions'!A1:B41", &Json::Null);
+    let ended = refused(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.", &Json::Null);
     let (check, run) = (["check", "regions.yaml"], ["run", "regions.yaml"]);
     let pages = scene.play(&[
         ("the spreadsheet is not shared", &[("GET /v4/", 403, denied.clone())], &check),
@@ -103,7 +103,7 @@ fn logins_that_google_refuses() {
 }
 
 /// What the local sheet answers of its tabs, with something else in it.
-fn structure(time_zone: &str, sheets: Json) -> (&'static str, u16, Json) {
+fn structure(time_zone: &str, sheets: &Json) -> (&'static str, u16, Json) {
     let properties = json!({ "title": "Sales", "timeZone": time_zone });
     let spreadsheet = json!({ "spreadsheetId": "1FerryDemoSpreadsheet", "properties": properties, "sheets": sheets });
     ("GET /v4/spreadsheets/…namedRanges", 200, spreadsheet)
@@ -138,10 +138,10 @@ fn tabs_that_cannot_be_read() {
         ("the header is in another row", &[], &describe),
         ("the header is beyond the tab", &[], &["run", "below.yaml"]),
         ("the header is empty", &[], &["run", "empty.yaml"]),
-        ("the tab is a chart", &[structure("Europe/Berlin", chart)], &["run", "regions.yaml"]),
+        ("the tab is a chart", &[structure("Europe/Berlin", &chart)], &["run", "regions.yaml"]),
         (
             "the time zone is unknown",
-            &[structure("Europe/Nowhere", json!([tab(0, "Regions", 1_000)]))],
+            &[structure("Europe/Nowhere", &json!([tab(0, "Regions", 1_000)]))],
             &["run", "regions.yaml"],
         ),
         ("the sheet changes each time", &[("values:batchGet", 200, other)], &["run", "regions.yaml"]),
@@ -156,7 +156,7 @@ fn tabs_that_cannot_be_written() {
     writing(&scene, "insert", SHEET, "Regions", &format!("write: insert, {mappings}"));
     writing(&scene, "range", SHEET, "Regions!A1:B3", &format!("write: replace, {mappings}"));
     writing(&scene, "replace", SHEET, "Regions", &format!("write: replace, {mappings}"));
-    let full = structure("Europe/Berlin", json!([tab(0, "Regions", 1_000), tab(1, "Old", 384_615)]));
+    let full = structure("Europe/Berlin", &json!([tab(0, "Regions", 1_000), tab(1, "Old", 384_615)]));
     let mut pages = scene.play(&[
         ("the range is too small", &[], &["run", "range.yaml"]),
         ("the spreadsheet is full", &[full], &["run", "insert.yaml"]),
@@ -165,8 +165,8 @@ fn tabs_that_cannot_be_written() {
     pages.extend(scene.play(&[("rows are added", &[], &["run", "insert.yaml"])]));
     pages.push(scene.play_on(&("rows without a key cannot be looked at", &[], &verify)));
     let long = "x".repeat(49_000);
-    let people: String = (0..440).map(|person| format!("{person},{person}@example.org,First,{long}\n")).collect();
-    scene.desk.write("people.csv", &format!("id,email,first,last\n{people}"));
+    let people: Vec<String> = (0..440).map(|person| format!("{person},{person}@example.org,First,{long}")).collect();
+    scene.desk.write("people.csv", &format!("id,email,first,last\n{}\n", people.join("\n")));
     pages.extend(scene.play(&[("the tab is too large for one call", &[], &["run", "replace.yaml"])]));
     check_all(&scene.desk, "tabs_that_cannot_be_written", &pages);
 }
