@@ -61,7 +61,7 @@ fn writing() -> String {
     format!(
         "    source: {{ connection: files, object: table }}
     destinations:
-      - {{ connection: sheet, object: Table, write: upsert, key: [Id], mappings: {} }}
+      - {{ connection: sheet, object: Table, write: insert, key: [Id], mappings: {} }}
 ",
         mappings()
     )
@@ -102,8 +102,8 @@ fn tell(what: &str, rows: u64, measured: &Measured, account: &str, count: &str) 
         return Err(format!("{what}: {count} {done} of {rows}: {}", measured.stream).into());
     }
     let (seconds, rate, peak_mb) = (measured.seconds, measured.rate(rows), measured.peak_mb());
-    let (calls, reads, writes) = (&account["calls"], &account["calls_read"], &account["calls_write"]);
-    println!("{what}: {rows} rows × {} columns, calls {calls} ({reads} reads, {writes} writes)", COLUMNS + 1);
+    let (calls, writes) = (&account["calls"], account["calls_write"].as_u64().unwrap_or(0));
+    println!("{what}: {rows} rows × {} columns, {calls} calls, {writes} of them writes", COLUMNS + 1);
     println!("  {seconds:.1} s, {rate:.0} rows/s, peak memory {peak_mb:.0} MB");
     Ok(())
 }
