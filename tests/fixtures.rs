@@ -64,5 +64,5 @@ fn every_pipeline_is_valid() {
             pipeline_count += 1;
         }
     }
-    assert_eq!(pipeline_count, 17);
+    assert_eq!(pipeline_count, 18);
 }

@@ -61,6 +61,26 @@ fn sheets_to_hubspot_arrives_once() {
 }
 
 #[test]
+fn hubspot_to_sheets_arrives_once_with_its_formulas() {
+    let crms = local_crms();
+    check_at(&crms, "hubspot-to-sheets", [0, 0]);
+    let contacts = values(&crms, "CRM%20contacts");
+    assert!(contacts.len() > 300, "{} rows", contacts.len());
+    let mut looked_up = 0;
+    for contact in &contacts {
+        // Days since contact, a score, the representative by country.
+        assert!(contact[7] == "" || contact[7].as_f64().unwrap() >= 0.0, "{contact:?}");
+        assert!((10.0..=100.0).contains(&contact[8].as_f64().unwrap()), "{contact:?}");
+        assert!(["", "Ines", "Jonas", "Kaya"].contains(&contact[9].as_str().unwrap()), "{contact:?}");
+        looked_up += usize::from(contact[9] != "");
+    }
+    assert!(looked_up > contacts.len() / 2, "{looked_up} of {} have a representative", contacts.len());
+    for deal in values(&crms, "CRM%20deals") {
+        assert!((0.0..=1.0).contains(&deal[5].as_f64().unwrap()), "{deal:?}");
+    }
+}
+
+#[test]
 fn sheets_to_airtable_arrives_once() {
     check("sheets-to-airtable", [4, 4]);
 }
@@ -76,15 +96,23 @@ fn the_nightly_run_reads_little_the_next_night() {
 
 /// Runs a pipeline twice. The second run rejects the same records as the first, where it reads them, and writes nothing.
 fn check(name: &str, codes: [i32; 2]) -> [Json; 2] {
+    check_at(&local_crms(), name, codes)
+}
+
+fn local_crms() -> Crms {
     let crms =
         Crms::start(&["hubspot", "airtable", "salesforce", "google_sheets"], Some(&repository("fixtures")), &SPEED);
     // A local base or spreadsheet exists, with its fixtures, from its first use on.
     crms.get("airtable", "/v0/meta/bases/appFerryDemo00001/tables");
     crms.get("google_sheets", "/v4/spreadsheets/1FerryDemoSpreadsheet?fields=spreadsheetId");
-    let desk = Desk::new(&crms);
+    crms
+}
+
+fn check_at(crms: &Crms, name: &str, codes: [i32; 2]) -> [Json; 2] {
+    let desk = Desk::new(crms);
     let pipeline = put_pipeline(&desk, name);
-    let first = desk.run(&crms, &pipeline, &SPEED, codes[0]);
-    let second = desk.run(&crms, &pipeline, &SPEED, codes[1]);
+    let first = desk.run(crms, &pipeline, &SPEED, codes[0]);
+    let second = desk.run(crms, &pipeline, &SPEED, codes[1]);
     for (was, is) in destinations(&first).zip(destinations(&second)) {
         assert!(
             was["created"].as_u64().unwrap() + was["updated"].as_u64().unwrap() > 0,
@@ -100,6 +128,19 @@ fn check(name: &str, codes: [i32; 2]) -> [Json; 2] {
         assert_eq!((&is["created"], &is["updated"]), (&0.into(), &0.into()), "{name}: {is}");
     }
     [first, second]
+}
+
+/// Returns what the rows of a tab show, below the header.
+fn values(crms: &Crms, tab: &str) -> Vec<Vec<Json>> {
+    let path =
+        format!("/v4/spreadsheets/1FerryDemoSpreadsheet/values/'{tab}'!A2:J?valueRenderOption=UNFORMATTED_VALUE");
+    let answer = crms.get("google_sheets", &path);
+    let row = |row: &Json| {
+        let mut row = row.as_array().unwrap().clone();
+        row.resize(10, Json::from(""));
+        row
+    };
+    answer["values"].as_array().unwrap().iter().map(row).collect()
 }
 
 /// Puts a pipeline of the repository on a desk, with its connections pointed at the emulators.

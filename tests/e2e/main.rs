@@ -63,6 +63,8 @@ mod sales;
 #[cfg(test)]
 mod sheet_answers;
 #[cfg(test)]
+mod sheets;
+#[cfg(test)]
 mod signals;
 #[cfg(test)]
 mod support;

@@ -119,7 +119,7 @@ fn tabs_that_cannot_be_read() {
     let scene = Scene::new("google_sheets");
     reading(&scene, "regions", SHEET, "Regions", "country: Country");
     reading(&scene, "links", SHEET, "Regions", "country: Country, leads: _links.Leads");
-    reading(&scene, "tab", SHEET, "Contacts", "country: Country");
+    reading(&scene, "tab", SHEET, "Visitors", "country: Country");
     reading(&scene, "near", SHEET, "Region", "country: Country");
     reading(&scene, "column", SHEET, "Regions", "country: Countri");
     reading(&scene, "leads", SHEET, "Leads", "email: Email");
