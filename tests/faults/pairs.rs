@@ -27,6 +27,8 @@ pub(crate) const PAIRS: &[Pair] = &[
     Pair::new("csv", "salesforce", "in bulk", include_str!("pipelines/csv-to-salesforce-bulk.yaml")),
     Pair::new("hubspot", "salesforce", "", include_str!("pipelines/hubspot-to-salesforce.yaml")),
     Pair::new("salesforce", "hubspot", "", include_str!("pipelines/salesforce-to-hubspot.yaml")),
+    Pair::new("csv", "google_sheets", "", include_str!("pipelines/csv-to-sheets.yaml")),
+    Pair::new("hubspot", "google_sheets", "", include_str!("pipelines/hubspot-to-sheets.yaml")),
     Pair::new("google_sheets", "hubspot", "", include_str!("pipelines/sheets-to-hubspot.yaml")),
     Pair::new("csv", "hubspot", "of spoilt files", include_str!("pipelines/csv-to-hubspot.yaml")).spoilt(),
     Pair::new("csv", "salesforce", "of spoilt files", include_str!("pipelines/csv-to-salesforce.yaml")).spoilt(),
