@@ -16,6 +16,7 @@ mod host;
 pub mod hubspot;
 mod limits;
 mod options;
+pub mod pipedrive;
 pub mod salesforce;
 mod server;
 
