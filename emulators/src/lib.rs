@@ -20,6 +20,15 @@ pub mod pipedrive;
 pub mod salesforce;
 mod server;
 
+/// All emulators by their vendors' names, in the order of these. One may be here before its connector is.
+pub const ALL: [(&str, Emulator); 5] = [
+    ("airtable", airtable::EMULATOR),
+    ("google_sheets", google_sheets::EMULATOR),
+    ("hubspot", hubspot::EMULATOR),
+    ("pipedrive", pipedrive::EMULATOR),
+    ("salesforce", salesforce::EMULATOR),
+];
+
 pub use emulator::{Emulator, MakeEmulator};
 pub use exchanges::with_exchanges;
 pub use fixtures::{Fixture, FixtureError, read_fixtures};

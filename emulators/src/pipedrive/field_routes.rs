@@ -21,7 +21,9 @@ pub(super) fn answer(account: &mut Account, call: &Call) -> Option<Answered> {
     let kind = Kind::of_fields(path.first()?).filter(|kind| kind.has_custom_fields() || *kind == Kind::Activities)?;
     Some(match (method, &path[1..]) {
         ("GET", []) => list(account, call, kind),
-        ("GET", [code]) => find(account, kind, code).and_then(|field| Ok(Answer::data(field.render(&include(call)?)))),
+        ("GET", [code]) => {
+            find(account, kind, code).and_then(|field| Ok(Answer::data(field.render(kind, &include(call, kind)?))))
+        }
         _ if kind == Kind::Activities => return None,
         ("POST", []) => create(account, call, kind),
         ("PATCH", [code]) => change(account, call, kind, code),
@@ -33,17 +35,22 @@ pub(super) fn answer(account: &mut Account, call: &Call) -> Option<Answered> {
     })
 }
 
-fn include(call: &Call) -> Result<Vec<String>, Refusal> {
+fn include(call: &Call, kind: Kind) -> Result<Vec<String>, Refusal> {
     let include = call.list("include_fields");
-    match include.iter().find(|name| !NAMESPACES.contains(&name.as_str())) {
+    match include.iter().find(|name| !namespaces(kind).contains(&name.as_str())) {
         Some(name) => Err(call.invalid_parameter("include_fields", &format!("{name} is not a namespace"))),
         None => Ok(include),
     }
 }
 
+/// Returns the settings that fields of a kind have.
+fn namespaces(kind: Kind) -> &'static [&'static str] {
+    if matches!(kind, Kind::Products | Kind::Activities) { &NAMESPACES[..1] } else { &NAMESPACES }
+}
+
 fn list(account: &Account, call: &Call, kind: Kind) -> Answered {
-    let include = include(call)?;
-    let all = account.fields(kind).iter().map(|field| field.render(&include)).collect();
+    let include = include(call, kind)?;
+    let all = account.fields(kind).iter().map(|field| field.render(kind, &include)).collect();
     let (page, next) = cut::<Json>(call, all, 500)?;
     Ok(Answer::page(page, next))
 }
@@ -137,13 +144,12 @@ fn create(account: &mut Account, call: &Call, kind: Kind) -> Answered {
         settings: settings(&body),
     };
     let code = define(account, kind, new)?;
-    Ok(Answer::data(find(account, kind, &code)?.render(&shown_settings(kind))))
+    Ok(Answer::data(find(account, kind, &code)?.render(kind, &shown_settings(kind))))
 }
 
-/// Fields of deals and the like are answered with their settings, which nobody asked for.
+/// What was made or changed is answered with its settings, which nobody asked for.
 fn shown_settings(kind: Kind) -> Vec<String> {
-    let names = if kind == Kind::Products { &NAMESPACES[..1] } else { &NAMESPACES[..] };
-    names.iter().map(|name| (*name).to_owned()).collect()
+    namespaces(kind).iter().map(|name| (*name).to_owned()).collect()
 }
 
 fn settings(body: &Map<String, Json>) -> Map<String, Json> {
@@ -175,7 +181,7 @@ fn change(account: &mut Account, call: &Call, kind: Kind, code: &str) -> Answere
     }
     field.settings.extend(settings(&body));
     field.updated = now;
-    Ok(Answer::data(field.render(&shown_settings(kind))))
+    Ok(Answer::data(field.render(kind, &shown_settings(kind))))
 }
 
 /// Takes a field away. Its values go with it.
@@ -188,7 +194,7 @@ pub(super) fn remove(account: &mut Account, kind: Kind, code: &str) -> Result<Fi
 }
 
 fn delete(account: &mut Account, kind: Kind, code: &str) -> Answered {
-    Ok(Answer::data(remove(account, kind, code)?.render(&[])))
+    Ok(Answer::data(remove(account, kind, code)?.render(kind, &[])))
 }
 
 /// Returns the list of a request about options, and refuses it where the field has none.

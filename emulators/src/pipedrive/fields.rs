@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::{forms::Form, time::rfc3339};
+use super::{forms::Form, kinds::Kind, time::rfc3339};
 
 /// Who writes a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -102,16 +102,20 @@ pub(super) const ADDRESS_PARTS: [&str; 9] = [
 ];
 
 impl Field {
-    /// Returns the field as version 2 shows it; `include` names what else is asked for.
-    pub(super) fn render(&self, include: &[String]) -> Json {
+    /// Returns a field of a kind as version 2 shows it; `include` names what else is asked for.
+    pub(super) fn render(&self, kind: Kind, include: &[String]) -> Json {
         let options = self.options.as_ref().map(|options| options.iter().map(Choice::render).collect::<Vec<_>>());
         let mut shown = json!({
-            "field_name": self.name, "field_code": self.code, "description": self.description.clone().unwrap_or_default(),
+            "field_name": self.name, "field_code": self.code,
             "field_type": self.kind, "options": options, "subfields": self.subfields(),
             "is_custom_field": self.is_custom, "is_optional_response_field": self.access == Access::Extra,
         });
+        // Fields of deals alone are described.
+        if kind == Kind::Deals {
+            shown["description"] = json!(self.description.clone().unwrap_or_default());
+        }
         for name in include {
-            shown[name] = self.settings.get(name).cloned().unwrap_or_else(|| default_setting(name));
+            shown[name] = self.settings.get(name).cloned().unwrap_or_else(|| default_setting(kind, name));
         }
         shown
     }
@@ -178,14 +182,28 @@ impl Choice {
     }
 }
 
-/// Returns a setting that nobody made. Source: the defaults in openapi-v2.yaml.
-fn default_setting(name: &str) -> Json {
-    match name {
-        "ui_visibility" => {
-            json!({"add_visible_flag": false, "details_visible_flag": true, "projects_detail_visible_flag": false,
-            "show_in_pipelines": {"show_in_all": true, "pipeline_ids": []}})
+/// Returns a setting that nobody made. Source: the defaults and answers in openapi-v2.yaml.
+fn default_setting(kind: Kind, name: &str) -> Json {
+    let dialog = || json!({"show": false, "order": null});
+    match (name, kind) {
+        ("ui_visibility", _) => {
+            let mut shown = json!({"add_visible_flag": false, "details_visible_flag": true});
+            match kind {
+                Kind::Deals => {
+                    shown["projects_detail_visible_flag"] = json!(false);
+                    shown["show_in_pipelines"] = json!({"show_in_all": true, "pipeline_ids": []});
+                }
+                Kind::Persons => shown["show_in_add_deal_dialog"] = dialog(),
+                Kind::Organizations => {
+                    shown["show_in_add_deal_dialog"] = dialog();
+                    shown["show_in_add_person_dialog"] = dialog();
+                }
+                _ => {}
+            }
+            shown
         }
-        "required_fields" => json!({"enabled": false, "stage_ids": [], "statuses": {}}),
+        ("required_fields", Kind::Deals) => json!({"enabled": false, "stage_ids": [], "statuses": {}}),
+        ("required_fields", _) => json!({"enabled": false}),
         _ => json!({"enabled": false, "stage_ids": []}),
     }
 }

@@ -78,35 +78,35 @@ use self::{
     account::Account,
     costs::price,
     errors::{Answered, Refusal, fault},
+    kinds::Kind,
     request::{Call, Version, path_of, query_of},
 };
 
 /// Largest body that is read, in bytes. Source: none; far above any record.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
-/// Parts of version 1 and 2 that Pipedrive has and this emulator does not. Source: paths of openapi-v1.yaml and openapi-v2.yaml.
-const NOT_HERE: [&str; 21] = [
-    "billing",
-    "boards",
-    "callLogs",
-    "channels",
-    "files",
-    "goals",
-    "legacyTeams",
-    "mailbox",
-    "meetings",
-    "organizationRelationships",
-    "permissionSets",
-    "phases",
-    "projectFields",
-    "projectTemplates",
-    "projects",
-    "roles",
-    "tasks",
-    "users",
-    "filters",
-    "notes",
-    "deals",
+/// Parts of the API that Pipedrive has and this emulator does not: of version 1, and of version 2. Source: paths of openapi-v1.yaml and
+/// openapi-v2.yaml.
+const NOT_HERE: [&[&str]; 2] = [
+    &[
+        "billing",
+        "callLogs",
+        "channels",
+        "files",
+        "filters",
+        "goals",
+        "legacyTeams",
+        "mailbox",
+        "meetings",
+        "organizationRelationships",
+        "permissionSets",
+        "projectTemplates",
+        "projects",
+        "roles",
+        "tasks",
+        "users",
+    ],
+    &["boards", "leads", "phases", "projectFields", "projectTemplates", "projects", "tasks", "users"],
 ];
 
 type Shared = Arc<Mutex<Account>>;
@@ -205,8 +205,11 @@ fn answer(account: &mut Account, call: &Call) -> Answered {
 /// Says why nothing answered: the vendor has no such path, or this emulator does not do it.
 fn unanswered(call: &Call) -> Refusal {
     let first = call.path.first().map_or("", String::as_str);
-    let is_known =
-        NOT_HERE.contains(&first) || kinds::Kind::of_path(first).is_some() || kinds::Kind::of_fields(first).is_some();
+    let kind = Kind::of_path(first).or(Kind::of_fields(first));
+    let is_known = match call.version {
+        Version::One => kind.is_some() || NOT_HERE[0].contains(&first),
+        Version::Two => kind.is_some_and(Kind::is_in_version_two) || NOT_HERE[1].contains(&first),
+    };
     if is_known {
         Refusal::not_here(&format!("{} {}", call.method, call.path.join("/")))
     } else {

@@ -43,7 +43,7 @@ fn show(account: &Account, user: &User) -> Json {
         "phone": null, "activated": user.is_active, "last_login": then, "created": then, "modified": then,
         "has_created_company": user.id == account.users[0].id, "access": [access("sales"), access("global"), access("account_settings")],
         "active_flag": user.is_active, "timezone_name": user.time_zone, "timezone_offset": "+00:00", "role_id": 1, "icon_url": null,
-        "is_you": user.id == account.caller, "is_deleted": false, "is_admin": u8::from(user.is_admin),
+        "is_you": user.id == account.caller, "is_deleted": false,
     })
 }
 

@@ -16,6 +16,7 @@ from conftest import ROOT
 
 from traffic.description import Description
 from traffic.discovery import openapi
+from traffic.versions import versions
 
 DESCRIPTIONS = ROOT.parent / "shared" / "vendors" / "openapi"
 GAPS = yaml.safe_load((Path(__file__).parent / "gaps.yaml").read_text())
@@ -47,6 +48,13 @@ GOOGLE_PATHS = [
 ]
 
 
+# Version 1 answers under two prefixes; the descriptions' servers have one each.
+PIPEDRIVE_PATHS = [
+    (r"^/api/v1/", "/v1/"),
+    (r"/$", ""),
+]
+
+
 def described(path, rules):
     for shape, instead in rules:
         path = re.sub(shape, instead, path)
@@ -57,6 +65,7 @@ def described(path, rules):
     ("vendor", "files", "rules"),
     [
         ("google_sheets", ["google-sheets/sheets.v4.json", "google-sheets/drive.v3.json"], GOOGLE_PATHS),
+        ("pipedrive", ["pipedrive/openapi-v1.yaml", "pipedrive/openapi-v2.yaml"], PIPEDRIVE_PATHS),
         ("hubspot", ["hubspot/crm-2026-03.derived.openapi.json"], HUBSPOT_PATHS),
         ("salesforce", ["salesforce/lightning-platform-rest-v59.trimmed.oas.json"], SALESFORCE_PATHS),
     ],
@@ -65,7 +74,7 @@ def test_traffic_is_as_described(vendor, files, rules):
     files = [DESCRIPTIONS / file for file in files]
     if missing := [file.name for file in files if not file.is_file()]:
         pytest.skip(f"the description {missing[0]} is not beside the clone, in ../shared/vendors/openapi")
-    description = Description(openapi(*files) if vendor == "google_sheets" else json.loads(files[0].read_text()))
+    description = Description(read(vendor, files))
     found, examples, judged = Counter(), {}, 0
     for exchange, is_script in exchanges(vendor):
         path = described(exchange["path"], rules)
@@ -79,6 +88,15 @@ def test_traffic_is_as_described(vendor, files, rules):
     assert not left, "\n" + "\n".join(sorted(left))
     if judged == 0:
         pytest.skip(f"there was no traffic with {vendor}")
+
+
+def read(vendor, files):
+    """A vendor's description as one document."""
+    if vendor == "google_sheets":
+        return openapi(*files)
+    if vendor == "pipedrive":
+        return versions(*files)
+    return json.loads(files[0].read_text())
 
 
 def exchanges(vendor):
