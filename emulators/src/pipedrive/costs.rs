@@ -8,8 +8,9 @@ use super::{
 };
 
 /// Calls that cost something else than their kind: version, method, path, tokens. `*` is any one part.
-const EXCEPTIONS: [(Version, &str, &str, u64); 56] = [
+const EXCEPTIONS: [(Version, &str, &str, u64); 58] = [
     (Version::Two, "GET", "deals/archived", 20),
+    (Version::Two, "GET", "*/*/followers/changelog", 10),
     (Version::Two, "GET", "deals/products", 10),
     (Version::Two, "GET", "deals/installments", 10),
     (Version::Two, "GET", "pipelines", 5),
@@ -56,6 +57,7 @@ const EXCEPTIONS: [(Version, &str, &str, u64); 56] = [
     (Version::One, "GET", "pipelines/*/movement_statistics", 40),
     (Version::One, "GET", "mailbox/mailThreads", 20),
     (Version::One, "GET", "mailbox/mailThreads/*", 20),
+    (Version::One, "GET", "mailbox/mailThreads/*/mailMessages", 20),
     (Version::One, "GET", "mailbox/mailMessages/*", 2),
     (Version::One, "GET", "roles/*/assignments", 10),
     (Version::One, "GET", "billing/subscriptions/addons", 20),

@@ -16,7 +16,7 @@ MODULES = os.environ.get("JUDGES_NODE_MODULES")
 pytestmark = pytest.mark.skipif(MODULES is None, reason="NOT JUDGED: there is no node with npm here, or no package index")
 
 
-@pytest.mark.parametrize(("vendor", "judge"), [("airtable", "airtable"), ("hubspot", "hubspot_api_client"), ("salesforce", "jsforce")])
+@pytest.mark.parametrize(("vendor", "judge"), [("airtable", "airtable"), ("hubspot", "hubspot_api_client"), ("pipedrive", "pipedrive"), ("salesforce", "jsforce")])
 def test_works_unchanged(emulate, vendor, judge):
     fixtures = ["--fixtures", str(ROOT / "fixtures")]
     unlimited, limited = emulate(vendor, "--no-limits", *fixtures), emulate(vendor, *fixtures)
