@@ -1,10 +1,9 @@
 //! `ferry emulate`: local CRMs for other programs' tests.
 
-use emulators::{EmulatorOptions, serve};
+use emulators::{ALL, Emulator, EmulatorOptions, serve};
 use serde_json::json;
 
 use crate::clock::Clock;
-use crate::connector::Entry;
 use crate::model::name_hint;
 
 use super::{
@@ -15,8 +14,8 @@ use super::{
 };
 
 pub(super) async fn emulate(workspace: &Workspace, args: EmulateArgs) -> Result<Exit, Failure> {
-    let entries = pick(workspace, &args.vendors)?;
-    if args.account.is_some() && entries.len() != 1 {
+    let picked = pick(&args.vendors)?;
+    if args.account.is_some() && picked.len() != 1 {
         let message = "`--account` is the id of one vendor's account";
         return Err(Failure::new(Exit::Usage, "emulate.account", message)
             .with_hint("name one vendor: `ferry emulate hubspot --account 12345678`"));
@@ -24,10 +23,9 @@ pub(super) async fn emulate(workspace: &Workspace, args: EmulateArgs) -> Result<
     let clock = Clock::accelerated(args.clock_speed);
     let mut running = Vec::new();
     let mut lines = Vec::new();
-    for (index, entry) in entries.iter().enumerate() {
-        let Some(emulator) = entry.emulator else { continue };
+    for (index, (name, emulator)) in picked.into_iter().enumerate() {
         let options = EmulatorOptions {
-            fixtures: args.fixtures.as_ref().map(|folder| folder.join(entry.name)).filter(|folder| folder.is_dir()),
+            fixtures: args.fixtures.as_ref().map(|folder| folder.join(name)).filter(|folder| folder.is_dir()),
             account: args.account.clone(),
             is_unlimited: args.no_limits,
             faults: args.fault.clone().unwrap_or_default(),
@@ -40,7 +38,7 @@ pub(super) async fn emulate(workspace: &Workspace, args: EmulateArgs) -> Result<
             Some(first) => first.saturating_add(offset),
         };
         let failed = |reason: String| {
-            let message = format!("the local {} cannot start: {reason}", entry.name);
+            let message = format!("the local {name} cannot start: {reason}");
             Failure::new(Exit::Environment, "emulate", message)
         };
         let service = (emulator.make)(options, clock.clone()).map_err(failed)?;
@@ -48,7 +46,7 @@ pub(super) async fn emulate(workspace: &Workspace, args: EmulateArgs) -> Result<
             failed(format!("port {port}: {error}"))
                 .with_hint("pick another port with `--port N`, or any free one with `--port 0`")
         })?;
-        lines.push((entry.name, server.url()));
+        lines.push((name, server.url()));
         running.push(server);
     }
     if workspace.output.is_json {
@@ -65,15 +63,14 @@ pub(super) async fn emulate(workspace: &Workspace, args: EmulateArgs) -> Result<
     Ok(Exit::Done)
 }
 
-fn pick<'workspace>(workspace: &'workspace Workspace, vendors: &[String]) -> Result<Vec<&'workspace Entry>, Failure> {
-    let all = || workspace.registry.entries().filter(|entry| entry.emulator.is_some());
+fn pick(vendors: &[String]) -> Result<Vec<(&'static str, Emulator)>, Failure> {
     if vendors.is_empty() {
-        return Ok(all().collect());
+        return Ok(ALL.to_vec());
     }
     let mut picked = Vec::new();
     for vendor in vendors {
-        let Some(entry) = all().find(|entry| entry.name == vendor) else {
-            let names: Vec<&str> = all().map(|entry| entry.name).collect();
+        let Some(found) = ALL.into_iter().find(|(name, _)| name == vendor) else {
+            let names = ALL.map(|(name, _)| name);
             let message = format!("there is no emulator of `{vendor}`");
             return Err(Failure::new(Exit::Usage, "emulate.unknown", message).with_hint_if(name_hint(
                 vendor,
@@ -81,7 +78,7 @@ fn pick<'workspace>(workspace: &'workspace Workspace, vendors: &[String]) -> Res
                 "there are emulators of",
             )));
         };
-        picked.push(entry);
+        picked.push(found);
     }
     Ok(picked)
 }
