@@ -98,6 +98,9 @@ fn one(account: &Account, call: &Call, kind: Kind) -> Answered {
 
 fn all(account: &Account, call: &Call) -> Answered {
     let sought = Sought::of(call, call.flag("exact_match")?.unwrap_or_default())?;
+    if call.flag("search_for_related_items")?.unwrap_or_default() {
+        return Err(Refusal::not_here("searches for related items"));
+    }
     let types = call.list("item_types");
     let others = ["file", "mail_attachment", "project"];
     if let Some(name) = types

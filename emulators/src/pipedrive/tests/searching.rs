@@ -78,6 +78,7 @@ async fn a_term_has_two_characters_or_one_to_match_exactly() {
         ("itemSearch?term=ab&limit=101", 400),
         ("itemSearch?term=ab&limit=100", 200),
         ("itemSearch?term=ab&item_types=user", 400),
+        ("itemSearch?term=ab&search_for_related_items=true", 501),
     ] {
         assert_eq!(account.get(&format!("api/v2/{query}")).await.0, expected, "{query}");
     }
