@@ -134,7 +134,8 @@ fn corner(text: &str) -> Option<(Option<usize>, Option<usize>)> {
     Some((column, row.map(|row| row.checked_sub(1)).map_or(Some(None), |row| row.map(Some))?))
 }
 
-fn column(letters: &str) -> Option<usize> {
+/// Reads the letters of a column.
+pub(super) fn column(letters: &str) -> Option<usize> {
     if letters.len() > 3 {
         return None;
     }

@@ -14,6 +14,11 @@ use super::limits::RATE_LIMIT_WAIT;
 /// How Google refuses the address of a tab that is not there.
 const UNKNOWN_RANGE: &str = "Unable to parse range";
 
+/// How Google refuses a range, or values, that are not within the grid of a tab.
+const EXCEEDS_GRID: [&str; 2] = ["exceeds grid limits", "tried writing to"];
+/// The code of the error that says so.
+pub(super) const OUTSIDE_GRID: &str = "outside_grid";
+
 /// Drive's words for a rate limit that was crossed; they come with 403.
 const DRIVE_RATES: [&str; 2] = ["userRateLimitExceeded", "rateLimitExceeded"];
 
@@ -78,6 +83,10 @@ impl ApiError {
         self.says(UNKNOWN_RANGE)
     }
 
+    fn is_outside_grid(&self) -> bool {
+        EXCEEDS_GRID.iter().any(|words| self.says(words))
+    }
+
     fn is_not_shared(&self) -> bool {
         self.status == "PERMISSION_DENIED" && self.reason.is_none()
     }
@@ -99,7 +108,7 @@ impl ApiError {
             ("NOT_FOUND", _) => format!("there is no such spreadsheet, or the login may not see it ({code})"),
             ("FAILED_PRECONDITION", _) => format!("the file is not a Google spreadsheet ({code})"),
             _ if self.is_unknown_range() => format!("there is no such tab or range any more ({code})"),
-            _ if self.says("exceeds grid limits") => format!("the range is outside the tab ({code})"),
+            _ if self.is_outside_grid() => format!("the range is outside the tab ({code})"),
             (status, _) => format!("Google refused the request: {status} ({code})"),
         }
     }
@@ -134,7 +143,10 @@ impl ApiError {
 
     /// Puts the refusal into the engine's terms.
     pub(super) fn into_error(self, asker: &Asker) -> ConnectorError {
-        let code = self.reason.clone().unwrap_or_else(|| self.status.clone());
+        let code = match &self.reason {
+            None if self.is_outside_grid() => OUTSIDE_GRID.to_owned(),
+            reason => reason.clone().unwrap_or_else(|| self.status.clone()),
+        };
         let mut error = ConnectorError::new(self.kind(), code, self.message());
         error.hint = self.hint(asker);
         error.detail = self.message;

@@ -14,11 +14,13 @@ enum Part {
     Text(String),
     /// A column by its heading.
     Column(String),
+    /// A column by its heading if there is one, else a text: `{2024}` may be a heading or an array.
+    Either { text: String, name: String },
 }
 
 impl Template {
-    /// Reads a formula. Within a text of the formula (`"{x}"`) and in braces that hold a separator (an array such as `{1,2}`),
-    /// braces are braces.
+    /// Reads a formula. Within a text of the formula (`"{x}"`) and in braces that hold values (an array such as `{1,2}`), braces
+    /// are braces, unless a column has that heading. A `}` of a heading is written twice.
     ///
     /// # Errors
     /// Says what is wrong with it.
@@ -33,15 +35,10 @@ impl Template {
                 is_quoted = !is_quoted;
             }
             if letter == '{' && !is_quoted {
-                let Some(end) = rest.find('}') else { return Err("a `{` is not closed".to_owned()) };
-                let name = &rest[1..end];
-                if is_array(name) {
-                    text.push_str(&rest[..=end]);
-                } else {
-                    parts.push(Part::Text(std::mem::take(&mut text)));
-                    parts.push(Part::Column(name.trim().to_owned()));
-                }
-                rest = &rest[end + 1..];
+                let (part, length) = braced(rest).ok_or("a `{` is not closed")?;
+                parts.push(Part::Text(std::mem::take(&mut text)));
+                parts.push(part);
+                rest = &rest[length..];
                 continue;
             }
             text.push(letter);
@@ -58,7 +55,7 @@ impl Template {
     pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Column(name) => Some(name.as_str()),
-            Part::Text(_) => None,
+            Part::Text(_) | Part::Either { .. } => None,
         })
     }
 
@@ -68,12 +65,46 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Text(text) => formula.push_str(text),
-                Part::Column(name) => {
-                    formula.push_str(&a1::cell(row, place(name)?));
-                }
+                Part::Column(name) => formula.push_str(&a1::cell(row, place(name)?)),
+                Part::Either { text, name } => match place(name) {
+                    Some(column) => formula.push_str(&a1::cell(row, column)),
+                    None => formula.push_str(text),
+                },
             }
         }
         Some(formula)
+    }
+}
+
+/// Reads what begins with a brace, and tells how long it is.
+fn braced(text: &str) -> Option<(Part, usize)> {
+    let end = text.find('}')?;
+    let is_array = is_array(&text[1..end]);
+    let (name, length) = match heading(&text[1..]) {
+        Some((name, length)) => (name, length + 1),
+        // The last of several arrays within one: its brace is followed by theirs.
+        None if is_array => (text[1..end].to_owned(), end + 1),
+        None => return None,
+    };
+    let name = name.trim().to_owned();
+    let part = if is_array { Part::Either { text: text[..length].to_owned(), name } } else { Part::Column(name) };
+    Some((part, length))
+}
+
+/// Reads a heading up to the brace that closes it, and tells how long both are. A brace that is written twice is part of it.
+fn heading(text: &str) -> Option<(String, usize)> {
+    let (mut name, mut rest) = (String::new(), text);
+    loop {
+        let end = rest.find('}')?;
+        name.push_str(&rest[..end]);
+        rest = &rest[end + 1..];
+        match rest.strip_prefix('}') {
+            Some(after) => {
+                name.push('}');
+                rest = after;
+            }
+            None => return Some((name, text.len() - rest.len())),
+        }
     }
 }
 
@@ -91,7 +122,8 @@ mod tests {
     use super::*;
 
     fn filled(formula: &str) -> Result<String, String> {
-        let place = |name: &str| ["Name", "Last contact", "Amount, net"].iter().position(|known| *known == name);
+        let known = ["Name", "Last contact", "Amount, net", "2024", "a}b{c", "5\" pipe", "Ratio 1:2, x", ":7}"];
+        let place = |name: &str| known.iter().position(|known| *known == name);
         Template::parse(formula)?.at(6, place).ok_or_else(|| "no such column".to_owned())
     }
 
@@ -104,6 +136,11 @@ mod tests {
             ("=SUM({1,2;3,4})", "=SUM({1,2;3,4})"),
             ("=VLOOKUP({ Name },Owners!A:B,2,FALSE)", "=VLOOKUP(A7,Owners!A:B,2,FALSE)"),
             ("={\"a\";\"b\"}", "={\"a\";\"b\"}"),
+            ("={{1,2};{3,4}}", "={{1,2};{3,4}}"),
+            ("={2024}-{2023}", "=D7-{2023}"),
+            ("={a}}b{c}&{5\" pipe}&\"x\"", "=E7&F7&\"x\""),
+            ("={Ratio 1:2, x}", "=G7"),
+            ("={:7}}}&{1,2}", "=H7&{1,2}"),
         ] {
             assert_eq!(filled(formula).as_deref(), Ok(expected));
         }

@@ -33,8 +33,8 @@ pub(super) const FORMAT_ROWS: usize = 100;
 /// How often a sheet is read again because it changed while it was read.
 pub(super) const MAX_READ_AGAIN: u32 = 3;
 
-/// How often a write is looked at and put right when somebody moves rows at the same time.
-pub(super) const MAX_REPAIRS: u32 = 4;
+/// How often a write is looked at and put right when somebody moves rows or columns at the same time.
+pub(super) const MAX_REPAIRS: u32 = 8;
 
 /// How long a token request may claim to be valid, in seconds. Source: Google Identity, "OAuth 2.0 for server to server".
 pub(super) const ASSERTION_SECS: i64 = 3_600;
@@ -63,10 +63,9 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     filter: FilterSupport::None,
     key: KeyRule::None,
     insert: Some(batch(false)),
-    // Changing and deleting rows is not offered yet: a column that somebody inserts between the read and the write of a change
-    // would not be noticed (docs/decisions/0010).
-    update: None,
-    delete: None,
+    // Rows are found by their keys each time, so both may be sent again.
+    update: Some(batch(true)),
+    delete: Some(batch(true)),
     bulk: Some(BulkLimit {
         min_records: MIN_GATHERED_RECORDS,
         max_records: MAX_BATCH_RECORDS,
@@ -77,6 +76,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     fetch: Some(PerKeys::of(NonZeroU32::MAX)),
     fetch_whole: Some(WholeObject { cost: 1 }),
     takes_formulas: true,
+    is_written_alone: true,
     concurrency: NonZeroU32::MIN,
     rate_limits: &[USER_READS, USER_WRITES, PROJECT_READS, PROJECT_WRITES],
     ..Capabilities::NONE

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::{Value as Json, json};
 
-use crate::connector::{ConnectorError, ErrorKind, Inspection, Probe, ReadRequest, Source};
+use crate::connector::{ConnectorError, ErrorKind, FixtureForm, Fixtures, Inspection, Probe, ReadRequest, Source};
 use crate::model::{Cursor, ObjectName, Page, Schema, SyncMode};
 
 use super::{
@@ -20,6 +20,7 @@ use super::{
     cell::Cell,
     client::{Render, SheetsClient},
     config::Tables,
+    fixture::form,
     inspection::inspect,
     limits::{FIRST_BLOCK_CELLS, MAX_READ_AGAIN, PAYLOAD_BYTES},
     table::Table,
@@ -152,6 +153,17 @@ impl Source for SheetsSource {
 
     fn probe(&self) -> Option<&dyn Probe> {
         Some(self)
+    }
+
+    fn fixtures(&self) -> Option<&dyn Fixtures> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Fixtures for SheetsSource {
+    async fn fixture(&self, object: &ObjectName) -> Result<FixtureForm, ConnectorError> {
+        Ok(form(&self.table(object).await?, object, &self.tables))
     }
 }
 

@@ -22,6 +22,9 @@ use super::{
 /// The number of a row, as a field.
 pub(super) const ROW: &str = "_row";
 
+/// The code of the error that names a column which is not there.
+pub(super) const UNKNOWN_COLUMN: &str = "unknown_field";
+
 /// Where an object is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
@@ -55,6 +58,8 @@ pub(super) struct Column {
     pub(super) shared_heading: Option<String>,
     pub(super) field_type: FieldType,
     pub(super) format: Option<NumberFormat>,
+    /// How many of a hundred of the first rows have a value, where there are any.
+    pub(super) filled_percent: Option<u8>,
     /// Whether people's own formulas fill it.
     pub(super) is_formula: bool,
 }
@@ -117,6 +122,23 @@ impl Place {
         Area::of((self.header_row, self.header_row), self.span).on(&self.title)
     }
 
+    /// Returns the whole row of the header: it is within the grid whatever columns somebody deleted.
+    pub(super) fn header_row_range(&self) -> String {
+        format!("{}!{row}:{row}", a1::quoted(&self.title), row = self.header_row + 1)
+    }
+
+    /// Returns a whole column, from the first row of the tab on.
+    pub(super) fn column_range(&self, column: usize) -> String {
+        format!("{}!{letters}:{letters}", a1::quoted(&self.title), letters = a1::letters(column))
+    }
+
+    /// Returns the cells of the header among those of [`Self::header_row_range`].
+    pub(super) fn headings_of(&self, rows: Vec<Vec<Cell>>) -> Vec<Cell> {
+        let (first, last) = self.span;
+        let row = rows.into_iter().next().unwrap_or_default();
+        row.into_iter().skip(first).take(last - first + 1).collect()
+    }
+
     /// Returns the range of some columns below the header, open where the object is; none where the grid ends with the header:
     /// a range that begins outside it is refused.
     pub(super) fn below_header(&self, columns: (usize, usize)) -> Option<String> {
@@ -171,7 +193,18 @@ impl Table {
     pub(super) fn unknown_column(&self, name: &str) -> ConnectorError {
         let message = format!("`{}` has no column `{name}`", self.place.title);
         let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
-        nearest(ConnectorError::new(ErrorKind::NotFound, "unknown_field", message), name, &names)
+        nearest(ConnectorError::new(ErrorKind::NotFound, UNKNOWN_COLUMN, message), name, &names)
+    }
+
+    /// Says that a column is gone that was there, and what its heading's cell says now.
+    pub(super) fn gone_column(&self, name: &str, headings: &[Cell]) -> ConnectorError {
+        let Ok(column) = self.column(name) else { return self.unknown_column(name) };
+        let at = self.place.cell(self.place.header_row, column.place);
+        let now = column.place.checked_sub(self.place.span.0).and_then(|offset| headings.get(offset));
+        let now = now.map(Cell::seen).filter(|text| !text.trim().is_empty());
+        let now = now.map_or_else(|| "is empty".to_owned(), |heading| format!("says `{heading}`"));
+        let message = format!("`{}` has no column `{name}` any more: cell {at} {now}", self.place.title);
+        ConnectorError::new(ErrorKind::NotFound, UNKNOWN_COLUMN, message)
     }
 
     /// Returns what the object looks like.
@@ -193,6 +226,10 @@ impl Column {
         let mut field = Field::new(&self.name, self.field_type);
         field.label = self.shared_heading.clone().or_else(|| usual_name.map(str::to_owned));
         field.is_read_only = self.is_formula && !is_source;
+        field.is_formula = self.is_formula;
+        field.filled_percent = self.filled_percent;
+        field.format =
+            self.format.as_ref().map(|format| format!("{} {}", format.kind, format.pattern).trim().to_owned());
         field
     }
 }
@@ -226,6 +263,7 @@ fn columns(
         return Err(no_header(place, object, suggested_row(&texts)));
     }
     let below = rows.get(1..).unwrap_or_default();
+    let row_count = below.iter().filter(|row| row.iter().any(is_filled)).count();
     let columns: Vec<Column> = named
         .into_iter()
         .map(|named| {
@@ -236,6 +274,7 @@ fn columns(
                 own.or(cell.effective_format.number_format.as_ref()).filter(|format| !format.kind.is_empty())
             });
             let filled = cells().find(|cell| is_filled(cell));
+            let count = cells().filter(|cell| is_filled(cell)).count();
             let heading = rows.first().and_then(|row| row.get(offset));
             let declared = tables.field_type(object, &named.name);
             Column {
@@ -244,6 +283,7 @@ fn columns(
                 name: named.name,
                 shared_heading: named.shared_heading,
                 format: format.cloned(),
+                filled_percent: (count * 100).checked_div(row_count).and_then(|share| u8::try_from(share).ok()),
                 is_formula: filled.is_some_and(has_formula) || heading.is_some_and(has_formula),
             }
         })
@@ -266,7 +306,7 @@ fn check_typed(place: &Place, object: &ObjectName, tables: &Tables, columns: &[C
     let Some(unknown) = tables.typed_columns(object).find(|name| !is_known(name)) else { return Ok(()) };
     let message = format!("option `fields` names a column `{unknown}`, which `{}` does not have", place.title);
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    Err(nearest(ConnectorError::new(ErrorKind::NotFound, "unknown_field", message), unknown, &names))
+    Err(nearest(ConnectorError::new(ErrorKind::NotFound, UNKNOWN_COLUMN, message), unknown, &names))
 }
 
 /// Says which cells are merged below the header: only the first cell of each has the value.

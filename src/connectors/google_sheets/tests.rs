@@ -3,6 +3,7 @@
 mod login;
 mod person;
 mod reading;
+mod seeds;
 mod texts;
 mod writing;
 
@@ -16,6 +17,7 @@ use axum::{
     Router,
     extract::Request,
     middleware::{Next, from_fn},
+    response::IntoResponse,
 };
 use emulators::{EmulatorOptions, Running, google_sheets::emulator, serve};
 use futures::StreamExt;
@@ -43,6 +45,7 @@ struct Desk {
     options: Json,
     meanwhile: Meanwhile,
     asked: Arc<Mutex<Vec<String>>>,
+    lost: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl Desk {
@@ -70,9 +73,11 @@ impl Desk {
         let service = emulator(options, clock).unwrap();
         let (meanwhile, asked): (Meanwhile, Arc<Mutex<Vec<String>>>) = Default::default();
         let service = interrupted(service, &context.transport, &meanwhile, &asked);
+        let lost: Arc<Mutex<Vec<&'static str>>> = Arc::default();
+        let service = losing(service, &lost);
         let server = serve(service, 0).await.unwrap();
         let options = json!({ "spreadsheet_id": SPREADSHEET, "access_token": "tokenOne", "base_url": server.url() });
-        Self { server, context, options, meanwhile, asked }
+        Self { server, context, options, meanwhile, asked, lost }
     }
 
     /// Starts a sheet with one tab whose cells are typed in as a person types them.
@@ -146,17 +151,59 @@ impl Desk {
 
     /// Returns the cells of a range with their formulas.
     async fn cells(&self, range: &str) -> Json {
+        self.rendered(range, "FORMULA").await
+    }
+
+    /// Returns the cells of a range with what they show.
+    async fn values(&self, range: &str) -> Json {
+        self.rendered(range, "UNFORMATTED_VALUE").await
+    }
+
+    async fn rendered(&self, range: &str, option: &str) -> Json {
         let mut url: url::Url =
             format!("{}/v4/spreadsheets/{SPREADSHEET}/values:batchGet", self.server.url()).parse().unwrap();
-        url.query_pairs_mut().append_pair("ranges", range).append_pair("valueRenderOption", "FORMULA");
+        url.query_pairs_mut().append_pair("ranges", range).append_pair("valueRenderOption", option);
         let request = self.context.transport.request(reqwest::Method::GET, url).unwrap().bearer_auth("tokenTwo");
         let answer: Json = request.send().await.unwrap().json().await.unwrap();
         answer["valueRanges"][0]["values"].clone()
     }
 
+    /// Returns how many reads and writes were answered, and how many were too many.
+    async fn counts(&self) -> Json {
+        let url = format!("{}/_emulator/counts", self.server.url());
+        let request = self.context.transport.request(reqwest::Method::GET, url.parse().unwrap()).unwrap();
+        let answer: Json = request.send().await.unwrap().json().await.unwrap();
+        answer["requests"].clone()
+    }
+
+    /// Carries the next request out whose path ends so, and answers a gateway's page in its place.
+    fn lose_answer(&self, path: &'static str) {
+        self.lost.lock().unwrap().push(path);
+    }
+
     fn asked(&self, end: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|path| path.ends_with(end)).count()
     }
+}
+
+/// Loses answers of requests that were carried out.
+fn losing(service: Router, lost: &Arc<Mutex<Vec<&'static str>>>) -> Router {
+    let lost = Arc::clone(lost);
+    service.layer(from_fn(move |request: Request, next: Next| {
+        let lost = Arc::clone(&lost);
+        async move {
+            let path = request.uri().path().to_owned();
+            let answer = next.run(request).await;
+            let mut waiting = lost.lock().unwrap();
+            match waiting.iter().position(|end| path.ends_with(end)) {
+                Some(place) => {
+                    waiting.remove(place);
+                    (axum::http::StatusCode::BAD_GATEWAY, "<html>Bad Gateway</html>").into_response()
+                }
+                None => answer,
+            }
+        }
+    }))
 }
 
 /// Lets a person work before requests, and notes what is asked.
@@ -171,7 +218,8 @@ fn interrupted(
         let (meanwhile, asked, transport) = (Arc::clone(&meanwhile), Arc::clone(&asked), transport.clone());
         async move {
             let path = format!("{} {}", request.method(), request.uri().path());
-            let is_person = path.contains("/_emulator/");
+            let is_tests_own = request.headers().get("authorization").is_some_and(|token| token == "Bearer tokenTwo");
+            let is_person = path.contains("/_emulator/") || is_tests_own;
             let due = {
                 let mut waiting = meanwhile.lock().unwrap();
                 let place = waiting.iter().position(|(end, _)| !is_person && path.ends_with(end));
@@ -181,7 +229,9 @@ fn interrupted(
                 asked.lock().unwrap().push(path);
             }
             if let Some(actions) = due {
-                let url = format!("http://{}/_emulator/person", request.headers()["host"].to_str().unwrap());
+                let host = format!("http://{}", request.headers()["host"].to_str().unwrap());
+                let actions = found(actions, &host, &transport).await;
+                let url = format!("{host}/_emulator/person");
                 let work = transport.request(reqwest::Method::POST, url.parse().unwrap()).unwrap().json(&actions);
                 let answer = work.send().await.unwrap();
                 let is_done = answer.status().is_success();
@@ -191,6 +241,29 @@ fn interrupted(
             next.run(request).await
         }
     }))
+}
+
+/// Finds the row of an action that names it by what one of its cells holds: an id, or nothing at all.
+async fn found(mut actions: Json, host: &str, transport: &Transport) -> Json {
+    for action in actions.as_array_mut().unwrap() {
+        let is_blank = action["action"] == "delete_blank";
+        let Some(id) = action["id"].as_str().map(str::to_owned).or_else(|| is_blank.then(String::new)) else {
+            continue;
+        };
+        let url = format!("{host}/v4/spreadsheets/{SPREADSHEET}/values/T!A1:Z50");
+        let read = transport.request(reqwest::Method::GET, url.parse().unwrap()).unwrap().bearer_auth("tokenTwo");
+        let answer: Json = read.send().await.unwrap().json().await.unwrap();
+        let rows = answer["values"].as_array().unwrap();
+        let holds = |row: &Json| {
+            let cells = row.as_array().unwrap();
+            if is_blank { cells.iter().all(|cell| cell == "") } else { cells.contains(&Json::from(id.as_str())) }
+        };
+        *action = match rows.iter().position(holds) {
+            Some(row) => json!({ "spreadsheet": SPREADSHEET, "action": "delete_rows", "at": row + 1, "count": 1 }),
+            None => json!({ "spreadsheet": SPREADSHEET, "action": "set", "range": "T61", "values": [["=1+2"]] }),
+        };
+    }
+    actions
 }
 
 fn of_spreadsheet(mut actions: Json) -> Json {

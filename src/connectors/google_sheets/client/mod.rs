@@ -21,7 +21,7 @@ use super::{
     limits::{DRIVE, PROJECT_READS, PROJECT_WRITES, READ, USER_READS, USER_WRITES, WRITE},
 };
 
-use self::wire::{AppendAnswer, BatchGetAnswer, BatchUpdateAnswer, BatchUpdateValuesAnswer, FileAnswer};
+use self::wire::{AppendAnswer, BatchGetAnswer, BatchUpdateAnswer, BatchUpdateValuesAnswer, FileAnswer, GridData};
 
 pub(super) use wire::{
     CellData, GridRange, NumberFormat, RangeToWrite, Sheet, SheetProperties, Spreadsheet, UpdateAnswer, ValueRange,
@@ -33,6 +33,10 @@ const STRUCTURE: &str = "spreadsheetId,properties(title,timeZone),namedRanges(na
 /// The parts of a tab that tell its columns.
 const HEAD: &str = "spreadsheetId,sheets(properties(sheetId,title,gridProperties(rowCount,columnCount)),merges,\
     data(rowData(values(formattedValue,userEnteredValue,userEnteredFormat(numberFormat),effectiveFormat(numberFormat)))))";
+
+/// The parts of the answer to a change that tell what its ranges hold.
+const SHOWN: &str = "spreadsheetId,replies,updatedSpreadsheet(spreadsheetId,sheets(properties(sheetId),\
+    data(startRow,startColumn,rowData(values(effectiveValue)))))";
 
 /// How cells are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,17 +191,44 @@ impl SheetsClient {
     }
 
     /// `POST v4/spreadsheets/{id}:batchUpdate`: changes tabs, rows, columns and formats, all or nothing.
-    pub(super) async fn change(&self, requests: &[Json]) -> Result<Vec<Json>, ConnectorError> {
+    pub(super) async fn change(&self, requests: &[Json]) -> Result<(), ConnectorError> {
+        self.change_all(requests, &[]).await.map(drop)
+    }
+
+    /// As [`Self::change`]; returns what ranges of one tab hold right afterwards, in their order.
+    pub(super) async fn change_showing(
+        &self,
+        requests: &[Json],
+        ranges: &[String],
+    ) -> Result<Vec<Vec<Vec<Cell>>>, ConnectorError> {
+        let answer = self.change_all(requests, ranges).await?;
+        let sheet = answer.updated_spreadsheet.into_iter().flat_map(|spreadsheet| spreadsheet.sheets).next();
+        let data = sheet.map(|sheet| sheet.data).unwrap_or_default();
+        if data.len() != ranges.len() {
+            return Err(incomplete("it does not show what the ranges hold"));
+        }
+        Ok(data.into_iter().map(GridData::into_cells).collect())
+    }
+
+    async fn change_all(&self, requests: &[Json], ranges: &[String]) -> Result<BatchUpdateAnswer, ConnectorError> {
         let path = format!("v4/spreadsheets/{}:batchUpdate", self.id);
         let (id, count) = (self.id.clone(), requests.len());
-        let request = ApiRequest::write(Method::POST, path, json!({ "requests": requests }), WRITE)
+        let mut body = json!({ "requests": requests });
+        if !ranges.is_empty() {
+            body["includeSpreadsheetInResponse"] = Json::Bool(true);
+            body["responseIncludeGridData"] = Json::Bool(true);
+            body["responseRanges"] = json!(ranges);
+        }
+        let mut request = ApiRequest::write(Method::POST, path, body, WRITE)
             .shown_as("v4/spreadsheets/{id}:batchUpdate")
             .expecting(move |answer| {
                 let changed = answer.json::<BatchUpdateAnswer>();
                 changed.is_ok_and(|changed| changed.spreadsheet_id == id && changed.replies.len() == count)
             });
-        let answer: BatchUpdateAnswer = self.write(&request).await?;
-        Ok(answer.replies)
+        if !ranges.is_empty() {
+            request = request.with("fields", SHOWN);
+        }
+        self.write(&request).await
     }
 
     /// `GET drive/v3/files/{id}?fields=version`: a number that grows with every change of the spreadsheet.

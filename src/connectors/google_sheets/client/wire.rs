@@ -85,6 +85,35 @@ pub(in super::super) struct CellData {
     pub(in super::super) user_entered_value: EnteredValue,
     pub(in super::super) user_entered_format: CellFormat,
     pub(in super::super) effective_format: CellFormat,
+    pub(in super::super) effective_value: EffectiveValue,
+}
+
+/// What a cell gives: one of these, or nothing.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in super::super) struct EffectiveValue {
+    string_value: Option<String>,
+    number_value: Option<f64>,
+    bool_value: Option<bool>,
+}
+
+impl GridData {
+    /// Returns the values by rows, as a read of values has them.
+    pub(super) fn into_cells(self) -> Vec<Vec<Cell>> {
+        let cells = |row: RowData| row.values.into_iter().map(|cell| cell.effective_value.into()).collect();
+        self.row_data.into_iter().map(cells).collect()
+    }
+}
+
+impl From<EffectiveValue> for Cell {
+    fn from(value: EffectiveValue) -> Self {
+        match value {
+            EffectiveValue { string_value: Some(text), .. } => Self::text(text),
+            EffectiveValue { number_value: Some(number), .. } => Self::Number(number),
+            EffectiveValue { bool_value: Some(flag), .. } => Self::Boolean(flag),
+            _ => Self::Empty,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -162,6 +191,8 @@ pub(super) struct BatchUpdateAnswer {
     pub(super) spreadsheet_id: String,
     #[serde(default)]
     pub(super) replies: Vec<serde_json::Value>,
+    #[serde(default)]
+    pub(super) updated_spreadsheet: Option<Spreadsheet>,
 }
 
 /// What Drive tells of a file.

@@ -1,30 +1,37 @@
 //! Adds rows below the last one that has a key.
 //!
 //! One append takes all of them. Where it could miss the table (a gap in the rows or the columns), or where formulas come with
-//! the rows, they are inserted at an exact place instead, all or nothing. Then the keys are read again: columns may have moved.
+//! the rows, they are inserted at an exact place instead, all or nothing, and the header comes back in the same answer. An append
+//! does not tell the header, so header and keys are read after it. Rows that were written when somebody moved the columns are
+//! put right by `misplaced`.
 
 use serde_json::{Value as Json, json};
 
 use crate::connector::{ConnectorError, ErrorKind};
-use crate::model::Outcome;
+use crate::model::{ObjectName, Outcome};
 
 use super::{
     super::{
         a1::{self, Area},
         cell::Cell,
-        client::{Input, RangeToWrite, Render},
+        client::Render,
         errors::{after_write, incomplete},
         limits::PAYLOAD_BYTES,
         table::Table,
     },
     Formula, Known, Plan, SheetsDestination,
+    moves::{is_in_place, moves},
     prepare::Prepared,
     structure::check_cells,
-    view::View,
+    update::check_shared,
+    view::{View, key_places, key_text},
 };
 
 /// What became of records, by their places in the batch.
 pub(super) type Outcomes = Vec<(usize, Outcome)>;
+
+/// A record that is added, with its key where the pipeline has one.
+pub(super) type NewRow = (Option<String>, Prepared);
 
 /// A cell of a row that is inserted at an exact place.
 #[derive(Debug, Clone)]
@@ -35,16 +42,26 @@ pub(super) enum NewCell {
     Formula(String),
 }
 
+/// Where rows were written.
+#[derive(Debug, Clone)]
+pub(super) struct Landed {
+    /// The first of the rows, from 0.
+    pub(super) row: usize,
+    /// The column in which the table's first column was written.
+    pub(super) column: usize,
+    /// The header right after the write, where it came back with it.
+    pub(super) headings: Option<Vec<Cell>>,
+}
+
 impl SheetsDestination {
     pub(super) async fn insert(
         &self,
         known: &mut Known,
-        table: &Table,
-        plan: &Plan,
+        (object, plan): (&ObjectName, &Plan),
         records: Vec<Prepared>,
     ) -> Result<Outcomes, ConnectorError> {
         let mut outcomes = Outcomes::with_capacity(records.len());
-        let mut rows: Vec<(Option<String>, Prepared)> = Vec::with_capacity(records.len());
+        let mut rows: Vec<NewRow> = Vec::with_capacity(records.len());
         for record in records {
             if plan.key.is_empty() {
                 rows.push((None, record));
@@ -58,15 +75,17 @@ impl SheetsDestination {
         if rows.is_empty() {
             return Ok(outcomes);
         }
+        let table = known.table()?;
         let view = match known.view.take() {
             Some(view) => view,
-            None => View::read(&self.client, table, &plan.key).await?,
+            None => View::read(&self.client, &table, &plan.key).await?,
         };
-        check_cells(known, table, rows.len())?;
-        let landed = self.add_rows(table, plan, &view, &rows).await?;
-        let first = landed.0;
-        let now = self.confirm(table, plan, &view, landed, &rows).await.map_err(after_write)?;
-        known.count_rows(table, rows.len());
+        check_shared(&table, &view.columns, plan)?;
+        check_cells(known, &table, rows.len())?;
+        let landed = self.add_rows(&table, plan, &view, &rows).await?;
+        let first = landed.row;
+        known.count_rows(&table, rows.len());
+        let now = self.confirm(known, (object, plan), view, landed, &rows).await.map_err(after_write)?;
         known.view = Some(now);
         let created = rows.into_iter().enumerate().map(|(offset, (key, record))| {
             (record.place, Outcome::Created { id: key.unwrap_or_else(|| format!("row {}", first + offset + 1)) })
@@ -75,32 +94,37 @@ impl SheetsDestination {
         Ok(outcomes)
     }
 
-    /// Writes the rows and returns the cell that they begin at, from 0.
+    /// Writes the rows.
     async fn add_rows(
         &self,
         table: &Table,
         plan: &Plan,
         view: &View,
-        rows: &[(Option<String>, Prepared)],
-    ) -> Result<(usize, usize), ConnectorError> {
+        rows: &[NewRow],
+    ) -> Result<Landed, ConnectorError> {
         let span = view.span();
         let layout = |record: &Prepared| layout(record, view, table);
         if plan.formulas.is_empty() && view.is_compact(table.place.header_row) {
             let cells = rows.iter().map(|(_, record)| layout(record)).collect::<Result<Vec<_>, _>>()?;
-            let anchor = Area::of((view.last_row, view.last_row), span).on(&table.place.title);
+            // From the header to the last row: where no table is found in a range, an append writes over what the range holds.
+            let anchor = Area::of((table.place.header_row, view.last_row), span).on(&table.place.title);
             let written = self.client.append(&anchor, &cells).await?;
             let landed = a1::parse_on(&written.updated_range).map(|(_, area)| area);
             return match landed {
-                Some(area) if area.first_row > table.place.header_row => Ok((area.first_row, area.first_column)),
+                Some(area) if area.first_row > table.place.header_row => {
+                    Ok(Landed { row: area.first_row, column: area.first_column, headings: None })
+                }
                 _ => Err(incomplete("the rows are not where the table is")),
             };
         }
         let first = view.last_row + 1;
+        let mut headings = Vec::new();
         let mut cells = Vec::with_capacity(rows.len());
         let (mut bytes, mut begin) = (0, first);
         for (offset, (_, record)) in rows.iter().enumerate() {
             if bytes > PAYLOAD_BYTES {
-                self.insert_part(table, (first, begin), span.0, &std::mem::take(&mut cells)).await?;
+                let part = std::mem::take(&mut cells);
+                headings = self.insert_part(table, view, (first, begin), &part).await?;
                 (bytes, begin) = (0, first + offset);
             }
             let values =
@@ -109,77 +133,107 @@ impl SheetsDestination {
             bytes += row.iter().map(NewCell::bytes).sum::<usize>();
             cells.push(row);
         }
-        self.insert_part(table, (first, begin), span.0, &cells).await?;
-        Ok((first, span.0))
+        // What one part meets, the next one does too: a column does not move back.
+        let last = self.insert_part(table, view, (first, begin), &cells).await?;
+        let is_same = headings.is_empty() || view.is_same_header(&headings, table);
+        let headings = Some(if is_same { last } else { headings });
+        Ok(Landed { row: first, column: span.0, headings })
     }
 
     /// Inserts a part of some rows: `first` is where all of them begin, `begin` where this part does. If one fails, those before
-    /// it are there.
+    /// it are there. Returns the header as it is then.
     async fn insert_part(
         &self,
         table: &Table,
+        view: &View,
         (first, begin): (usize, usize),
-        first_column: usize,
         rows: &[Vec<NewCell>],
-    ) -> Result<(), ConnectorError> {
+    ) -> Result<Vec<Cell>, ConnectorError> {
         let mut grown = table.clone();
         grown.place.rows += begin - first;
-        let inserted = self.insert_at(&grown, begin, first_column, rows).await;
+        let inserted = self.insert_at(&grown, begin, view.span().0, rows).await;
         inserted.map_err(|error| if begin > first { after_write(error) } else { error })
     }
 
-    /// Inserts rows at an exact place, all or nothing.
+    /// Inserts rows at an exact place, all or nothing. Returns the header as it is then.
     pub(super) async fn insert_at(
         &self,
         table: &Table,
         first: usize,
         first_column: usize,
         rows: &[Vec<NewCell>],
-    ) -> Result<(), ConnectorError> {
+    ) -> Result<Vec<Cell>, ConnectorError> {
         let sheet_id = table.place.sheet_id;
-        let room = if first >= table.place.rows {
-            json!({ "appendDimension": { "sheetId": sheet_id, "dimension": "ROWS", "length": rows.len() } })
-        } else {
-            json!({ "insertDimension": {
-                "range": { "sheetId": sheet_id, "dimension": "ROWS", "startIndex": first, "endIndex": first + rows.len() },
-                // A first row must not look like the header.
-                "inheritFromBefore": first > table.place.header_row + 1,
-            }})
-        };
+        // Rows are inserted even at the end of the grid: what somebody put there since moves down and is not overwritten.
+        let room = json!({ "insertDimension": {
+            "range": { "sheetId": sheet_id, "dimension": "ROWS", "startIndex": first, "endIndex": first + rows.len() },
+            // A first row must not look like the header; at the end of the grid there is nothing else to look like.
+            "inheritFromBefore": first > table.place.header_row + 1 || first >= table.place.rows,
+        }});
         let cells = json!({ "updateCells": {
             "rows": rows.iter().map(|row| json!({ "values": row.iter().map(NewCell::json).collect::<Vec<_>>() })).collect::<Vec<_>>(),
             "fields": "userEnteredValue",
             "start": { "sheetId": sheet_id, "rowIndex": first, "columnIndex": first_column },
         }});
-        self.client.change(&[room, cells]).await.map(drop)
+        let shown = self.client.change_showing(&[room, cells], &[table.place.header_row_range()]).await?;
+        Ok(table.place.headings_of(shown.into_iter().next().unwrap_or_default()))
     }
 
-    /// Reads the keys after a write. Rows that were written when somebody moved the columns are written to where the columns are
-    /// now.
+    /// Sees to it that rows that were added are in the table's columns, and returns the keys as they are then.
     async fn confirm(
+        &self,
+        known: &mut Known,
+        (object, plan): (&ObjectName, &Plan),
+        mut before: View,
+        landed: Landed,
+        rows: &[NewRow],
+    ) -> Result<View, ConnectorError> {
+        let table = known.table()?;
+        let headings = match landed.headings.clone() {
+            Some(headings) if before.is_same_header(&headings, &table) => None,
+            Some(headings) => Some(headings),
+            None => self.misfit(&table, plan, &before, &landed, rows).await?,
+        };
+        let Some(headings) = headings else {
+            let is_below = before.add_rows(landed.row, rows, plan);
+            return if is_below {
+                self.close_gap(&table, plan, landed.row, rows.len(), before).await
+            } else {
+                Ok(before)
+            };
+        };
+        let landed = Landed { headings: Some(headings), ..landed };
+        self.put_in_columns(known, (object, plan), &before, &landed, rows).await
+    }
+
+    /// Reads the header and the keys of rows that were added; returns the header where not all is as it was meant.
+    async fn misfit(
         &self,
         table: &Table,
         plan: &Plan,
         before: &View,
-        landed: (usize, usize),
-        rows: &[(Option<String>, Prepared)],
-    ) -> Result<View, ConnectorError> {
-        let now = View::read(&self.client, table, &plan.key).await?;
-        let is_missing = |key: &Option<String>| key.as_ref().is_some_and(|key| !now.rows.contains_key(key));
-        let missing = rows.iter().filter(|(key, _)| is_missing(key)).count();
-        let is_in_place = now.columns == before.columns && landed.1 == before.span().0;
-        if is_in_place && missing == 0 {
-            return self.close_gap(table, plan, (before.last_row + 1, landed.0, rows.len()), now).await;
-        }
-        if is_in_place {
-            tracing::warn!(object = %table.place.title, rows = missing, "somebody removed rows right after they were added");
-            return Ok(now);
-        }
-        if self.move_cells(table, before, &now, landed, rows).await? == 0 {
-            return Ok(now);
-        }
-        tracing::warn!(object = %table.place.title, "somebody moved columns while rows were added: their cells are moved too");
-        View::read(&self.client, table, &plan.key).await
+        landed: &Landed,
+        rows: &[NewRow],
+    ) -> Result<Option<Vec<Cell>>, ConnectorError> {
+        let places = key_places(&before.columns, &plan.key, table)?;
+        let span = (landed.row, landed.row + rows.len() - 1);
+        let title = &table.place.title;
+        let ranges: Vec<String> = std::iter::once(table.place.header())
+            .chain(
+                places.iter().filter(|_| !plan.key.is_empty()).map(|place| Area::of(span, (*place, *place)).on(title)),
+            )
+            .collect();
+        let mut read = self.client.values(&ranges, Render::Values).await?.into_iter();
+        let headings = read.next().and_then(|header| header.values.into_iter().next()).unwrap_or_default();
+        let keys: Vec<Vec<Vec<Cell>>> = read.map(|range| range.values).collect();
+        let key = |offset: usize| {
+            let cell =
+                |column: &Vec<Vec<Cell>>| column.get(offset).and_then(|row| row.first()).cloned().unwrap_or_default();
+            key_text(&keys.iter().map(cell).collect::<Vec<_>>())
+        };
+        let are_keys_there = rows.iter().enumerate().all(|(offset, row)| row.0 == key(offset));
+        let is_there = before.is_same_header(&headings, table) && are_keys_there && landed.column == before.span().0;
+        Ok((!is_there).then_some(headings))
     }
 
     /// Moves rows that an append put below notes up to the last row that has a key.
@@ -187,66 +241,50 @@ impl SheetsDestination {
         &self,
         table: &Table,
         plan: &Plan,
-        (wanted, first, count): (usize, usize, usize),
+        first: usize,
+        count: usize,
         now: View,
     ) -> Result<View, ConnectorError> {
-        let is_between = |(row, _): &(usize, Vec<Cell>)| (wanted..first).contains(row);
-        if first <= wanted || plan.key.is_empty() || now.keys.iter().any(is_between) {
+        let wanted = now.keys.iter().map(|(row, _)| row + 1).filter(|row| *row <= first).max();
+        let wanted = wanted.unwrap_or(table.place.header_row + 1);
+        if first <= wanted || plan.key.is_empty() {
             return Ok(now);
         }
         let rows = json!({ "sheetId": table.place.sheet_id, "dimension": "ROWS", "startIndex": first, "endIndex": first + count });
         self.client.change(&[json!({ "moveDimension": { "source": rows, "destinationIndex": wanted } })]).await?;
         View::read(&self.client, table, &plan.key).await
     }
+}
 
-    /// Moves the cells of rows that were written by the columns as they were to where the columns are now. Returns how many rows
-    /// that took.
-    async fn move_cells(
-        &self,
-        table: &Table,
-        before: &View,
-        now: &View,
-        landed: (usize, usize),
-        rows: &[(Option<String>, Prepared)],
-    ) -> Result<usize, ConnectorError> {
-        let only = |key: &Option<String>| now.rows.get(key.as_ref()?).and_then(|rows| rows.first()).copied();
-        let places: Vec<usize> =
-            rows.iter().enumerate().map(|(offset, (key, _))| only(key).unwrap_or(landed.0 + offset)).collect();
-        let (top, bottom) = (places.iter().min().copied().unwrap_or(0), places.iter().max().copied().unwrap_or(0));
-        let old_last = landed.1 + before.span().1 - before.span().0;
-        let span = (landed.1.min(now.span().0), old_last.max(now.span().1));
-        let read = self.client.values(&[Area::of((top, bottom), span).on(&table.place.title)], Render::Values).await?;
-        let found = read.into_iter().next().map(|range| range.values).unwrap_or_default();
-        let mut data = Vec::new();
-        for (row, (_, record)) in places.iter().zip(rows) {
-            let cells = found.get(row - top).map(Vec::as_slice).unwrap_or_default();
-            let is_at =
-                |place: usize, cell: &Cell| cells.get(place - span.0).unwrap_or(&Cell::Empty).seen() == cell.seen();
-            let (mut is_right, mut is_ours) = (true, true);
-            let mut moved = vec![None; span.1 - span.0 + 1];
-            for (name, cell) in &record.cells {
-                let new = now.place(name).ok_or_else(|| table.unknown_column(name))?;
-                let old = before.place(name).unwrap_or(new) - before.span().0 + landed.1;
-                is_right &= is_at(new, cell);
-                is_ours &= is_at(old, cell);
-                moved[old - span.0].get_or_insert(Cell::Empty);
-                moved[new - span.0] = Some(cell.clone());
-            }
-            for (name, cell) in &record.cells {
-                let new = now.place(name).ok_or_else(|| table.unknown_column(name))?;
-                moved[new - span.0] = Some(cell.clone());
-            }
-            if !is_right && is_ours {
-                data.push(RangeToWrite {
-                    range: Area::of((*row, *row), span).on(&table.place.title),
-                    values: vec![moved],
-                });
-            }
+impl View {
+    /// Tells whether every column that has a name is where it was.
+    pub(super) fn is_same_header(&self, headings: &[Cell], table: &Table) -> bool {
+        let moves = moves(&self.headings, headings);
+        let first = table.place.span.0;
+        self.columns.iter().all(|column| is_in_place(&self.headings, headings, &moves, column.place - first))
+    }
+
+    /// Adds rows that were written; tells whether they are below all others.
+    fn add_rows(&mut self, first: usize, rows: &[NewRow], plan: &Plan) -> bool {
+        let is_below = first > self.last_row;
+        if !is_below {
+            // Rows in the middle move those below.
+            let moved = |row: &mut usize| {
+                if *row >= first {
+                    *row += rows.len()
+                }
+            };
+            self.keys.iter_mut().for_each(|(row, _)| moved(row));
+            self.rows.values_mut().flatten().for_each(moved);
+            self.last_row += rows.len();
         }
-        if !data.is_empty() {
-            self.client.update(&data, Input::Raw).await?;
+        let columns: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
+        let key = if plan.key.is_empty() { &columns } else { &plan.key };
+        for (offset, (_, record)) in rows.iter().enumerate() {
+            self.add(first + offset, key.iter().map(|name| record.cell(name).cloned().unwrap_or_default()).collect());
         }
-        Ok(data.len())
+        self.keys.sort_by_key(|(row, _)| *row);
+        is_below
     }
 }
 

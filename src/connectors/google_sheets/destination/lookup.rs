@@ -24,9 +24,12 @@ impl SheetsDestination {
     ) -> Result<Vec<Record>, ConnectorError> {
         let mut objects = self.objects.lock().await;
         let known = self.known(&mut objects, object).await?;
-        let Some(table) = &known.table else { return Ok(Vec::new()) };
+        if known.table.is_none() {
+            return Ok(Vec::new());
+        }
         let key: Vec<String> = fields.iter().map(ToString::to_string).collect();
-        let view = View::read(&self.client, table, &key).await?;
+        let view = self.read_view(known, object, &key).await?;
+        let table = &known.table()?;
         let records = view.keys.iter().filter_map(|(row, cells)| {
             let id = row_id(&view, *row, cells)?;
             let value = |(name, cell): (&FieldName, &Cell)| (name.clone(), typed(table, name, cell));
@@ -42,7 +45,7 @@ impl SheetsDestination {
         let Plan { key: planned, .. } = self.plan_of(&request.object);
         let mut objects = self.objects.lock().await;
         let known = self.known(&mut objects, &request.object).await?;
-        let Some(table) = &known.table else { return Ok(Vec::new()) };
+        let Some(described) = &known.table else { return Ok(Vec::new()) };
         let key = match &request.selection {
             Selection::Keys { fields, .. } => fields.iter().map(ToString::to_string).collect(),
             Selection::Ids(_) => planned,
@@ -55,11 +58,12 @@ impl SheetsDestination {
         }
         let wanted: HashSet<String> = match &request.selection {
             Selection::Ids(ids) => ids.iter().cloned().collect(),
-            Selection::Keys { values, .. } => values.iter().filter_map(|values| text_of(values, table)).collect(),
+            Selection::Keys { values, .. } => values.iter().filter_map(|values| text_of(values, described)).collect(),
         };
         let mut columns = key.clone();
         columns.extend(request.fields.iter().map(ToString::to_string).filter(|name| !key.contains(name)));
-        let view = View::read(&self.client, table, &columns).await?;
+        let view = self.read_view(known, &request.object, &columns).await?;
+        let table = &known.table()?;
         let keys: HashMap<usize, Vec<Cell>> =
             view.keys.iter().map(|(row, cells)| (*row, cells[..key.len()].to_vec())).collect();
         let mut by_key = View::empty(table);

@@ -7,12 +7,16 @@
 mod delete;
 mod insert;
 mod lookup;
+mod misplaced;
+mod moves;
 mod prepare;
+mod put_right;
 mod replace;
 mod snapshot;
 mod structure;
 mod update;
 mod view;
+mod writes;
 
 use std::{
     collections::HashMap,
@@ -26,15 +30,15 @@ use crate::connector::{
     BulkBatch, BulkLoad, ConnectorError, Destination, ErrorKind, FetchRequest, FetchWhole, Inspection, Outcomes, Probe,
     Replace, WritePlan,
 };
-use crate::model::{Batch, Field, FieldName, ObjectName, Operation, Outcome, Record, Schema};
+use crate::model::{Batch, Field, FieldName, ObjectName, Operation, Outcome, Record, Schema, one_form};
 
 use super::{
     client::{SheetsClient, Spreadsheet},
     config::Tables,
-    errors::incomplete,
+    errors::{OUTSIDE_GRID, incomplete},
     formula::Template,
     inspection::inspect,
-    table::Table,
+    table::{Place, Table, UNKNOWN_COLUMN},
 };
 
 use self::{prepare::Prepared, view::View};
@@ -113,6 +117,65 @@ impl SheetsDestination {
         Ok(Known { spreadsheet: Some(spreadsheet), table, ..Known::default() })
     }
 
+    async fn load_once(&self, known: &mut Known, plan: &Plan, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
+        let table = known.table()?;
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.records.len()];
+        let mut prepared = Vec::with_capacity(batch.records.len());
+        for (place, record) in batch.records.iter().enumerate() {
+            match prepare::prepare(place, record, table.zone) {
+                Ok(record) => prepared.push(record),
+                Err(rejection) => outcomes[place] = Some(Outcome::Rejected(rejection)),
+            }
+        }
+        let named = (&batch.object, plan);
+        let written = match batch.operation {
+            _ if known.new_version.is_some() => Ok(replace::keep(known, prepared)),
+            Operation::Insert => self.insert(known, named, prepared).await,
+            Operation::Update => self.update(known, named, &batch.records, prepared).await,
+            Operation::Delete => self.delete(known, named, &batch.records).await,
+            Operation::Upsert { .. } | Operation::Link => {
+                Err(ConnectorError::new(ErrorKind::Unexpected, "no_such_call", "a sheet has no such call"))
+            }
+        };
+        if written.is_err() {
+            known.view = None;
+        }
+        for (place, outcome) in written? {
+            outcomes[place] = Some(outcome);
+        }
+        let outcomes: Option<Vec<Outcome>> = outcomes.into_iter().collect();
+        outcomes.ok_or_else(|| incomplete("an outcome is missing"))
+    }
+
+    /// Reads header and key columns, and once more where the tab is not as it was described: somebody inserted or deleted columns.
+    async fn read_view(&self, known: &mut Known, object: &ObjectName, key: &[String]) -> Result<View, ConnectorError> {
+        match View::read(&self.client, &known.table()?, key).await {
+            Err(error) if is_out_of_date(&error) => {
+                *known = Known {
+                    is_ready: known.is_ready,
+                    new_version: known.new_version.take(),
+                    ..self.look(object).await?
+                };
+                View::read(&self.client, &known.table()?, key).await
+            }
+            read => read,
+        }
+    }
+
+    /// Looks where an object is now: somebody inserted, deleted or moved rows or columns.
+    async fn find_again(
+        &self,
+        known: &mut Known,
+        table: &mut Table,
+        object: &ObjectName,
+    ) -> Result<(), ConnectorError> {
+        let spreadsheet = self.client.structure().await?;
+        table.place = Place::find(&spreadsheet, object, &self.options.tables)?;
+        known.spreadsheet = Some(spreadsheet);
+        known.table = Some(table.clone());
+        Ok(())
+    }
+
     /// Makes sure that the object is known.
     async fn known<'map>(
         &self,
@@ -124,6 +187,17 @@ impl SheetsDestination {
         }
         Ok(objects.entry(object.clone()).or_default())
     }
+}
+
+impl Known {
+    fn table(&self) -> Result<Table, ConnectorError> {
+        self.table.clone().ok_or_else(|| incomplete("the tab is not there"))
+    }
+}
+
+/// Tells whether an error may come of a tab that is not as it was described.
+fn is_out_of_date(error: &ConnectorError) -> bool {
+    [OUTSIDE_GRID, UNKNOWN_COLUMN].contains(&error.code.as_str())
 }
 
 #[async_trait]
@@ -168,32 +242,21 @@ impl Destination for SheetsDestination {
         let mut objects = self.objects.lock().await;
         let known = self.known(&mut objects, &batch.object).await?;
         self.make_ready(known, &plan, &batch.object).await?;
-        let Some(table) = known.table.clone() else { return Err(incomplete("the tab is not there")) };
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.records.len()];
-        let mut prepared = Vec::with_capacity(batch.records.len());
-        for (place, record) in batch.records.iter().enumerate() {
-            match prepare::prepare(place, record, table.zone) {
-                Ok(record) => prepared.push(record),
-                Err(rejection) => outcomes[place] = Some(Outcome::Rejected(rejection)),
-            }
+        let mut loaded = self.load_once(known, &plan, batch).await;
+        if let Err(error) = &loaded
+            && error.kind.proves_no_write()
+            && is_out_of_date(error)
+        {
+            // Somebody inserted or deleted rows or columns: what was learned of the tab does not hold any more.
+            let now = self.look(&batch.object).await?;
+            *known = Known { is_ready: true, new_version: known.new_version.take(), ..now };
+            loaded = match self.load_once(known, &plan, batch).await {
+                // The first error tells where the column was.
+                Err(second) if is_out_of_date(&second) => loaded,
+                again => again,
+            };
         }
-        let written = match batch.operation {
-            _ if known.new_version.is_some() => Ok(replace::keep(known, prepared)),
-            Operation::Insert => self.insert(known, &table, &plan, prepared).await,
-            Operation::Update => self.update(known, &table, &plan, &batch.records, prepared).await,
-            Operation::Delete => self.delete(known, &table, &plan, &batch.records).await,
-            Operation::Upsert { .. } | Operation::Link => {
-                Err(ConnectorError::new(ErrorKind::Unexpected, "no_such_call", "a sheet has no such call"))
-            }
-        };
-        if written.is_err() {
-            known.view = None;
-        }
-        for (place, outcome) in written? {
-            outcomes[place] = Some(outcome);
-        }
-        let outcomes: Option<Vec<Outcome>> = outcomes.into_iter().collect();
-        outcomes.ok_or_else(|| incomplete("an outcome is missing"))
+        loaded
     }
 
     async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
@@ -221,8 +284,8 @@ impl Destination for SheetsDestination {
 fn check_formulas(table: &Table, formulas: &[Formula], fields: &[Field]) -> Result<(), ConnectorError> {
     let is_known = |name: &str| {
         table.column(name).is_ok()
-            || fields.iter().any(|field| field.name.as_str() == name)
-            || formulas.iter().any(|formula| formula.column == name)
+            || fields.iter().any(|field| one_form(&field.name) == one_form(name))
+            || formulas.iter().any(|formula| one_form(&formula.column) == one_form(name))
     };
     for formula in formulas {
         if let Some(unknown) = formula.template.columns().find(|name| !is_known(name)) {

@@ -1,4 +1,5 @@
-//! Writes a tab's data anew: all rows in one call, so that readers see the earlier version or the new one.
+//! Writes a tab's data anew: all rows in one call, so that readers see the earlier version or the new one. The header comes back
+//! in the same answer: where somebody moved a column meanwhile, what was overwritten is put back, and the rows are written again.
 
 use async_trait::async_trait;
 use serde_json::{Value as Json, json};
@@ -7,11 +8,14 @@ use crate::connector::{ConnectorError, ErrorKind, Replace};
 use crate::model::{Field, ObjectName, Outcome};
 
 use super::{
-    super::{cell::Cell, table::Table},
+    super::{cell::Cell, errors::after_write, limits::MAX_REPAIRS, table::Table},
     Known, Plan, SheetsDestination,
     insert::{NewCell, Outcomes},
     prepare::Prepared,
+    put_right::put_columns_right,
+    snapshot::Snapshot,
     structure::check_cells,
+    update::{always_moving, check_shared},
     view::View,
 };
 
@@ -31,20 +35,63 @@ impl Replace for SheetsDestination {
         let mut objects = self.objects.lock().await;
         let known = self.known(&mut objects, object).await?;
         self.make_ready(known, &plan, object).await?;
-        let (Some(table), Some(records)) = (known.table.clone(), known.new_version.take()) else { return Ok(()) };
-        let view = View::read(&self.client, &table, &[]).await?;
-        check_cells(known, &table, records.len().saturating_sub(table.place.rows))?;
-        let requests = requests(&table, &plan, &view, &records)?;
-        let bytes: usize = requests.iter().map(|request| request.to_string().len()).sum();
-        if bytes > MAX_BYTES {
-            let message = format!(
-                "the new version of `{object}` has {bytes} bytes, and a tab is written anew in one call of {MAX_BYTES} at most"
-            );
-            return Err(ConnectorError::new(ErrorKind::Refused, "too_large_to_replace", message)
-                .with_hint("write fewer columns, or share the records out over several tabs"));
-        }
-        self.client.change(&requests).await.map(drop)
+        let Some(records) = known.new_version.take() else { return Ok(()) };
+        self.write_anew(known, (object, &plan), &records).await
     }
+}
+
+impl SheetsDestination {
+    /// Writes all rows, and again where the columns moved meanwhile; what hit another column is put right first.
+    async fn write_anew(
+        &self,
+        known: &mut Known,
+        (object, plan): (&ObjectName, &Plan),
+        records: &[Prepared],
+    ) -> Result<(), ConnectorError> {
+        let mut is_written = false;
+        for attempt in 0..MAX_REPAIRS {
+            let told = |error| if is_written { after_write(error) } else { error };
+            let mut table = known.table()?;
+            let before = Snapshot::read(&self.client, &table, |_, _| Ok(Vec::new())).await.map_err(told)?;
+            check_shared(&table, &before.view.columns, plan).map_err(told)?;
+            check_cells(known, &table, records.len().saturating_sub(table.place.rows)).map_err(told)?;
+            let requests = requests(&table, plan, &before.view, records).map_err(told)?;
+            check_size(&requests, object)?;
+            let ranges = [table.place.header_row_range()];
+            let shown = match self.client.change_showing(&requests, &ranges).await {
+                Ok(shown) => shown,
+                // Somebody deleted rows or columns since, it may be: nothing was written.
+                Err(error) if error.kind == ErrorKind::Refused && attempt == 0 => {
+                    self.find_again(known, &mut table, object).await.map_err(told)?;
+                    continue;
+                }
+                Err(error) => return Err(told(error)),
+            };
+            is_written = true;
+            let headings = table.place.headings_of(shown.into_iter().next().unwrap_or_default());
+            let written = written_places(plan, &before.view, &table)?;
+            if before.view.is_same_header(&headings, &table) {
+                return Ok(());
+            }
+            let mut now = self.read_again(known, &mut table, object, &before).await.map_err(after_write)?;
+            tracing::warn!(%object, "somebody moved columns while they were written anew: they are put right");
+            put_columns_right(&before, &headings, &mut now, &written, &table);
+            self.settle(known, &mut table, (object, plan), now, &mut [], true).await?;
+        }
+        Err(always_moving(&known.table()?))
+    }
+}
+
+fn check_size(requests: &[Json], object: &ObjectName) -> Result<(), ConnectorError> {
+    let bytes: usize = requests.iter().map(|request| request.to_string().len()).sum();
+    if bytes <= MAX_BYTES {
+        return Ok(());
+    }
+    let message = format!(
+        "the new version of `{object}` has {bytes} bytes, and a tab is written anew in one call of {MAX_BYTES} at most"
+    );
+    Err(ConnectorError::new(ErrorKind::Refused, "too_large_to_replace", message)
+        .with_hint("write fewer columns, or share the records out over several tabs"))
 }
 
 /// Keeps records for the new version.

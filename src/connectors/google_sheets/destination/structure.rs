@@ -88,15 +88,12 @@ impl SheetsDestination {
         check_added(known, table.place.rows * columns.len())?;
         let sheet_id = table.place.sheet_id;
         let at = table.columns.iter().map(|column| column.place + 1).max().unwrap_or_default();
-        let room = if at >= table.place.columns {
-            json!({ "appendDimension": { "sheetId": sheet_id, "dimension": "COLUMNS", "length": columns.len() } })
-        } else {
-            // What stands to the right of the table moves to the right.
-            json!({ "insertDimension": {
-                "range": { "sheetId": sheet_id, "dimension": "COLUMNS", "startIndex": at, "endIndex": at + columns.len() },
-                "inheritFromBefore": false,
-            }})
-        };
+        // What stands to the right of the table moves to the right, even what somebody put there since.
+        let room = json!({ "insertDimension": {
+            "range": { "sheetId": sheet_id, "dimension": "COLUMNS", "startIndex": at, "endIndex": at + columns.len() },
+            // At the end of the grid there is nothing after it to look like.
+            "inheritFromBefore": at >= table.place.columns,
+        }});
         let mut requests = vec![room];
         requests.extend(headings(sheet_id, table.place.header_row, at, columns));
         self.client.change(&requests).await.map_err(after_write)?;
@@ -139,6 +136,7 @@ fn placed(columns: &[NewColumn], first: usize) -> Vec<Column> {
         shared_heading: None,
         field_type: column.field_type.unwrap_or(FieldType::Text),
         format: None,
+        filled_percent: None,
         is_formula: column.field_type.is_none(),
     };
     columns.iter().enumerate().map(column).collect()
@@ -154,14 +152,16 @@ fn headings(sheet_id: i64, header_row: usize, first: usize, columns: &[NewColumn
         "start": { "sheetId": sheet_id, "rowIndex": header_row, "columnIndex": first },
     }})];
     for (offset, column) in columns.iter().enumerate() {
-        let Some((kind, pattern)) = column.field_type.and_then(format_of) else { continue };
+        // Without a format of its own, a column must not have that of its neighbour.
+        let format = column.field_type.and_then(format_of);
+        let format = format.map(|(kind, pattern)| json!({ "numberFormat": { "type": kind, "pattern": pattern } }));
         let place = first + offset;
         debug_assert!(place < a1::MAX_COLUMNS, "a tab with more columns is refused before");
         requests.push(json!({ "repeatCell": {
             "range": {
                 "sheetId": sheet_id, "startRowIndex": header_row + 1, "startColumnIndex": place, "endColumnIndex": place + 1,
             },
-            "cell": { "userEnteredFormat": { "numberFormat": { "type": kind, "pattern": pattern } } },
+            "cell": { "userEnteredFormat": format.unwrap_or_else(|| json!({})) },
             "fields": "userEnteredFormat.numberFormat",
         }}));
     }

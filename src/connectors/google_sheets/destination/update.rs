@@ -1,183 +1,192 @@
 //! Changes rows, each found by its key; only cells that differ are written, all others are left alone.
 //!
-//! A range that is written begins or ends with the row's key, left alone too, and comes back as it is then: so one call tells
-//! whether each row was still the one that was meant. What hit another row is put right by what stood there before.
-
-use std::collections::{BTreeMap, HashMap};
+//! The header and the row's key are part of what is written, left alone too, and come back as they are then: so one call tells
+//! whether each row and each column was still the one that was meant. What hit another one is put right by what stood there
+//! before (`put_right`), and the values are written to where they belong now.
 
 use crate::connector::{ConnectorError, ErrorKind};
-use crate::model::{BatchRecord, Outcome, Rejection};
+use crate::model::{BatchRecord, ObjectName, Outcome, Rejection};
 
 use super::{
     super::{
-        a1::{self, Area},
         cell::Cell,
-        client::{Input, RangeToWrite, UpdateAnswer},
-        errors::{after_write, incomplete},
+        errors::{OUTSIDE_GRID, after_write},
+        header::Named,
         limits::MAX_REPAIRS,
         table::Table,
     },
     Known, Plan, SheetsDestination,
     insert::Outcomes,
+    moves::moves,
     prepare::Prepared,
+    put_right::{Unknown, carry, put_right},
     snapshot::Snapshot,
-    view::key_places,
+    view::{View, key_places, key_text},
+    writes::{Miss, RowWrite, Writes, without_empty},
 };
 
-/// Cells to write to the row of a key.
-#[derive(Debug, Clone)]
-struct Change {
+/// What is to become of the row of a record.
+#[derive(Debug)]
+pub(super) struct Change {
+    place: usize,
     /// The key that the row has now.
     key: String,
     /// The key that it will have.
     new_key: String,
     values: Vec<(String, Cell)>,
-    formulas: Vec<(String, String)>,
+    /// What became of the record, where it is not changed.
+    outcome: Option<Outcome>,
 }
-
-/// Cells to write to a row, by column.
-#[derive(Debug, Clone, Default)]
-struct RowWrite {
-    values: BTreeMap<usize, Cell>,
-    formulas: BTreeMap<usize, Cell>,
-    new_key: String,
-}
-
-type Writes = BTreeMap<usize, RowWrite>;
 
 impl SheetsDestination {
     pub(super) async fn update(
         &self,
         known: &mut Known,
-        table: &Table,
-        plan: &Plan,
+        (object, plan): (&ObjectName, &Plan),
         batch: &[BatchRecord],
         records: Vec<Prepared>,
     ) -> Result<Outcomes, ConnectorError> {
-        if plan.key.is_empty() {
-            let message = "rows without a key cannot be changed";
-            return Err(
-                ConnectorError::new(ErrorKind::NotFound, "no_key", message).with_hint("give the destination a `key`")
-            );
-        }
-        let mut outcomes = Outcomes::with_capacity(records.len());
-        let mut snapshot = Snapshot::read(&self.client, table, &plan.key).await?;
+        check_key(plan, "changed")?;
+        let mut table = known.table()?;
+        let snapshot =
+            Snapshot::read(&self.client, &table, |_, columns| key_places(columns, &plan.key, &table)).await?;
+        check_shared(&table, &snapshot.view.columns, plan)?;
         let mut changes = Vec::with_capacity(records.len());
         for record in &records {
-            match change(record, &batch[record.place], plan, &snapshot, table)? {
-                Ok(change) => {
-                    outcomes.push((record.place, Outcome::Updated { id: change.new_key.clone() }));
-                    changes.push(change);
-                }
-                Err(outcome) => outcomes.push((record.place, outcome)),
-            }
+            changes.push(change(record, &batch[record.place], plan)?);
         }
-        let mut is_written = false;
-        for _ in 0..MAX_REPAIRS {
-            let writes = rows_to_write(&changes, plan, &snapshot, table)?;
-            if writes.is_empty() {
-                known.view = Some(snapshot.view);
-                return Ok(outcomes);
-            }
-            let written = self.write(table, plan, &snapshot, &writes).await;
-            let moved = if is_written { written.map_err(after_write)? } else { written? };
-            is_written = true;
-            if moved.is_empty() {
-                known.view = Some(with_new_keys(snapshot, &writes, plan, table)?);
-                return Ok(outcomes);
-            }
-            tracing::warn!(object = %table.place.title, rows = moved.len(), "somebody moved rows while they were written: they are put right");
-            put_right(&mut changes, &moved, &writes, &snapshot);
-            snapshot = Snapshot::read(&self.client, table, &plan.key).await.map_err(after_write)?;
-        }
-        let message = format!("somebody moves the rows of `{}` all the time", table.place.title);
-        Err(ConnectorError::new(ErrorKind::Unanswered, "sheet_changes", message)
-            .with_hint("run it again when nobody works in the sheet"))
+        let view = self.settle(known, &mut table, (object, plan), snapshot, &mut changes, false).await?;
+        known.view = Some(view);
+        Ok(outcomes(changes))
     }
 
-    /// Writes rows, and returns those that were another's by then, each with the key that it had.
-    async fn write(
+    /// Writes changes, and what is to be put right, until everything is where it belongs. Returns the keys as they are then.
+    pub(super) async fn settle(
         &self,
-        table: &Table,
-        plan: &Plan,
-        snapshot: &Snapshot,
-        writes: &Writes,
-    ) -> Result<BTreeMap<usize, Option<String>>, ConnectorError> {
-        let keys = key_places(&snapshot.view.columns, &plan.key, table)?;
-        let mut moved = BTreeMap::new();
-        for (input, pick) in [
-            (Input::Raw, RowWrite::values as fn(&RowWrite) -> &BTreeMap<usize, Cell>),
-            (Input::Formula, RowWrite::formulas),
-        ] {
-            let rows: Writes = writes
-                .iter()
-                .filter(|(row, write)| !pick(write).is_empty() && !moved.contains_key(*row))
-                .map(|(row, write)| (*row, write.clone()))
-                .collect();
-            if rows.is_empty() {
-                continue;
+        known: &mut Known,
+        table: &mut Table,
+        (object, plan): (&ObjectName, &Plan),
+        mut snapshot: Snapshot,
+        changes: &mut [Change],
+        mut is_written: bool,
+    ) -> Result<View, ConnectorError> {
+        for attempt in 0..2 * MAX_REPAIRS {
+            let told = |error| if is_written { after_write(error) } else { error };
+            let writes = if attempt < MAX_REPAIRS {
+                rows_to_write(changes, plan, &snapshot, table).map_err(told)?
+            } else {
+                // Enough: what was overwritten is put back, and nothing else is written.
+                restored(&snapshot)
+            };
+            if writes.is_empty() {
+                plan.check_columns(&snapshot, table).map_err(told)?;
+                if attempt >= MAX_REPAIRS {
+                    break;
+                }
+                return Ok(snapshot.view);
             }
-            let data = ranges(table, &rows, &keys, pick);
-            let answered = self.client.update(&data, input).await?;
-            moved.extend(moved_rows(&answered, &rows, &keys)?);
+            let keys = snapshot.key_places();
+            let needed = needed(plan, &snapshot, &writes);
+            match self.write(table, &snapshot, (&needed, &keys), &writes).await {
+                Ok(None) if attempt >= MAX_REPAIRS => break,
+                Ok(None) => {
+                    plan.check_columns(&snapshot, table).map_err(after_write)?;
+                    return Ok(with_new_keys(snapshot, &writes));
+                }
+                Ok(Some(miss)) => {
+                    is_written = true;
+                    let mut now = self.read_again(known, table, object, &snapshot).await.map_err(after_write)?;
+                    tell(put_right(&snapshot, &miss, &mut now, &keys, table), &miss, table);
+                    snapshot = now.with_correct_keys();
+                }
+                Err((was_written, error)) if error.code == OUTSIDE_GRID => {
+                    is_written |= was_written;
+                    let read = self.read_again(known, table, object, &snapshot).await;
+                    snapshot = if is_written { read.map_err(after_write)? } else { read? };
+                }
+                Err((was_written, error)) => {
+                    return Err(if was_written || is_written { after_write(error) } else { error });
+                }
+            }
         }
-        Ok(moved)
+        Err(always_moving(table))
+    }
+
+    /// Reads a table again whose rows or columns somebody moved. The columns of the key are those that they were, whatever their
+    /// headings are now.
+    pub(super) async fn read_again(
+        &self,
+        known: &mut Known,
+        table: &mut Table,
+        object: &ObjectName,
+        before: &Snapshot,
+    ) -> Result<Snapshot, ConnectorError> {
+        self.find_again(known, table, object).await?;
+        let (first, first_now) = (before.first_column(), table.place.span.0);
+        let mut now = Snapshot::read(&self.client, table, |headings, _| {
+            let moves = moves(&before.view.headings, headings);
+            let place = |place: &usize| {
+                let moved = place.checked_sub(first).and_then(|offset| moves.get(offset).copied().flatten());
+                moved.map_or(usize::MAX, |offset| offset + first_now)
+            };
+            Ok(before.key_places().iter().map(place).collect())
+        })
+        .await?;
+        carry(before, &mut now, table);
+        Ok(now.with_correct_keys())
     }
 }
 
-impl RowWrite {
-    fn values(&self) -> &BTreeMap<usize, Cell> {
-        &self.values
+/// Refuses what needs a key where there is none.
+pub(super) fn check_key(plan: &Plan, what: &str) -> Result<(), ConnectorError> {
+    if !plan.key.is_empty() {
+        return Ok(());
     }
+    let message = format!("rows without a key cannot be {what}");
+    Err(ConnectorError::new(ErrorKind::NotFound, "no_key", message).with_hint("give the destination a `key`"))
+}
 
-    fn formulas(&self) -> &BTreeMap<usize, Cell> {
-        &self.formulas
+/// Says that the sheet does not stand still.
+pub(super) fn always_moving(table: &Table) -> ConnectorError {
+    let message = format!("somebody moves the rows or columns of `{}` all the time", table.place.title);
+    ConnectorError::new(ErrorKind::Unanswered, "sheet_changes", message)
+        .with_hint("run it again when nobody works in the sheet")
+}
+
+/// Says what was overwritten and what of it cannot be told.
+fn tell(unknown: Unknown, miss: &Miss, table: &Table) {
+    let (object, rows) = (&table.place.title, miss.sent.len());
+    tracing::warn!(%object, rows, "somebody moved rows or columns while they were written: they are put right");
+    if unknown.cells > 0 {
+        let cells = unknown.cells;
+        tracing::warn!(%object, cells, "cells of rows or columns that somebody added at that moment were overwritten, and are left blank");
     }
 }
 
-/// Returns what is to be changed for a record, or what became of it without a change.
-fn change(
-    record: &Prepared,
-    of_batch: &BatchRecord,
-    plan: &Plan,
-    snapshot: &Snapshot,
-    table: &Table,
-) -> Result<Result<Change, Outcome>, ConnectorError> {
+fn outcomes(changes: Vec<Change>) -> Outcomes {
+    let outcome = |change: Change| (change.place, change.outcome.unwrap_or(Outcome::Updated { id: change.new_key }));
+    changes.into_iter().map(outcome).collect()
+}
+
+/// Returns what is to be changed for a record.
+fn change(record: &Prepared, of_batch: &BatchRecord, plan: &Plan) -> Result<Change, ConnectorError> {
     let Some(key) = of_batch.destination_id.clone() else {
         return Err(ConnectorError::new(ErrorKind::Unexpected, "no_id", "a record to change has no id"));
     };
-    let row = match only_row(&key, snapshot) {
-        Ok(row) => row,
-        Err(outcome) => return Ok(Err(outcome)),
-    };
-    let mut values = Vec::new();
-    for (name, cell) in &record.cells {
-        let place = snapshot.view.place(name).ok_or_else(|| table.unknown_column(name))?;
-        if snapshot.has_formula(row, place) {
-            let at = table.place.cell(row, place);
-            let reason = format!("cell {at} holds a formula of the sheet's own, which is not overwritten");
-            return Ok(Err(Outcome::Rejected(Rejection::new("computed", reason).at(name.as_str(), ""))));
-        }
-        values.push((name.clone(), cell.clone()));
-    }
     let cells: Vec<Cell> = plan.key.iter().map(|name| record.cell(name).cloned().unwrap_or_default()).collect();
     let has_key = plan.key.iter().all(|name| record.cell(name).is_some());
-    let new_key = if has_key { super::view::key_text(&cells) } else { Some(key.clone()) };
-    let Some(new_key) = new_key else {
-        let reason =
-            Rejection::new("empty_key", "a key column would get no value, and the row could not be found again");
-        return Ok(Err(Outcome::Rejected(reason)));
-    };
-    let mut formulas = Vec::new();
-    for formula in plan.formulas.iter().filter(|formula| formula.is_rewritten) {
-        formulas.push((formula.column.clone(), formula.text(row, &snapshot.view, table)?));
-    }
-    Ok(Ok(Change { key, new_key, values, formulas }))
+    let new_key = if has_key { key_text(&cells) } else { Some(key.clone()) };
+    let outcome = new_key.is_none().then(|| {
+        let reason = "a key column would get no value, and the row could not be found again";
+        Outcome::Rejected(Rejection::new("empty_key", reason))
+    });
+    let new_key = new_key.unwrap_or_else(|| key.clone());
+    Ok(Change { place: record.place, key, new_key, values: record.cells.clone(), outcome })
 }
 
 /// Returns the one row with a key.
-fn only_row(key: &str, snapshot: &Snapshot) -> Result<usize, Outcome> {
-    match snapshot.view.rows.get(key).map(Vec::as_slice) {
+fn only_row(key: &str, view: &View) -> Result<usize, Outcome> {
+    match view.rows.get(key).map(Vec::as_slice) {
         None | Some([]) => Err(Outcome::Missing),
         Some([row]) => Ok(*row),
         Some(rows) => {
@@ -188,136 +197,155 @@ fn only_row(key: &str, snapshot: &Snapshot) -> Result<usize, Outcome> {
     }
 }
 
-/// Finds the rows of changes as the snapshot has them, and the cells that differ.
+/// Finds the rows of changes as the snapshot has them, and the cells that differ; with them what is to be put right. Where a
+/// column is gone that the pipeline writes, things are put right alone.
 fn rows_to_write(
-    changes: &[Change],
+    changes: &mut [Change],
     plan: &Plan,
     snapshot: &Snapshot,
     table: &Table,
 ) -> Result<Writes, ConnectorError> {
-    let mut writes = Writes::new();
-    for change in changes {
+    let mut writes = restored(snapshot);
+    if !writes.is_empty() && plan.check_columns(snapshot, table).is_err() {
+        return Ok(writes);
+    }
+    for change in changes.iter_mut().filter(|change| change.outcome.is_none()) {
         // After a first write, a row may have its new key already.
-        let row = only_row(&change.key, snapshot).or_else(|_| only_row(&change.new_key, snapshot));
-        let Ok(row) = row else { continue };
-        let write = writes.entry(row).or_default();
-        write.new_key.clone_from(&change.new_key);
-        for (name, cell) in &change.values {
-            let place = snapshot.view.place(name).ok_or_else(|| table.unknown_column(name))?;
-            let is_same = snapshot.cell(row, place) == cell && !snapshot.has_formula(row, place);
-            if !is_same {
-                write.values.insert(place, cell.clone());
-            }
-        }
-        for (name, formula) in &change.formulas {
-            let place = snapshot.view.place(name).ok_or_else(|| table.unknown_column(name))?;
-            // A formula speaks of its own row, which may have moved since.
-            let rewritten = plan.formulas.iter().find(|known| known.column == *name);
-            let formula =
-                rewritten.map_or_else(|| Ok(formula.clone()), |known| known.text(row, &snapshot.view, table))?;
-            if snapshot.cell(row, place) != &Cell::text(formula.as_str()) {
-                write.formulas.insert(place, Cell::text(formula));
-            }
-        }
-    }
-    writes.retain(|_, write| !write.values.is_empty() || !write.formulas.is_empty());
-    Ok(writes)
-}
-
-/// Makes the ranges to write: neighbouring rows together, from the first column that is written or belongs to the key to the last.
-fn ranges(
-    table: &Table,
-    rows: &Writes,
-    keys: &[usize],
-    pick: fn(&RowWrite) -> &BTreeMap<usize, Cell>,
-) -> Vec<RangeToWrite> {
-    let places = || rows.values().flat_map(|write| pick(write).keys()).chain(keys).copied();
-    let span = (places().min().unwrap_or_default(), places().max().unwrap_or_default());
-    let mut ranges: Vec<(usize, Vec<Vec<Option<Cell>>>)> = Vec::new();
-    for (row, write) in rows {
-        let cells = (span.0..=span.1).map(|place| pick(write).get(&place).cloned()).collect();
-        match ranges.last_mut() {
-            Some((first, values)) if *first + values.len() == *row => values.push(cells),
-            _ => ranges.push((*row, vec![cells])),
-        }
-    }
-    let range = |(first, values): (usize, Vec<Vec<Option<Cell>>>)| RangeToWrite {
-        range: Area::of((first, first + values.len() - 1), span).on(&table.place.title),
-        values,
-    };
-    ranges.into_iter().map(range).collect()
-}
-
-/// Returns the rows of an answer that have another key than the one that was meant.
-fn moved_rows(
-    answered: &[UpdateAnswer],
-    rows: &Writes,
-    keys: &[usize],
-) -> Result<BTreeMap<usize, Option<String>>, ConnectorError> {
-    let mut found: HashMap<usize, Option<String>> = HashMap::new();
-    for answer in answered {
-        let data = answer.updated_data.as_ref().ok_or_else(|| incomplete("it does not show what was written"))?;
-        let area = a1::parse_on(&data.range).or_else(|| a1::parse_on(&answer.updated_range));
-        let Some((_, area)) = area else { return Err(incomplete("a range of it cannot be read")) };
-        let last = area.last_row.unwrap_or(area.first_row);
-        for row in area.first_row..=last {
-            let cells = data.values.get(row - area.first_row).map(Vec::as_slice).unwrap_or_default();
-            found.insert(row, Snapshot::key_in(cells, area.first_column, keys));
-        }
-    }
-    let mut moved = BTreeMap::new();
-    for (row, write) in rows {
-        let key = found.remove(row).ok_or_else(|| incomplete("a row that was written is not in it"))?;
-        if key.as_deref() != Some(write.new_key.as_str()) {
-            moved.insert(*row, key);
-        }
-    }
-    Ok(moved)
-}
-
-/// Plans to give rows back what was overwritten, from what they held before.
-fn put_right(changes: &mut Vec<Change>, moved: &BTreeMap<usize, Option<String>>, writes: &Writes, before: &Snapshot) {
-    for (row, key) in moved {
-        let (Some(key), Some(write)) = (key, writes.get(row)) else { continue };
-        let Ok(old_row) = only_row(key, before) else {
-            tracing::warn!(row = row + 1, "a row that somebody added was overwritten, and what it held is not known");
-            continue;
-        };
-        let names: Vec<(usize, String)> =
-            before.view.columns.iter().map(|column| (column.place, column.name.clone())).collect();
-        let of_changes = changes.iter().find(|change| change.key == *key || change.new_key == *key).cloned();
-        let mut restored = Change { key: key.clone(), new_key: key.clone(), values: Vec::new(), formulas: Vec::new() };
-        for place in write.values.keys().chain(write.formulas.keys()) {
-            let Some((_, name)) = names.iter().find(|(other, _)| other == place) else { continue };
-            if of_changes.as_ref().is_some_and(|change| change.values.iter().any(|(other, _)| other == name)) {
+        let row = only_row(&change.key, &snapshot.view)
+            .or_else(|outcome| only_row(&change.new_key, &snapshot.view).map_err(|_| outcome));
+        let row = match row {
+            Ok(row) => row,
+            Err(outcome) => {
+                change.outcome = Some(outcome);
                 continue;
             }
-            let cell = before.cell(old_row, *place).clone();
-            if before.has_formula(old_row, *place) {
-                restored.formulas.push((name.clone(), cell.seen()));
-            } else {
-                restored.values.push((name.clone(), cell));
+        };
+        match row_write(change, row, plan, snapshot, table)? {
+            Ok(write) => {
+                let merged = writes.entry(row).or_default();
+                for place in write.values.keys() {
+                    merged.formulas.remove(place);
+                }
+                merged.values.extend(write.values);
+                merged.formulas.extend(write.formulas);
+                merged.new_key = write.new_key;
+                merged.changes_key |= write.changes_key;
             }
+            Err(rejection) => change.outcome = Some(Outcome::Rejected(rejection)),
         }
-        match changes.iter_mut().find(|change| change.key == *key || change.new_key == *key) {
-            Some(change) => {
-                change.values.extend(restored.values);
-                change.formulas.extend(restored.formulas);
-            }
-            None => changes.push(restored),
+    }
+    Ok(without_empty(writes))
+}
+
+/// Returns what is to be put right.
+fn restored(snapshot: &Snapshot) -> Writes {
+    let keys = snapshot.key_places();
+    let mut writes = Writes::new();
+    for (row, place) in snapshot.wrong() {
+        let write = writes.entry(*row).or_default();
+        let cell = snapshot.cell(*row, *place).clone();
+        if snapshot.has_formula(*row, *place) { &mut write.formulas } else { &mut write.values }.insert(*place, cell);
+        write.changes_key |= keys.contains(place);
+    }
+    for (row, write) in &mut writes {
+        write.new_key = if write.changes_key {
+            key_text(&keys.iter().map(|place| snapshot.cell(*row, *place).clone()).collect::<Vec<_>>())
+        } else {
+            snapshot.key_of(*row)
+        };
+    }
+    writes
+}
+
+/// Returns the cells of a row that differ from what they should be.
+fn row_write(
+    change: &Change,
+    row: usize,
+    plan: &Plan,
+    snapshot: &Snapshot,
+    table: &Table,
+) -> Result<Result<RowWrite, Rejection>, ConnectorError> {
+    let changes_key = snapshot.key_of(row).as_deref() != Some(change.new_key.as_str());
+    let mut write = RowWrite { new_key: Some(change.new_key.clone()), changes_key, ..RowWrite::default() };
+    for (name, cell) in &change.values {
+        let place = snapshot.view.place(name).ok_or_else(|| table.gone_column(name, &snapshot.view.headings))?;
+        // A key that people see as the same is left as they wrote it.
+        if !changes_key && plan.key.contains(name) {
+            continue;
+        }
+        let is_wrong = snapshot.wrong().contains(&(row, place));
+        if snapshot.has_formula(row, place) && !is_wrong {
+            let at = table.place.cell(row, place);
+            let reason = format!("cell {at} holds a formula of the sheet's own, which is not overwritten");
+            return Ok(Err(Rejection::new("computed", reason).at(name.as_str(), "")));
+        }
+        if is_wrong || snapshot.cell(row, place) != cell {
+            write.values.insert(place, cell.clone());
+        }
+    }
+    for formula in plan.formulas.iter().filter(|formula| formula.is_rewritten) {
+        let place = snapshot.view.place(&formula.column);
+        let place = place.ok_or_else(|| table.gone_column(&formula.column, &snapshot.view.headings))?;
+        let text = Cell::text(formula.text(row, &snapshot.view, table)?);
+        if snapshot.cell(row, place) != &text {
+            write.formulas.insert(place, text);
+        }
+    }
+    Ok(Ok(write))
+}
+
+/// Returns the columns that must be where the snapshot has them: those that are written, those of the key, and those that the
+/// pipeline's formulas speak of.
+fn needed(plan: &Plan, snapshot: &Snapshot, writes: &Writes) -> Vec<usize> {
+    let written = writes.values().flat_map(|write| write.values.keys().chain(write.formulas.keys())).copied();
+    let of_formulas = plan.formulas.iter().filter(|formula| formula.is_rewritten);
+    let of_formulas =
+        of_formulas.flat_map(|formula| formula.template.columns()).filter_map(|name| snapshot.view.place(name));
+    let mut needed: Vec<usize> = written.chain(snapshot.key_places()).chain(of_formulas).collect();
+    needed.sort_unstable();
+    needed.dedup();
+    needed.retain(|place| *place != usize::MAX);
+    needed
+}
+
+/// Refuses to write to a column that shares its heading with others and is not where it was described: its letter is its name.
+pub(super) fn check_shared(table: &Table, columns: &[Named], plan: &Plan) -> Result<(), ConnectorError> {
+    let written = plan.fields.iter().map(|field| field.name.as_str()).chain(plan.key.iter().map(String::as_str));
+    for name in written {
+        let Ok(column) = table.column(name) else { continue };
+        let Some(heading) = &column.shared_heading else { continue };
+        let places = |columns: &[(usize, Option<&String>)]| -> Vec<usize> {
+            columns.iter().filter(|(_, shared)| *shared == Some(heading)).map(|(place, _)| *place).collect()
+        };
+        let then: Vec<_> = table.columns.iter().map(|column| (column.place, column.shared_heading.as_ref())).collect();
+        let now: Vec<_> = columns.iter().map(|column| (column.place, column.shared_heading.as_ref())).collect();
+        if places(&then) != places(&now) {
+            let message = format!(
+                "the columns `{heading}` of `{}` are not where they were, and go by their letters: each needs a heading of its own",
+                table.place.title
+            );
+            return Err(ConnectorError::new(ErrorKind::NotFound, "columns_moved", message));
+        }
+    }
+    Ok(())
+}
+
+impl Plan {
+    /// Says which column is gone that the pipeline writes.
+    pub(super) fn check_columns(&self, snapshot: &Snapshot, table: &Table) -> Result<(), ConnectorError> {
+        let fields = self.fields.iter().map(|field| field.name.as_str()).chain(self.key.iter().map(String::as_str));
+        let formulas = self.formulas.iter().map(|formula| formula.column.as_str());
+        match fields.chain(formulas).find(|name| snapshot.view.place(name).is_none()) {
+            None => Ok(()),
+            Some(name) => Err(table.gone_column(name, &snapshot.view.headings)),
         }
     }
 }
 
 /// Returns the view as the writes left it.
-fn with_new_keys(
-    snapshot: Snapshot,
-    writes: &Writes,
-    plan: &Plan,
-    table: &Table,
-) -> Result<super::view::View, ConnectorError> {
-    let places = key_places(&snapshot.view.columns, &plan.key, table)?;
-    let mut view = super::view::View { rows: HashMap::new(), keys: Vec::new(), ..snapshot.view.clone() };
+fn with_new_keys(snapshot: Snapshot, writes: &Writes) -> View {
+    let places = snapshot.key_places();
+    let mut view = View { rows: std::collections::HashMap::new(), keys: Vec::new(), ..snapshot.view.clone() };
     for (row, mut cells) in snapshot.view.keys {
         if let Some(write) = writes.get(&row) {
             for (place, cell) in places.iter().zip(&mut cells) {
@@ -328,5 +356,5 @@ fn with_new_keys(
         }
         view.add(row, cells);
     }
-    Ok(view)
+    view
 }

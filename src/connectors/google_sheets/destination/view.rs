@@ -17,6 +17,8 @@ const MAX_MOVES: u32 = 3;
 /// The header and the keys of a table.
 #[derive(Debug, Clone)]
 pub(super) struct View {
+    /// What the header's cells show, from the table's first column on.
+    pub(super) headings: Vec<Cell>,
     /// The columns that have a name now.
     pub(super) columns: Vec<Named>,
     /// The rows of each key, from 0.
@@ -38,10 +40,14 @@ impl View {
             let read = client.values(&ranges, Render::Values).await?;
             let headings = read.first().and_then(|header| header.values.first()).map(Vec::as_slice).unwrap_or_default();
             let now = named_columns(headings, table.place.span.0, &[]);
+            let headings = headings.to_vec();
+            if let Some(gone) = key.iter().find(|name| !now.iter().any(|column| is_meant(&column.name, name))) {
+                return Err(table.gone_column(gone, &headings));
+            }
             if key_places(&now, key, table)? == places {
                 let cells =
                     read.get(1..).unwrap_or_default().iter().map(|range| range.values.as_slice()).collect::<Vec<_>>();
-                return Ok(Self::of(now, &cells, &table.place));
+                return Ok(Self { headings, ..Self::of(now, &cells, &table.place) });
             }
             columns = now;
         }
@@ -50,11 +56,12 @@ impl View {
 
     /// Makes the view of a table without rows.
     pub(super) fn empty(table: &Table) -> Self {
-        Self { columns: table.named(), rows: HashMap::new(), keys: Vec::new(), last_row: table.place.header_row }
+        Self { columns: table.named(), ..Self::of(Vec::new(), &[], &table.place) }
     }
 
     fn of(columns: Vec<Named>, key_columns: &[&[Vec<Cell>]], place: &Place) -> Self {
-        let mut view = Self { columns, rows: HashMap::new(), keys: Vec::new(), last_row: place.header_row };
+        let (headings, rows, keys) = (Vec::new(), HashMap::new(), Vec::new());
+        let mut view = Self { headings, columns, rows, keys, last_row: place.header_row };
         let count = key_columns.iter().map(|column| column.len()).max().unwrap_or_default();
         for offset in 0..count {
             let cell =

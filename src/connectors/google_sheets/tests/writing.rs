@@ -211,3 +211,66 @@ async fn ten_million_cells_are_counted_before() {
     assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Unavailable, "too_many_cells"));
     assert_eq!(desk.asked(":append"), 0);
 }
+
+#[tokio::test]
+async fn a_run_at_the_limit_is_answered_no_429() {
+    let desk = deals().await;
+    let sheet = desk.planned("Deals", &["Id"], DEAL, &[]).await;
+    for number in 0..130 {
+        let amount = f64::from(number + 1_000);
+        load(&*sheet, "Deals", Operation::Update, vec![deal(Some("1"), "1", amount, "Ada")]).await;
+    }
+    let counts = desk.counts().await;
+    assert!(counts["write"].as_u64() >= Some(130), "{counts}");
+    assert_eq!(counts["rate_limited"], 0, "{counts}");
+}
+
+#[tokio::test]
+async fn columns_tell_their_format_their_share_and_their_formulas() {
+    let schema = "columns:\n  - { name: Id }\n  - { name: Since, format: DATE, pattern: yyyy-mm-dd }\n  - { name: Days, formula: \"=B{row}\" }\n";
+    let desk = Desk::start(&[("T", schema, "Id,Since\na,2024-01-01\nb,\nc,\n,\n")]).await;
+    let schema = desk.source().describe(&"T".into()).await.unwrap();
+    let found: Vec<_> = schema
+        .fields
+        .iter()
+        .map(|field| (field.name.as_str(), field.format.as_deref(), field.filled_percent, field.is_formula))
+        .collect();
+    let expected = [
+        ("Id", None, Some(75), false),
+        ("Since", Some("DATE yyyy-mm-dd"), Some(25), false),
+        ("Days", None, Some(100), true),
+        ("_row", None, None, false),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn an_append_whose_answer_is_lost_is_sent_once_and_not_taken_for_failed() {
+    let desk = deals().await;
+    let sheet = desk.planned("Deals", &["Id"], DEAL, &[]).await;
+    desk.lose_answer(":append");
+    let batch =
+        Batch { object: "Deals".into(), operation: Operation::Insert, records: vec![deal(None, "3", 70.0, "Cid")] };
+    let error = sheet.load(&batch).await.unwrap_err();
+    assert!(!error.kind.proves_no_write(), "{error:?}");
+    assert_eq!(desk.asked(":append"), 1);
+    let found = sheet.fetch_whole().unwrap().fetch_whole(&"Deals".into(), &["Id".into()]).await.unwrap();
+    assert_eq!(
+        found.iter().map(|record| record.id.as_str()).collect::<Vec<_>>(),
+        ["1", "2", "3"],
+        "the key tells that it is there"
+    );
+}
+
+#[tokio::test]
+async fn a_protected_header_hinders_no_change() {
+    let desk = deals().await;
+    let protected =
+        json!({ "range": { "sheetId": 0, "endRowIndex": 1 }, "editors": { "users": ["owner@example.com"] } });
+    desk.person(json!({ "action": "request", "request": { "addProtectedRange": { "protectedRange": protected } } }))
+        .await;
+    let sheet = desk.planned("Deals", &["Id"], DEAL, &[]).await;
+    let outcomes = load(&*sheet, "Deals", Operation::Update, vec![deal(Some("1"), "1", 150.0, "Ada")]).await;
+    assert_eq!(outcomes, [updated("1")]);
+    assert_eq!(desk.cells("Deals!A1:B2").await, json!([["Id", "Amount"], ["1", 150]]));
+}
