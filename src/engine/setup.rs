@@ -139,6 +139,7 @@ impl Environment {
                 source_connection: stream.connection.clone(),
                 run_id: run.id.to_owned(),
                 held_code: UNKNOWN_EFFECT,
+                seals_ids: capabilities.are_ids_keys,
             })
             .await?;
         if opened.is_adopted {

@@ -42,6 +42,8 @@ pub struct Capabilities {
     pub takes_formulas: bool,
     /// Whether a connection is a folder on this machine, the option `path`: there is no login, and a dry run writes elsewhere.
     pub is_local: bool,
+    /// Whether the id of a record is its key, as people see it: it may be a mail address, so the state file seals it.
+    pub are_ids_keys: bool,
     /// Whether only one run at a time can write to an account: records have no ids of their own there, and two writers would move
     /// each other's.
     pub is_written_alone: bool,
@@ -108,6 +110,7 @@ impl Capabilities {
         link_ids: LinkIds::Destination,
         takes_formulas: false,
         is_local: false,
+        are_ids_keys: false,
         is_written_alone: false,
         concurrency: NonZeroU32::MIN,
         rate_limits: &[],

@@ -1,13 +1,19 @@
 //! The id that each source record has at the destination, and what was last written.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
-use rusqlite::{Row, params, types::Value};
+use rusqlite::{
+    Row, params,
+    types::{Type, Value},
+};
 
 use super::{
     SourceKey, Work,
     error::StateError,
-    seal::{Hashed, Seal},
+    seal::{Cell, Hashed, Seal},
     sets::{blobs, keys, signed, texts},
     target::TargetId,
 };
@@ -119,13 +125,23 @@ fn from_row(seal: &Seal, row: &Row<'_>) -> rusqlite::Result<IdEntry> {
     Ok(IdEntry {
         entry_id: row.get("entry_id")?,
         source_key,
-        destination_id: row.get("destination_id")?,
+        destination_id: plain_id(seal, TargetId(row.get("target_id")?), row.get("destination_id")?)?,
         content_hash: masked ^ mask(seal, source_key),
         written_run: row.get("written_run")?,
         written_as: if is_created { WrittenAs::Created } else { WrittenAs::Updated },
         seen: SeenMark { run_id: row.get("seen_run")?, chunk: row.get::<_, i64>("seen_chunk")?.unsigned_abs() },
         is_missing: row.get("is_missing")?,
     })
+}
+
+/// Returns a destination's id as it is, of what is stored of it.
+fn plain_id(seal: &Seal, target: TargetId, stored: String) -> rusqlite::Result<String> {
+    let failed = |error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error));
+    Ok(seal.open_alike(&id_cell(target), &stored).map_err(failed)?.unwrap_or(stored))
+}
+
+fn id_cell(target: TargetId) -> Cell {
+    Cell::new("id_map", &[&target.0])
 }
 
 /// Hides the hash of a record's content: who guesses at a record could check the guess with it.
@@ -137,6 +153,26 @@ impl Work<'_> {
     /// Returns a source's id as it is looked up.
     pub(super) fn source_key(&self, source_id: &str) -> SourceKey {
         SourceKey(self.seal.keyed_hash(Hashed::SourceId, source_id.as_bytes()))
+    }
+
+    /// Tells whether the ids of a target's records are sealed.
+    pub(super) fn seals_ids(&self, target: TargetId) -> Result<bool, StateError> {
+        let sql = "SELECT seals_ids FROM targets WHERE target_id = ?1";
+        Ok(self.transaction.prepare_cached(sql)?.query_row([target.0], |row| row.get(0))?)
+    }
+
+    /// Returns what is stored of ids at the destination, in their order.
+    fn stored_ids<'id>(
+        &self,
+        target: TargetId,
+        ids: impl IntoIterator<Item = &'id str>,
+    ) -> Result<Vec<Cow<'id, str>>, StateError> {
+        let cell = self.seals_ids(target)?.then(|| id_cell(target));
+        let stored = |id: &'id str| match &cell {
+            Some(cell) => Ok(Cow::Owned(self.seal.seal_alike(cell, id)?)),
+            None => Ok(Cow::Borrowed(id)),
+        };
+        ids.into_iter().map(stored).collect()
     }
 
     fn key_hash(&self, key_hash: u128) -> [u8; 16] {
@@ -205,10 +241,15 @@ impl Work<'_> {
             self.hand_over(target, &owned, parameters)?;
             self.transaction.prepare_cached(FORGET_OTHERS)?.execute(parameters)?;
         }
+        let ids = self.stored_ids(target, owned.iter().map(|(written, _)| written.destination_id))?;
         let rows: Vec<[Value; 9]> = owned
             .iter()
+            .zip(ids)
             .zip(source_keys)
-            .map(|((written, chunk), source_key)| self.entry_row(target, written, source_key, run_id, *chunk))
+            .map(|(((written, chunk), id), source_key)| {
+                let stored = Written { destination_id: &id, ..*written };
+                self.entry_row(target, &stored, source_key, run_id, *chunk)
+            })
             .collect();
         self.insert_rows(SAVE, SAVE_OVER, &rows)
     }
@@ -278,7 +319,8 @@ impl Work<'_> {
         seen: &SeenMark,
     ) -> Result<(), StateError> {
         if !destination_ids.is_empty() {
-            let ids = texts(destination_ids.iter().map(String::as_str));
+            let ids = self.stored_ids(target, destination_ids.iter().map(String::as_str))?;
+            let ids = texts(ids.iter().map(Cow::as_ref));
             let parameters = params![target.0, ids, seen.run_id, signed(seen.chunk)];
             self.transaction.prepare_cached(MARK_SEEN_AT)?.execute(parameters)?;
         }
@@ -288,7 +330,8 @@ impl Work<'_> {
     /// Notes that the destination no longer holds records with these ids.
     pub(super) fn mark_all_missing(&self, target: TargetId, destination_ids: &[String]) -> Result<(), StateError> {
         if !destination_ids.is_empty() {
-            let ids = texts(destination_ids.iter().map(String::as_str));
+            let ids = self.stored_ids(target, destination_ids.iter().map(String::as_str))?;
+            let ids = texts(ids.iter().map(Cow::as_ref));
             self.transaction.prepare_cached(MARK_MISSING)?.execute(params![target.0, ids])?;
         }
         Ok(())
@@ -299,7 +342,9 @@ impl Work<'_> {
     pub(super) fn move_ids(&self, target: TargetId, moved: &[(String, String)]) -> Result<(), StateError> {
         let mut statement = self.transaction.prepare_cached(MOVE)?;
         for (old_id, new_id) in moved {
-            statement.execute(params![target.0, old_id, new_id])?;
+            if let [old_id, new_id] = self.stored_ids(target, [old_id.as_str(), new_id.as_str()])?.as_slice() {
+                statement.execute(params![target.0, old_id, new_id])?;
+            }
         }
         Ok(())
     }
@@ -324,10 +369,11 @@ impl Work<'_> {
         destination_ids: impl IntoIterator<Item = &'id str>,
     ) -> Result<HashMap<String, HashSet<SourceKey>>, StateError> {
         let mut statement = self.transaction.prepare_cached(BY_DESTINATION)?;
-        let mut rows = statement.query(params![target.0, texts(destination_ids)])?;
+        let ids = self.stored_ids(target, destination_ids)?;
+        let mut rows = statement.query(params![target.0, texts(ids.iter().map(Cow::as_ref))])?;
         let mut owners: HashMap<String, HashSet<SourceKey>> = HashMap::new();
         while let Some(row) = rows.next()? {
-            owners.entry(row.get(0)?).or_default().insert(SourceKey(row.get(1)?));
+            owners.entry(plain_id(&self.seal, target, row.get(0)?)?).or_default().insert(SourceKey(row.get(1)?));
         }
         Ok(owners)
     }

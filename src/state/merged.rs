@@ -121,6 +121,8 @@ impl Work<'_> {
         let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
         let survivors: HashSet<SourceKey> = rows.iter().map(|(_, survivor, _)| *survivor).collect();
         let entries = self.entries_of(target, &survivors)?;
+        // An id that is a key may be personal, as source ids may be.
+        let hides_ids = ids == SourceIds::Hidden && self.seals_ids(target)?;
         let mut merged = Vec::with_capacity(rows.len());
         for (source_key, survivor, sealed) in rows {
             let entry = entries.get(&survivor).filter(|entry| !entry.is_missing);
@@ -132,7 +134,7 @@ impl Work<'_> {
             merged.push(MergedRecord {
                 record: name(source_key),
                 into: name(survivor),
-                into_id: entry.map(|entry| entry.destination_id.clone()),
+                into_id: entry.filter(|_| !hides_ids).map(|entry| entry.destination_id.clone()),
                 source_id,
                 into_source_id,
             });

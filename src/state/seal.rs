@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD as BASE64};
 use chacha20poly1305::{
     AeadCore, ChaCha20Poly1305, Key, KeyInit, Nonce, XChaCha20Poly1305, XNonce,
     aead::{Aead, OsRng, Payload},
@@ -21,6 +22,9 @@ const OLD_NONCE_BYTES: usize = 12;
 /// The length of a keyed hash, in bytes: half of what HMAC-SHA256 gives, which leaves no chance of two ids with the same one.
 pub(super) const KEYED_HASH_BYTES: usize = 16;
 
+/// What a sealed text begins with, and no vendor's id does.
+const ALIKE: char = '\u{1}';
+
 /// Encrypts and decrypts with one key (XChaCha20-Poly1305, a random nonce each), and hashes with it what is only looked up.
 pub struct Seal {
     cipher: XChaCha20Poly1305,
@@ -38,6 +42,7 @@ pub(super) enum Hashed {
     RecordKey,
     Content,
     TokenName,
+    DestinationId,
 }
 
 impl Hashed {
@@ -47,6 +52,7 @@ impl Hashed {
             Self::RecordKey => b"record_key\0",
             Self::Content => b"content\0",
             Self::TokenName => b"token_name\0",
+            Self::DestinationId => b"destination_id\0",
         }
     }
 }
@@ -133,6 +139,25 @@ impl Seal {
         Ok(serde_json::from_slice(&plain)?)
     }
 
+    /// Seals a text that is looked up: the same text at the same place is sealed the same way. Its nonce is its keyed hash, so that
+    /// two texts never share one.
+    pub(super) fn seal_alike(&self, cell: &Cell, text: &str) -> Result<String, StateError> {
+        let hash = self.keyed_hash(Hashed::DestinationId, format!("{}\0{text}", cell.0).as_bytes());
+        let payload = Payload { msg: text.as_bytes(), aad: cell.0.as_bytes() };
+        let sealed = self.cipher.encrypt(&nonce_of(hash), payload).map_err(|_| StateError::WrongKey)?;
+        Ok(format!("{ALIKE}{}", BASE64.encode([&hash[..], &sealed].concat())))
+    }
+
+    /// Opens such a text; none where it is not sealed.
+    pub(super) fn open_alike(&self, cell: &Cell, stored: &str) -> Result<Option<String>, StateError> {
+        let Some(text) = stored.strip_prefix(ALIKE) else { return Ok(None) };
+        let bytes = BASE64.decode(text).map_err(|_| StateError::WrongKey)?;
+        let (hash, cipher_text) = bytes.split_first_chunk().ok_or(StateError::WrongKey)?;
+        let payload = Payload { msg: cipher_text, aad: cell.0.as_bytes() };
+        let plain = self.cipher.decrypt(&nonce_of(*hash), payload).map_err(|_| StateError::WrongKey)?;
+        Ok(Some(String::from_utf8(plain).map_err(|_| StateError::WrongKey)?))
+    }
+
     /// Seals a cell of form 2 anew, bound to its place.
     pub(super) fn rebind(&self, cell: &Cell, sealed: &[u8]) -> Result<Vec<u8>, StateError> {
         self.seal_bytes(cell, &self.open_old_bytes(sealed)?)
@@ -162,6 +187,12 @@ impl Seal {
         let sealed = self.cipher.encrypt(&nonce, payload).map_err(|_| StateError::WrongKey)?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
+}
+
+fn nonce_of(hash: [u8; KEYED_HASH_BYTES]) -> XNonce {
+    let mut nonce = XNonce::default();
+    nonce[..KEYED_HASH_BYTES].copy_from_slice(&hash);
+    nonce
 }
 
 /// Returns bytes as hexadecimal digits.
@@ -200,6 +231,22 @@ mod tests {
         let seal = Seal::new(&[7; KEY_BYTES]);
         let cell = Cell::new("tokens", &[&"a"]);
         assert_ne!(seal.seal(&cell, &1).unwrap(), seal.seal(&cell, &1).unwrap());
+    }
+
+    #[test]
+    fn what_is_looked_up_is_sealed_alike_at_one_place() {
+        let seal = Seal::new(&[7; KEY_BYTES]);
+        let (here, there) = (Cell::new("id_map", &[&1]), Cell::new("id_map", &[&2]));
+        let sealed = seal.seal_alike(&here, "ada@example.test").unwrap();
+        assert_eq!(sealed, seal.seal_alike(&here, "ada@example.test").unwrap());
+        assert_ne!(sealed, seal.seal_alike(&here, "ada@example.tes").unwrap());
+        assert_ne!(sealed, seal.seal_alike(&there, "ada@example.test").unwrap());
+        assert_eq!(seal.open_alike(&here, &sealed).unwrap().as_deref(), Some("ada@example.test"));
+        assert_eq!(seal.open_alike(&here, "10001").unwrap(), None);
+        for damaged in [&sealed[..20], "\u{1}", "\u{1}!"] {
+            assert!(matches!(seal.open_alike(&here, damaged), Err(StateError::WrongKey)));
+        }
+        assert!(matches!(seal.open_alike(&there, &sealed), Err(StateError::WrongKey)));
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct OpenTarget {
     pub run_id: String,
     /// Records that are held for this reason are asked for too.
     pub held_code: &'static str,
+    /// Whether the ids of its records at the destination are to be sealed.
+    pub seals_ids: bool,
 }
 
 /// What is remembered of a target when a run begins with it.
@@ -61,6 +63,7 @@ const FIND_ADOPTABLE: &str = "SELECT target_id FROM targets
 const INSERT: &str = "INSERT INTO targets
      (pipeline, stream, connection, object, source_account, destination_account, source_connection, is_adoptable)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)";
+const SET_SEALING: &str = "UPDATE targets SET seals_ids = ?2 WHERE target_id = ?1";
 const ADOPT: &str =
     "UPDATE targets SET source_account = ?2, destination_account = ?3, source_connection = ?4, is_adoptable = 0
      WHERE target_id = ?1";
@@ -90,6 +93,7 @@ impl State {
 impl Work<'_> {
     fn open_target(&self, open: &OpenTarget) -> Result<OpenedTarget, StateError> {
         let (target_id, is_adopted) = self.find_or_adopt(&open.target, &open.source_connection)?;
+        self.transaction.prepare_cached(SET_SEALING)?.execute(params![target_id.0, open.seals_ids])?;
         Ok(OpenedTarget {
             target_id,
             is_adopted,

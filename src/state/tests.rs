@@ -40,7 +40,8 @@ pub(super) fn target(stream: &str) -> Target {
 
 pub(super) async fn open(state: &State, target: Target) -> OpenedTarget {
     let source_connection = ConnectionName::new("crm");
-    let open = OpenTarget { target, source_connection, run_id: "run_1".to_owned(), held_code: HELD_CODE };
+    let open =
+        OpenTarget { target, source_connection, run_id: "run_1".to_owned(), held_code: HELD_CODE, seals_ids: false };
     state.open_target(open).await.unwrap()
 }
 

@@ -76,6 +76,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     fetch: Some(PerKeys::of(NonZeroU32::MAX)),
     fetch_whole: Some(WholeObject { cost: 1 }),
     takes_formulas: true,
+    are_ids_keys: true,
     is_written_alone: true,
     concurrency: NonZeroU32::MIN,
     rate_limits: &[USER_READS, USER_WRITES, PROJECT_READS, PROJECT_WRITES],

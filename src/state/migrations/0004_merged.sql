@@ -7,3 +7,6 @@ CREATE TABLE merged (
     sealed       BLOB NOT NULL,                  -- source ids of both, as far as they are known
     PRIMARY KEY (run_id, target_id, source_key)
 ) STRICT, WITHOUT ROWID;
+
+-- Whether ids at the destination are sealed: they are the records' keys, such as mail addresses.
+ALTER TABLE targets ADD COLUMN seals_ids INTEGER NOT NULL DEFAULT 0;

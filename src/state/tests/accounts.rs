@@ -109,7 +109,13 @@ async fn links_to_a_stream_of_another_source_lead_to_the_account_last_seen_there
         let accounts = [(source_connection.clone(), erp.to_owned())].into();
         state.see_accounts("p", accounts).await.unwrap();
         let target = between("firms", erp, "a");
-        let firms = OpenTarget { target, source_connection, run_id: "run_1".to_owned(), held_code: HELD_CODE };
+        let firms = OpenTarget {
+            target,
+            source_connection,
+            run_id: "run_1".to_owned(),
+            held_code: HELD_CODE,
+            seals_ids: false,
+        };
         let firms = state.open_target(firms).await.unwrap().target_id;
         save(&state, firms, &[("f", &format!("of {erp}"), 1)]).await;
         let contacts = open(&state, between("contacts", "1", "a")).await.target_id;

@@ -81,7 +81,13 @@ fn people(destination: Option<&str>) -> OpenTarget {
         accounts: Accounts { source: None, destination: destination.map(str::to_owned) },
     };
     let run_id = "run_20261201_103410_c179".to_owned();
-    OpenTarget { target, source_connection: ConnectionName::new("desk"), run_id, held_code: HELD_CODE }
+    OpenTarget {
+        target,
+        source_connection: ConnectionName::new("desk"),
+        run_id,
+        held_code: HELD_CODE,
+        seals_ids: false,
+    }
 }
 
 async fn see(state: &State, account: &str) {

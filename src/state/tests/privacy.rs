@@ -150,3 +150,27 @@ async fn known_secrets_are_taken_out_of_what_vendors_said() {
         ["***"; 4]
     );
 }
+
+/// Where an id at the destination is a key, as in a sheet, it may be an address.
+#[tokio::test]
+async fn ids_that_are_keys_are_sealed_and_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::open(&folder.path().join("state.db"), Seal::ephemeral()).await.unwrap();
+    state.start_attempt(run("run_1"), at(0)).await.unwrap();
+    let source_connection = ConnectionName::new("crm");
+    let run_id = "run_1".to_owned();
+    let rows = OpenTarget { target: target("rows"), source_connection, run_id, held_code: HELD_CODE, seals_ids: true };
+    let target_id = state.open_target(rows).await.unwrap().target_id;
+    save(&state, target_id, &[("1", ADDRESS, 1), ("2", "bob@example.test", 2)]).await;
+    assert_eq!(known(&state, target_id, &["1"]).await.by_source["1"].destination_id, ADDRESS);
+    let wanted = Wanted { destination_ids: texts(&[ADDRESS, "nobody"]), ..Wanted::default() };
+    assert_eq!(state.known(target_id, wanted).await.unwrap().owned, [ADDRESS.to_owned()].into());
+    let moved = vec![("bob@example.test".to_owned(), format!("bob.{ADDRESS}"))];
+    let changes = Changes { missing: texts(&[ADDRESS]), moved, ..Changes::default() };
+    state.commit(place(target_id, "run_1"), changes).await.unwrap();
+    let known = known(&state, target_id, &["1", "2"]).await.by_source;
+    assert!(known["1"].is_missing);
+    assert_eq!(known["2"].destination_id, format!("bob.{ADDRESS}"));
+    drop(state);
+    assert_eq!(files_with_the_address(folder.path()), [""; 0]);
+}
