@@ -25,10 +25,10 @@ pub(super) fn answer(account: &mut Account, call: &Call) -> Option<Answered> {
     Some(match (method, &path[1..]) {
         ("GET", []) if kind == Kind::Notes => listed(call, note_fields(), Some(PAGE)),
         ("GET", []) => {
-            listed(call, account.fields(kind).iter().map(|field| show(account, field)).collect(), Some(PAGE))
+            listed(call, account.fields(kind).iter().map(|field| show(account, kind, field)).collect(), Some(PAGE))
         }
         _ if !is_made_by_people => return None,
-        ("GET", [id]) => find(account, kind, id).map(|field| Answer::data(show(account, field))),
+        ("GET", [id]) => find(account, kind, id).map(|field| Answer::data(show(account, kind, field))),
         ("POST", []) => create(account, call, kind),
         ("PUT", [id]) => change(account, call, kind, id),
         ("DELETE", [id]) => delete(account, kind, id),
@@ -37,17 +37,22 @@ pub(super) fn answer(account: &mut Account, call: &Call) -> Option<Answered> {
     })
 }
 
-fn show(account: &Account, field: &Field) -> Json {
+fn show(account: &Account, kind: Kind, field: &Field) -> Json {
     let options = field.options.as_ref().map(|options| options.iter().map(Choice::brief).collect::<Vec<_>>());
     let by = if field.is_custom { json!(account.users[0].id) } else { Json::Null };
     let mut shown = json!({
         "id": field.id, "key": field.key, "name": field.name, "order_nr": field.id % 1_000, "field_type": field.kind,
         "add_time": plain(field.added), "update_time": plain(field.updated), "last_updated_by_user_id": by, "created_by_user_id": by,
-        "active_flag": true, "edit_flag": field.is_custom, "index_visible_flag": true, "details_visible_flag": true,
+        "active_flag": true, "edit_flag": field.is_custom,
         "add_visible_flag": field.is_custom, "important_flag": false, "bulk_edit_allowed": field.access == Access::Rw,
         "searchable_flag": field.is_searchable(), "filtering_allowed": true, "sortable_flag": true, "options": options,
         "mandatory_flag": field.is_required,
     });
+    // Fields of products do not say where they are seen.
+    if kind != Kind::Products {
+        shown["index_visible_flag"] = json!(true);
+        shown["details_visible_flag"] = json!(true);
+    }
     if !field.deleted_options.is_empty() {
         shown["options_deleted"] = field.deleted_options.iter().map(Choice::brief).collect();
     }
@@ -81,7 +86,7 @@ fn create(account: &mut Account, call: &Call, kind: Kind) -> Answered {
     let new = NewField { name: text("name"), kind: text("field_type"), options, ..NewField::default() };
     let code = define(account, kind, new)?;
     let made = account.field(kind, &code).ok_or_else(|| Refusal::not_found("Field not found"))?;
-    let answer = Answer::data(show(account, made));
+    let answer = Answer::data(show(account, kind, made));
     Ok(if kind == Kind::Products { answer.created() } else { answer })
 }
 
@@ -129,7 +134,7 @@ fn change(account: &mut Account, call: &Call, kind: Kind, id: &str) -> Answered 
         field.options = Some(kept);
     }
     field.updated = now;
-    Ok(Answer::data(show(account, find(account, kind, id)?)))
+    Ok(Answer::data(show(account, kind, find(account, kind, id)?)))
 }
 
 fn delete(account: &mut Account, kind: Kind, id: &str) -> Answered {
