@@ -139,3 +139,40 @@ fn one_pipeline_that_writes_by_such_a_key_twice_doubles_nothing() {
         assert_eq!(crms.held("hubspot", "contacts"), 40, "{way}");
     }
 }
+
+/// Puts a pipeline on the desk that writes to a tab of a spreadsheet.
+fn put_sheet(desk: &Desk, name: &str, tab: &str, write: &str, limits: &str) -> [String; 4] {
+    let lines = (1..=PEOPLE).map(|number| format!("{number},n{number}\n"));
+    desk.write("people.csv", &format!("id,badge\n{}", lines.collect::<String>()));
+    let file = format!("{name}.yaml");
+    desk.write(
+        &file,
+        &format!(
+            "version: 1\nname: {name}\nconnections:\n  files: {{ type: csv, path: ., id: id }}\n  sheet: {{ type: google_sheets, \
+             access_token: any, spreadsheet_id: 1FerryDemoSpreadsheet, create_tab: true, base_url: \"${{GOOGLE_SHEETS_URL}}\" }}\n\
+             streams:\n  - name: people\n    source: {{ connection: files, object: people }}\n    destinations:\n      \
+             - {{ connection: sheet, object: {tab}, write: {write}, mappings: {{ Badge: badge }} }}\n{limits}"
+        ),
+    );
+    ["run".to_owned(), file, "--state".to_owned(), format!("{name}.db")]
+}
+
+#[test]
+fn a_spreadsheet_is_written_by_one_run_at_a_time_whatever_the_tab_and_the_mode() {
+    let crms = Crms::start(&["google_sheets"], None, &[]);
+    let desk = Desk::new(&crms);
+    let first = put_sheet(&desk, "first", "One", "insert", SLOW);
+    let others = ["insert", "replace"].map(|write| put_sheet(&desk, &format!("other-{write}"), "Two", write, ""));
+    let running = start(&desk, &first);
+    for other in &others {
+        let refused = desk.ferry(other);
+        assert_eq!(refused.code, 3, "{refused:?}");
+        let told = format!("{}{}", refused.stdout, refused.stderr);
+        assert!(told.contains("`first` is writing to `google_sheets 1FerryDemoSpreadsheet`"), "{told}");
+    }
+    assert_eq!(running.finish().code, 0);
+    for other in &others {
+        let run = desk.ferry(other);
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+}

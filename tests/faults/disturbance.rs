@@ -7,7 +7,7 @@ use rand::{Rng, rngs::SmallRng};
 
 use crate::machine::Machine;
 use crate::proxy::{Plan, Trick};
-use crate::world::{Attack, Point, Shot, Trap, Weather};
+use crate::testbed::{Attack, Point, Shot, Trap, Weather};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {

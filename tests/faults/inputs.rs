@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::findings::Findings;
 use crate::occasions::{finished, replace};
 use crate::pairs::Pair;
-use crate::world::{Ended, Weather, World};
+use crate::testbed::{Ended, Testbed, Weather};
 
 /// A way to spoil a row of `people.csv`: `no,email,first,last,phone,firm`.
 type Spoil = fn(&str) -> Vec<u8>;
@@ -33,8 +33,8 @@ fn cells(row: &str, spoil: fn(&mut Vec<String>)) -> Vec<u8> {
     cells.join(",").into_bytes()
 }
 
-fn spoil_people(world: &World, spoil: Spoil) {
-    spoil_rows(world.folder(), |person| SPOILT.contains(&person).then_some(spoil));
+fn spoil_people(testbed: &Testbed, spoil: Spoil) {
+    spoil_rows(testbed.folder(), |person| SPOILT.contains(&person).then_some(spoil));
 }
 
 /// Spoils the people whose numbers have a way to.
@@ -76,40 +76,40 @@ fn account<'report>(ended: &'report Ended, object: &str) -> &'report Json {
     accounts.find(|account| account["object"] == object).unwrap()
 }
 
-fn check(world: &World, ended: &Ended, what: &str) {
+fn check(testbed: &Testbed, ended: &Ended, what: &str) {
     let mut findings = Findings::default();
     findings.check_ledgers(ended);
-    findings.check_letters(world, ended);
+    findings.check_letters(testbed, ended);
     assert!(findings.problems.is_empty(), "{what}: {:#?}", findings.problems);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mirror_deletes_no_record_whose_row_is_refused() {
     for (what, spoil) in WAYS {
-        let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+        let testbed = Testbed::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
         let mirror = "write: mirror\n        key: [email]";
         let limits = "limits: { batch_size: 10, max_deletes: 1000 }";
         let changes = [("write: upsert\n        key: [email]", mirror), ("limits: { batch_size: 10 }", limits)];
-        replace(&world, "pipeline.yaml", &changes);
-        finished(&world).await;
-        let count = world.content().await.len();
-        spoil_people(&world, *spoil);
-        let ended = world.run(crate::world::Attack::default()).await;
-        check(&world, &ended, what);
+        replace(&testbed, "pipeline.yaml", &changes);
+        finished(&testbed).await;
+        let count = testbed.content().await.len();
+        spoil_people(&testbed, *spoil);
+        let ended = testbed.run(crate::testbed::Attack::default()).await;
+        check(&testbed, &ended, what);
         assert_eq!(account(&ended, "contacts")["deleted"], 0, "{what}");
-        assert_eq!(world.content().await.len(), count, "{what}");
+        assert_eq!(testbed.content().await.len(), count, "{what}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_share_an_id_have_a_letter_each() {
-    let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
-    let path = world.folder().join("csv/people.csv");
+    let testbed = Testbed::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+    let path = testbed.folder().join("csv/people.csv");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text + &sharing_an_id()).unwrap();
-    let ended = finished(&world).await;
-    check(&world, &ended, "one id");
-    let letters: Vec<Json> = crate::findings::letters(&world, &ended);
+    let ended = finished(&testbed).await;
+    check(&testbed, &ended, "one id");
+    let letters: Vec<Json> = crate::findings::letters(&testbed, &ended);
     let of_id = letters.iter().filter(|letter| letter["source_id"] == "P500");
     let mails: BTreeSet<&str> = of_id.map(|letter| letter["source"]["email"].as_str().unwrap_or("")).collect();
     assert_eq!(mails, BTreeSet::from(["none", "neither", "", "no", "bad again"]));
@@ -117,10 +117,10 @@ async fn rows_that_share_an_id_have_a_letter_each() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn children_of_a_duplicate_link_to_the_record_that_stayed() {
-    let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
-    finished(&world).await;
+    let testbed = Testbed::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+    finished(&testbed).await;
     // The firms 43 and 44 have one domain; the people 44 and 89 belong to firm 44.
-    let content = world.content().await;
+    let content = testbed.content().await;
     for person in [44, 89] {
         let mark = format!("| Ann{person} |");
         let found = content.texts().find(|text| text.starts_with("contacts") && text.contains(&mark)).unwrap();

@@ -22,8 +22,8 @@ mod pairs;
 mod proxy;
 mod rules;
 mod systems;
+mod testbed;
 mod traffic;
-mod world;
 
 use std::{collections::BTreeMap, ops::AddAssign};
 
@@ -33,7 +33,7 @@ use rand::{SeedableRng, rngs::SmallRng};
 use crate::disturbance::{Kind, Measure};
 use crate::findings::{Expected, Findings, StateFacts, folded};
 use crate::pairs::{PAIRS, Pair};
-use crate::world::{Attack, Ended, Weather, World, is_complete, variable};
+use crate::testbed::{Attack, Ended, Testbed, Weather, is_complete, variable};
 
 /// Most runs after which a disturbed pipeline must have come to its end.
 const MAX_RUNS: usize = 10;
@@ -45,28 +45,28 @@ fn number(name: &str) -> Option<u64> {
 }
 
 pub(crate) async fn undisturbed(pair: &Pair) -> (Expected, Measure) {
-    let world = World::new(pair, &Weather::default()).await;
-    let ended = world.run(Attack::default()).await;
+    let testbed = Testbed::new(pair, &Weather::default()).await;
+    let ended = testbed.run(Attack::default()).await;
     assert!(is_complete(&ended), "{}: {:?} {}", pair.name(), ended.code, ended.stderr);
     let report = ended.report.as_ref().unwrap();
-    let requests = world.trap_count();
-    let state_blocks = std::fs::metadata(world.state_path()).unwrap().len() / 512;
+    let requests = testbed.trap_count();
+    let state_blocks = std::fs::metadata(testbed.state_path()).unwrap().len() / 512;
     let expected =
-        Expected { content: world.content().await, account: folded(report), state: StateFacts::read(&world) };
-    let state_writes = machine::counted_writes(world.folder());
+        Expected { content: testbed.content().await, account: folded(report), state: StateFacts::read(&testbed) };
+    let state_writes = machine::counted_writes(testbed.folder());
     (expected, Measure { duration: ended.took, requests, state_blocks, state_writes })
 }
 
 async fn round(pair: &Pair, kind: Kind, seed: u64, expected: &Expected, measure: Measure) -> Findings {
     let mut random = SmallRng::seed_from_u64(seed);
     let disturbance = kind.draw(&mut random, measure);
-    let world = World::new(pair, &disturbance.weather).await;
+    let testbed = Testbed::new(pair, &disturbance.weather).await;
     let mut verdict = Findings::default();
     let mut attacks = disturbance.attacks.iter().copied();
     let mut last = None;
     for _ in 0..MAX_RUNS {
         let attack = attacks.next();
-        let ended = world.run(attack.unwrap_or_default()).await;
+        let ended = testbed.run(attack.unwrap_or_default()).await;
         verdict.check_ledgers(&ended);
         let is_done = is_complete(&ended) && attack.is_none() && !is_put_off(&ended);
         last = Some(ended);
@@ -76,8 +76,8 @@ async fn round(pair: &Pair, kind: Kind, seed: u64, expected: &Expected, measure:
     }
     let last = last.unwrap();
     if is_complete(&last) {
-        verdict.check_end(&world, expected, &last).await;
-        verdict.check_letters(&world, &last);
+        verdict.check_end(&testbed, expected, &last).await;
+        verdict.check_letters(&testbed, &last);
     } else {
         verdict.problems.push(format!("not complete after {MAX_RUNS} runs: {:?} {}", last.code, last.stderr));
     }

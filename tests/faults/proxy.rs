@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use self::message::Message;
-use crate::world::variable;
+use crate::testbed::variable;
 
 /// What the proxy does to the answer of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

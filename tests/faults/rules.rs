@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::occasions::{call, finished};
 use crate::pairs::Pair;
-use crate::world::{Weather, World};
+use crate::testbed::{Testbed, Weather};
 
 /// One rule for each field, by the destination's names.
 const FIELDS: [(&str, &str); 5] = [
@@ -18,14 +18,14 @@ const FIELDS: [(&str, &str); 5] = [
     ("cleared", "from: e, null: clear"),
 ];
 
-fn put_source(world: &World, rows: &[&str]) {
-    let folder = world.folder().join("rules");
+fn put_source(testbed: &Testbed, rows: &[&str]) {
+    let folder = testbed.folder().join("rules");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("people.csv"), format!("no,email,a,b,c,d,e\n{}\n", rows.join("\n"))).unwrap();
 }
 
 /// Puts a pipeline whose destination calls the five fields by these names.
-fn put_pipeline(world: &World, destination: &str, object: &str, names: [&str; 6]) {
+fn put_pipeline(testbed: &Testbed, destination: &str, object: &str, names: [&str; 6]) {
     let [key, fields @ ..] = names;
     let mappings: String = fields
         .iter()
@@ -50,7 +50,7 @@ streams:
           {key}: email
 {mappings}"
     );
-    fs::write(world.folder().join("pipeline.yaml"), pipeline).unwrap();
+    fs::write(testbed.folder().join("pipeline.yaml"), pipeline).unwrap();
 }
 
 /// First everything is written. Then a person writes `hand` everywhere but in one blank cell, and the source changes.
@@ -65,13 +65,13 @@ fn texts(fields: &Json, names: &[&str]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hubspot_holds_what_the_rules_say() {
-    let world = World::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
+    let testbed = Testbed::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
     let names = ["email", "firstname", "phone", "lastname", "jobtitle", "city"];
     let crm = "{ type: hubspot, token: \"${TOKEN}\", base_url: \"${HUBSPOT_URL}\" }";
-    put_pipeline(&world, crm, "contacts", names);
-    put_source(&world, &FIRST);
-    finished(&world).await;
-    let contacts = format!("{}/crm/v3/objects/contacts", world.url("hubspot"));
+    put_pipeline(&testbed, crm, "contacts", names);
+    put_source(&testbed, &FIRST);
+    finished(&testbed).await;
+    let contacts = format!("{}/crm/v3/objects/contacts", testbed.url("hubspot"));
     let emails = ["ada@rules.example", "bob@rules.example"];
     for (email, blank) in emails.iter().zip([None, Some("phone")]) {
         let mut hand: serde_json::Map<_, _> =
@@ -81,8 +81,8 @@ async fn hubspot_holds_what_the_rules_say() {
         }
         call(Method::PATCH, format!("{contacts}/{email}?idProperty=email"), json!({ "properties": hand })).await;
     }
-    put_source(&world, &SECOND);
-    finished(&world).await;
+    put_source(&testbed, &SECOND);
+    finished(&testbed).await;
     for (email, expected) in emails.iter().zip(EXPECTED) {
         let properties = names[1..].join(",");
         let url = format!("{contacts}/{email}?idProperty=email&properties={properties}");
@@ -93,16 +93,16 @@ async fn hubspot_holds_what_the_rules_say() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn airtable_holds_what_the_rules_say() {
-    let world = World::new(&Pair::of("hubspot", "airtable"), &Weather::default()).await;
+    let testbed = Testbed::new(&Pair::of("hubspot", "airtable"), &Weather::default()).await;
     let names = ["Email", "Always", "Blank", "Created", "Kept", "Cleared"];
     let base = "{ type: airtable, token: \"${TOKEN}\", base_id: appFerryFaults001, base_url: \"${AIRTABLE_URL}\" }";
-    put_pipeline(&world, base, "Rules", names);
-    let url = world.url("airtable");
+    put_pipeline(&testbed, base, "Rules", names);
+    let url = testbed.url("airtable");
     let fields: Vec<Json> = names.iter().map(|name| json!({ "name": name, "type": "singleLineText" })).collect();
     let table = json!({ "name": "Rules", "fields": fields });
     call(Method::POST, format!("{url}/v0/meta/bases/appFerryFaults001/tables"), table).await;
-    put_source(&world, &FIRST);
-    finished(&world).await;
+    put_source(&testbed, &FIRST);
+    finished(&testbed).await;
     let records = format!("{url}/v0/appFerryFaults001/Rules");
     let page = call(Method::GET, records.clone(), Json::Null).await;
     for record in page["records"].as_array().unwrap() {
@@ -114,8 +114,8 @@ async fn airtable_holds_what_the_rules_say() {
         let id = record["id"].as_str().unwrap();
         call(Method::PATCH, format!("{records}/{id}"), json!({ "fields": hand })).await;
     }
-    put_source(&world, &SECOND);
-    finished(&world).await;
+    put_source(&testbed, &SECOND);
+    finished(&testbed).await;
     let page = call(Method::GET, records, Json::Null).await;
     for (email, expected) in ["ada@rules.example", "bob@rules.example"].iter().zip(EXPECTED) {
         let is_it = |record: &&Json| record["fields"]["Email"] == *email;

@@ -2,7 +2,7 @@
 //!
 //! Every request is one that the vendor must know, whatever came of it, so they are taken before anything disturbs them and
 //! without their answers. The rounds ask for the same again and again: a request that was written down is left out. The emulator
-//! writes its answers down itself, in the first world of each pair.
+//! writes its answers down itself, in the first testbed of each pair.
 
 use std::{
     collections::HashSet,
@@ -21,11 +21,11 @@ use axum::{
 };
 use serde_json::{Value as Json, json};
 
-use crate::world::variable;
+use crate::testbed::variable;
 
 static SEEN: LazyLock<Mutex<HashSet<u64>>> = LazyLock::new(Mutex::default);
 
-/// Tells whether this is the first undisturbed world of a pair.
+/// Tells whether this is the first undisturbed testbed of a pair.
 pub(crate) fn is_first_of(pair: &str) -> bool {
     static PAIRS: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
     PAIRS.lock().unwrap().insert(pair.to_owned())

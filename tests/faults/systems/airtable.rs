@@ -7,15 +7,15 @@ use serde_json::Value as Json;
 use super::System;
 use crate::content::{Content, get};
 use crate::data::{FIRMS, ORDERS, PEOPLE, domain, email, write};
-use crate::world::World;
+use crate::testbed::Testbed;
 
 pub(super) const SYSTEM: System =
     System { name: "airtable", has_emulator: true, fill_source, fill_destination, read_back, own_kinds: &[] };
 
 /// Reads the local Airtable.
-fn read_back(world: &World) -> Pin<Box<dyn Future<Output = Content> + Send + '_>> {
+fn read_back(testbed: &Testbed) -> Pin<Box<dyn Future<Output = Content> + Send + '_>> {
     Box::pin(async move {
-        let url = world.url("airtable");
+        let url = testbed.url("airtable");
         let base = "appFerryFaults001";
         let tables = get(url, &format!("v0/meta/bases/{base}/tables")).await;
         let mut names = BTreeMap::new();

@@ -5,16 +5,16 @@ use std::{fmt::Write as _, fs, future::Future, path::Path, pin::Pin};
 use super::System;
 use crate::content::Content;
 use crate::data::{BULK_LEADS, BULK_ORDERS, BULK_PEOPLE, FIRMS, ORDERS, PEOPLE, bulk_email, domain, email, write};
-use crate::world::World;
+use crate::testbed::Testbed;
 
 pub(super) const SYSTEM: System =
     System { name: "csv", has_emulator: false, fill_source, fill_destination, read_back, own_kinds: &[] };
 
 /// Reads the folder `out`.
-fn read_back(world: &World) -> Pin<Box<dyn Future<Output = Content> + Send + '_>> {
+fn read_back(testbed: &Testbed) -> Pin<Box<dyn Future<Output = Content> + Send + '_>> {
     Box::pin(async move {
         let mut content = Content::default();
-        let Ok(files) = fs::read_dir(world.folder().join("out")) else { return content };
+        let Ok(files) = fs::read_dir(testbed.folder().join("out")) else { return content };
         for file in files.map(|file| file.unwrap().path()) {
             let text = fs::read_to_string(&file).unwrap();
             let name = file.file_name().unwrap().to_string_lossy().into_owned();

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::System;
 use crate::content::{Content, get};
 use crate::data::{FIRMS, ORDERS, PEOPLE, domain, email, write};
-use crate::world::World;
+use crate::testbed::Testbed;
 
 pub(super) const SYSTEM: System =
     System { name: "google_sheets", has_emulator: true, fill_source, fill_destination, read_back, own_kinds: &[] };
@@ -15,9 +15,9 @@ pub(super) const SYSTEM: System =
 const SPREADSHEET: &str = "1FerryFaultsSpreadsheet";
 
 /// Reads every tab of the local spreadsheet, row by row, with formulas as they are: a formula that changed is a difference.
-fn read_back(world: &World) -> Pin<Box<dyn Future<Output = Content> + Send + '_>> {
+fn read_back(testbed: &Testbed) -> Pin<Box<dyn Future<Output = Content> + Send + '_>> {
     Box::pin(async move {
-        let url = world.url("google_sheets");
+        let url = testbed.url("google_sheets");
         let book = get(url, &format!("v4/spreadsheets/{SPREADSHEET}?fields=sheets.properties.title")).await;
         let mut content = Content::default();
         for sheet in book["sheets"].as_array().unwrap() {

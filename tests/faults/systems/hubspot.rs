@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _, future::Future, path::Path, pi
 use super::System;
 use crate::content::{Content, get};
 use crate::data::{FIRMS, ORDERS, PEOPLE, domain, email, write};
-use crate::world::World;
+use crate::testbed::Testbed;
 
 pub(super) const SYSTEM: System =
     System { name: "hubspot", has_emulator: true, fill_source, fill_destination, read_back, own_kinds: &[] };
@@ -18,7 +18,7 @@ const HUBSPOT: &[(&str, &str, &str)] = &[
 ];
 
 /// Reads the local HubSpot.
-fn read_back(world: &World) -> Pin<Box<dyn Future<Output = Content> + Send + '_>> {
+fn read_back(testbed: &Testbed) -> Pin<Box<dyn Future<Output = Content> + Send + '_>> {
     Box::pin(async move {
         let mut names = BTreeMap::new();
         let mut records = Vec::new();
@@ -30,7 +30,7 @@ fn read_back(world: &World) -> Pin<Box<dyn Future<Output = Content> + Send + '_>
                 let path = format!(
                     "crm/v3/objects/{object}?limit=100&properties={properties}&associations={links}&after={after}"
                 );
-                let page = get(world.url("hubspot"), &path).await;
+                let page = get(testbed.url("hubspot"), &path).await;
                 for record in page["results"].as_array().unwrap() {
                     let name = record["properties"][properties.split(',').next().unwrap()].as_str().unwrap_or("-");
                     names.insert((*object, record["id"].as_str().unwrap().to_owned()), name.to_owned());

@@ -10,14 +10,14 @@ use std::{future::Future, path::Path, pin::Pin};
 
 use crate::content::Content;
 use crate::disturbance::Kind;
-use crate::world::World;
+use crate::testbed::Testbed;
 
 pub(crate) use salesforce::records;
 
 const SYSTEMS: &[System] = &[airtable::SYSTEM, csv::SYSTEM, google_sheets::SYSTEM, hubspot::SYSTEM, salesforce::SYSTEM];
 
 /// How a system's records are read back.
-type Reading = for<'world> fn(&'world World) -> Pin<Box<dyn Future<Output = Content> + Send + 'world>>;
+type Reading = for<'testbed> fn(&'testbed Testbed) -> Pin<Box<dyn Future<Output = Content> + Send + 'testbed>>;
 
 /// A system: its connector's name, what it holds as source and as destination, how its records are read back, and in which ways
 /// it alone misbehaves.

@@ -9,7 +9,7 @@ use super::System;
 use crate::content::{Content, get};
 use crate::data::{BULK_PEOPLE, FIRMS, ORDERS, PEOPLE, bulk_email, domain, email, write};
 use crate::disturbance::Kind;
-use crate::world::World;
+use crate::testbed::Testbed;
 
 pub(super) const SYSTEM: System = System {
     name: "salesforce",
@@ -32,11 +32,11 @@ const OBJECTS: &[(&str, &[&str])] = &[
 ];
 
 /// Reads the local Salesforce.
-fn read_back(world: &World) -> Pin<Box<dyn Future<Output = Content> + Send + '_>> {
+fn read_back(testbed: &Testbed) -> Pin<Box<dyn Future<Output = Content> + Send + '_>> {
     Box::pin(async move {
         let mut content = Content::default();
         for (object, fields) in OBJECTS {
-            for record in records(world, &format!("SELECT {} FROM {object}", fields.join(", "))).await {
+            for record in records(testbed, &format!("SELECT {} FROM {object}", fields.join(", "))).await {
                 let mut text = (*object).to_owned();
                 for field in *fields {
                     let value = field.split('.').fold(&record, |value, name| &value[name]);
@@ -51,8 +51,8 @@ fn read_back(world: &World) -> Pin<Box<dyn Future<Output = Content> + Send + '_>
 }
 
 /// Returns the records of a query.
-pub(crate) async fn records(world: &World, soql: &str) -> Vec<Json> {
-    let url = world.url("salesforce");
+pub(crate) async fn records(testbed: &Testbed, soql: &str) -> Vec<Json> {
+    let url = testbed.url("salesforce");
     let mut path = format!("services/data/v67.0/query?q={}", soql.replace(' ', "+"));
     let mut records = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! One small world: local systems with what they hold, a pipeline, a state file, and the real binary that runs it.
+//! One small testbed: local systems with what they hold, a pipeline, a state file, and the real binary that runs it.
 
 use std::{
     fs,
@@ -129,7 +129,7 @@ struct Gate {
     speed: f64,
 }
 
-pub(crate) struct World {
+pub(crate) struct Testbed {
     folder: TempDir,
     gate: Arc<Gate>,
     _emulators: Vec<Running>,
@@ -140,8 +140,8 @@ pub(crate) struct World {
     speed: f64,
 }
 
-impl World {
-    /// Makes the world of a pair whose systems misbehave in this way.
+impl Testbed {
+    /// Makes the testbed of a pair whose systems misbehave in this way.
     pub(crate) async fn new(pair: &Pair, weather: &Weather) -> Self {
         let Weather { faults, omissions, speed, proxy: plan } = weather;
         let _ = rustls::crypto::ring::default_provider().install_default();
