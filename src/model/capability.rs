@@ -7,6 +7,7 @@ use super::predicate::Comparison;
 /// Declares everything that the engine needs to know of a system. A vendor's name never appears in the engine: what it
 /// would have to ask is answered here.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact about the system")]
 pub struct Capabilities {
     /// How streams can be read; empty for a system that is no source.
     pub sync_modes: &'static [SyncMode],

@@ -91,6 +91,7 @@ pub(in super::super) struct CellData {
 /// What a cell gives: one of these, or nothing.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_field_names, reason = "the fields are called so by the vendor")]
 pub(in super::super) struct EffectiveValue {
     string_value: Option<String>,
     number_value: Option<f64>,

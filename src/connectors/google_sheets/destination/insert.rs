@@ -21,14 +21,11 @@ use super::{
     },
     Formula, Known, Plan, SheetsDestination,
     moves::{is_in_place, moves},
-    prepare::Prepared,
+    prepare::{Outcomes, Prepared},
     structure::check_cells,
     update::check_shared,
     view::{View, key_places, key_text},
 };
-
-/// What became of records, by their places in the batch.
-pub(super) type Outcomes = Vec<(usize, Outcome)>;
 
 /// A record that is added, with its key where the pipeline has one.
 pub(super) type NewRow = (Option<String>, Prepared);
@@ -271,7 +268,7 @@ impl View {
             // Rows in the middle move those below.
             let moved = |row: &mut usize| {
                 if *row >= first {
-                    *row += rows.len()
+                    *row += rows.len();
                 }
             };
             self.keys.iter_mut().for_each(|(row, _)| moved(row));

@@ -2,10 +2,13 @@
 
 use chrono_tz::Tz;
 
-use crate::model::{BatchRecord, Rejection};
+use crate::model::{BatchRecord, Outcome, Rejection};
 
 use super::super::{cell::Cell, schema::encode};
 use super::view::key_text;
+
+/// What became of records, by their places in the batch.
+pub(super) type Outcomes = Vec<(usize, Outcome)>;
 
 /// A record of a batch as cells.
 #[derive(Debug, Clone)]

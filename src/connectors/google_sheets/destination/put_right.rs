@@ -165,16 +165,13 @@ fn restore(
         // Somebody wrote into it since.
         return true;
     }
-    match hit.before.zip(columns.then(place)) {
-        Some(from) => {
-            give_back(before, from, now, (hit.now, column), columns, table);
-            true
-        }
-        None => {
-            now.correct((hit.now, column), Cell::Empty, false);
-            false
-        }
+    let from = hit.before.zip(columns.then(place));
+    if let Some(from) = from {
+        give_back(before, from, now, (hit.now, column), columns, table);
+    } else {
+        now.correct((hit.now, column), Cell::Empty, false);
     }
+    from.is_some()
 }
 
 /// Writes down that a cell should hold what another one held before.

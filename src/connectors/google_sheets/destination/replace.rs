@@ -10,8 +10,8 @@ use crate::model::{Field, ObjectName, Outcome};
 use super::{
     super::{cell::Cell, errors::after_write, limits::MAX_REPAIRS, table::Table},
     Known, Plan, SheetsDestination,
-    insert::{NewCell, Outcomes},
-    prepare::Prepared,
+    insert::NewCell,
+    prepare::{Outcomes, Prepared},
     put_right::put_columns_right,
     snapshot::Snapshot,
     structure::check_cells,

@@ -155,7 +155,9 @@ impl Snapshot {
         }
         self.view.rows.clear();
         self.view.last_row = self.first_row;
-        keys.into_iter().for_each(|(row, cells)| self.view.add(row, cells));
+        for (row, cells) in keys {
+            self.view.add(row, cells);
+        }
         self
     }
 

@@ -16,9 +16,8 @@ use super::{
         table::Table,
     },
     Known, Plan, SheetsDestination,
-    insert::Outcomes,
     moves::moves,
-    prepare::Prepared,
+    prepare::{Outcomes, Prepared},
     put_right::{Unknown, carry, put_right},
     snapshot::Snapshot,
     view::{View, key_places, key_text},
@@ -126,8 +125,8 @@ impl SheetsDestination {
         let mut now = Snapshot::read(&self.client, table, |headings, _| {
             let moves = moves(&before.view.headings, headings);
             let place = |place: &usize| {
-                let moved = place.checked_sub(first).and_then(|offset| moves.get(offset).copied().flatten());
-                moved.map_or(usize::MAX, |offset| offset + first_now)
+                let offset = place.checked_sub(first).and_then(|offset| moves.get(offset).copied().flatten());
+                offset.map_or(usize::MAX, |offset| offset + first_now)
             };
             Ok(before.key_places().iter().map(place).collect())
         })
