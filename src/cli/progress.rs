@@ -217,7 +217,7 @@ fn waiting_line(connection: &ConnectionName, reason: &WaitReason, wait: Duration
             format!("waiting {seconds} s until {connection} finds what `{pipeline}` last wrote there by the same key")
         }
         WaitReason::Writer { pipeline, is_stopped: true } => format!(
-            "waiting {seconds} s for requests of `{pipeline}`, which was stopped, to reach {connection}: it writes by the same key"
+            "waiting {seconds} s for requests of `{pipeline}`, which was stopped, to reach {connection}: it writes there too"
         ),
     }
 }

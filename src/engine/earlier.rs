@@ -41,7 +41,7 @@ impl Loader {
         Ok(self.services.state.forget_writers(lease, others).await?)
     }
 
-    /// Ends to write under the lease: whoever comes next knows for how long to wait.
+    /// Ends to write under the lease, and tells the next writer how long to wait.
     pub(super) async fn end_writing(&self, has_failed: bool) -> Result<(), EngineError> {
         let Some(lease) = &self.lease else { return Ok(()) };
         let has_written = self.services.context.meter.calls().write > 0;

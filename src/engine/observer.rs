@@ -29,7 +29,7 @@ pub trait Observer: fmt::Debug + Send + Sync {
 pub enum WaitReason {
     /// The last requests of the run that was stopped: they may still arrive.
     StoppedRun,
-    /// What another target wrote by the same key: the destination may not find it yet.
+    /// What another target wrote under the same lease: the destination may not find it yet.
     Writer {
         /// Its pipeline.
         pipeline: String,

@@ -148,6 +148,15 @@ impl fmt::Display for LeaseOwner {
 }
 
 impl LeaseName {
+    /// Tells whether the destinations of one run may write under it side by side.
+    pub(super) fn is_shared_in_a_run(&self) -> bool {
+        match self {
+            // Each has an object of its own.
+            Self::Account { .. } => true,
+            Self::Run { .. } | Self::KeyedWrite { .. } => false,
+        }
+    }
+
     /// Returns the name of its file: readable, and another one for each lease.
     fn file_name(&self) -> String {
         let (words, is_whole) = match self {

@@ -1,6 +1,6 @@
 //! Who wrote an object by a key that is looked up, and until when: what was written a moment ago may not be found yet.
 //!
-//! A lease keeps two processes from writing at once. A vendor's search index lags behind, so whoever comes right after another one
+//! A lease keeps two processes from writing at once. A vendor's search index lags behind, so a writer that comes right after another one
 //! must wait too. The lease's file tells it of whom: each writer says when it begins, and when it has ended.
 
 use std::{
@@ -46,9 +46,7 @@ impl State {
         let earlier = self
             .with_lease(name, move |name, lease| {
                 let writes_now = |other: &&LeaseWriter| other.ended.is_none() && !other.is(&writer);
-                // The destinations of one run may write to one account side by side: each has an object of its own.
-                let is_shared = matches!(name, LeaseName::Account { .. });
-                if !is_shared && lease.page.writers.iter().any(|other| writes_now(&other)) {
+                if !name.is_shared_in_a_run() && lease.page.writers.iter().any(|other| writes_now(&other)) {
                     return Err(LeaseError::Held { name: name.clone(), owner: Some(lease.page.owner.clone()) });
                 }
                 let earlier = lease.page.writers.clone();

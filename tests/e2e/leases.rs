@@ -99,7 +99,7 @@ fn a_pipeline_that_follows_one_that_was_killed_waits_for_its_last_requests() {
     assert_eq!(killed.code, -1, "{}", killed.stderr);
     let followed = desk.ferry(with_speed(&second));
     assert_eq!(followed.code, 0, "{}", followed.stderr);
-    let words = "for requests of `first`, which was stopped, to reach crm: it writes by the same key";
+    let words = "for requests of `first`, which was stopped, to reach crm: it writes there too";
     assert!(followed.stderr.contains(words), "{}", followed.stderr);
     assert_eq!(crms.held("hubspot", "contacts"), 40);
     let resumed = desk.ferry(with_speed(&first));

@@ -230,7 +230,7 @@ async fn a_mirror_whose_deleting_job_is_killed_deletes_the_rest_and_nothing_else
     }
 }
 
-/// A testbed with a run that rejected more orders than fit a request, and a file in which a person mended them.
+/// A testbed with a run that rejected more orders than fit a request, and a file in which a person corrected them.
 async fn rejected() -> (Testbed, String) {
     let testbed = testbed(&inserts(), LATE).await;
     replace(&testbed, "csv/bulk_orders.csv", &[(".25,", " much,")]);
@@ -245,7 +245,7 @@ async fn rejected() -> (Testbed, String) {
     for letter in letters {
         letter["source"]["amount"] = Json::from("5");
     }
-    fs::write(testbed.folder().join("mended.json"), file.to_string()).unwrap();
+    fs::write(testbed.folder().join("corrected.json"), file.to_string()).unwrap();
     (testbed, run)
 }
 
@@ -253,7 +253,7 @@ async fn rejected() -> (Testbed, String) {
 async fn a_redrive_whose_job_is_killed_is_repeated_and_doubles_nothing() {
     let (other, run) = rejected().await;
     let writes = other.trap_count();
-    let arguments = |run: &str| [run.to_owned(), "--from".to_owned(), "mended.json".to_owned()];
+    let arguments = |run: &str| [run.to_owned(), "--from".to_owned(), "corrected.json".to_owned()];
     let command = |testbed: &Testbed, run: &str| redrive(testbed, &arguments(run).each_ref().map(String::as_str));
     let ended = other.attend(command(&other, &run), Attack::default()).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);

@@ -65,7 +65,7 @@ pub(crate) fn redrive(testbed: &Testbed, arguments: &[&str]) -> Command {
     command
 }
 
-/// A testbed with a run that rejected twelve orders, and a file in which a person mended them.
+/// A testbed with a run that rejected twelve orders, and a file in which a person corrected them.
 async fn rejected() -> (Testbed, String, PathBuf) {
     let testbed = Testbed::new(&Pair::of("csv", "hubspot"), &Weather::default()).await;
     replace(&testbed, "pipeline.yaml", &[("limits: { batch_size: 10 }", "limits: { batch_size: 3 }")]);
@@ -87,7 +87,7 @@ async fn rejected() -> (Testbed, String, PathBuf) {
     for letter in letters {
         letter["source"]["amount"] = Json::from("5");
     }
-    let path = testbed.folder().join("mended.json");
+    let path = testbed.folder().join("corrected.json");
     fs::write(&path, file.to_string()).unwrap();
     (testbed, run, path)
 }
@@ -102,15 +102,15 @@ fn created(ended: &Ended) -> u64 {
 async fn a_redrive_that_is_killed_is_repeated_and_doubles_nothing() {
     let (other, run, _) = rejected().await;
     let writes = other.trap_count();
-    let ended = other.attend(redrive(&other, &[&run, "--from", "mended.json"]), Attack::default()).await;
+    let ended = other.attend(redrive(&other, &[&run, "--from", "corrected.json"]), Attack::default()).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(created(&ended), 12);
     let (expected, writes) = (other.content().await, other.trap_count() - writes);
     for point in POINTS {
         for at in 1..=writes {
             let (testbed, run, _) = rejected().await;
-            testbed.attend(redrive(&testbed, &[&run, "--from", "mended.json"]), killed(at, point)).await;
-            let ended = testbed.attend(redrive(&testbed, &[&run, "--from", "mended.json"]), Attack::default()).await;
+            testbed.attend(redrive(&testbed, &[&run, "--from", "corrected.json"]), killed(at, point)).await;
+            let ended = testbed.attend(redrive(&testbed, &[&run, "--from", "corrected.json"]), Attack::default()).await;
             assert!(is_complete(&ended), "{point:?} {at}: {}", ended.stderr);
             let content = testbed.content().await;
             assert!(content == expected, "{point:?} {at}: {:#?}", content.surplus_of(&expected));

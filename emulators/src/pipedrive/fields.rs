@@ -12,7 +12,7 @@ use super::{forms::Form, kinds::Kind, time::rfc3339};
 pub(super) enum Access {
     /// Anybody at any time.
     Rw,
-    /// Whoever makes the record, then nobody.
+    /// The caller that creates the record; nobody afterwards.
     Create,
     /// Pipedrive alone.
     Ro,

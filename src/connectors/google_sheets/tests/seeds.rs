@@ -177,7 +177,7 @@ fn seen(cell: &Json) -> String {
     cell.as_str().map_or_else(|| cell.to_string(), str::to_owned)
 }
 
-#[expect(clippy::disallowed_methods, reason = "whoever runs the test says how many seeds it tries")]
+#[expect(clippy::disallowed_methods, reason = "the caller of the test says how many seeds it tries")]
 #[tokio::test]
 async fn a_person_at_work_at_any_moment_loses_nothing() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
