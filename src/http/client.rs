@@ -217,7 +217,10 @@ impl Client {
                 handed.set();
                 builder
             }
-            Body::Json(json) => with_bytes(builder, "application/json", json.to_string().into_bytes(), handed),
+            Body::Json(json) => {
+                let bytes = serde_json::to_vec(json).map_err(|_| unsendable())?;
+                with_bytes(builder, "application/json", bytes, handed)
+            }
             Body::Form(pairs) => {
                 let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
                 with_bytes(builder, "application/x-www-form-urlencoded", text.into_bytes(), handed)

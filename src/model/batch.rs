@@ -47,7 +47,7 @@ pub enum Operation {
 }
 
 /// One record of a batch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BatchRecord {
     /// Identifies the record within its run: to be sent as the trace or correlation id where the vendor takes one.
     pub trace_id: String,

@@ -198,6 +198,10 @@ impl Item for LinkItem {
         &self.record
     }
 
+    fn record_mut(&mut self) -> &mut BatchRecord {
+        &mut self.record
+    }
+
     fn source_id(&self) -> &str {
         &self.record.trace_id
     }

@@ -157,6 +157,10 @@ impl Item for DeleteItem {
         &self.record
     }
 
+    fn record_mut(&mut self) -> &mut BatchRecord {
+        &mut self.record
+    }
+
     fn source_id(&self) -> &str {
         // Of a record that the source no longer has, only what its id was hashed to is kept.
         &self.entry.destination_id

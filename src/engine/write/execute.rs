@@ -118,7 +118,7 @@ fn sort(dispatch: &Dispatch<'_>, decisions: Vec<Decision>, originals: &Originals
     for (number, Decision { record, action }) in decisions.into_iter().enumerate() {
         let item = |write: RecordWrite| {
             let key_hash = record.key.as_ref().filter(|_| has_key).map(|key| key.hash);
-            let source = originals.json(&record.source_id);
+            let source = originals.original(&record);
             RecordItem::new((context.chunk, number), Arc::clone(&record), write, key_hash, source)
         };
         match action {

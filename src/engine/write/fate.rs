@@ -16,6 +16,8 @@ use crate::state::{Changes, Target, TargetId};
 pub(in crate::engine) trait Item: Send + Sync + Sized + 'static {
     /// What is sent.
     fn record(&self) -> &BatchRecord;
+    /// The same, to be lent to a batch and put back.
+    fn record_mut(&mut self) -> &mut BatchRecord;
     /// The source's id, for the intent.
     fn source_id(&self) -> &str;
     /// Adds what is stored of its outcome, in the transaction that removes the intent.

@@ -57,9 +57,9 @@ async fn write_bulk(
         let rest = doubtful.split_off(doubtful.len().min(CHUNK_RECORDS));
         let (places, fates): (Vec<usize>, Vec<Fate>) = std::mem::replace(&mut doubtful, rest).into_iter().unzip();
         let items = OnDisk { buffered: Arc::clone(buffered), places }.items().await?;
-        let sources = items.iter().map(|item| (item.prepared.source_id.clone(), item.source.clone())).collect();
+        let sources = items.iter().map(|item| (item.prepared.source_id.clone(), item.source.json())).collect();
         let again = absorb(&dispatch, items.into_iter().zip(fates).collect(), tally, false).await?;
-        load_prepared(&dispatch, again, &Originals::Kept(sources), tally, None).await?;
+        load_prepared(&dispatch, again, &Originals::kept(sources), tally, None).await?;
     }
     tally.halving_calls += dispatch.halving_calls();
     Ok(())
@@ -79,7 +79,7 @@ async fn write_deferred(
     let dispatch = Dispatch::new(loader, number);
     let sources = deferred.iter().map(|(record, source)| (record.source_id.clone(), source.clone())).collect();
     let records = deferred.into_iter().map(|(record, _)| record).collect();
-    load_prepared(&dispatch, records, &Originals::Kept(sources), tally, Some(buffer)).await?;
+    load_prepared(&dispatch, records, &Originals::kept(sources), tally, Some(buffer)).await?;
     tally.halving_calls += dispatch.halving_calls();
     Ok(())
 }

@@ -4,7 +4,6 @@ use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
 use crate::engine::{
     decide::{
@@ -20,7 +19,7 @@ use crate::state::{Changes, DeadLetter, DeadLetterKind, Link, RecordKey, Written
 
 use super::{
     fate::{CommitContext, Item},
-    letters::letter,
+    letters::{Original, letter},
 };
 
 /// One record that is written. Records that wait on disk are written down as this.
@@ -33,7 +32,7 @@ pub(in crate::engine) struct RecordItem {
     pub chunk: u64,
     pub prepared: Arc<Prepared>,
     /// The record as the source gave it, for its dead letter.
-    pub source: Json,
+    pub source: Original,
     record: BatchRecord,
     /// All links, each with how many of its records go along.
     links: Vec<Link>,
@@ -50,7 +49,7 @@ impl RecordItem {
         prepared: Arc<Prepared>,
         write: RecordWrite,
         key_hash: Option<u128>,
-        source: Json,
+        source: Original,
     ) -> Self {
         let RecordWrite { destination_id, fields, links } = write;
         let record = BatchRecord { trace_id: number.to_string(), destination_id, fields };
@@ -84,7 +83,7 @@ impl RecordItem {
     }
 
     fn refuse(&self, context: &CommitContext, kind: DeadLetterKind, reason: &Rejection, changes: &mut Changes) {
-        let letter = letter(context, &self.prepared, kind, reason, self.source.clone());
+        let letter = letter(context, &self.prepared, kind, reason, self.source.json());
         changes.letters.push(DeadLetter { chunk: self.chunk, ..letter });
         // It was read: a mirror must not delete what the destination holds of it.
         changes.seen.push(RecordKey::Id(self.prepared.source_id.clone()));
@@ -108,6 +107,10 @@ impl RecordItem {
 impl Item for RecordItem {
     fn record(&self) -> &BatchRecord {
         &self.record
+    }
+
+    fn record_mut(&mut self) -> &mut BatchRecord {
+        &mut self.record
     }
 
     fn source_id(&self) -> &str {

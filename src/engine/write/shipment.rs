@@ -1,13 +1,13 @@
 //! What one batch is to the settling machine: records at places, of which some can be sent, looked up and taken out.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 
 use crate::connector::{BulkBatch, ConnectorError, ErrorKind, Outcomes};
 use crate::engine::{decide::lookup::Lookup, error::EngineError, setup::Loader};
-use crate::model::{Batch, Operation};
+use crate::model::{Batch, BatchRecord, Operation};
 
 use super::{
     bulk_buffer::{BufferedRecords, Selected},
@@ -27,7 +27,12 @@ pub(super) trait Shipment: Send + Sync {
     async fn source_ids(&self, places: &[usize]) -> Result<Vec<String>, EngineError>;
 
     /// Sends the records at these places as one request.
-    async fn load(&self, loader: &Loader, operation: &Operation, places: &[usize]) -> Result<Outcomes, ConnectorError>;
+    async fn load(
+        &mut self,
+        loader: &Loader,
+        operation: &Operation,
+        places: &[usize],
+    ) -> Result<Outcomes, ConnectorError>;
 
     /// Looks up, after a lost answer, which records at these places were written after all.
     async fn find_written(&self, loader: &Loader, places: &[usize]) -> Result<Vec<Option<Lookup>>, EngineError>;
@@ -59,6 +64,10 @@ impl<T: Item> Loaded<T> {
         self.items.into_iter().flatten().collect()
     }
 
+    fn record_at(&mut self, place: usize) -> Option<&mut BatchRecord> {
+        self.items.get_mut(place)?.as_mut().map(T::record_mut)
+    }
+
     fn at(&self, places: &[usize]) -> Vec<&T> {
         places.iter().filter_map(|place| self.items.get(*place)?.as_ref()).collect()
     }
@@ -76,10 +85,22 @@ impl<T: Item> Shipment for Loaded<T> {
         Ok(self.at(places).into_iter().map(|item| item.source_id().to_owned()).collect())
     }
 
-    async fn load(&self, loader: &Loader, operation: &Operation, places: &[usize]) -> Result<Outcomes, ConnectorError> {
-        let records = self.at(places).into_iter().map(|item| item.record().clone()).collect();
+    async fn load(
+        &mut self,
+        loader: &Loader,
+        operation: &Operation,
+        places: &[usize],
+    ) -> Result<Outcomes, ConnectorError> {
+        // Lent, not copied: they come back whatever the answer is.
+        let records = places.iter().filter_map(|place| Some(mem::take(self.record_at(*place)?))).collect();
         let batch = Batch { object: loader.target.names.object.clone(), operation: operation.clone(), records };
-        Ok(Box::new(loader.services.destination.load(&batch).await?.into_iter()))
+        let loaded = loader.services.destination.load(&batch).await;
+        for (place, record) in places.iter().zip(batch.records) {
+            if let Some(lent) = self.record_at(*place) {
+                *lent = record;
+            }
+        }
+        Ok(Box::new(loaded?.into_iter()))
     }
 
     async fn find_written(&self, loader: &Loader, places: &[usize]) -> Result<Vec<Option<Lookup>>, EngineError> {
@@ -120,7 +141,12 @@ impl Shipment for OnDisk {
         spawn_blocking(move || buffered.source_ids(&places)).await.map_err(|_| EngineError::Stopped)?
     }
 
-    async fn load(&self, loader: &Loader, operation: &Operation, places: &[usize]) -> Result<Outcomes, ConnectorError> {
+    async fn load(
+        &mut self,
+        loader: &Loader,
+        operation: &Operation,
+        places: &[usize],
+    ) -> Result<Outcomes, ConnectorError> {
         let places = self.buffered_places(places);
         let records = Selected { buffered: &self.buffered, places: &places };
         let batch = BulkBatch {

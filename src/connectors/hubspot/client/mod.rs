@@ -23,8 +23,8 @@ use super::{
 pub(super) use paths::BatchWrite;
 pub(super) use whole::{ADDITIONAL_EMAILS, brought_records, carried_records, has_key};
 pub(super) use wire::{
-    BatchAnswer, ResultPage, WireAccount, WireAssociations, WireLabel, WireLink, WireLinks, WireOwner, WirePipeline,
-    WireProperty, WireRecord, WireUsage,
+    BatchAnswer, ResultPage, TracedRecord, WireAccount, WireAssociations, WireLabel, WireLink, WireLinks, WireOwner,
+    WirePipeline, WireProperty, WireRecord, WireUsage,
 };
 
 use whole::Asked;
@@ -168,7 +168,9 @@ impl Api {
         let traces: HashSet<String> =
             inputs.iter().filter_map(|input| input["objectWriteTraceId"].as_str()).map(str::to_owned).collect();
         let given = Arc::clone(&self.given);
-        let mut request = ApiRequest::write(Method::POST, path, json!({ "inputs": inputs }), limits::COUNTS_AS_CALL)
+        // Without `json!`, which would copy them.
+        let body = Json::from_iter([("inputs", Json::Array(inputs))]);
+        let mut request = ApiRequest::write(Method::POST, path, body, limits::COUNTS_AS_CALL)
             .expecting(move |answer| whole::is_of_write(answer, write, &traces, &given));
         if write != BatchWrite::Create {
             request = request.idempotent();

@@ -100,6 +100,28 @@ impl WireRecord {
     }
 }
 
+/// The result of a write whose trace id tells which record it is: the properties that it repeats are not read.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(in super::super) struct TracedRecord {
+    id: Loose,
+    created_at: Loose,
+    object_write_trace_id: Loose,
+    new: Loose,
+}
+
+impl TracedRecord {
+    pub(in super::super) fn trace_id(&self) -> Option<&str> {
+        self.object_write_trace_id.as_deref()
+    }
+}
+
+impl From<TracedRecord> for WireRecord {
+    fn from(TracedRecord { id, created_at, object_write_trace_id, new }: TracedRecord) -> Self {
+        Self { id, created_at, object_write_trace_id, new, ..Self::default() }
+    }
+}
+
 /// The links of a listed record to one object.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]

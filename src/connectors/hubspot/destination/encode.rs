@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use crate::connector::{ConnectorError, ErrorKind};
@@ -20,7 +21,7 @@ use super::super::{
 const EMAIL: &str = "email";
 
 /// One record as it is sent.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(in super::super) struct Input {
     /// Its place in the engine's batch.
     pub(super) index: usize,
@@ -41,24 +42,26 @@ impl Input {
 
     /// Returns the vendor's form for the operation.
     pub(super) fn to_json(&self, operation: &Operation) -> Json {
-        let mut input = json!({ "objectWriteTraceId": self.trace_id, "properties": self.properties });
+        let mut properties = self.properties.clone();
+        let mut input = Map::new();
+        let mut put = |name: &str, value: Json| drop(input.insert(name.to_owned(), value));
+        put("objectWriteTraceId", Json::from(self.trace_id.as_str()));
         match operation {
-            Operation::Insert => input["associations"] = Json::from(self.associations.clone()),
+            Operation::Insert => put("associations", Json::from(self.associations.clone())),
             Operation::Upsert { key } => {
                 let name = key.first().map(FieldName::as_str);
-                input["id"] = Json::from(self.key.clone());
-                input["idProperty"] = Json::from(name);
+                put("id", Json::from(self.key.clone()));
+                put("idProperty", Json::from(name));
                 // A contact is also found by its second addresses. As a property, one of them would replace the main address; a
                 // new contact gets its address from `id`.
-                if name == Some(EMAIL)
-                    && let Some(properties) = input["properties"].as_object_mut()
-                {
+                if name == Some(EMAIL) {
                     properties.remove(EMAIL);
                 }
             }
-            Operation::Update | Operation::Delete | Operation::Link => input["id"] = Json::from(self.id.clone()),
+            Operation::Update | Operation::Delete | Operation::Link => put("id", Json::from(self.id.clone())),
         }
-        input
+        put("properties", Json::Object(properties));
+        Json::Object(input)
     }
 }
 

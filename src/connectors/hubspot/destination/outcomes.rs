@@ -3,6 +3,8 @@
 //! The vendor answers in any order, lowercases e-mails, and may leave out a record that was merged away. Answers are matched by
 //! trace id, then by id, then by key or values, never by position; what is left over is not decided here.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 
 use crate::model::{Operation, Outcome};
@@ -19,6 +21,8 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Sheet<'batch> {
     inputs: &'batch [Input],
+    /// The inputs' places by their trace ids.
+    traces: HashMap<&'batch str, usize>,
     operation: &'batch Operation,
     outcomes: Vec<Option<Outcome>>,
     /// Errors that name no record.
@@ -39,7 +43,9 @@ impl<'batch> Sheet<'batch> {
         begun: Option<DateTime<Utc>>,
     ) -> Self {
         let outcomes = vec![None; inputs.len()];
-        let mut sheet = Self { inputs, operation, outcomes, errors: Vec::new(), has_passing_errors: false, begun };
+        let traces = inputs.iter().enumerate().map(|(place, input)| (input.trace_id.as_str(), place)).collect();
+        let mut sheet =
+            Self { inputs, traces, operation, outcomes, errors: Vec::new(), has_passing_errors: false, begun };
         let mut leftover = Vec::new();
         for record in answer.results {
             match sheet.place_of(&record) {
@@ -96,9 +102,9 @@ impl<'batch> Sheet<'batch> {
 
     fn place_of(&self, record: &WireRecord) -> Option<usize> {
         if let Some(trace_id) = record.object_write_trace_id.as_deref()
-            && let Some(place) = self.find(|input| input.trace_id == trace_id)
+            && let Some(place) = self.traces.get(trace_id)
         {
-            return Some(place);
+            return Some(*place);
         }
         if let Some(id) = record.id.as_deref()
             && let Some(place) = self.find(|input| input.id.as_deref() == Some(id))

@@ -1,7 +1,8 @@
 //! Creates, updates, upserts and archives, with one outcome for each record.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
-use serde_json::Value as Json;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connector::{ConnectorError, ErrorKind};
@@ -10,7 +11,7 @@ use crate::model::{Batch, BatchRecord, FieldName, Operation, Outcome};
 
 use super::{
     super::{
-        client::{BatchAnswer, BatchWrite, WireRecord, decode},
+        client::{BatchAnswer, BatchWrite, TracedRecord, WireRecord, decode},
         errors::{self, ApiError},
         schema::Catalog,
     },
@@ -44,6 +45,7 @@ pub(super) async fn write(
         }
     }
     if !inputs.is_empty() {
+        inputs = marked(inputs)?;
         let decided = send(catalog, batch, call, &inputs, begun).await?;
         for (input, outcome) in inputs.iter().zip(decided) {
             outcomes[input.index] = Some(outcome);
@@ -60,15 +62,13 @@ async fn send(
     inputs: &[Input],
     begun: DateTime<Utc>,
 ) -> Result<Vec<Outcome>, ConnectorError> {
-    let inputs = marked(inputs, &batch.operation);
-    let inputs = inputs.as_slice();
     let bodies = inputs.iter().map(|input| input.to_json(&batch.operation)).collect();
     let answer = catalog.api.batch_write(&batch.object, call, bodies).await?;
     if let Some(outcome) = refusal_of_one(&answer, inputs, &batch.operation) {
         return Ok(vec![outcome]);
     }
     let doing = format!("a batch for `{}`", batch.object);
-    let decoded: BatchAnswer<WireRecord> = decode(&answer, &doing, ErrorKind::Unanswered)?;
+    let decoded = decode_written(&answer, inputs, &doing)?;
     let told = decoded.results.len() + decoded.errors.len();
     let mut sheet = Sheet::of(inputs, &batch.operation, decoded, Some(begun));
     if sheet.has_passing_errors() {
@@ -89,11 +89,24 @@ async fn send(
 /// Gives the trace ids the mark of their request. The engine's are numbers of records in a chunk, so another batch has the
 /// same; with the mark, a late answer of that batch is known for what it is. The mark follows from what is sent, so a
 /// request that is repeated has the same one.
-fn marked(inputs: &[Input], operation: &Operation) -> Vec<Input> {
-    let all: Vec<Json> = inputs.iter().map(|input| input.to_json(operation)).collect();
-    let mark = xxh3_64(Json::from(all).to_string().as_bytes());
-    let with_mark = |input: &Input| Input { trace_id: format!("{}~{mark:016x}", input.trace_id), ..input.clone() };
-    inputs.iter().map(with_mark).collect()
+fn marked(mut inputs: Vec<Input>) -> Result<Vec<Input>, ConnectorError> {
+    let content = serde_json::to_vec(&inputs).map_err(|error| unfit(&error.to_string()))?;
+    let mark = xxh3_64(&content);
+    for input in &mut inputs {
+        input.trace_id = format!("{}~{mark:016x}", input.trace_id);
+    }
+    Ok(inputs)
+}
+
+/// Decodes the answer to a write. What it repeats of a record is read only where no trace id tells which record it is.
+fn decode_written(answer: &Answer, inputs: &[Input], doing: &str) -> Result<BatchAnswer<WireRecord>, ConnectorError> {
+    let traced: BatchAnswer<TracedRecord> = decode(answer, doing, ErrorKind::Unanswered)?;
+    let traces: HashSet<&str> = inputs.iter().map(|input| input.trace_id.as_str()).collect();
+    if !traced.results.iter().all(|record| record.trace_id().is_some_and(|trace_id| traces.contains(trace_id))) {
+        return decode(answer, doing, ErrorKind::Unanswered);
+    }
+    let results = traced.results.into_iter().map(WireRecord::from).collect();
+    Ok(BatchAnswer { results, errors: traced.errors, num_errors: traced.num_errors })
 }
 
 /// Looks for a record that the answer does not speak of: it may have been merged into another. One that does not hold what was
@@ -137,14 +150,13 @@ async fn look_up(
         let is_new = was_created_since(record, begun) && matches!(batch.operation, Operation::Upsert { .. });
         return Ok(Some(if is_new { Outcome::Created { id } } else { Outcome::Updated { id } }));
     }
-    let alone = marked(&[Input { id: input.id.as_ref().and(current_id), ..input.clone() }], &batch.operation);
+    let alone = marked(vec![Input { id: input.id.as_ref().and(current_id), ..input.clone() }])?;
     let bodies = vec![alone[0].to_json(&batch.operation)];
     let answer = catalog.api.batch_write(&batch.object, call, bodies).await?;
     if let Some(outcome) = refusal_of_one(&answer, &alone, &batch.operation) {
         return Ok(Some(outcome));
     }
-    let decoded: BatchAnswer<WireRecord> =
-        decode(&answer, &format!("a record for `{}`", batch.object), ErrorKind::Unanswered)?;
+    let decoded = decode_written(&answer, &alone, &format!("a record for `{}`", batch.object))?;
     Ok(Sheet::of(&alone, &batch.operation, decoded, Some(begun)).complete().and_then(|mut outcomes| outcomes.pop()))
 }
 
