@@ -16,6 +16,7 @@ const SAVE: &str = "INSERT OR REPLACE INTO duplicates (target_id, source_key, su
 pub(super) const SURVIVORS: &str =
     "SELECT source_key, survivor_key FROM duplicates WHERE target_id = ?1 AND source_key IN rarray(?2)";
 const FOLLOW: &str = "UPDATE duplicates SET survivor_key = ?3 WHERE target_id = ?1 AND survivor_key = ?2";
+pub(super) const HAS_ANY: &str = "SELECT 1 FROM duplicates WHERE target_id = ?1 LIMIT 1";
 pub(super) const FORGET: &str = "DELETE FROM duplicates WHERE target_id = ?1 AND source_key IN rarray(?2)";
 
 impl Work<'_> {
@@ -68,7 +69,8 @@ impl Work<'_> {
 
     /// Notes that records are written as themselves.
     pub(super) fn forget_duplicates(&self, target: TargetId, source_keys: &[SourceKey]) -> Result<(), StateError> {
-        if !source_keys.is_empty() {
+        // Most targets have none, and a batch need not look for each of its records then.
+        if !source_keys.is_empty() && self.transaction.prepare_cached(HAS_ANY)?.exists([target.0])? {
             self.transaction.prepare_cached(FORGET)?.execute(params![target.0, keys(source_keys)])?;
         }
         Ok(())

@@ -81,17 +81,33 @@ impl WrittenAs {
     }
 }
 
-// Each look-up names its index: left to itself, SQLite takes one that begins with the target and reads all of its records.
-pub(super) const BY_SOURCE: &str =
-    "SELECT * FROM id_map INDEXED BY id_map_by_source WHERE target_id = ?1 AND source_key IN rarray(?2)";
-pub(super) const BY_KEY: &str =
-    "SELECT * FROM id_map INDEXED BY id_map_by_key WHERE target_id = ?1 AND key_hash IN rarray(?2)";
+/// Begins a query of entries, with the columns that [`from_row`] reads, in its order.
+macro_rules! select_entries {
+    ($rest:literal) => {
+        concat!(
+            "SELECT entry_id, target_id, source_key, destination_id, content_hash, written_run, written_as, seen_run, seen_chunk,
+             is_missing, key_hash ",
+            $rest
+        )
+    };
+}
+
+// Each look-up names its index: left to itself, SQLite takes one that begins with the target and reads all of its records. A set
+// is joined where it is large: for `IN`, SQLite would first copy it into an index of its own.
+pub(super) const BY_SOURCE: &str = select_entries!(
+    "FROM rarray(?2) AS wanted CROSS JOIN id_map INDEXED BY id_map_by_source
+     WHERE target_id = ?1 AND source_key = wanted.value"
+);
+pub(super) const BY_KEY: &str = select_entries!(
+    "FROM rarray(?2) AS wanted CROSS JOIN id_map INDEXED BY id_map_by_key WHERE target_id = ?1 AND key_hash = wanted.value"
+);
 pub(super) const BY_DESTINATION: &str = "SELECT destination_id, source_key FROM id_map INDEXED BY id_map_by_destination
      WHERE target_id = ?1 AND destination_id IN rarray(?2)";
 pub(super) const FORGET_OTHERS: &str = "DELETE FROM id_map INDEXED BY id_map_by_key
      WHERE target_id = ?1 AND key_hash IN rarray(?2) AND source_key NOT IN rarray(?3)";
-pub(super) const OTHERS: &str = "SELECT source_key, key_hash FROM id_map INDEXED BY id_map_by_key
-     WHERE target_id = ?1 AND key_hash IN rarray(?2) AND source_key NOT IN rarray(?3)";
+pub(super) const OTHERS: &str =
+    "SELECT source_key, key_hash FROM rarray(?2) AS wanted CROSS JOIN id_map INDEXED BY id_map_by_key
+     WHERE target_id = ?1 AND key_hash = wanted.value AND source_key NOT IN rarray(?3)";
 const SAVE: &str = "INSERT INTO id_map
      (target_id, source_key, destination_id, content_hash, key_hash, written_run, written_as, seen_run, seen_chunk)";
 const SAVE_OVER: &str = "ON CONFLICT (target_id, source_key) DO UPDATE SET
@@ -111,26 +127,28 @@ pub(super) const MOVE: &str = "UPDATE id_map INDEXED BY id_map_by_destination
 pub(super) const FORGET: &str =
     "DELETE FROM id_map INDEXED BY id_map_by_source WHERE target_id = ?1 AND source_key IN rarray(?2)";
 /// Reads on behind the last one: over all pages, each record of the target is looked at once.
-pub(super) const UNSEEN: &str = "SELECT * FROM id_map NOT INDEXED
-     WHERE target_id = ?1 AND entry_id > ?2 AND seen_run <> ?3 ORDER BY entry_id LIMIT ?4";
+pub(super) const UNSEEN: &str = select_entries!(
+    "FROM id_map NOT INDEXED WHERE target_id = ?1 AND entry_id > ?2 AND seen_run <> ?3 ORDER BY entry_id LIMIT ?4"
+);
 pub(super) const FORGET_MISSING: &str =
     "DELETE FROM id_map INDEXED BY id_map_missing WHERE target_id = ?1 AND is_missing = 1 AND seen_run <> ?2";
 pub(super) const COUNT_MISSING: &str =
     "SELECT COUNT(*) FROM id_map INDEXED BY id_map_missing WHERE target_id = ?1 AND is_missing = 1";
 
+/// Reads an entry. Columns go by their places: a name would be looked for in each row.
 fn from_row(seal: &Seal, row: &Row<'_>) -> rusqlite::Result<IdEntry> {
-    let is_created = row.get_ref("written_as")?.as_str()? == "created";
-    let source_key = SourceKey(row.get("source_key")?);
-    let masked = u128::from_be_bytes(row.get("content_hash")?);
+    let source_key = SourceKey(row.get(2)?);
+    let masked = u128::from_be_bytes(row.get(4)?);
+    let is_created = row.get_ref(6)?.as_str()? == "created";
     Ok(IdEntry {
-        entry_id: row.get("entry_id")?,
+        entry_id: row.get(0)?,
         source_key,
-        destination_id: plain_id(seal, TargetId(row.get("target_id")?), row.get("destination_id")?)?,
+        destination_id: plain_id(seal, TargetId(row.get(1)?), row.get(3)?)?,
         content_hash: masked ^ mask(seal, source_key),
-        written_run: row.get("written_run")?,
+        written_run: row.get(5)?,
         written_as: if is_created { WrittenAs::Created } else { WrittenAs::Updated },
-        seen: SeenMark { run_id: row.get("seen_run")?, chunk: row.get::<_, i64>("seen_chunk")?.unsigned_abs() },
-        is_missing: row.get("is_missing")?,
+        seen: SeenMark { run_id: row.get(7)?, chunk: row.get::<_, i64>(8)?.unsigned_abs() },
+        is_missing: row.get(9)?,
     })
 }
 
@@ -212,7 +230,7 @@ impl Work<'_> {
         let mut rows = statement.query(params![target.0, blobs(names.keys().copied())])?;
         let mut found = HashMap::new();
         while let Some(row) = rows.next()? {
-            if let Some(hash) = names.get(&row.get::<_, [u8; 16]>("key_hash")?) {
+            if let Some(hash) = names.get(&row.get::<_, [u8; 16]>(10)?) {
                 found.insert(*hash, from_row(&self.seal, row)?);
             }
         }
@@ -239,7 +257,6 @@ impl Work<'_> {
         if !key_hashes.is_empty() {
             let parameters = params![target.0, key_hashes, keys(&source_keys)];
             self.hand_over(target, &owned, parameters)?;
-            self.transaction.prepare_cached(FORGET_OTHERS)?.execute(parameters)?;
         }
         let ids = self.stored_ids(target, owned.iter().map(|(written, _)| written.destination_id))?;
         let rows: Vec<[Value; 9]> = owned
@@ -254,7 +271,7 @@ impl Work<'_> {
         self.insert_rows(SAVE, SAVE_OVER, &rows)
     }
 
-    /// Notes that records whose key another record has now are the same as that one, so that links to them lead there.
+    /// Forgets records whose key another record has now. They are the same as that one, so that links to them lead there.
     fn hand_over(
         &self,
         target: TargetId,
@@ -272,7 +289,9 @@ impl Work<'_> {
             .filter_map(|(written, _)| Some((self.key_hash(written.key_hash?), written.source_id)))
             .collect();
         let pairs = others.iter().filter_map(|(other, key)| Some((*other, self.source_key(owners.get(key)?))));
-        self.replace_survivors(target, &pairs.collect::<Vec<_>>())
+        self.replace_survivors(target, &pairs.collect::<Vec<_>>())?;
+        self.transaction.prepare_cached(FORGET_OTHERS)?.execute(parameters)?;
+        Ok(())
     }
 
     fn entry_row(

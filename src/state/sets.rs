@@ -1,4 +1,4 @@
-//! Statements about sets: arrays as parameters, and inserts of many rows.
+//! Statements about sets: arrays as parameters, and inserts of rows.
 
 use std::rc::Rc;
 
@@ -9,15 +9,15 @@ use super::{SourceKey, Work, error::StateError};
 /// A set of values as one parameter of a statement: `… IN rarray(?)`.
 pub(super) type Array = Rc<Vec<Value>>;
 
-/// How many rows one insert takes; the rest goes by the next smaller number. Few numbers, so that the statements stay prepared.
-const ROWS: [usize; 3] = [64, 8, 1];
-
 pub(super) fn keys<'key>(keys: impl IntoIterator<Item = &'key SourceKey>) -> Array {
-    Rc::new(keys.into_iter().map(|key| Value::Blob(key.0.to_vec())).collect())
+    blobs(keys.into_iter().map(|key| key.0))
 }
 
+/// Makes a set in the order of an index, so that each of its pages is visited once.
 pub(super) fn blobs(blobs: impl IntoIterator<Item = [u8; 16]>) -> Array {
-    Rc::new(blobs.into_iter().map(|blob| Value::Blob(blob.to_vec())).collect())
+    let mut sorted: Vec<[u8; 16]> = blobs.into_iter().collect();
+    sorted.sort_unstable();
+    Rc::new(sorted.into_iter().map(|blob| Value::Blob(blob.to_vec())).collect())
 }
 
 pub(super) fn texts<'text>(texts: impl IntoIterator<Item = &'text str>) -> Array {
@@ -34,24 +34,21 @@ pub(super) fn signed(count: u64) -> i64 {
 }
 
 impl Work<'_> {
-    /// Inserts rows with as few statements as there can be. `head` stands before the values, `tail` behind them.
+    /// Inserts rows. `head` stands before the values, `tail` behind them. A statement for each: before one of many rows, SQLite
+    /// copies each page that it changes, so that it can take the statement back alone.
     pub(super) fn insert_rows<const COLUMNS: usize>(
         &self,
         head: &str,
         tail: &str,
-        mut rows: &[[Value; COLUMNS]],
+        rows: &[[Value; COLUMNS]],
     ) -> Result<(), StateError> {
-        for size in ROWS {
-            if rows.len() < size {
-                continue;
-            }
-            let row = format!("({})", vec!["?"; COLUMNS].join(", "));
-            let sql = format!("{head} VALUES {} {tail}", vec![row; size].join(", "));
-            let mut statement = self.transaction.prepare_cached(&sql)?;
-            while let Some((now, rest)) = rows.split_at_checked(size) {
-                statement.execute(params_from_iter(now.iter().flatten()))?;
-                rows = rest;
-            }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let sql = format!("{head} VALUES ({}) {tail}", ["?"; COLUMNS].join(", "));
+        let mut statement = self.transaction.prepare_cached(&sql)?;
+        for row in rows {
+            statement.execute(params_from_iter(row))?;
         }
         Ok(())
     }

@@ -44,19 +44,24 @@ pub(in crate::engine) async fn gather(
 }
 
 async fn read_state(loader: &Loader, records: &[Arc<Prepared>]) -> Result<(Entries, LinkedIds), EngineError> {
-    let keys = records.iter().filter_map(|record| record.key.as_ref());
-    let plain_hashes = keys.clone().filter_map(|key| key.plain_hash);
+    let state = &loader.services.state;
     let wanted = Wanted {
         source_ids: records.iter().map(|record| record.source_id.clone()).collect(),
-        key_hashes: keys.clone().map(|key| key.hash).chain(plain_hashes).collect(),
         linked: linked_ids(records.iter().flat_map(|record| &record.links), &loader.services.spellings),
-        destination_ids: Vec::new(),
+        ..Wanted::default()
     };
-    let known = loader.services.state.known(loader.target.id, wanted).await?;
-    Ok((
-        Entries { by_id: known.by_source, by_key: known.by_key },
-        LinkedIds::new(known.linked, &loader.services.spellings),
-    ))
+    let known = state.known(loader.target.id, wanted).await?;
+    let by_id = known.by_source;
+    // Who has the key of a record that is as it was decides nothing, unless the destination may turn out not to hold it.
+    let is_as_it_was = |record: &Prepared| {
+        let entry = by_id.get(&record.source_id).filter(|entry| !entry.is_missing);
+        !loader.policy.is_verifying && entry.is_some_and(|entry| entry.content_hash == record.content_hash)
+    };
+    let keys = records.iter().filter(|record| !is_as_it_was(record)).filter_map(|record| record.key.as_ref());
+    let plain_hashes = records.iter().filter_map(|record| record.key.as_ref()?.plain_hash);
+    let key_hashes = keys.map(|key| key.hash).chain(plain_hashes).collect();
+    let by_key = state.known(loader.target.id, Wanted { key_hashes, ..Wanted::default() }).await?.by_key;
+    Ok((Entries { by_id, by_key }, LinkedIds::new(known.linked, &loader.services.spellings)))
 }
 
 /// Returns the ids of records that would cost no call otherwise. One that is written tells by itself whether it is there.
