@@ -84,6 +84,9 @@ pub(super) enum Command {
     /// Log in to an OAuth vendor in the browser; the tokens are kept, encrypted, in the state file
     #[command(after_help = "Example: ferry login crm --file pipelines/leads.yaml")]
     Login(LoginArgs),
+    /// Show what a pipeline makes of its records, side by side, and what would be rejected; writes nothing
+    #[command(after_help = "Example: ferry preview pipelines/leads.yaml --stream contacts --where \"country = 'DE'\"")]
+    Preview(PreviewArgs),
     /// Run a pipeline; a run that was stopped or killed goes on where it stood
     Run(RunArgs),
     /// List the runs in the state file
@@ -163,6 +166,33 @@ pub(super) struct RunArgs {
     /// Wait so many times as short as the limits say: for runs against `ferry emulate --clock-speed` with the same factor
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, hide = true, conflicts_with = "dry_run")]
     pub clock_speed: f64,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct PreviewArgs {
+    /// The pipeline
+    pub file: PathBuf,
+    /// Preview this stream only; may be given several times
+    #[arg(long = "stream", value_name = "NAME")]
+    pub streams: Vec<String>,
+    /// Read at most so many records of each stream
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub rows: u64,
+    /// Show so many records of each destination
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub show: usize,
+    /// Look at records for which this SQL condition is true, beside the stream's own `where`
+    #[arg(long = "where", value_name = "SQL")]
+    pub condition: Option<String>,
+    /// Write the records that would be rejected to a CSV file, with all their values
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// Read the fixtures by local CRMs instead of the live systems, as a dry run does
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The fixtures to read: a folder with one folder for each connector; implies `--dry-run`
+    #[arg(long, value_name = "DIR")]
+    pub fixtures: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]

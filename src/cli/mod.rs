@@ -18,6 +18,7 @@ mod load;
 mod local;
 mod login;
 mod output;
+mod preview;
 mod printable;
 mod progress;
 mod record;
@@ -89,6 +90,7 @@ async fn dispatch(workspace: Workspace, command: Command) -> Result<Exit, Failur
         }
         Command::Record(args) => record::record(&workspace, &args).await,
         Command::Login(args) => login::login(&workspace, &args).await,
+        Command::Preview(args) => preview::preview(&workspace, &args).await,
         Command::Run(args) if args.dry_run => dry_run::run(&workspace, &args).await,
         Command::Run(args) => run::run(&workspace, &args).await,
         Command::Runs => runs::runs(&workspace).await,

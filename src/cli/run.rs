@@ -84,9 +84,9 @@ pub(super) fn observer(output: Output) -> Arc<dyn Observer> {
     }
 }
 
-/// Turns arguments into what the engine is asked.
-pub(super) fn options(pipeline: &Pipeline, args: &RunArgs) -> Result<RunOptions, Failure> {
-    for name in &args.streams {
+/// Refuses names of streams that the pipeline does not have.
+pub(super) fn check_streams(pipeline: &Pipeline, names: &[String]) -> Result<(), Failure> {
+    for name in names {
         if pipeline.stream(name).is_none() {
             let known: Vec<&str> = pipeline.streams.iter().map(|stream| stream.name.as_str()).collect();
             let message = format!("the pipeline has no stream `{name}`");
@@ -97,6 +97,12 @@ pub(super) fn options(pipeline: &Pipeline, args: &RunArgs) -> Result<RunOptions,
             )));
         }
     }
+    Ok(())
+}
+
+/// Turns arguments into what the engine is asked.
+pub(super) fn options(pipeline: &Pipeline, args: &RunArgs) -> Result<RunOptions, Failure> {
+    check_streams(pipeline, &args.streams)?;
     Ok(RunOptions {
         limit: args.limit,
         streams: args.streams.iter().map(StreamName::new).collect(),

@@ -19,6 +19,7 @@ mod observer;
 mod order;
 mod place;
 mod policy;
+mod preview;
 mod quota;
 mod read;
 mod redrive;
@@ -38,6 +39,10 @@ pub use error::{AccountError, EngineError, Interruption};
 pub use observer::{Observer, Silent, WaitReason};
 pub use order::{OrderError, order_streams};
 pub use place::{Finished, RunOptions};
+pub use preview::{
+    DestinationPreview, DroppedValue, FieldPreview, PreviewOptions, PreviewReport, RecordPreview, RejectPreview,
+    RejectSample, RejectedRecord, StreamPreview, UnmappedField, preview,
+};
 pub use redrive::{Correction, LetterPlace, letter_place, redrive};
 pub use report::{DestinationReport, ReasonReport, RunReport, StreamReport, WaitingReport};
 pub use run::run;

@@ -19,7 +19,7 @@ use super::{
     error::EngineError,
     place::RunPlace,
     read::{
-        extract::{ReadPlan, extract, is_expired},
+        extract::{Extent, ReadPlan, extract, is_expired},
         join_inputs::{Depth, read_join_inputs},
     },
     report::{DestinationReport, StreamReport},
@@ -140,7 +140,7 @@ impl StreamRun {
         self.join_calls = read.calls;
         let has_content_ids = extraction.source.has_content_ids(&stream.object);
         let mappings: Vec<_> = stream.destinations.iter().map(|config| &config.mappings).collect();
-        let mut plan = ReadPlan::compile(&stream, extraction, &read.inputs, Some(&mappings)).await?;
+        let mut plan = ReadPlan::compile(&stream, extraction, &read.inputs, Extent::Used(&mappings)).await?;
         let has_new_ids = plan.steps.changes_ids();
         self.evidence = Evidence { has_content_ids, has_new_ids, rejected_inputs: read.rejected };
         plan.limit = place.limit;

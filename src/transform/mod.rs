@@ -22,6 +22,7 @@ mod mapping;
 mod numbers;
 mod predicate;
 mod reject;
+mod remedy;
 mod sql;
 mod steps;
 
@@ -33,6 +34,7 @@ pub use error::TransformError;
 pub use fields::{FieldsUsed, fields_used};
 pub use filter::{Filter, Filtered};
 pub use labels::key_names;
-pub use mapping::{Mapped, MappedField, Mapper, check_mappings, formulas};
+pub use mapping::{Mapped, MappedField, Mapper, ShownMapping, check_mappings, formulas, shown_mappings};
 pub use reject::Rejected;
+pub use remedy::remedy;
 pub use steps::{JoinInput, JoinInputs, Spool, Stepped, Steps, check_steps};

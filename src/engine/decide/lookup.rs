@@ -85,7 +85,7 @@ impl FoundRecords {
     }
 }
 
-pub(super) fn is_blank(value: &Value) -> bool {
+pub(in crate::engine) fn is_blank(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Text(text) => text.trim().is_empty(),

@@ -66,6 +66,15 @@ pub(in crate::engine) struct ReadPlan {
     pub quota: QuotaGuard,
 }
 
+/// Which fields are read, beside those that the steps use. Links are read where mappings use them.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine) enum Extent<'a> {
+    /// Those that these mappings use.
+    Used(&'a [&'a MappingSpecs]),
+    /// All that the source declares, and the links of these mappings.
+    All(&'a [&'a MappingSpecs]),
+}
+
 /// Reads the stream to its end and sends its chunks. Returns whether it was read to its end (a limit stops earlier).
 pub(in crate::engine) async fn extract(
     source: &dyn Source,
@@ -157,13 +166,12 @@ async fn extract_spooled(
 }
 
 impl ReadPlan {
-    /// Asks the source what its records look like, and compiles filter and steps. Read is what the steps and `mappings` use;
-    /// without mappings, everything.
+    /// Asks the source what its records look like, and compiles filter and steps.
     pub(in crate::engine) async fn compile(
         stream: &Stream,
         extraction: &Extraction,
         inputs: &JoinInputs,
-        mappings: Option<&[&MappingSpecs]>,
+        extent: Extent<'_>,
     ) -> Result<Self, EngineError> {
         let described = extraction.source.describe(&stream.object).await;
         let declared = described.map_err(|error| EngineError::connector(&stream.connection, error))?;
@@ -171,8 +179,11 @@ impl ReadPlan {
         let failed = |error| transform_error(stream, error);
         let filter = stream.filter.as_deref().map(|sql| Filter::compile(sql, &schema)).transpose().map_err(failed)?;
         let steps = Steps::compile(&stream.transforms, &schema, inputs).map_err(failed)?;
-        let all = mappings.is_none();
-        let used = fields_used(&stream.transforms, mappings.unwrap_or_default(), stream.filter.as_deref());
+        let (mappings, all) = match extent {
+            Extent::Used(mappings) => (mappings, false),
+            Extent::All(mappings) => (mappings, true),
+        };
+        let used = fields_used(&stream.transforms, mappings, stream.filter.as_deref());
         let used = used.map_err(failed)?;
         let declared_fields = declared.fields.iter().map(|field| field.name.clone());
         let names = used.names(&declared);

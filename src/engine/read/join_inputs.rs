@@ -20,7 +20,7 @@ use crate::transform::{
     spec::{JoinOn, JoinSpec, MappingSpec, MappingSpecs, StepSpec},
 };
 
-use super::extract::{Chunk, ReadPlan, extract};
+use super::extract::{Chunk, Extent, ReadPlan, extract};
 
 /// What the joins of a stream look into, and what asking for it cost.
 #[derive(Debug, Default)]
@@ -71,7 +71,8 @@ async fn read_join_input(
     let inner = read_join_inputs(environment, pipeline, stream, depth).await?;
     let extraction = environment.connect_source(pipeline, stream)?;
     let used = used.as_ref().map(|used| vec![used]);
-    let mut plan = ReadPlan::compile(stream, &extraction, &inner.inputs, used.as_deref()).await?;
+    let extent = used.as_deref().map_or(Extent::All(&[]), Extent::Used);
+    let mut plan = ReadPlan::compile(stream, &extraction, &inner.inputs, extent).await?;
     plan.request.sync_mode = SyncMode::FullRefresh;
     plan.observer = Arc::new(Silent);
     let mut input = JoinInput::described(&plan.steps);

@@ -8,6 +8,7 @@ mod compile;
 mod names;
 mod options;
 mod picklist;
+mod shown;
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,8 @@ use super::{
 };
 
 pub(super) use compile::{apply, to_type};
+
+pub use shown::{ShownMapping, shown_mappings};
 
 use names::Named;
 

@@ -1,0 +1,101 @@
+//! `ferry preview`: what a pipeline makes of its records, before anything is written.
+
+mod paging;
+mod rejects;
+mod text;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::Pipeline;
+use crate::engine::{self, EngineError, Environment, PreviewOptions, PreviewReport, Silent};
+use crate::http::{MemoryTokens, TokenStore};
+use crate::model::StreamName;
+use crate::state::{Seal, State};
+
+use super::{
+    args::PreviewArgs,
+    audit, described,
+    exit::{Exit, Failure},
+    load::load_with_placeholder,
+    local, output,
+    run::check_streams,
+    tokens::StateTokens,
+    workspace::{Workspace, context},
+};
+
+pub(super) async fn preview(workspace: &Workspace, args: &PreviewArgs) -> Result<Exit, Failure> {
+    let is_local = args.dry_run || args.fixtures.is_some();
+    let placeholder = is_local.then_some(local::PLACEHOLDER);
+    let mut pipeline = load_with_placeholder(workspace, &args.file, placeholder)?;
+    check_streams(&pipeline, &args.streams)?;
+    let clock = Clock::system();
+    let fixtures = local::fixtures_folder(args.fixtures.as_deref(), &args.file);
+    let _locals = match is_local {
+        true => local::redirect(workspace, &mut pipeline, &fixtures, &clock).await?,
+        false => Vec::new(),
+    };
+    let tokens: Arc<dyn TokenStore> = match is_local {
+        true => Arc::new(MemoryTokens::default()),
+        false => Arc::new(StateTokens(workspace.open_state_for_tokens(&args.file, &pipeline).await?)),
+    };
+    let pace = pipeline.limits.requests_per_sec;
+    let mut context = context(clock, &pipeline.base_dir, tokens, CancellationToken::new(), pace)?;
+    let audit = audit::attach(workspace, &pipeline, &mut context)?;
+    let environment = Environment {
+        registry: workspace.registry.clone(),
+        context,
+        state: State::in_memory(Seal::ephemeral())?,
+        observer: Arc::new(Silent),
+    };
+    let options = PreviewOptions {
+        streams: args.streams.iter().map(StreamName::new).collect(),
+        filter: args.condition.clone(),
+        rows: args.rows,
+        shown: args.show,
+    };
+    let previewed = engine::preview(&environment, &pipeline, &options).await;
+    audit.finish()?;
+    let report = match previewed {
+        Ok(report) => report,
+        Err(error) => return refused(workspace, &pipeline, &environment, error, placeholder).await,
+    };
+    if let Some(path) = &args.rejects {
+        let count = rejects::write(path, &report)?;
+        workspace.output.say(&format!("{} written to `{}`", output::counted(count, "record"), path.display()));
+    }
+    show(workspace, &report)?;
+    let from =
+        if is_local { format!("the fixtures in `{}`", fixtures.display()) } else { "the live systems".to_owned() };
+    workspace.output.say(&format!("this was a preview of {from}: nothing was written and nothing is kept"));
+    Ok(if report.has_rejects() { Exit::Rejected } else { Exit::Done })
+}
+
+fn show(workspace: &Workspace, report: &PreviewReport) -> Result<(), Failure> {
+    if workspace.output.is_json {
+        output::json(report)
+    } else if paging::can_page(workspace.output) {
+        paging::page(report)
+    } else {
+        output::data(&text::whole(report))
+    }
+}
+
+/// Shows all that does not fit what the systems declare, with its lines, where the preview failed for the first of it.
+async fn refused(
+    workspace: &Workspace,
+    pipeline: &Pipeline,
+    environment: &Environment,
+    error: EngineError,
+    placeholder: Option<&str>,
+) -> Result<Exit, Failure> {
+    if described::is_about_fields(&error) {
+        let mistakes = described::all_mistakes(workspace, pipeline, &environment.context, placeholder).await;
+        if !mistakes.is_empty() {
+            output::findings(&mistakes, workspace.output);
+        }
+    }
+    Err(error.into())
+}

@@ -1,0 +1,171 @@
+//! `ferry preview` shows what a run would do, does nothing, and what it says to write into a mapping helps.
+
+use std::{collections::BTreeMap, fs};
+
+use serde_json::{Value as Json, json};
+
+use super::{
+    pages::check_all,
+    support::{Crms, Desk, Ran, repository},
+};
+
+/// A file with what exports of other languages hold: one value of each kind is refused by a plain mapping.
+const EXPORT: &str = "id,mail,amount,since,seen,active,stage,note
+1,ada@example.org,\"1.234,50\",31.12.2024,31.12.2024 08:30,ja,Open,first
+2,grace@example.org,\"7,25\",01.02.2024,01.02.2024 09:00,nein,Won,
+3,linus@example.org,\"1.000,00\",15.03.2024,15.03.2024 10:15,ja,Lost,
+";
+
+/// Writes a pipeline from the export to a file of typed fields; each field with what its mapping says beside `from`.
+fn put_pipeline(desk: &Desk, rules: &BTreeMap<&str, String>) {
+    let mut text = String::from(
+        "version: 1\nname: typed\nconnections:\n  in: { type: csv, path: ., id: { export: id } }\n  out: { type: parquet, path: out }\nstreams:\n  \
+         - name: all\n    source: { connection: in, object: export }\n    destinations:\n      - connection: out\n        object: all\n        mappings:\n          mail: mail\n",
+    );
+    for (field, rule) in rules {
+        text.push_str(&format!("          {field}: {{ from: {field}, {rule} }}\n"));
+    }
+    desk.write("typed.yaml", &text);
+}
+
+fn report(ran: &Ran, code: i32) -> Json {
+    assert_eq!(ran.code, code, "{}", ran.page());
+    ran.json()
+}
+
+/// Returns what the only destination of the only stream would be given.
+fn only(report: &Json) -> &Json {
+    &report["streams"][0]["destinations"][0]
+}
+
+#[test]
+fn what_a_preview_says_to_write_reads_every_value_that_was_refused() {
+    let desk = Desk::without_tokens();
+    desk.write("export.csv", EXPORT);
+    let types = [
+        ("amount", "type: number"),
+        ("since", "type: date"),
+        ("seen", "type: datetime"),
+        ("active", "type: boolean"),
+        ("stage", "values: { Open: o }"),
+    ];
+    let mut rules: BTreeMap<&str, String> = types.iter().map(|(field, rule)| (*field, (*rule).to_owned())).collect();
+    let mut remedied = Vec::new();
+    // The first field to fail names the reason, so each round brings the next one to light.
+    for _ in 0..types.len() {
+        put_pipeline(&desk, &rules);
+        let found = report(&desk.ferry(["preview", "typed.yaml", "--json"]), 4);
+        let reject = only(&found)["rejects"][0].clone();
+        let field = types.iter().map(|(field, _)| *field).find(|field| reject["field"] == *field).unwrap();
+        let remedy = reject["remedy"].as_str().unwrap_or_else(|| panic!("no remedy: {reject}"));
+        let rule = if field == "stage" {
+            // What the values mean, only the user knows.
+            format!("values: {{ Open: o, {} }}", remedy["values: { ".len()..remedy.len() - 2].replace('…', "x"))
+        } else {
+            format!("{}, {remedy}", rules[field])
+        };
+        rules.insert(field, rule);
+        remedied.push(field);
+    }
+    put_pipeline(&desk, &rules);
+    let fixed = report(&desk.ferry(["preview", "typed.yaml", "--json"]), 0);
+    assert_eq!(only(&fixed)["accepted"], 3, "{fixed}");
+    assert_eq!(only(&fixed)["rejected"], 0, "{fixed}");
+    remedied.sort_unstable();
+    assert_eq!(remedied, ["active", "amount", "seen", "since", "stage"]);
+    let run = report(&desk.ferry(["run", "typed.yaml", "--json"]), 0);
+    assert_eq!(run["streams"][0]["destinations"][0]["created"], 3, "{run}");
+}
+
+#[test]
+fn a_preview_counts_what_a_dry_run_counts() {
+    for name in ["hubspot-to-airtable", "csv-to-hubspot", "salesforce-to-hubspot"] {
+        let desk = Desk::without_tokens();
+        let pipeline = repository(&format!("pipelines/{name}.yaml"));
+        let pipeline = pipeline.to_str().unwrap();
+        let previewed = desk.ferry(["preview", pipeline, "--dry-run", "--rows", "100000", "--json"]).json();
+        let run = desk.ferry(["run", pipeline, "--dry-run", "--json"]).json();
+        for (stream, ran) in pairs(&previewed["streams"], &run["streams"]) {
+            assert_eq!(stream["name"], ran["name"]);
+            for (shown, done) in pairs(&stream["destinations"], &ran["destinations"]) {
+                let sent =
+                    ["created", "updated", "unchanged", "duplicate", "held"].map(|what| done[what].as_u64().unwrap());
+                let at_the_vendor = done["rejected"].as_u64().unwrap() - shown["rejected"].as_u64().unwrap();
+                let accepted = shown["accepted"].as_u64().unwrap();
+                assert_eq!(accepted, sent.iter().sum::<u64>() + at_the_vendor, "{name} {}: {done}", stream["name"]);
+            }
+        }
+    }
+}
+
+fn pairs<'json>(left: &'json Json, right: &'json Json) -> Vec<(&'json Json, &'json Json)> {
+    let (left, right) = (left.as_array().unwrap(), right.as_array().unwrap());
+    assert_eq!(left.len(), right.len());
+    left.iter().zip(right).collect()
+}
+
+#[test]
+fn a_preview_writes_nothing_and_keeps_nothing() {
+    let crms = Crms::start(&["hubspot", "airtable"], Some(&repository("fixtures")), &["--no-limits"]);
+    let desk = Desk::new(&crms);
+    let before = crms.counts();
+    let pipeline = repository("pipelines/hubspot-to-airtable.yaml");
+    let ran = desk.ferry(["preview", pipeline.to_str().unwrap(), "--rows", "5", "--json"]);
+    let found = report(&ran, 0);
+    assert_eq!(found["streams"][0]["read"], 5);
+    assert_eq!(found["streams"][0]["is_whole"], false);
+    assert_eq!(crms.counts(), before, "something was written");
+    assert!(!desk.path("state.db").exists(), "something is kept");
+}
+
+#[test]
+fn records_that_would_be_rejected_go_to_a_private_file() {
+    let desk = Desk::without_tokens();
+    desk.write("export.csv", EXPORT);
+    put_pipeline(&desk, &[("amount", "type: number".to_owned())].into());
+    let ran = desk.ferry(["preview", "typed.yaml", "--where", "id < 3", "--rejects", "bad.csv"]);
+    assert_eq!(ran.code, 4, "{}", ran.page());
+    let text = fs::read_to_string(desk.path("bad.csv")).unwrap();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let rows: Vec<BTreeMap<String, String>> = reader.deserialize().collect::<Result<_, _>>().unwrap();
+    assert_eq!(rows.len(), 2, "{text}");
+    assert_eq!(rows[0]["source_id"], "1");
+    assert_eq!(rows[0]["code"], "not_a_number");
+    assert_eq!(rows[0]["value"], "1.234,50");
+    assert_eq!(rows[0]["source.note"], "first");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(desk.path("bad.csv")).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn what_a_person_sees() {
+    let desk = Desk::without_tokens();
+    desk.write("export.csv", &format!("{EXPORT}4,,\"1,00\",01.01.2024,,,Open,\n"));
+    let rules = [
+        ("amount", "apply: [{ number: { decimal: \",\", thousands: \".\" } }]".to_owned()),
+        ("since", "type: date".to_owned()),
+        ("stage", "values: { Open: o }, otherwise: \"null\"".to_owned()),
+    ];
+    put_pipeline(&desk, &rules.clone().into());
+    let refused = desk.ferry(["preview", "typed.yaml", "--show", "1"]);
+    put_pipeline(&desk, &[rules[0].clone(), rules[2].clone()].into());
+    let accepted = desk.ferry(["preview", "typed.yaml", "--show", "2"]);
+    let unknown = desk.ferry(["preview", "typed.yaml", "--stream", "al"]);
+    let wrong = desk.ferry(["preview", "typed.yaml", "--where", "amuont > 1"]);
+    let pages = [
+        ("records that would be rejected", refused),
+        ("records on both sides, and values that are given up", accepted),
+        ("a stream that is not there", unknown),
+        ("a condition on a field that is not there", wrong),
+    ];
+    check_all(&desk, "previews", &pages);
+    let json = desk.ferry(["preview", "typed.yaml", "--json", "--quiet"]).json();
+    assert_eq!(json["streams"][0]["unmapped"][0]["field"], "active");
+    assert_eq!(
+        only(&json)["fields"][0],
+        json!({ "field": "mail", "from": ["mail"], "rule": "", "is_standard": false, "filled": 3 })
+    );
+}
