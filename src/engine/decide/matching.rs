@@ -240,7 +240,8 @@ fn create(rules: &Rules<'_>, record: &Prepared, links: &LinkedIds) -> Action {
 
 /// Updates a record that exists; an update that would change nothing leaves it.
 fn update(rules: &Rules<'_>, record: &Prepared, knowledge: &Knowledge, id: String, is_own: bool) -> Action {
-    let before = knowledge.current.get(&id).cloned().unwrap_or_default();
+    let current = knowledge.current.get(&id);
+    let before = current.cloned().unwrap_or_default();
     let mut write = record_write(rules, record, &knowledge.links, Some(id));
     for field in &rules.policy.on_create {
         write.fields.remove(field);
@@ -251,7 +252,8 @@ fn update(rules: &Rules<'_>, record: &Prepared, knowledge: &Knowledge, id: Strin
         }
     }
     for field in &rules.policy.if_blank {
-        if before.get(field).is_some_and(|value| !is_blank(value)) {
+        // What the destination said nothing of is not known to be blank.
+        if !current.is_some_and(|fields| fields.get(field).is_none_or(is_blank)) {
             write.fields.remove(field);
         }
     }

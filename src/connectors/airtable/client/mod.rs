@@ -175,9 +175,9 @@ impl AirtableClient {
         offset: Option<&str>,
         is_asked_for: Arc<dyn Fn(&RawRecord) -> bool + Send + Sync>,
     ) -> Result<ListedPage, ConnectorError> {
-        let (after, doubt) = (offset.map(str::to_owned), Doubt::default());
+        let (after, fields, doubt) = (offset.map(str::to_owned), listing.fields.clone(), Doubt::default());
         let request = self.list_by_body(table, listing, offset).alone().expecting(move |answer| {
-            whole::is_page(answer, after.as_deref()) && whole::is_of_look_up(answer, &*is_asked_for, &doubt)
+            whole::is_page(answer, after.as_deref()) && whole::is_of_look_up(answer, &*is_asked_for, &fields, &doubt)
         });
         self.listed(&request).await
     }

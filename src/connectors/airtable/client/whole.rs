@@ -1,4 +1,4 @@
-//! When an answer is whole and belongs to its request. Half a look-up is none: a record that is taken for absent is created
+//! When an answer is whole and belongs to its request. Half a look-up proves nothing: a record that counts as absent is created
 //! a second time.
 
 use std::collections::HashSet;
@@ -47,15 +47,19 @@ pub(super) fn is_page(answer: &Answer, offset: Option<&str>) -> bool {
     page.records.iter().all(|record| !record.id.is_empty()) && (next.is_none() || next != offset)
 }
 
-/// Tells whether a look-up's page can be that to this look-up: it is empty, or has a record that was asked for. What is
-/// answered a second time in the same way is believed: how a formula compares values is Airtable's own affair.
+/// Tells whether a look-up's page can be that to this look-up: it is empty, or has a record that was asked for, and no cell of
+/// a field that was not. An empty cell is absent, so the answer to another look-up of the same records would be taken for blank
+/// ones. What is answered a second time in the same way is believed: how a formula compares values is Airtable's own affair.
 pub(super) fn is_of_look_up(
     answer: &Answer,
     is_asked_for: &(dyn Fn(&RawRecord) -> bool + Send + Sync),
+    fields: &[String],
     doubt: &Doubt,
 ) -> bool {
     let Ok(page) = answer.json::<ListAnswer>() else { return false };
-    doubt.believes(page.records.is_empty() || page.records.iter().any(is_asked_for))
+    let is_of_this = page.records.is_empty() || page.records.iter().any(is_asked_for);
+    let shows_only = page.records.iter().all(|record| record.fields.keys().all(|field| fields.contains(field)));
+    doubt.believes(is_of_this && shows_only)
 }
 
 /// Tells whether an answer to a write has each record once and, as far as cells read back as they were written, the records

@@ -1,5 +1,5 @@
 //! Answers that are not Airtable's own: gateway pages with any status, late answers, half look-ups. A write behind one is
-//! unanswered, whatever it says; a look-up behind one is none.
+//! unanswered, whatever it says; a look-up behind one has no answer.
 
 use std::sync::{Arc, Mutex};
 
@@ -154,4 +154,21 @@ async fn a_look_ups_answer_that_is_another_look_ups_is_not_believed() {
         let found = destination(&script.url, &context()).fetch(&request).await.unwrap();
         assert_eq!(found.iter().map(|record| record.id.as_str()).collect::<Vec<_>>(), ["recAda"], "{shown}");
     }
+}
+
+/// The answer to an earlier look-up of the same records, which asked for other fields, says nothing of these: an empty cell is
+/// absent.
+#[tokio::test]
+async fn a_value_that_an_earlier_look_up_did_not_ask_for_is_not_taken_for_blank() {
+    let mut count = 0;
+    let script = Script::start(move |_| {
+        count += 1;
+        let of = |cells: Json| (200, json!({ "records": [record("recAda", cells)] }));
+        of(if count == 1 { json!({ "fldAge": 7 }) } else { json!({ "fldName": "Ada" }) })
+    })
+    .await;
+    let selection = Selection::Ids(vec!["recAda".to_owned()]);
+    let request = FetchRequest { object: "Contacts".into(), selection, fields: vec!["Name".into()] };
+    let found = destination(&script.url, &context()).fetch(&request).await.unwrap();
+    assert_eq!(found[0].fields.get("Name"), Some(&Value::Text("Ada".to_owned())));
 }

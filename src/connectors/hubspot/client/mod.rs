@@ -107,9 +107,10 @@ impl Api {
         is_asked_for: impl Fn(&WireRecord) -> bool + Send + Sync + 'static,
     ) -> Result<ResultPage<WireRecord>, ConnectorError> {
         let path = format!("{}/search", self.version.objects(object));
-        let doubt = Doubt::default();
+        let shown = body["properties"].as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned);
+        let (properties, doubt): (HashSet<String>, _) = (shown.collect(), Doubt::default());
         let request = ApiRequest::read(path, body, self.search_costs).alone().expecting(move |answer| {
-            whole::is_page(answer, None) && whole::is_of_search(answer, &is_asked_for, &doubt)
+            whole::is_page(answer, None) && whole::is_of_search(answer, &is_asked_for, &properties, &doubt)
         });
         self.read(&request, &format!("a search of `{object}`")).await
     }
@@ -128,7 +129,7 @@ impl Api {
         if let Some(id_property) = id_property {
             body["idProperty"] = Json::from(id_property);
         }
-        let asked = Asked::new(id_property, ids);
+        let asked = Asked::new(id_property, ids, properties);
         let request = ApiRequest::read(path, body, limits::COUNTS_AS_CALL)
             .with("archived", "false")
             .expecting(move |answer| whole::is_page(answer, None) && asked.is_met(answer));

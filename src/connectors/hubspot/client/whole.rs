@@ -1,4 +1,4 @@
-//! When an answer is whole and belongs to its request. Half a look-up is none: a record that is taken for absent is created
+//! When an answer is whole and belongs to its request. Half a look-up proves nothing: a record that counts as absent is created
 //! a second time.
 
 use std::collections::HashSet;
@@ -101,15 +101,28 @@ pub(in super::super) fn has_key(record: &WireRecord, property: &str, keys: &Hash
     record.property(property).is_some_and(is_asked) || others.is_some_and(|others| others.split(';').any(is_asked))
 }
 
-/// Tells whether a search's answer can be that to this search: it is empty, or has a record that was asked for. What is
-/// answered a second time in the same way is believed: how HubSpot compares values is its own affair.
+/// Properties that HubSpot shows of a record whatever was asked for.
+const ALWAYS_SHOWN: [&str; 5] =
+    ["createdate", "hs_createdate", "hs_lastmodifieddate", "hs_object_id", "lastmodifieddate"];
+
+/// Tells whether records show no property that was not asked for. The answer to another look-up of the same records does, and
+/// says nothing of what was asked for here: it would be taken for blank.
+fn shows_only(records: &[WireRecord], asked: &HashSet<String>) -> bool {
+    let is_asked = |name: &String| asked.contains(name) || ALWAYS_SHOWN.contains(&name.as_str());
+    records.iter().all(|record| record.properties.keys().all(is_asked))
+}
+
+/// Tells whether a search's answer can be that to this search: it is empty, or has a record that was asked for, and shows what
+/// was asked for. What is answered a second time in the same way is believed: how HubSpot compares values is its own affair.
 pub(super) fn is_of_search(
     answer: &Answer,
     is_asked_for: &(impl Fn(&WireRecord) -> bool + ?Sized),
+    properties: &HashSet<String>,
     doubt: &Doubt,
 ) -> bool {
     let Ok(page) = answer.json::<ResultPage<WireRecord>>() else { return false };
-    doubt.believes(page.results.is_empty() || page.results.iter().any(is_asked_for))
+    let is_of_this = page.results.is_empty() || page.results.iter().any(is_asked_for);
+    doubt.believes(is_of_this && shows_only(&page.results, properties))
 }
 
 /// What a batch read asked for.
@@ -119,16 +132,20 @@ pub(super) struct Asked {
     property: Option<String>,
     /// In lower case.
     keys: HashSet<String>,
+    /// The properties that are to be shown.
+    properties: HashSet<String>,
     doubt: Doubt,
 }
 
 impl Asked {
-    pub(super) fn new(property: Option<&str>, keys: &[String]) -> Self {
+    pub(super) fn new(property: Option<&str>, keys: &[String], properties: &[String]) -> Self {
         let keys = keys.iter().map(|key| key.trim().to_lowercase()).collect();
-        Self { property: property.map(str::to_owned), keys, doubt: Doubt::default() }
+        let properties = properties.iter().cloned().collect();
+        Self { property: property.map(str::to_owned), keys, properties, doubt: Doubt::default() }
     }
 
-    /// Tells whether a batch read's answer can be that to this one: it speaks of nothing, or of something that was asked for.
+    /// Tells whether a batch read's answer can be that to this one: it speaks of nothing, or of something that was asked for,
+    /// and shows what was asked for.
     /// A merged record comes under its new id, so what is answered a second time in the same way is believed.
     pub(super) fn is_met(&self, answer: &Answer) -> bool {
         let Ok(page) = answer.json::<BatchAnswer<WireRecord>>() else { return false };
@@ -145,7 +162,7 @@ impl Asked {
         let is_of_this = is_nothing
             || page.results.iter().any(is_asked)
             || denied.iter().any(|key| self.keys.contains(&key.trim().to_lowercase()));
-        self.doubt.believes(is_of_this)
+        self.doubt.believes(is_of_this && shows_only(&page.results, &self.properties))
     }
 }
 
@@ -165,7 +182,7 @@ pub(super) fn is_of_write(answer: &Answer, write: BatchWrite, traces: &HashSet<S
     }
     let results = written.results.unwrap_or_default();
     let of_results = results.iter().filter_map(|record| record.object_write_trace_id.as_deref());
-    // Two results of one record, or one record as the result of two: then nobody knows which is true.
+    // Two results of one record, or one record as the result of two: either may be wrong.
     let has_ids_twice = write != BatchWrite::Upsert && !is_each_once(results.iter().filter_map(|of| of.id.as_deref()));
     if has_ids_twice
         || !is_each_once(of_results.clone())

@@ -88,7 +88,7 @@ impl Fetcher<'_> {
     async fn by_ids(&self, ids: &[String]) -> Result<Vec<Record>, ConnectorError> {
         let mut records = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(limits::MAX_BATCH_RECORDS) {
-            let answer = self.catalog.api.batch_read(self.object, self.properties, None, chunk).await?.content;
+            let answer = self.read_values(chunk).await?;
             let denied = denied_ids(&answer);
             let asked: HashSet<&str> = chunk.iter().map(String::as_str).collect();
             let mut open: HashSet<&str> = asked.iter().copied().filter(|id| !denied.contains(*id)).collect();
@@ -99,7 +99,7 @@ impl Fetcher<'_> {
                 }
             }
             // A merged record answers to its old ids too, but under its new one, or is not spoken of at all: ask again, one by
-            // one. Nobody takes a record for deleted of which nothing was said.
+            // one. A record that the answer does not mention does not count as deleted.
             for id in open {
                 if let Some(record) = self.catalog.api.get(self.object, id, self.properties).await? {
                     records.push(self.record(id, &record));
@@ -107,6 +107,18 @@ impl Fetcher<'_> {
             }
         }
         Ok(records)
+    }
+
+    /// Reads records whose values decide what is written. HubSpot shows a property without a value as null, so an answer that
+    /// does not speak of one at all may be that to a look-up of fewer properties: it is asked for once more.
+    async fn read_values(&self, ids: &[String]) -> Result<BatchAnswer<WireRecord>, ConnectorError> {
+        let api = &self.catalog.api;
+        let answer = api.batch_read(self.object, self.properties, None, ids).await?.content;
+        let is_shown = |name: &String| answer.results.iter().any(|record| record.properties.contains_key(name));
+        if answer.results.is_empty() || self.properties.iter().all(is_shown) {
+            return Ok(answer);
+        }
+        Ok(api.batch_read(self.object, self.properties, None, ids).await?.content)
     }
 
     async fn by_keys(&self, fields: &[FieldName], keys: &[Vec<Value>]) -> Result<Vec<Record>, ConnectorError> {
@@ -136,7 +148,7 @@ impl Fetcher<'_> {
         for chunk in texts.chunks(limits::MAX_BATCH_RECORDS) {
             let answer = self.catalog.api.batch_read(self.object, properties, Some(name), chunk).await?.content;
             records.extend(answer.results.iter().filter_map(|record| self.record_of(record)));
-            // Nobody takes a record for absent of which nothing was said: it would be created a second time.
+            // A key that the answer does not mention does not count as absent: its record would be created a second time.
             for text in unspoken(name, chunk, &answer) {
                 let alone = std::slice::from_ref(text);
                 let answer = self.catalog.api.batch_read(self.object, properties, Some(name), alone).await?.content;

@@ -1,5 +1,5 @@
 //! Answers that are not HubSpot's own: gateway pages with any status, late answers, half look-ups. A write behind one is
-//! unanswered, whatever it says; a look-up behind one is none.
+//! unanswered, whatever it says; a look-up behind one has no answer.
 
 use std::sync::{Arc, Mutex};
 
@@ -184,26 +184,53 @@ async fn a_key_that_an_answer_does_not_speak_of_is_asked_for_alone() {
 #[tokio::test]
 async fn a_look_ups_answer_that_is_another_look_ups_is_not_believed() {
     let person = |id: u64, email: &str, first: &str| record(id, json!({ "email": email, "firstname": first }));
+    let named = |id: u64, first: &str| record(id, json!({ "firstname": first }));
     let missing = |ids: &[&str]| json!({ "category": "OBJECT_NOT_FOUND", "message": "m", "context": { "ids": ids } });
     let foreign = [
         json!({ "results": [person(8, "y@x.test", "y"), person(9, "z@x.test", "z")] }),
         json!({ "status": "COMPLETE", "results": [], "numErrors": 2, "errors": [missing(&["y@x.test", "z@x.test"])] }),
         json!({ "results": [person(1, "a@x.test", "a@x.test"), person(2, "b@x.test", "b@x.test"), person(3, "c@x.test", "c")] }),
     ];
-    for (field, foreign) in [("email", &foreign[..]), ("firstname", &foreign[..1])] {
+    let by_email = json!({ "results": [person(1, "a@x.test", "a@x.test"), person(2, "b@x.test", "b@x.test")] });
+    let by_name = json!({ "results": [named(1, "a@x.test"), named(2, "b@x.test")] });
+    let searches = [json!({ "results": [named(8, "y")] }), by_email.clone()];
+    for (field, foreign, own) in [("email", &foreign[..], by_email), ("firstname", &searches, by_name)] {
         for foreign in foreign {
-            let (foreign, shown) = (foreign.clone(), foreign.to_string());
+            let (foreign, own, shown) = (foreign.clone(), own.clone(), foreign.to_string());
             let mut count = 0;
             let script = Script::start(move |_| {
                 count += 1;
-                let own = json!({ "results": [person(1, "a@x.test", "a@x.test"), person(2, "b@x.test", "b@x.test")] });
-                (200, if count == 1 { foreign.clone() } else { own })
+                (200, if count == 1 { foreign.clone() } else { own.clone() })
             })
             .await;
             let found = destination(&script.url).fetch(&by_key(field)).await.unwrap();
             let ids: Vec<&str> = found.iter().map(|record| record.id.as_str()).collect();
             assert_eq!(ids, ["1", "2"], "{field} {shown}");
         }
+    }
+}
+
+/// The answer to an earlier look-up of the same records, which asked for other or fewer properties, says nothing of these.
+#[tokio::test]
+async fn a_value_that_an_earlier_look_up_did_not_ask_for_is_not_taken_for_blank() {
+    let others = [
+        json!({ "email": "a@x.test" }),
+        json!({ "hs_object_id": "1" }),
+        json!({}),
+        json!({ "firstname": null, "email": "a" }),
+    ];
+    for other in others {
+        let (shown, mut count) = (other.to_string(), 0);
+        let script = Script::start(move |_| {
+            count += 1;
+            let own = json!({ "firstname": "Ada", "hs_object_id": "1" });
+            (200, json!({ "results": [record(1, if count == 1 { other.clone() } else { own })] }))
+        })
+        .await;
+        let selection = Selection::Ids(vec!["1".to_owned()]);
+        let request = FetchRequest { object: "contacts".into(), selection, fields: vec!["firstname".into()] };
+        let found = destination(&script.url).fetch(&request).await.unwrap();
+        assert_eq!(found[0].fields["firstname"], Value::Text("Ada".to_owned()), "{shown}");
     }
 }
 

@@ -4,7 +4,7 @@ mod bulk;
 mod whole;
 mod wire;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -131,15 +131,19 @@ impl Api {
     }
 
     /// Returns all records of a query that selects ids, to decide what is written: as many as it counts, each with its id.
-    /// `is_asked_for` tells whether a record is one of those.
+    /// `is_asked_for` tells whether a record is one of those, and `fields` are the names that it selects.
     pub(super) async fn look_up(
         &self,
         soql: &str,
         is_asked_for: impl Fn(&Json) -> bool + Send + Sync + 'static,
+        fields: &[&str],
     ) -> Result<Vec<Json>, ConnectorError> {
+        let fields: HashSet<String> = fields.iter().map(|name| name.to_lowercase()).collect();
         let doubt = Doubt::default();
         let request = ApiRequest::get(self.path("query").await?, NO_RATE_LIMITS).with("q", soql).alone().expecting(
-            move |answer| whole::is_page(answer, true, None) && whole::is_of_look_up(answer, &is_asked_for, &doubt),
+            move |answer| {
+                whole::is_page(answer, true, None) && whole::is_of_look_up(answer, &is_asked_for, &fields, &doubt)
+            },
         );
         let page: WirePage = self.read(&request, "a query").await?;
         let total = page.total_size;

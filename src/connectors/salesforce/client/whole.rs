@@ -1,8 +1,10 @@
-//! When an answer is whole and belongs to its request. Half a look-up is none: a record that is taken for absent is created
+//! When an answer is whole and belongs to its request. Half a look-up proves nothing: a record that counts as absent is created
 //! a second time.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::http::{Answer, ApiRequest, Body, Doubt, GivenIds};
 
@@ -89,11 +91,25 @@ pub(super) fn is_page(answer: &Answer, has_ids: bool, asked: Option<&str>) -> bo
     ends && is_counted && (next.is_none() || next != asked) && (!has_ids || page.records.iter().all(has_id))
 }
 
-/// Tells whether a look-up's page can be that to this look-up: it is empty, or has a record that was asked for. What is
-/// answered a second time in the same way is believed: how Salesforce compares values is its own affair.
-pub(super) fn is_of_look_up(answer: &Answer, is_asked_for: &(impl Fn(&Json) -> bool + ?Sized), doubt: &Doubt) -> bool {
+/// Tells whether a look-up's page can be that to this look-up: it is empty, or has a record that was asked for, and each record
+/// has the fields that are selected and no others. What is answered a second time in the same way is believed: how Salesforce
+/// compares values is its own affair.
+pub(super) fn is_of_look_up(
+    answer: &Answer,
+    is_asked_for: &(impl Fn(&Json) -> bool + ?Sized),
+    fields: &HashSet<String>,
+    doubt: &Doubt,
+) -> bool {
     let Ok(page) = answer.json::<AnyPage>() else { return false };
-    doubt.believes(page.records.is_empty() || page.records.iter().any(is_asked_for))
+    let is_of_this = page.records.is_empty() || page.records.iter().any(is_asked_for);
+    doubt.believes(is_of_this && page.records.iter().all(|record| has_fields(record, fields)))
+}
+
+/// Tells whether a record has these fields, in lower case, and no others. An empty one is null, not absent.
+fn has_fields(record: &Json, fields: &HashSet<String>) -> bool {
+    let names = record.as_object().into_iter().flat_map(Map::keys);
+    let shown: HashSet<String> = names.filter(|name| *name != "attributes").map(|name| name.to_lowercase()).collect();
+    shown == *fields
 }
 
 /// Tells whether an answer has one result for each record, and ids that fit them. Results come in the request's order and
@@ -115,7 +131,7 @@ pub(super) fn is_of_write(answer: &Answer, sent: &Sent, given: &GivenIds, doubt:
             let is_told = results.iter().all(|result| !result.success || result.id.is_some());
             let ids: Vec<(String, &String)> = ids.by_ref().zip(keys).filter_map(|(id, key)| Some((id?, key))).collect();
             let is_claimed = given.claim_for(ids.iter().map(|(id, key)| (id.as_str(), key.as_str())));
-            // A record may have got another key meanwhile: what is answered a second time in the same way is believed.
+            // A record may have got another key in between: what is answered a second time in the same way is believed.
             is_told && doubt.believes(is_claimed)
         }
     }

@@ -14,7 +14,7 @@ use crate::model::{FieldName, Fields, Record, Value};
 use super::{
     super::{
         errors, limits,
-        names::normal_id,
+        names::{is_path, normal_id},
         schema::{ID_FIELD, Kind, ObjectInfo, SalesforceField, decode},
         soql::{Query, is_in, literal, text_literal},
         source::unknown_field,
@@ -34,9 +34,10 @@ impl SalesforceDestination {
             Selection::Keys { fields: key, values } => keys(&named(info, key)?, values)?,
         };
         let mut found = Vec::new();
-        for conditions in cut(&conditions, &select(info, &fields, String::new())) {
-            let soql = select(info, &fields, join.condition(conditions));
-            for record in self.catalog.api.look_up(&soql, asked_for(&request.selection)).await? {
+        let names = selected(&fields);
+        for conditions in cut(&conditions, &select(info, &names, String::new())) {
+            let soql = select(info, &names, join.condition(conditions));
+            for record in self.catalog.api.look_up(&soql, asked_for(&request.selection), &names).await? {
                 found.push(typed(&fields, &record)?);
             }
         }
@@ -90,7 +91,7 @@ fn asked_for(selection: &Selection) -> impl Fn(&Json) -> bool + Send + Sync + 's
 enum Join<'info> {
     /// Literals of one field.
     In(&'info str),
-    /// Conditions of which one must hold.
+    /// Conditions; at least one must hold.
     Or,
 }
 
@@ -126,11 +127,20 @@ fn keys<'info>(
     Ok((values.iter().filter_map(equals).collect(), Join::Or))
 }
 
-fn select(info: &ObjectInfo, fields: &[&SalesforceField], condition: String) -> String {
+/// Returns the names that are selected, each once, the id's first.
+fn selected<'field>(fields: &[&'field SalesforceField]) -> Vec<&'field str> {
     let mut names = vec![ID_FIELD];
-    names.extend(fields.iter().map(|field| read_name(field)).filter(|name| *name != ID_FIELD));
+    for name in fields.iter().map(|field| read_name(field)) {
+        if is_path(name) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn select(info: &ObjectInfo, names: &[&str], condition: String) -> String {
     let conditions = Some(condition).filter(|condition| !condition.is_empty()).into_iter().collect();
-    Query { fields: names, object: &info.name, conditions, order_by: None }.text()
+    Query { fields: names.to_vec(), object: &info.name, conditions, order_by: None }.text()
 }
 
 /// Returns the field that is read: where a parent is named by a key, the field with its id tells whether there is one.

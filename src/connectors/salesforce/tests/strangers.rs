@@ -1,5 +1,5 @@
 //! Answers that are not Salesforce's own: gateway pages with any status, late answers, half look-ups. A write behind one is
-//! unanswered, whatever it says; a look-up behind one is none.
+//! unanswered, whatever it says; a look-up behind one has no answer.
 
 use std::sync::{Arc, Mutex};
 
@@ -210,5 +210,27 @@ async fn a_look_ups_answer_that_is_another_look_ups_is_not_believed() {
         let request = FetchRequest { object: "Contact".into(), selection, fields: vec!["Ext__c".into()] };
         let found = destination(&script.url).fetch(&request).await.unwrap();
         assert_eq!(found.iter().map(|record| record.id.as_str()).collect::<Vec<_>>(), [ONE], "{shown}");
+    }
+}
+
+/// The answer to an earlier look-up of the same records, which selected other fields, says nothing of these.
+#[tokio::test]
+async fn a_value_that_an_earlier_look_up_did_not_ask_for_is_not_taken_for_blank() {
+    for other in [
+        json!({ "Id": ONE, "Ext__c": "a" }),
+        json!({ "Id": ONE }),
+        json!({ "Id": ONE, "LastName": null, "Ext__c": "a" }),
+    ] {
+        let (shown, mut count) = (other.to_string(), 0);
+        let script = Script::start(move |_| {
+            count += 1;
+            let own = json!({ "Id": ONE, "LastName": "Ada", "attributes": { "type": "Contact" } });
+            ok(&json!({ "totalSize": 1, "done": true, "records": [if count == 1 { other.clone() } else { own }] }))
+        })
+        .await;
+        let selection = Selection::Ids(vec![ONE.to_owned()]);
+        let request = FetchRequest { object: "Contact".into(), selection, fields: vec!["LastName".into()] };
+        let found = destination(&script.url).fetch(&request).await.unwrap();
+        assert_eq!(found[0].fields.get("LastName"), Some(&text("Ada")), "{shown}");
     }
 }

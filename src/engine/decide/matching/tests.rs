@@ -193,6 +193,30 @@ fn each_record_is_decided_by_what_is_known_of_it() {
 }
 
 #[test]
+fn a_field_for_blanks_is_written_only_where_the_destination_said_that_it_is_blank() {
+    let blank = |text: &str| [(FieldName::new("Name"), Value::Text(text.to_owned()))].into_iter().collect::<Fields>();
+    let cases = [
+        (Some(blank(" ")), "update d1 Other Name"),
+        (Some(Fields::new()), "update d1 Other Name"),
+        (Some(blank("held")), "update d1 Other"),
+        (None, "update d1 Other"),
+    ];
+    for (current, expected) in cases {
+        let mut changed = record("r1", "k1", "new");
+        changed.fields.insert("Other".into(), Value::Integer(1));
+        let mut case = Case::new(WriteMode::Upsert, [changed])
+            .with_id("r1", entry("r1", "d1", "old"))
+            .with_policy(|policy| policy.if_blank = vec!["Name".into()]);
+        case.knowledge.current.extend(current.clone().map(|fields| ("d1".to_owned(), fields)));
+        let mut words: Vec<String> = case.words()[0].split(' ').map(str::to_owned).collect();
+        let mut wanted: Vec<String> = expected.split(' ').map(str::to_owned).collect();
+        words.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(words, wanted, "{current:?}");
+    }
+}
+
+#[test]
 fn a_duplicate_names_the_record_that_stands_for_it() {
     let records = ["r1", "r2", "r1"].map(|id| record(id, "k1", id));
     assert_eq!(
