@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use reqwest::{StatusCode, header::HeaderMap};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -26,12 +26,15 @@ pub struct Answer {
     pub file: Option<Spool>,
     /// How many times the request was sent.
     pub attempts: u32,
+    /// Whether it was made before its request was sent, by the vendor's clock.
+    pub is_old: bool,
 }
 
 impl Answer {
     /// Makes an answer without headers.
     pub fn new(status: StatusCode, body: impl Into<Vec<u8>>) -> Self {
-        Self { request: String::new(), status, headers: HeaderMap::new(), body: body.into(), file: None, attempts: 1 }
+        let (request, headers, body) = (String::new(), HeaderMap::new(), body.into());
+        Self { request, status, headers, body, file: None, attempts: 1, is_old: false }
     }
 
     /// Decodes the body.
@@ -58,6 +61,12 @@ impl Answer {
     /// Returns a header's text, if it has one.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Returns when it was made, by the vendor's clock, where it tells.
+    pub fn date(&self) -> Option<DateTime<Utc>> {
+        let date = self.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        date.map(|date| date.to_utc())
     }
 
     /// Returns the media type of the body, without its parameters; empty where the answer names none.

@@ -187,7 +187,12 @@ impl Client {
         self.meter.count_wait(sent_at.saturating_sub(asked_at));
         let sent = self.transmit(request, RequestBuilder::from_parts(http, built), &handed, attempt).await;
         drop((permits, single_file));
-        let answer = finished(sent, &shown);
+        let mut answer = finished(sent, &shown);
+        if let Ok(answer) = &mut answer {
+            // What a write left is told by other means; it must not be settled because two clocks differ.
+            let is_old = self.way.is_old(answer, &self.transport.clock, sent_at);
+            answer.is_old = is_old && request.access == Access::Read;
+        }
         let told = answer.as_ref().ok().and_then(|answer| self.dialect.quota(answer));
         if let Some(quota) = told {
             self.limits.correct(quota);

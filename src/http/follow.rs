@@ -1,6 +1,6 @@
 //! What follows from an answer: the one rule about whose words prove what.
 //!
-//! - A success is believed when it is whole and belongs to the request.
+//! - A success is believed when it is whole and belongs to the request. One that answers a read and is older than it does not.
 //! - A refusal is believed when it is in the vendor's own words; then the dialect says what it means.
 //! - Every other answer, whatever its status, proves nothing. A read is asked again. A write is unanswered: whether it was
 //!   carried out is found out by looking.
@@ -69,6 +69,9 @@ pub(super) fn follow(dialect: &dyn Dialect, request: &ApiRequest, answer: Answer
     let vendor = dialect.vendor();
     let status = answer.status.as_u16();
     if answer.status.is_success() {
+        if answer.is_old {
+            return Next::Again(old(vendor, answer));
+        }
         if request.expected.is_met(&answer) {
             return Next::Deliver(answer);
         }
@@ -97,6 +100,11 @@ pub(super) fn follow(dialect: &dyn Dialect, request: &ApiRequest, answer: Answer
             Next::Again(Failure { error, limit: Limit::Passing, wait, had_no_effect: false, is_foreign: false })
         }
     }
+}
+
+fn old(vendor: &str, answer: Answer) -> Failure {
+    let message = format!("{vendor}'s answer ({}) is older than this request", answer.status.as_u16());
+    Failure { is_foreign: true, ..unanswered(message, answer, Limit::Passing) }
 }
 
 /// Says what follows from a refusal whose id came with the answer to another request: it is that request's, given again.

@@ -8,6 +8,7 @@ mod assertion;
 mod budget;
 mod client;
 mod connections;
+mod dates;
 mod dialect;
 mod error;
 mod expected;

@@ -22,6 +22,7 @@ use crate::clock::Clock;
 
 use super::{
     answer::Answer,
+    dates::{Dates, Span},
     given::GivenIds,
     request::{ApiRequest, Body},
 };
@@ -44,6 +45,8 @@ pub(super) struct Way {
     alone: tokio::sync::Mutex<()>,
     /// One request at a time.
     single_file: tokio::sync::Mutex<()>,
+    /// The vendor's clock.
+    dates: Dates,
     /// The vendor's ids of the refusals so far.
     refusal_ids: GivenIds,
     /// The refusals of writes that came while the way was in doubt, each with its request.
@@ -82,6 +85,11 @@ impl Way {
     /// Waits until no other request is under way, if the way is in doubt.
     pub(super) async fn enter(&self, clock: &Clock) -> Option<MutexGuard<'_, ()>> {
         if self.is_in_doubt(clock) { Some(self.single_file.lock().await) } else { None }
+    }
+
+    /// Tells whether an answer was made before its request was sent, at this time of the clock.
+    pub(super) fn is_old(&self, answer: &Answer, clock: &Clock, sent_at: Duration) -> bool {
+        answer.date().is_some_and(|date| self.dates.is_old(date, Span::until_now(clock, sent_at)))
     }
 
     /// Tells whether a refusal with this id came before: it is that of another request, given again.
