@@ -41,7 +41,7 @@ pub enum ErrorKind {
     QuotaSpent,
     /// The run is stopping; nothing was sent.
     Cancelled,
-    /// The cursor is no longer valid: the stream is read anew.
+    /// The cursor is no longer valid: the stream is read from its beginning.
     CursorExpired,
     /// The answer is not what the vendor documents.
     Unexpected,
@@ -59,7 +59,7 @@ impl ErrorKind {
             | Self::Unavailable
             | Self::QuotaSpent
             | Self::Cancelled => true,
-            // An answer that nobody understands proves nothing. Files, and cursors in a write, are no vendor's word either.
+            // An answer that cannot be understood proves nothing. Files, and cursors in a write, are no vendor's word either.
             Self::Unanswered | Self::Unexpected | Self::Io | Self::CursorExpired => false,
         }
     }
@@ -92,6 +92,13 @@ impl ConnectorError {
     #[must_use]
     pub fn about(mut self, answer: &Answer) -> Self {
         self.request = Some(answer.request.clone()).filter(|request| !request.is_empty());
+        self
+    }
+
+    /// Names the request of a page whose answer is no longer at hand, unless a request is named already.
+    #[must_use]
+    pub fn about_page(mut self, request: &str) -> Self {
+        self.request = self.request.or_else(|| Some(request.to_owned()).filter(|request| !request.is_empty()));
         self
     }
 

@@ -268,6 +268,7 @@ fn a_page_of_which_no_field_is_known_is_an_error_of_the_source() {
             "hubspot",
             HUBSPOT,
             ("contacts", "email: email"),
+            "/crm/objects/2026-09/contacts]",
             (
                 "GET /crm/objects/",
                 json!({ "results": [
@@ -279,6 +280,7 @@ fn a_page_of_which_no_field_is_known_is_an_error_of_the_source() {
             "airtable",
             AIRTABLE,
             ("Leads", "name: Name"),
+            "/v0/appFerryDemo00001/",
             (
                 "GET /v0/app",
                 json!({ "records": [
@@ -290,6 +292,7 @@ fn a_page_of_which_no_field_is_known_is_an_error_of_the_source() {
             "salesforce",
             SALESFORCE,
             ("Account", "name: Name"),
+            "/services/data/v67.0/query]",
             (
                 "/query",
                 json!({ "totalSize": 1, "done": true, "records": [
@@ -298,13 +301,15 @@ fn a_page_of_which_no_field_is_known_is_an_error_of_the_source() {
             ),
         ),
     ];
-    for (vendor, connection, (object, mappings), (request, page)) in cases {
+    for (vendor, connection, (object, mappings), path, (request, page)) in cases {
         let scene = Scene::new(vendor);
         reading(&scene, "all", connection, object, mappings);
         scene.gateway.says(&[(request, 200, page)]);
         let ran = scene.desk.ferry(["run", "all.yaml", "--quiet"]);
         assert_eq!(ran.code, 1, "{vendor}: {}\n{}", ran.stdout, ran.stderr);
         assert!(ran.stdout.contains("holds none of the"), "{vendor}: {}\n{}", ran.stdout, ran.stderr);
+        let shown = ran.stdout.split_once("[GET 127.0.0.1:").map_or("", |(_, shown)| shown);
+        assert!(shown.contains(path), "{vendor} names no request: {}", ran.stdout);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! An offset of Airtable's lives for minutes and is no place to resume from, so the pages of a read carry no cursor until the
 //! last one, whose cursor is the time at which the read began. Pages are read ahead of the consumer, so that an offset does
-//! not age while a destination is slow. Should it end nevertheless, the listing is begun anew and the records that were
+//! not age while a destination is slow. If it expires all the same, the listing starts over and the records that were
 //! yielded already are passed over: their ids are remembered (a base holds some 500,000 records at most, about 30 MB).
 
 use std::collections::HashSet;
@@ -172,17 +172,18 @@ async fn read_all(
         };
         // The earlier of both clocks: whichever is ahead, no change is missed by the next incremental read.
         let began = *since.get_or_insert_with(|| listed.answered_at.map_or(asked_at, |there| there.min(asked_at)));
-        let ListedPage { records, offset: next, .. } = listed;
+        let ListedPage { records, offset: next, request: asked, .. } = listed;
         let fresh: Vec<RawRecord> =
             records.into_iter().filter(|record| seen.insert(record.id.as_str().into())).collect();
         if fresh.is_empty() && next.is_some() {
-            restarts.count_barren_page(seen.len())?;
+            restarts.count_barren_page(seen.len()).map_err(|error| error.about_page(&asked))?;
             offset = next;
             continue;
         }
         restarts.barren_pages = 0;
         let is_last_of_sync = next.is_none() && request.sync_mode == SyncMode::Incremental;
-        let page = plan.page(&fresh, is_last_of_sync.then(|| cursor(began)))?;
+        let page = plan.page(&fresh, is_last_of_sync.then(|| cursor(began)));
+        let page = page.map_err(|error| error.about_page(&asked))?;
         if pages.send(Ok(page)).await.is_err() || next.is_none() {
             return Ok(());
         }
@@ -197,7 +198,7 @@ fn going_round() -> ConnectorError {
     ConnectorError::new(ErrorKind::Unexpected, "stuck", "Airtable's pages lead back to where they began")
 }
 
-/// Counts how often a listing had to begin anew, and how many pages brought nothing new, so that it ends when that leads nowhere.
+/// Counts how often a listing started over and how many pages brought nothing new, so that an endless one is given up.
 #[derive(Default)]
 struct Restarts {
     seen_count: usize,
@@ -207,7 +208,7 @@ struct Restarts {
 }
 
 impl Restarts {
-    /// A listing that began anew passes over at most as many pages as there are records seen; one that goes round in circles
+    /// A listing that started over passes over at most as many pages as there are records seen; one that goes round in circles
     /// passes over more.
     fn count_barren_page(&mut self, seen_count: usize) -> Result<(), ConnectorError> {
         self.barren_pages += 1;
@@ -272,7 +273,7 @@ impl<'table> Plan<'table> {
         Ok(Page { frame, rejects, cursor })
     }
 
-    /// Refuses a page of records with cells none of which was asked for: empty cells would look like empty records.
+    /// Refuses a page whose cells are all of other fields: empty cells would look like empty records.
     fn check_known(&self, records: &[RawRecord]) -> Result<(), ConnectorError> {
         let is_known = |record: &RawRecord| self.listing.fields.iter().any(|field| record.fields.contains_key(field));
         if records.iter().all(|record| record.fields.is_empty()) || records.iter().any(is_known) {

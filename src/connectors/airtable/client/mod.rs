@@ -61,6 +61,8 @@ pub(super) struct ListedPage {
     pub(super) offset: Option<String>,
     /// What Airtable's clock said, where the answer tells.
     pub(super) answered_at: Option<DateTime<Utc>>,
+    /// The request, as messages may show it.
+    pub(super) request: String,
 }
 
 /// Whose token it is.
@@ -129,22 +131,23 @@ impl AirtableClient {
     /// `GET v0/meta/bases/{base}/tables`, as it is answered.
     pub(super) async fn raw_tables(&self) -> Result<Vec<Json>, ConnectorError> {
         let request = ApiRequest::get(format!("v0/meta/bases/{}/tables", self.base_id), EVERY_REQUEST);
-        let mut answer: Json =
-            self.ask(&request).await?.json().map_err(|_| unexpected("a list of tables is expected"))?;
-        Ok(answer["tables"].as_array_mut().map(std::mem::take).unwrap_or_default())
+        let answer = self.ask(&request).await?;
+        let mut tables: Json = answer.json().map_err(|_| unexpected("a list of tables is expected").about(&answer))?;
+        Ok(tables["tables"].as_array_mut().map(std::mem::take).unwrap_or_default())
     }
 
     /// `GET v0/meta/bases/{base}/tables`
     pub(super) async fn tables(&self) -> Result<Base, ConnectorError> {
         let request = ApiRequest::get(format!("v0/meta/bases/{}/tables", self.base_id), EVERY_REQUEST);
         let answer = self.ask(&request).await?;
-        answer.json::<TablesAnswer>().map(Base::from).map_err(|_| unexpected("a list of tables is expected"))
+        let tables = answer.json::<TablesAnswer>().map(Base::from);
+        tables.map_err(|_| unexpected("a list of tables is expected").about(&answer))
     }
 
     /// `GET v0/meta/whoami`: whose token it is, and the scopes of an OAuth login.
     pub(super) async fn whoami(&self) -> Result<Whoami, ConnectorError> {
         let answer = self.ask(&ApiRequest::get("v0/meta/whoami", EVERY_REQUEST)).await?;
-        answer.json().map_err(|_| unexpected("the id of the token's user is expected"))
+        answer.json().map_err(|_| unexpected("the id of the token's user is expected").about(&answer))
     }
 
     /// `GET v0/meta/bases`: what the token's user may do in this base; none where the base is not among those listed.
@@ -155,8 +158,9 @@ impl AirtableClient {
             if let Some(offset) = &offset {
                 request = request.with("offset", offset.as_str());
             }
+            let answer = self.ask(&request).await?;
             let page: BasesAnswer =
-                self.ask(&request).await?.json().map_err(|_| unexpected("a list of bases is expected"))?;
+                answer.json().map_err(|_| unexpected("a list of bases is expected").about(&answer))?;
             if let Some(base) = page.bases.into_iter().find(|base| base.id == self.base_id) {
                 return Ok(Some(base.permission_level));
             }
@@ -200,12 +204,13 @@ impl AirtableClient {
 
     async fn listed(&self, request: &ApiRequest) -> Result<ListedPage, ConnectorError> {
         let answer = self.ask(request).await?;
-        let answered_at = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-        let page: ListAnswer = answer.json().map_err(|_| unexpected("a list of records is expected"))?;
+        let answered_at = answer.date();
+        let page: ListAnswer = answer.json().map_err(|_| unexpected("a list of records is expected").about(&answer))?;
         Ok(ListedPage {
             records: page.records,
             offset: page.offset.filter(|offset| !offset.is_empty()),
-            answered_at: answered_at.map(|date| date.to_utc()),
+            answered_at,
+            request: answer.request,
         })
     }
 

@@ -114,7 +114,7 @@ impl AirtableDestination {
         key.iter().zip(values).map(|(field, value)| cell_value(field, value)).collect()
     }
 
-    /// Lists every record that a formula keeps, each once; begins anew when an offset ends on the way.
+    /// Lists every record that a formula keeps, each once; starts over when an offset expires.
     async fn list_all(
         &self,
         table: &Table,
@@ -140,7 +140,7 @@ impl AirtableDestination {
                         return Ok(records.into_values().collect());
                     }
                     if records.len() == known && page.offset == offset {
-                        return Err(unexpected("its pages lead back to where they began"));
+                        return Err(unexpected("its pages lead back to where they began").about_page(&page.request));
                     }
                     offset = page.offset;
                 }

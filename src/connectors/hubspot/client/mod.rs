@@ -49,11 +49,12 @@ pub(super) struct ListPage<'page> {
     pub(super) is_archived: bool,
 }
 
-/// A page and the vendor's time when it was made, where it told it.
+/// A page, its request as messages may show it, and the vendor's time when it was made, where it told it.
 #[derive(Debug)]
 pub(super) struct Timed<T> {
     pub(super) content: T,
     pub(super) at: Option<DateTime<Utc>>,
+    pub(super) request: String,
 }
 
 impl Api {
@@ -299,9 +300,9 @@ impl Api {
         doing: &str,
     ) -> Result<Timed<T>, ConnectorError> {
         let answer = self.client.send(request).await.map_err(errors::of_http)?;
-        let date = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        let at = answer.date();
         let content = decode(&answer, doing, ErrorKind::Unexpected)?;
-        Ok(Timed { content, at: date.map(|date| date.to_utc()) })
+        Ok(Timed { content, at, request: answer.request })
     }
 }
 

@@ -38,6 +38,13 @@ pub(super) struct Reader<'catalog> {
     position: Option<Position>,
 }
 
+/// What a page holds, where the read goes on, and the request that brought it, as messages may show it.
+struct Read {
+    records: Vec<LinkedRecord>,
+    next: Position,
+    request: String,
+}
+
 /// What a search found: records in the order of ids, and whether there are more.
 struct Found {
     records: Vec<WireRecord>,
@@ -45,6 +52,7 @@ struct Found {
     last_id: u64,
     has_more: bool,
     at: Option<DateTime<Utc>>,
+    request: String,
 }
 
 impl<'catalog> Reader<'catalog> {
@@ -65,23 +73,19 @@ impl<'catalog> Reader<'catalog> {
 
     /// Returns the next page; none when all is read.
     pub(super) async fn next(&mut self) -> Result<Option<Page>, ConnectorError> {
-        let (records, next) = match self.position.take() {
+        let Read { records, next, request } = match self.position.take() {
             None | Some(Position::Done { .. }) => return Ok(None),
             Some(Position::List { after, started_at }) => self.list(after, started_at).await?,
             Some(Position::Search { since, last_id, started_at }) => self.search(since, last_id, started_at).await?,
             Some(Position::Archived { since, after, started_at }) => self.archived(since, after, started_at).await?,
         };
-        let (frame, rejects) = self.decoder.decode(records)?;
+        let (frame, rejects) = self.decoder.decode(records).map_err(|error| error.about_page(&request))?;
         let cursor = next.to_cursor();
         self.position = Some(next);
         Ok(Some(Page { frame, rejects, cursor }))
     }
 
-    async fn list(
-        &self,
-        after: Option<String>,
-        started_at: Option<i64>,
-    ) -> Result<(Vec<LinkedRecord>, Position), ConnectorError> {
+    async fn list(&self, after: Option<String>, started_at: Option<i64>) -> Result<Read, ConnectorError> {
         let is_wide = self.is_too_wide_for_a_url();
         let associations: Vec<String> = self.request.links.iter().map(ToString::to_string).collect();
         let only_id = ["hs_object_id".to_owned()];
@@ -95,24 +99,24 @@ impl<'catalog> Reader<'catalog> {
         let answer = self.catalog.api.list(&self.request.object, page).await?;
         let started_at = started_at.unwrap_or_else(|| self.now(answer.at));
         let next = answer.content.paging.after().map(str::to_owned);
-        let mut records = answer.content.results;
+        let (mut records, mut asked) = (answer.content.results, answer.request);
         let mut links_of = Vec::with_capacity(records.len());
         for record in &mut records {
             links_of.push((record.id.0.clone(), std::mem::take(&mut record.associations)));
         }
         if is_wide {
-            records = self.widen(records).await?;
+            (records, asked) = self.widen(records, asked).await?;
         }
         let mut by_object = Vec::with_capacity(self.request.links.len());
         for object in &self.request.links {
             by_object.push(self.listed_links(object, &mut links_of).await?);
         }
         let position = match next {
-            Some(next) if after.as_deref() == Some(next.as_str()) => return Err(stuck()),
+            Some(next) if after.as_deref() == Some(next.as_str()) => return Err(stuck().about_page(&asked)),
             Some(next) => Position::List { after: Some(next), started_at: Some(started_at) },
             None => Position::Done { since: started_at },
         };
-        Ok((linked(records, &by_object), position))
+        Ok(Read { records: linked(records, &by_object), next: position, request: asked })
     }
 
     /// Takes the links to one object out of a list's answer; where that names only a part of a record's, the rest is read.
@@ -140,15 +144,10 @@ impl<'catalog> Reader<'catalog> {
         Ok(links)
     }
 
-    async fn search(
-        &self,
-        since: Option<i64>,
-        last_id: u64,
-        started_at: Option<i64>,
-    ) -> Result<(Vec<LinkedRecord>, Position), ConnectorError> {
+    async fn search(&self, since: Option<i64>, last_id: u64, started_at: Option<i64>) -> Result<Read, ConnectorError> {
         let mut last_id = last_id;
         let mut started_at = started_at;
-        let mut records = Vec::new();
+        let (mut records, mut request) = (Vec::new(), String::new());
         // Links are read for up to 1,000 records in a call: so many searches make one page then.
         let enough = if self.request.links.is_empty() { 1 } else { limits::MAX_ASSOCIATION_READS };
         let mut has_more = true;
@@ -158,6 +157,7 @@ impl<'catalog> Reader<'catalog> {
             has_more = found.has_more;
             last_id = found.last_id;
             records.extend(found.records);
+            request = found.request;
         }
         let ids: Vec<String> = records.iter().filter_map(|record| record.id.0.clone()).collect();
         let mut by_object = Vec::with_capacity(self.request.links.len());
@@ -170,7 +170,7 @@ impl<'catalog> Reader<'catalog> {
             Some(since) => Position::Archived { since, after: None, started_at },
             None => Position::Done { since: started_at },
         };
-        Ok((linked(records, &by_object), next))
+        Ok(Read { records: linked(records, &by_object), next, request })
     }
 
     /// Asks for the first page of the records after `last_id`, in the order of ids.
@@ -190,19 +190,15 @@ impl<'catalog> Reader<'catalog> {
         let total = page.total.and_then(|total| usize::try_from(total).ok());
         let has_more = page.paging.after().is_some() || total.is_some_and(|total| total > page.results.len());
         if has_more && page.results.is_empty() {
-            return Err(stuck());
+            return Err(stuck().about_page(&answer.request));
         }
-        let last_id = greatest_id(&page.results, last_id)?;
-        let records = if is_wide { self.widen(page.results).await? } else { page.results };
-        Ok(Found { records, last_id, has_more, at: answer.at })
+        let last_id = greatest_id(&page.results, last_id).map_err(|error| error.about_page(&answer.request))?;
+        let (records, request) =
+            if is_wide { self.widen(page.results, answer.request).await? } else { (page.results, answer.request) };
+        Ok(Found { records, last_id, has_more, at: answer.at, request })
     }
 
-    async fn archived(
-        &self,
-        since: i64,
-        after: Option<String>,
-        started_at: i64,
-    ) -> Result<(Vec<LinkedRecord>, Position), ConnectorError> {
+    async fn archived(&self, since: i64, after: Option<String>, started_at: i64) -> Result<Read, ConnectorError> {
         let only_id = ["hs_object_id".to_owned()];
         let page = ListPage {
             limit: limits::MAX_LIST_PAGE,
@@ -211,9 +207,10 @@ impl<'catalog> Reader<'catalog> {
             associations: &[],
             is_archived: true,
         };
-        let answer = self.catalog.api.list(&self.request.object, page).await?.content;
+        let answer = self.catalog.api.list(&self.request.object, page).await?;
+        let (answer, request) = (answer.content, answer.request);
         let next = match answer.paging.after() {
-            Some(next) if after.as_deref() == Some(next) => return Err(stuck()),
+            Some(next) if after.as_deref() == Some(next) => return Err(stuck().about_page(&request)),
             Some(next) => Position::Archived { since, after: Some(next.to_owned()), started_at },
             None => Position::Done { since: started_at },
         };
@@ -223,7 +220,7 @@ impl<'catalog> Reader<'catalog> {
         };
         let records = answer.results.into_iter().filter(is_new);
         let deleted = records.map(|record| LinkedRecord { record, links: Vec::new(), is_deleted: true });
-        Ok((deleted.collect(), next))
+        Ok(Read { records: deleted.collect(), next, request })
     }
 
     fn is_too_wide_for_a_url(&self) -> bool {
@@ -232,16 +229,21 @@ impl<'catalog> Reader<'catalog> {
         url_chars > limits::MAX_URL_PROPERTIES_CHARS
     }
 
-    /// Reads the properties of records whose names do not fit into the request that found them.
-    async fn widen(&self, records: Vec<WireRecord>) -> Result<Vec<WireRecord>, ConnectorError> {
+    /// Reads the properties of records whose names do not fit into the request that found them. Returns the last request too.
+    async fn widen(
+        &self,
+        records: Vec<WireRecord>,
+        found_by: String,
+    ) -> Result<(Vec<WireRecord>, String), ConnectorError> {
+        let mut request = found_by;
         let ids: Vec<String> = records.into_iter().filter_map(|record| record.id.0).collect();
         let mut wide = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(limits::MAX_BATCH_RECORDS) {
-            let answer =
-                self.catalog.api.batch_read(&self.request.object, &self.properties, None, chunk).await?.content;
-            wide.extend(answer.results);
+            let answer = self.catalog.api.batch_read(&self.request.object, &self.properties, None, chunk).await?;
+            wide.extend(answer.content.results);
+            request = answer.request;
         }
-        Ok(in_order(&ids, wide))
+        Ok((in_order(&ids, wide), request))
     }
 
     /// Returns when a read began: by the vendor's clock or ours, whichever is behind.
@@ -288,7 +290,7 @@ fn search_body(groups: &[Group], base: &[Json], properties: &[String]) -> Json {
     })
 }
 
-/// Returns the greatest id of a page, of which every one must be greater than the last of the page before: else the
+/// Returns the greatest id of a page. Each must be greater than the last of the page before: else the
 /// vendor did not do as it was asked, and going on could skip records or never end.
 fn greatest_id(records: &[WireRecord], last_id: u64) -> Result<u64, ConnectorError> {
     let mut greatest = last_id;

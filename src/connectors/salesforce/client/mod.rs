@@ -106,7 +106,7 @@ impl Api {
         self.read(&ApiRequest::get(path, NO_RATE_LIMITS), &format!("the description of `{object}`")).await
     }
 
-    /// `GET sobjects/{object}/describe`, as it stands.
+    /// `GET sobjects/{object}/describe`, unchanged.
     pub(super) async fn description(&self, object: &str) -> Result<Json, ConnectorError> {
         let path = self.path(&format!("sobjects/{}/describe", segment(object))).await?;
         self.read(&ApiRequest::get(path, NO_RATE_LIMITS), &format!("the description of `{object}`")).await
@@ -118,7 +118,7 @@ impl Api {
         let request = ApiRequest::get(self.path(resource).await?, NO_RATE_LIMITS)
             .with("q", soql)
             .expecting(|answer| whole::is_page(answer, true, None));
-        self.read_timed(&request, "a query").await
+        self.read_page(&request, "a query").await
     }
 
     /// Follows a `nextRecordsUrl`, which is a path.
@@ -127,7 +127,7 @@ impl Api {
         let asked = path.clone();
         let request =
             ApiRequest::get(path, NO_RATE_LIMITS).expecting(move |answer| whole::is_page(answer, false, Some(&asked)));
-        self.read(&request, "the next page of a query").await
+        self.read_page(&request, "the next page of a query").await.map(|timed| timed.content)
     }
 
     /// Returns all records of a query that selects ids, to decide what is written: as many as it counts, each with its id.
@@ -145,11 +145,12 @@ impl Api {
                 whole::is_page(answer, true, None) && whole::is_of_look_up(answer, &is_asked_for, &fields, &doubt)
             },
         );
-        let page: WirePage = self.read(&request, "a query").await?;
-        let total = page.total_size;
+        let page = self.read_page(&request, "a query").await?.content;
+        let (total, asked) = (page.total_size, page.request.clone());
         let records = self.rest_of(page).await?;
         if u64::try_from(records.len()) != Ok(total) {
-            return Err(errors::unexpected("a query brings another number of records than it counts"));
+            let error = errors::unexpected("a query brings another number of records than it counts");
+            return Err(error.about_page(&asked));
         }
         Ok(records)
     }
@@ -159,7 +160,7 @@ impl Api {
         let request = ApiRequest::get(self.path("query").await?, NO_RATE_LIMITS)
             .with("q", soql)
             .expecting(|answer| whole::is_page(answer, false, None));
-        let page = self.read(&request, "a query").await?;
+        let page = self.read_page(&request, "a query").await?.content;
         self.rest_of(page).await
     }
 
@@ -236,18 +237,14 @@ impl Api {
     }
 
     async fn read<T: DeserializeOwned>(&self, request: &ApiRequest, doing: &str) -> Result<T, ConnectorError> {
-        self.read_timed(request, doing).await.map(|timed| timed.content)
+        decode(&self.send(request).await?, doing, errors::unexpected)
     }
 
-    async fn read_timed<T: DeserializeOwned>(
-        &self,
-        request: &ApiRequest,
-        doing: &str,
-    ) -> Result<Timed<T>, ConnectorError> {
+    async fn read_page(&self, request: &ApiRequest, doing: &str) -> Result<Timed<WirePage>, ConnectorError> {
         let answer = self.send(request).await?;
-        let date = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-        let content = decode(&answer, doing, errors::unexpected)?;
-        Ok(Timed { content, at: date.map(|date| date.to_utc()) })
+        let at = answer.date();
+        let page: WirePage = decode(&answer, doing, errors::unexpected)?;
+        Ok(Timed { content: WirePage { request: answer.request, ..page }, at })
     }
 
     /// Sends a write of records; a success that does not fit them is one that may have been carried out.
@@ -267,7 +264,7 @@ fn decode<T: DeserializeOwned>(
     if !answer.status.is_success() {
         return Err(ApiError::of_answer(answer).into_error(answer, doing));
     }
-    answer.json().map_err(|_| unreadable(&format!("{doing} cannot be read")))
+    answer.json().map_err(|_| unreadable(&format!("{doing} cannot be read")).about(answer))
 }
 
 /// Checks a path that Salesforce gave: it must stay below the org's own address.

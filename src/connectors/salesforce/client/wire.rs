@@ -103,6 +103,9 @@ pub(in super::super) struct WirePage {
     #[serde(default)]
     pub(in super::super) next_records_url: Option<String>,
     pub(in super::super) records: Vec<Json>,
+    /// The request, as messages may show it.
+    #[serde(skip)]
+    pub(in super::super) request: String,
 }
 
 /// What became of one record of an sObject Collection.

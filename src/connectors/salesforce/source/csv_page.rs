@@ -21,6 +21,8 @@ pub(super) struct OpenPage {
     pub(super) next: Option<String>,
     /// How many lines are read.
     pub(super) read: u64,
+    /// The request, as messages may show it.
+    pub(super) request: String,
     /// How many records Salesforce says it has.
     said: Option<u64>,
 }
@@ -53,11 +55,16 @@ impl OpenPage {
     /// Begins to read a page, behind the lines that were read before.
     pub(super) fn new(page: CsvPage, locator: Option<String>, read: u64) -> Result<Self, ConnectorError> {
         let CsvPage { file, next, count } = page;
-        let mut lines = Lines::new(file.reader())?;
-        for _ in 0..read {
-            lines.next().transpose()?;
-        }
-        Ok(Self { lines, locator, next, read, said: count })
+        let request = file.request.clone();
+        let begin = || {
+            let mut lines = Lines::new(file.reader())?;
+            for _ in 0..read {
+                lines.next().transpose()?;
+            }
+            Ok(lines)
+        };
+        let lines = begin().map_err(|error: ConnectorError| error.about_page(&request))?;
+        Ok(Self { lines, locator, next, read, request, said: count })
     }
 
     /// Tells whether all lines are read, and checks that as many came as Salesforce says there are: a file that was cut off is
@@ -69,7 +76,7 @@ impl OpenPage {
         match self.said {
             Some(said) if self.read != said => {
                 let message = format!("a page of results has {} records instead of {said}", self.read);
-                Err(errors::unexpected(&message))
+                Err(errors::unexpected(&message).about_page(&self.request))
             }
             _ => Ok(true),
         }

@@ -93,7 +93,7 @@ impl Decoder {
         Ok(rows)
     }
 
-    /// Refuses a page of records with fields none of which was asked for: empty cells would look like empty records.
+    /// Refuses a page whose fields are all other ones: empty cells would look like empty records.
     fn check_known(&self, records: &[Json]) -> Result<(), ConnectorError> {
         let asked = self.fields.iter().filter(|field| field.name.as_str() != ID_FIELD);
         // A field of a parent stands inside the parent's own object.

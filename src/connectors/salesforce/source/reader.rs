@@ -158,7 +158,7 @@ impl<'catalog> Reader<'catalog> {
         let Some(next) = self.next_url.take() else { return Ok(None) };
         match self.catalog.api.query_more(&next).await {
             Ok(page) => Ok(Some(page)),
-            // Ten cursors of a user are kept, each for a while: the query is asked anew from the last id on.
+            // Ten cursors of a user are kept, each for a while: the query is sent again from the last id on.
             Err(error) if error.kind == ErrorKind::CursorExpired => Ok(None),
             Err(error) => Err(error),
         }
@@ -172,14 +172,14 @@ impl<'catalog> Reader<'catalog> {
         started_at: i64,
     ) -> Result<(Rows, Position), ConnectorError> {
         self.read_bodies(&mut page.records).await?;
-        let rows = self.decoder.decode(&page.records)?;
+        let rows = self.decoder.decode(&page.records).map_err(|error| error.about_page(&page.request))?;
         self.next_url = page.next_records_url.filter(|_| !page.done);
         let newest = page.records.last().and_then(|record| record[ID_FIELD].as_str()).map(normal_id);
         if self.next_url.is_none() {
             return Ok((rows, Position::Done { since: started_at }));
         }
         if newest.is_none() {
-            return Err(errors::unexpected("a page of a query is empty and not the last"));
+            return Err(errors::unexpected("a page of a query is empty and not the last").about_page(&page.request));
         }
         Ok((rows, Position::Query { since, last_id: newest.or(last_id), started_at: Some(started_at) }))
     }
@@ -233,12 +233,14 @@ impl<'catalog> Reader<'catalog> {
             };
             OpenPage::new(page, locator, read)?
         };
-        let (rows, count) = self.decoder.decode_lines(&mut page.lines, limits::BULK_FRAME_RECORDS)?;
+        let decoded = self.decoder.decode_lines(&mut page.lines, limits::BULK_FRAME_RECORDS);
+        let (rows, count) = decoded.map_err(|error| error.about_page(&page.request))?;
         page.read += count;
         let next = if page.is_at_end()? {
             match page.next {
                 Some(next) if Some(&next) == page.locator.as_ref() => {
-                    return Err(errors::unexpected("a page of results says that it follows itself"));
+                    let error = errors::unexpected("a page of results says that it follows itself");
+                    return Err(error.about_page(&page.request));
                 }
                 Some(next) => Position::Bulk { job, locator: Some(next), read: 0, started_at },
                 None => Position::Done { since: started_at },
