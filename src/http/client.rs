@@ -24,7 +24,7 @@ use super::{
     retry::{Effort, Limit, MAX_WAIT},
     target::target,
     transmit::{Handed, transmit, with_bytes, with_file},
-    transport::{Transport, credentials, finished, shown_url, unsendable},
+    transport::{Transport, cancelled, credentials, finished, shown_url, unsendable},
     way::{Way, agree},
 };
 
@@ -295,17 +295,10 @@ impl Client {
     }
 
     pub(super) async fn wait(&self, duration: Duration, attempts: u32) -> Result<(), HttpError> {
-        tokio::select! {
-            () = self.transport.clock.sleep(duration) => Ok(()),
-            () = self.transport.shutdown.cancelled() => Err(cancelled(attempts)),
-        }
+        self.transport.wait(duration, attempts).await
     }
 }
 
 fn named(error: HttpError, shown: &str) -> HttpError {
     HttpError { request: Some(shown.to_owned()), ..error }
-}
-
-fn cancelled(attempts: u32) -> HttpError {
-    HttpError::after(HttpErrorKind::Cancelled, "the run is stopping", attempts)
 }

@@ -4,10 +4,14 @@
 //! Where a renewal ends the older pair at once, two renewals at the same time log each other out, and a lost single-use refresh
 //! token cuts the login off. So only one renews at a time: a lock ensures it in this process, the store between processes. The
 //! others take the token that it got. A connector says in a [`Grant`] how its vendor's token is asked for.
+//!
+//! A token request without an answer is sent again, as a read is. Where it may have used the refresh token up, it is sent again
+//! only when the lost one can no longer arrive: behind the second, it would end the pair that the second one bought.
 
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -21,9 +25,11 @@ use crate::redact::remember;
 
 use super::{
     answer::Answer,
+    connections::LATEST_ARRIVAL,
     error::{HttpError, HttpErrorKind},
     meter::Meter,
     request::Access,
+    retry::{Effort, Limit},
     token::StoredToken,
     transport::Transport,
 };
@@ -44,6 +50,11 @@ pub trait Grant: fmt::Debug + Send + Sync {
 
     /// Says that the vendor refused the refresh token or the app's credentials, in its own words.
     fn refused(&self, answer: &Answer) -> HttpError;
+
+    /// Tells whether a request may use the refresh token up, so that its answer alone holds the next one.
+    fn is_single_use(&self) -> bool {
+        true
+    }
 
     /// Tells whether the vendor says with each token where the API is.
     fn tells_api_url(&self) -> bool {
@@ -68,8 +79,19 @@ pub struct TokenSource {
     /// The refresh token that the connection was given, if any.
     first_refresh_token: Option<SecretString>,
     current: Mutex<Option<StoredToken>>,
+    /// Why the last purchase failed, and when: those who waited for it do not try in their turn.
+    failed: Mutex<Option<(Duration, HttpError)>>,
     transport: Transport,
     meter: Meter,
+}
+
+/// Why a token request brought no token.
+#[derive(Debug)]
+enum Unbought {
+    /// It is of no use to ask again.
+    For(HttpError),
+    /// There was no answer.
+    Yet { error: HttpError, had_no_effect: bool },
 }
 
 /// What a token endpoint answers (RFC 6749, section 5.1).
@@ -94,7 +116,8 @@ impl TokenSource {
         transport: Transport,
         meter: Meter,
     ) -> Self {
-        Self { grant, name, first_refresh_token, current: Mutex::default(), transport, meter }
+        let (current, failed) = (Mutex::default(), Mutex::default());
+        Self { grant, name, first_refresh_token, current, failed, transport, meter }
     }
 
     /// Returns a token that is good for a while.
@@ -105,23 +128,27 @@ impl TokenSource {
         if let Some(token) = self.current().filter(|token| self.is_usable(token)) {
             return Ok(token);
         }
+        let asked_at = self.transport.clock.elapsed();
         let _turn = self.transport.token_locks.lock(&self.name).await;
-        // Another source or destination may have renewed while this one waited.
+        // Another source or destination may have renewed while this one waited, or failed to.
         if let Some(token) = self.current().filter(|token| self.is_usable(token)) {
             return Ok(token);
+        }
+        if let Some(error) = self.failed_since(asked_at) {
+            return Err(error);
         }
         let stored = self.load().await?;
         if let Some(token) = stored.as_ref().filter(|token| self.is_usable(token)) {
             return Ok(self.keep(token.clone()));
         }
         let newest = stored.and_then(|stored| stored.refresh_token).or_else(|| self.first_refresh_token.clone());
-        let token = self.buy(newest).await?;
+        let token = self.buy(newest).await.inspect_err(|error| self.note_failure(error))?;
         self.save(&token).await?;
         Ok(self.keep(token))
     }
 
     /// Puts aside the token that `refused` carried, so that the next one is bought or taken up. Where another token has
-    /// replaced it meanwhile, that one stays: the refused request was under way with the one before.
+    /// replaced it by then, that one stays: the refused request was under way with the one before.
     ///
     /// # Errors
     /// Fails when the store cannot be used.
@@ -140,39 +167,73 @@ impl TokenSource {
         Ok(())
     }
 
-    /// Says that the connection logs in by a person, and that nobody has.
+    /// Says that a person must log the connection in first.
     pub fn nobody_logged_in(transport: &Transport) -> HttpError {
         let connection = &transport.connection;
         HttpError::unsent(HttpErrorKind::Unauthorized, "nobody has logged in yet")
             .with_hint(format!("log in with `ferry login {connection} --file PIPELINE`"))
     }
 
+    /// Buys a token, and asks again where there is no answer.
     async fn buy(&self, refresh_token: Option<SecretString>) -> Result<StoredToken, HttpError> {
         if let Some(refresh_token) = &refresh_token {
             remember(refresh_token.expose_secret());
         }
-        let request = self.grant.request(&self.transport, refresh_token.as_ref())?;
+        let mut effort = Effort::new();
+        loop {
+            let attempts = effort.begin();
+            let (error, had_no_effect) = match self.buy_once(refresh_token.as_ref()).await {
+                Ok(token) => return Ok(token),
+                Err(Unbought::For(error)) => return Err(error),
+                Err(Unbought::Yet { error, had_no_effect }) => (error, had_no_effect),
+            };
+            let may_be_used_up = refresh_token.is_some() && self.grant.is_single_use() && !had_no_effect;
+            let Some(wait) =
+                effort.wait(Limit::Passing, may_be_used_up.then_some(LATEST_ARRIVAL), &self.transport.clock)
+            else {
+                // The request that needs the token was not sent; asking for the token again is not its affair.
+                return Err(HttpError { attempts, is_final: true, ..error });
+            };
+            tracing::debug!(attempts, %error, "the token request is repeated");
+            self.transport.wait(wait, attempts).await?;
+        }
+    }
+
+    async fn buy_once(&self, refresh_token: Option<&SecretString>) -> Result<StoredToken, Unbought> {
+        let request = self.grant.request(&self.transport, refresh_token).map_err(Unbought::For)?;
         self.meter.count(Access::Read);
-        let answer = self.transport.send_once(request).await.map_err(not_renewed)?;
+        let answer = self.transport.send_once(request).await.map_err(Unbought::of)?;
         if !answer.status.is_success() {
             if !is_own_refusal(&answer) {
                 return Err(passing(&answer));
             }
-            return Err(HttpError { request: Some(answer.request.clone()), ..self.grant.refused(&answer) });
+            let refused = self.grant.refused(&answer);
+            return Err(Unbought::For(HttpError { request: Some(answer.request.clone()), ..refused }));
         }
-        let unreadable = || not_renewed(HttpError::unsent(HttpErrorKind::Unreachable, "the answer cannot be read"));
+        let unreadable = || unanswered(&answer, "the answer cannot be read".to_owned());
         let told: TokenAnswer = answer.json().map_err(|_| unreadable())?;
         let api_url = match told.instance_url.filter(|_| self.grant.tells_api_url()) {
-            Some(url) => Some(self.grant.api_url(&url)?),
+            Some(url) => Some(self.grant.api_url(&url).map_err(Unbought::For)?),
             None if self.grant.tells_api_url() => return Err(unreadable()),
             None => None,
         };
         Ok(StoredToken {
             expires_at: ends_at(&told.expires_in, self.transport.clock.now()),
             access_token: told.access_token.into(),
-            refresh_token: told.refresh_token.map(SecretString::from).or(refresh_token),
+            refresh_token: told.refresh_token.map(SecretString::from).or_else(|| refresh_token.cloned()),
             api_url,
         })
+    }
+
+    /// Returns why a purchase failed that ended after this moment.
+    fn failed_since(&self, asked_at: Duration) -> Option<HttpError> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.as_ref().filter(|(ended_at, _)| *ended_at >= asked_at).map(|(_, error)| error.clone())
+    }
+
+    fn note_failure(&self, error: &HttpError) {
+        let ended_at = self.transport.clock.elapsed();
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((ended_at, error.clone()));
     }
 
     fn current(&self) -> Option<StoredToken> {
@@ -202,7 +263,7 @@ impl TokenSource {
         let stored = in_store(spawn_blocking(move || tokens.load(&name)).await, "read")?;
         let Some(token) = stored else { return Ok(None) };
         let api_url = token.api_url.as_deref().map(|url| self.grant.api_url(url)).transpose();
-        // An address that is not to be used any more (another `base_url`) comes anew with the next token.
+        // An address that is not to be used any more (another `base_url`) comes again with the next token.
         Ok(Some(StoredToken { api_url: api_url.unwrap_or_default(), ..token }))
     }
 
@@ -232,14 +293,25 @@ fn is_own_refusal(answer: &Answer) -> bool {
     !is_passing && ["error", "status"].iter().any(|name| json[*name].is_string())
 }
 
-/// Whatever goes wrong here, the request that needs the token was not sent: it may be repeated.
-fn passing(answer: &Answer) -> HttpError {
-    let message = format!("the token endpoint answered {}", answer.status.as_u16());
-    let error =
-        HttpError { request: Some(answer.request.clone()), ..HttpError::unsent(HttpErrorKind::Unreachable, message) };
-    not_renewed(error)
+impl Unbought {
+    /// Takes up what went wrong on the way.
+    fn of(error: HttpError) -> Self {
+        let had_no_effect = error.kind == HttpErrorKind::Unreachable;
+        let error = not_renewed(error);
+        if error.is_final { Self::For(error) } else { Self::Yet { error, had_no_effect } }
+    }
 }
 
+fn passing(answer: &Answer) -> Unbought {
+    unanswered(answer, format!("the token endpoint answered {}", answer.status.as_u16()))
+}
+
+fn unanswered(answer: &Answer, message: String) -> Unbought {
+    let error = HttpError::unsent(HttpErrorKind::Unanswered, message);
+    Unbought::of(HttpError { request: Some(answer.request.clone()), status: Some(answer.status.as_u16()), ..error })
+}
+
+/// Whatever goes wrong here, the request that needs the token was not sent.
 fn not_renewed(error: HttpError) -> HttpError {
     let message = format!("the login could not be renewed: {}", error.message);
     // A request that cannot be made at all stays what it is.

@@ -1,5 +1,6 @@
 //! The stack against servers on loopback that answer as no well-behaved one would.
 
+mod logins;
 mod mixed_up;
 
 use std::{

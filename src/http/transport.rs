@@ -14,7 +14,7 @@ use crate::model::ConnectionName;
 use crate::redact::redact;
 
 use super::{
-    answer::Answer,
+    answer::{Answer, is_temporary},
     connections::{Connections, Sharing},
     error::{HttpError, HttpErrorKind},
     limits::RateLimiters,
@@ -22,6 +22,7 @@ use super::{
     record::{Exchange, Recorder},
     redact::{redact_answer, redact_url, remember_credentials},
     request::ApiRequest,
+    retry::{Effort, Limit},
     token::{TokenLocks, TokenStore},
     transmit::transmit,
     way::{Way, Ways},
@@ -117,12 +118,41 @@ impl Transport {
         answer
     }
 
+    /// Sends a request of [`Transport::send_once`] that changes nothing, until there is an answer.
+    ///
+    /// # Errors
+    /// Fails when the vendor cannot be reached or does not answer.
+    pub async fn ask(&self, make: impl Fn() -> Result<RequestBuilder, HttpError>) -> Result<Answer, HttpError> {
+        let mut effort = Effort::new();
+        loop {
+            let attempts = effort.begin();
+            let sent = self.send_once(make()?).await;
+            let is_answered = match &sent {
+                Ok(answer) => !is_temporary(answer.status),
+                Err(error) => error.is_final,
+            };
+            if is_answered {
+                return sent;
+            }
+            let Some(wait) = effort.wait(Limit::Passing, None, &self.clock) else { return sent };
+            self.wait(wait, attempts).await?;
+        }
+    }
+
     /// Starts a request of [`Transport::send_once`].
     ///
     /// # Errors
     /// Fails when the TLS library cannot be set up.
     pub fn request(&self, method: reqwest::Method, url: Url) -> Result<RequestBuilder, HttpError> {
         Ok(self.connections.client(&url, Sharing::Own)?.request(method, url))
+    }
+
+    /// Waits, unless the run is to stop.
+    pub(super) async fn wait(&self, duration: Duration, attempts: u32) -> Result<(), HttpError> {
+        tokio::select! {
+            () = self.clock.sleep(duration) => Ok(()),
+            () = self.shutdown.cancelled() => Err(cancelled(attempts)),
+        }
     }
 
     pub(super) fn client(&self, url: &Url, sharing: Sharing) -> Result<reqwest::Client, HttpError> {
@@ -171,6 +201,10 @@ pub(super) fn unsendable() -> HttpError {
     let message = "the token holds a character that no header can carry, such as a line break";
     HttpError { is_final: true, ..HttpError::unsent(HttpErrorKind::Unauthorized, message) }
         .with_hint("check where the token comes from; a file read by `${file:…}` must hold the token alone")
+}
+
+pub(super) fn cancelled(attempts: u32) -> HttpError {
+    HttpError::after(HttpErrorKind::Cancelled, "the run is stopping", attempts)
 }
 
 /// Returns the credentials that a request carries.

@@ -158,4 +158,9 @@ impl Grant for App {
         );
         HttpError { request: Some(answer.request.clone()), ..error }
     }
+
+    /// Each refresh token of Airtable works once.
+    fn is_single_use(&self) -> bool {
+        true
+    }
 }

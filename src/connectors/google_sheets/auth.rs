@@ -167,6 +167,11 @@ impl Grant for App {
     fn refused(&self, answer: &Answer) -> HttpError {
         errors::refused_login(answer, matches!(self.login, Login::Service(_)))
     }
+
+    /// A refresh token of Google stays valid, and a service account has none.
+    fn is_single_use(&self) -> bool {
+        false
+    }
 }
 
 #[async_trait]

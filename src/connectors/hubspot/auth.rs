@@ -78,8 +78,11 @@ impl Login {
             ("token_type_hint", "access_token"),
             ("token", token.expose_secret()),
         ];
-        self.meter.count(Access::Read);
-        let answer = self.transport.send_once(self.transport.request(Method::POST, url)?.form(&form)).await?;
+        let ask = || {
+            self.meter.count(Access::Read);
+            Ok(self.transport.request(Method::POST, url.clone())?.form(&form))
+        };
+        let answer = self.transport.ask(ask).await?;
         let told = answer.json::<Introspection>().ok().filter(|_| answer.status.is_success());
         Ok(told.map(|told| told.scopes))
     }
@@ -103,6 +106,11 @@ impl Grant for App {
 
     fn refused(&self, answer: &Answer) -> HttpError {
         errors::refused_renewal(answer)
+    }
+
+    /// A refresh token of HubSpot stays valid until the app is uninstalled.
+    fn is_single_use(&self) -> bool {
+        false
     }
 }
 

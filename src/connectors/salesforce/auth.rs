@@ -1,7 +1,7 @@
 //! Logging in: sessions, what they may be bought with, and where the API is.
 //!
 //! Salesforce says with each token where the org's API is, and tells no end of it. A session is therefore used until it is
-//! refused, renewed once, and the address is read anew with every token.
+//! refused, renewed once, and the address is read again with every token.
 
 use async_trait::async_trait;
 use reqwest::{Method, RequestBuilder, header::HeaderValue};
@@ -128,7 +128,7 @@ impl App {
         })
     }
 
-    /// Checks the address that came with a token. Who logs in at loopback (a local Salesforce, a proxy) stays there.
+    /// Checks the address that came with a token. A connection to loopback (a local Salesforce, a proxy) stays there.
     fn instance_url(&self, text: &str) -> Result<Url, HttpError> {
         let is_local = |url: &Url| url.scheme() == "http";
         let url = check_base_url(text).map_err(|_| {
@@ -160,6 +160,11 @@ impl Grant for App {
 
     fn refused(&self, answer: &Answer) -> HttpError {
         errors::refused_login(answer, matches!(self.credential, Credential::Jwt { .. }))
+    }
+
+    /// An app may be set up so that each refresh token works once. The other log-ins have none.
+    fn is_single_use(&self) -> bool {
+        matches!(self.credential, Credential::Refresh { .. })
     }
 
     fn tells_api_url(&self) -> bool {
