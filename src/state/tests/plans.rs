@@ -20,6 +20,7 @@ const FREQUENT: &[(&str, &str)] = &[
     (duplicates::SURVIVORS, "SEARCH duplicates USING PRIMARY KEY (target_id=? AND source_key=?)"),
     (duplicates::HAS_ANY, "SEARCH duplicates USING INDEX duplicates_by_survivor (target_id=?)"),
     (duplicates::FORGET, "SEARCH duplicates USING PRIMARY KEY (target_id=? AND source_key=?)"),
+    (merged::DROP, "SEARCH merged USING PRIMARY KEY (run_id=?)"),
     (links::FORGET, "SEARCH links USING INDEX links_by_record (target_id=? AND source_key=?)"),
     (links::PENDING, "SEARCH links USING INDEX links_pending (target_id=? AND rowid>?)"),
     (links::COUNT_PENDING, "SEARCH links USING INDEX links_pending (target_id=?)"),
