@@ -23,6 +23,9 @@ pub(super) struct DestinationRun {
     /// What was committed behind the last checkpoint, chunk by chunk.
     open: VecDeque<OpenChunk>,
     earlier_calls: Calls,
+    /// Whether the created records are where they belong: records of an object that is rewritten get there when it is put in
+    /// its place.
+    is_in_place: bool,
     pub failure: Option<EngineError>,
 }
 
@@ -49,6 +52,7 @@ impl DestinationRun {
             chunk: 0,
         });
         let (earlier_calls, unknown_ids) = (tally.calls, tally.ledger.rejected);
+        let is_in_place = !loader.is_replacing() || tally.status == TargetStatus::Done;
         Self {
             loader: Arc::new(loader),
             tally,
@@ -59,6 +63,7 @@ impl DestinationRun {
             unknown_ids,
             open: VecDeque::new(),
             earlier_calls,
+            is_in_place,
             failure: None,
         }
     }
@@ -72,9 +77,9 @@ impl DestinationRun {
         begun.map_err(|error| EngineError::connector(loader.connection(), error))
     }
 
-    /// Puts an object that was written anew in its place. A file that the stream reads itself is replaced only by the whole of
+    /// Puts an object that was rewritten in its place. A file that the stream reads itself is replaced only by the whole of
     /// it: what was not written would be nowhere then.
-    pub(super) async fn put_in_place(&self) -> Result<(), EngineError> {
+    pub(super) async fn put_in_place(&mut self) -> Result<(), EngineError> {
         let Some(replace) = self.loader.replacing()? else { return Ok(()) };
         let lost = self.tally.ledger.rejected + self.tally.ledger.held;
         if let Some(file) = self.loader.target.replaced_source.as_ref().filter(|_| lost > 0) {
@@ -85,10 +90,12 @@ impl DestinationRun {
             return Err(EngineError::Guard(message));
         }
         let put = replace.put_in_place(&self.loader.target.names.object).await;
-        put.map_err(|error| EngineError::connector(self.loader.connection(), error))
+        put.map_err(|error| EngineError::connector(self.loader.connection(), error))?;
+        self.is_in_place = true;
+        Ok(())
     }
 
-    /// Begins to count at a chunk; anew where there is none.
+    /// Begins to count at a chunk, or from zero if there is no chunk.
     pub(super) fn count_from(&mut self, chunk: u64) {
         if chunk == 0 {
             self.tally.ledger = Ledger::default();
@@ -97,6 +104,7 @@ impl DestinationRun {
         self.unknown_ids = self.tally.ledger.rejected;
         (self.chunk, self.tally.chunk, self.tally.open) = (chunk, chunk, Ledger::default());
         self.open.clear();
+        self.is_in_place = !self.loader.is_replacing();
         (self.tally.status, self.tally.message) = (TargetStatus::Running, None);
     }
 
@@ -129,14 +137,26 @@ impl DestinationRun {
         self.tally.chunk = number;
     }
 
-    /// Notes what was committed behind the last checkpoint, for who asks how the run ended. Read are those records whose fate is
-    /// known.
+    /// Notes what was committed behind the last checkpoint, for the report of a run that ended early. Records with a known fate count as
+    /// read.
     pub(super) fn note_open(&mut self) {
         let mut open = Ledger::default();
         self.open.iter().for_each(|chunk| open += chunk.ledger);
         open.read = open.accounted();
         self.tally.open = open;
         self.tally.chunk = self.open.back().map_or(self.tally.chunk, |chunk| chunk.number.max(self.tally.chunk));
+    }
+
+    /// Returns the tally as others may read it: records of an object that is not in its place are not created.
+    pub(super) fn told(&self) -> TargetLedger {
+        let mut told = self.tally.clone();
+        if !self.is_in_place {
+            for ledger in [&mut told.ledger, &mut told.open] {
+                ledger.read = ledger.read.saturating_sub(ledger.created);
+                ledger.created = 0;
+            }
+        }
+        told
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -170,7 +190,7 @@ impl DestinationRun {
         let (chunk, saved_at) = (self.chunk, self.loader.services.context.clock().now());
         let checkpoint =
             cursor.map(|cursor| Checkpoint { run_id: run_id.to_owned(), cursor, chunk, saved_at, number: 0 });
-        Ok(state.save_progress(self.loader.target.id, run_id, self.tally.clone(), checkpoint).await?)
+        Ok(state.save_progress(self.loader.target.id, run_id, self.told(), checkpoint).await?)
     }
 
     /// The stream is at its end: the tally is complete, and the next run begins where it has to.
@@ -191,7 +211,7 @@ impl DestinationRun {
             answers_letters_at: is_whole.then(|| self.loader.services.context.clock().now()),
         };
         let state = &self.loader.services.state;
-        Ok(state.close_target(self.loader.target.id, &place.run_id, self.tally.clone(), end).await?)
+        Ok(state.close_target(self.loader.target.id, &place.run_id, self.told(), end).await?)
     }
 
     fn count_calls(&mut self) {
@@ -207,7 +227,7 @@ impl DestinationRun {
         );
         report.account.clone_from(&self.loader.target.names.accounts.destination);
         report.status = self.tally.status;
-        report.ledger = self.tally.committed();
+        report.ledger = self.told().committed();
         report.error.clone_from(&self.tally.message);
         report.calls_halving = self.halving_calls;
         report.set_waiting(waiting);

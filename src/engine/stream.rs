@@ -315,7 +315,7 @@ impl StreamRun {
         }
         let mut read = 0;
         for destination in &self.destinations {
-            read = read.max(destination.tally.committed().read);
+            read = read.max(destination.told().committed().read);
             destinations.push((destination.index, destination.report().await?));
         }
         destinations.sort_by_key(|(index, _)| *index);

@@ -59,6 +59,8 @@ mod quotas;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]
+mod replaced;
+#[cfg(test)]
 mod round_trip;
 #[cfg(test)]
 mod sales;
