@@ -13,32 +13,32 @@ impl Loader {
     /// Waits for what others left under way at the destination, and for what an earlier run did: its last requests can still
     /// arrive, and work that it began there can still go on.
     pub(super) async fn settle_earlier(&self) -> Result<(), EngineError> {
-        self.follow_others().await?;
-        let Some(sent_at) = self.earlier.last_unsettled else { return Ok(()) };
-        // Only creates are looked up; what is written by key is sent again.
-        let is_looked_up = !self.earlier.unsettled.is_empty();
-        let lookup_lag = if is_looked_up { self.services.capabilities.lookup_lag } else { Duration::ZERO };
-        let wait = remaining(LATEST_ARRIVAL + lookup_lag, sent_at, self.services.context.clock().now());
-        self.services.wait_for(self.connection(), &WaitReason::StoppedRun, wait).await?;
-        let Some(jobs) = self.services.destination.earlier_jobs() else { return Ok(()) };
+        let others = match &self.lease {
+            Some(lease) => self.services.state.begin_writing(lease, self.writer()).await?,
+            None => Vec::new(),
+        };
+        let waits = others.iter().filter_map(|other| self.wait_for_writer(other)).chain(self.wait_for_stopped_run());
+        // All of them pass at the same time, so the longest is enough.
+        if let Some((wait, reason)) = waits.max_by_key(|(wait, _)| *wait) {
+            self.services.wait_for(self.connection(), &reason, wait).await?;
+        }
+        if let Some(lease) = self.lease.as_ref().filter(|_| others.iter().any(|other| other.ended.is_some())) {
+            self.services.state.forget_writers(lease, others).await?;
+        }
+        let jobs = self.services.destination.earlier_jobs();
+        let Some(jobs) = jobs.filter(|_| self.earlier.last_unsettled.is_some()) else { return Ok(()) };
         let waited = jobs.wait_for_earlier_jobs(&self.target.names.object).await;
         waited.map_err(|error| EngineError::connector(self.connection(), error))
     }
 
-    /// Begins to write under the lease of its key, and waits until what others wrote under it lately is found: other
-    /// pipelines, and other streams of this one.
-    async fn follow_others(&self) -> Result<(), EngineError> {
-        let Some(lease) = &self.lease else { return Ok(()) };
-        let others = self.services.state.begin_writing(lease, self.writer()).await?;
-        let now = self.services.context.clock().now();
-        let waits = others.iter().filter_map(|other| Some((self.wait_for_writer(other.ended?, now), other)));
-        let Some((wait, other)) = waits.max_by_key(|(wait, _)| *wait) else { return Ok(()) };
-        let reason = WaitReason::Writer {
-            pipeline: other.pipeline.clone(),
-            is_stopped: other.ended.is_some_and(|end| !end.is_clean),
-        };
-        self.services.wait_for(self.connection(), &reason, wait).await?;
-        Ok(self.services.state.forget_writers(lease, others).await?)
+    /// Returns how long the last requests of the run that was stopped may still be on their way.
+    fn wait_for_stopped_run(&self) -> Option<(Duration, WaitReason)> {
+        let sent_at = self.earlier.last_unsettled?;
+        // Only creates are looked up; what is written by key is sent again.
+        let is_looked_up = !self.earlier.unsettled.is_empty();
+        let lookup_lag = if is_looked_up { self.services.capabilities.lookup_lag } else { Duration::ZERO };
+        let wait = remaining(LATEST_ARRIVAL + lookup_lag, sent_at, self.services.context.clock().now());
+        Some((wait, WaitReason::StoppedRun))
     }
 
     /// Ends to write under the lease, and tells the next writer how long to wait.
@@ -58,9 +58,13 @@ impl Loader {
         }
     }
 
-    fn wait_for_writer(&self, end: WriterEnd, now: DateTime<Utc>) -> Duration {
+    /// Returns how long it takes until what another pipeline, or another stream of this one, wrote under the lease is found.
+    fn wait_for_writer(&self, other: &LeaseWriter) -> Option<(Duration, WaitReason)> {
+        let end = other.ended?;
         let arrival = if end.is_clean { Duration::ZERO } else { LATEST_ARRIVAL };
-        remaining(arrival + self.services.capabilities.lookup_lag, end.at, now)
+        let now = self.services.context.clock().now();
+        let wait = remaining(arrival + self.services.capabilities.lookup_lag, end.at, now);
+        Some((wait, WaitReason::Writer { pipeline: other.pipeline.clone(), is_stopped: !end.is_clean }))
     }
 }
 

@@ -105,6 +105,8 @@ fn a_pipeline_that_follows_one_that_was_killed_waits_for_its_last_requests() {
     let resumed = desk.ferry(with_speed(&first));
     assert_eq!(resumed.code, 0, "{}", resumed.stderr);
     assert_eq!(crms.held("hubspot", "contacts"), 40);
+    let waits = resumed.stderr.matches("waiting ").count();
+    assert_eq!(waits, 1, "for its own requests and for the second pipeline at the same time: {}", resumed.stderr);
 }
 
 /// Two streams, or two destinations of one stream, that write by the same key: the second stream follows the first, and the
