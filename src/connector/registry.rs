@@ -81,13 +81,6 @@ impl Entry {
             emulator: None,
         }
     }
-
-    /// Adds the connector's emulator.
-    #[must_use]
-    pub fn with_emulator(mut self, emulator: Emulator) -> Self {
-        self.emulator = Some(emulator);
-        self
-    }
 }
 
 fn decode<C: Connector>(options: Options) -> Result<C::Config, ConfigError> {
@@ -111,6 +104,17 @@ impl Registry {
     /// Makes a registry of these connectors.
     pub fn new(entries: impl IntoIterator<Item = Entry>) -> Self {
         Self { entries: entries.into_iter().map(|entry| (entry.name, entry)).collect() }
+    }
+
+    /// Gives each connector the emulator of its name, if there is one.
+    #[must_use]
+    pub fn with_emulators(mut self, emulators: &[(&str, Emulator)]) -> Self {
+        for (name, emulator) in emulators {
+            if let Some(entry) = self.entries.get_mut(*name) {
+                entry.emulator = Some(*emulator);
+            }
+        }
+        self
     }
 
     /// Returns the connector of that name.

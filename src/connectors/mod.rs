@@ -1,4 +1,4 @@
-//! The connectors, one folder each, and the one list of them.
+//! The connectors, one folder each, and the one list of them. The one list of emulators is in the crate `emulators`.
 
 pub mod airtable;
 pub mod csv;
@@ -13,14 +13,15 @@ use crate::connector::{Entry, Registry};
 /// Returns all connectors of this binary.
 pub fn registry() -> Registry {
     Registry::new([
-        Entry::of::<airtable::Airtable>().with_emulator(emulators::airtable::EMULATOR),
+        Entry::of::<airtable::Airtable>(),
         Entry::of::<csv::Csv>(),
-        Entry::of::<google_sheets::GoogleSheets>().with_emulator(emulators::google_sheets::EMULATOR),
-        Entry::of::<hubspot::HubSpot>().with_emulator(emulators::hubspot::EMULATOR),
+        Entry::of::<google_sheets::GoogleSheets>(),
+        Entry::of::<hubspot::HubSpot>(),
         Entry::of::<json::Json>(),
         Entry::of::<parquet::Parquet>(),
-        Entry::of::<salesforce::Salesforce>().with_emulator(emulators::salesforce::EMULATOR),
+        Entry::of::<salesforce::Salesforce>(),
     ])
+    .with_emulators(&emulators::ALL)
 }
 
 #[cfg(test)]
