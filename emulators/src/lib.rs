@@ -19,6 +19,8 @@ mod options;
 pub mod pipedrive;
 pub mod salesforce;
 mod server;
+#[cfg(test)]
+mod testing;
 
 /// All emulators by their vendors' names, in the order of these. One may be here before its connector is.
 pub const ALL: [(&str, Emulator); 5] = [

@@ -47,7 +47,7 @@ async fn an_archived_property_is_gone_until_it_is_made_again() {
     let account = Account::open().await;
     account.post(PROPERTIES, property("shoe_size")).await;
     let id = account.create("contacts", json!({"shoe_size": "42"})).await;
-    assert_eq!(account.delete(&format!("{PROPERTIES}/shoe_size")).await, 204);
+    assert_eq!(account.delete(&format!("{PROPERTIES}/shoe_size")).await.0, 204);
     let path = format!("crm/v3/objects/contacts/{id}?properties=shoe_size");
     assert_eq!(account.get(&path).await.1["properties"].get("shoe_size"), None);
     let (status, _) = account.post("crm/v3/objects/contacts", json!({"properties": {"shoe_size": "42"}})).await;
@@ -77,7 +77,7 @@ async fn refuses_definitions_that_make_no_sense() {
         assert_eq!(account.post(PROPERTIES, body.clone()).await.0, 400, "{body}");
     }
     assert_eq!(account.patch(&format!("{PROPERTIES}/email"), json!({"label": "Mail"})).await.0, 400);
-    assert_eq!(account.delete(&format!("{PROPERTIES}/email")).await, 400);
+    assert_eq!(account.delete(&format!("{PROPERTIES}/email")).await.0, 400);
     assert_eq!(account.get(&format!("{PROPERTIES}/nothing")).await.0, 404);
 }
 
@@ -115,7 +115,7 @@ async fn batches_of_properties_and_their_groups() {
     assert_eq!((status, body["results"].as_array().unwrap().len()), (200, 2));
     let inputs = json!({"inputs": [{"name": "a"}]});
     assert_eq!(account.post(&format!("{PROPERTIES}/batch/archive"), inputs).await.0, 204);
-    assert_eq!(account.delete(&format!("{PROPERTIES}/groups/shoes")).await, 204);
+    assert_eq!(account.delete(&format!("{PROPERTIES}/groups/shoes")).await.0, 204);
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn a_custom_object_holds_records_and_associations() {
     let (_, linked) = account.send(reqwest::Method::PUT, &path, Json::Null).await;
     assert_eq!(linked["results"][0]["associationSpec"]["associationCategory"], "USER_DEFINED");
     assert_eq!(account.get("crm-object-schemas/v3/schemas").await.1["results"][0]["name"], "cars");
-    assert_eq!(account.delete("crm-object-schemas/v3/schemas/cars").await, 400);
+    assert_eq!(account.delete("crm-object-schemas/v3/schemas/cars").await.0, 400);
 }
 
 #[tokio::test]
@@ -157,6 +157,6 @@ async fn pipelines_have_stages_in_order() {
     assert_eq!((status, text(&body["id"])), (201, "onhold"));
     account.create("deals", json!({"dealname": "D", "dealstage": "onhold"})).await;
     let used = format!("{path}/onhold?validateReferencesBeforeDelete=true");
-    assert_eq!(account.delete(&used).await, 400);
-    assert_eq!(account.delete(&format!("{path}/onhold")).await, 204);
+    assert_eq!(account.delete(&used).await.0, 400);
+    assert_eq!(account.delete(&format!("{path}/onhold")).await.0, 204);
 }

@@ -32,7 +32,7 @@ async fn a_default_association_is_seen_from_both_ends() {
     let (_, old) = account.get(&format!("crm/v4/objects/companies/{company}/associations/contacts")).await;
     assert!(old["results"][0]["toObjectId"].is_number());
     let single = format!("crm/v4/objects/contacts/{contact}/associations/companies/{company}");
-    assert_eq!(account.delete(&single).await, 204);
+    assert_eq!(account.delete(&single).await.0, 204);
     let (_, counts) = account.get("_emulator/counts").await;
     assert_eq!(counts["associations"], json!({}));
 }
@@ -153,8 +153,8 @@ async fn a_label_of_the_account_has_an_id_each_way() {
     assert_eq!(account.send(Method::PUT, &format!("{LINKS}/labels"), renamed).await.0, 204);
     let (_, labels) = account.get(&format!("{LINKS}/labels")).await;
     assert!(labels["results"].as_array().unwrap().iter().any(|kind| kind["label"] == "Chief"));
-    assert_eq!(account.delete(&format!("{LINKS}/labels/{id}")).await, 204);
-    assert_eq!(account.delete(&format!("{LINKS}/labels/279")).await, 400);
+    assert_eq!(account.delete(&format!("{LINKS}/labels/{id}")).await.0, 204);
+    assert_eq!(account.delete(&format!("{LINKS}/labels/279")).await.0, 400);
 }
 
 #[tokio::test]

@@ -12,63 +12,33 @@ mod version_three;
 
 use std::fmt::Write as _;
 
+use axum::Router;
 use clock::Clock;
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::RequestBuilder;
 use serde_json::{Value as Json, json};
 
 use super::emulator;
 use crate::options::EmulatorOptions;
-use crate::server::{Running, serve};
+use crate::testing::{self, Vendor, read, text};
 
-/// An account that answers, and a client of it.
-struct Account {
-    running: Running,
-    client: reqwest::Client,
-    token: String,
+/// A portal, with a private app's token.
+type Account = testing::Account<Portal>;
+
+struct Portal;
+
+impl Vendor for Portal {
+    const TOKEN: &'static str = "pat-test";
+
+    fn service(options: EmulatorOptions, clock: Clock) -> Result<Router, String> {
+        emulator(options, clock)
+    }
+
+    fn log_in(request: RequestBuilder, token: &str) -> RequestBuilder {
+        request.bearer_auth(token)
+    }
 }
 
 impl Account {
-    /// Starts one without limits.
-    async fn open() -> Self {
-        Self::with(EmulatorOptions { is_unlimited: true, ..EmulatorOptions::default() }, Clock::system()).await
-    }
-
-    async fn with(options: EmulatorOptions, clock: Clock) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let running = serve(emulator(options, clock).unwrap(), 0).await.unwrap();
-        // A pool that never forgets sets no timer, which paused time would run into.
-        let client = reqwest::Client::builder().pool_idle_timeout(None).build().unwrap();
-        Self { running, client, token: "pat-test".to_owned() }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}/{path}", self.running.url())
-    }
-
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, self.url(path)).bearer_auth(&self.token)
-    }
-
-    async fn send(&self, method: Method, path: &str, body: Json) -> (u16, Json) {
-        read(self.request(method, path).json(&body).send().await.unwrap()).await
-    }
-
-    async fn get(&self, path: &str) -> (u16, Json) {
-        read(self.request(Method::GET, path).send().await.unwrap()).await
-    }
-
-    async fn post(&self, path: &str, body: Json) -> (u16, Json) {
-        self.send(Method::POST, path, body).await
-    }
-
-    async fn patch(&self, path: &str, body: Json) -> (u16, Json) {
-        self.send(Method::PATCH, path, body).await
-    }
-
-    async fn delete(&self, path: &str) -> u16 {
-        self.request(Method::DELETE, path).send().await.unwrap().status().as_u16()
-    }
-
     /// Makes a record and returns its id.
     async fn create(&self, object: &str, properties: Json) -> String {
         let path = format!("crm/objects/2026-09/{object}");
@@ -96,17 +66,6 @@ impl Account {
         }
         ids
     }
-}
-
-async fn read(response: Response) -> (u16, Json) {
-    let status = response.status().as_u16();
-    let text = response.text().await.unwrap();
-    let body = if text.is_empty() { Json::Null } else { serde_json::from_str(&text).unwrap() };
-    (status, body)
-}
-
-fn text(json: &Json) -> &str {
-    json.as_str().unwrap_or_default()
 }
 
 /// Returns the ids of results, in the order of the answer.

@@ -194,14 +194,14 @@ async fn a_stage_belongs_to_its_pipeline() {
 async fn archived_records_are_listed_apart_and_free_their_address() {
     let account = Account::open().await;
     let id = account.create("contacts", json!({"email": "a@x.test"})).await;
-    assert_eq!(account.delete(&format!("{CONTACTS}/{id}")).await, 204);
+    assert_eq!(account.delete(&format!("{CONTACTS}/{id}")).await.0, 204);
     assert_eq!(account.get(&format!("{CONTACTS}/{id}")).await.0, 404);
     let (_, body) = account.get(&format!("{CONTACTS}?archived=true")).await;
     assert_eq!(ids(&body), std::slice::from_ref(&id));
     assert_eq!(body["results"][0]["archived"], true);
     assert!(!text(&body["results"][0]["archivedAt"]).is_empty());
     assert_ne!(account.create("contacts", json!({"email": "a@x.test"})).await, id);
-    assert_eq!(account.delete(&format!("{CONTACTS}/99")).await, 404);
+    assert_eq!(account.delete(&format!("{CONTACTS}/99")).await.0, 404);
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ async fn single_associations_are_put_and_deleted() {
     assert!(links.as_array().unwrap().contains(&json!({"id": company, "type": "contact_to_company"})), "{body}");
     let (_, listed) = account.get(&format!("crm/v3/objects/contacts/{contact}/associations/companies")).await;
     assert_eq!(&listed["results"], links);
-    assert_eq!(account.delete(&path).await, 204);
+    assert_eq!(account.delete(&path).await.0, 204);
     let (_, listed) = account.get(&format!("crm/v3/objects/contacts/{contact}/associations/companies")).await;
     assert_eq!(listed["results"], json!([]));
     let dated = path.replace("crm/v3/objects", "crm/objects/2026-09");
