@@ -43,14 +43,32 @@ pub(super) fn refuse_ambiguous(schema: &Schema, column: &str) -> Result<(), Tran
 
 /// Says that a frame of the schema has no such column, with the nearest name, or this hint where no name is near.
 pub(super) fn unknown_field(schema: &Schema, column: &str, hint: impl Into<String>) -> TransformError {
+    if has_no_fields(schema) {
+        return no_fields(schema, column);
+    }
     let known = schema.fields.iter().map(|field| field.name.as_str()).chain([ID, UPDATED_AT, DELETED]);
     TransformError::new("transform.unknown_field", format!("`{}` has no field `{column}`", schema.object))
         .hint(hint)
         .nearest(column, known)
 }
 
+/// Tells whether nothing but what Ferry puts into every frame is known of an object.
+fn has_no_fields(schema: &Schema) -> bool {
+    schema.fields.iter().all(|field| is_reserved(&field.name))
+}
+
+/// A file of JSON has the fields of its records: an empty one has none, and neither has one whose records are all unreadable.
+fn no_fields(schema: &Schema, columns: &str) -> TransformError {
+    let message = format!("`{}` has no field `{columns}`, and no other either", schema.object);
+    TransformError::new("transform.unknown_field", message)
+        .hint("a file of JSON has the fields of its records: it holds none, or none with each name once")
+}
+
 /// Says that a frame of the schema has none of these columns, with the nearest name of each.
 pub(super) fn unknown_fields(schema: &Schema, columns: &[&str]) -> TransformError {
+    if has_no_fields(schema) {
+        return no_fields(schema, &columns.join("`, `"));
+    }
     let known = || schema.fields.iter().map(|field| field.name.as_str()).chain([ID, UPDATED_AT, DELETED]);
     let near = |column: &&str| Some(format!("`{}` for `{column}`", visible(nearest(column, known())?)));
     let near: Vec<String> = columns.iter().filter_map(near).collect();

@@ -105,9 +105,11 @@ pub(super) fn exact_numbers(text: Expr) -> Expr {
     map_values::<Float64Type>(text, exact_number)
 }
 
-/// Says that a text is a number which has more digits than a number field carries.
+/// Says that a text is a number that a number field does not carry: it has too many digits, or is too large or too small.
 pub(super) fn not_exact(text: &str) -> Option<Failure> {
-    is_number(text.trim()).then(|| Failure::new("not_exact", TOO_MANY_DIGITS))
+    let text = text.trim();
+    let is_beyond = text.parse::<f64>().is_ok_and(|number| number == 0.0 || !number.is_finite());
+    is_number(text).then(|| Failure::new("not_exact", if is_beyond { BEYOND_64_BITS } else { TOO_MANY_DIGITS }))
 }
 
 /// Says that a text is a whole number of more than 64 bits.
@@ -116,6 +118,7 @@ fn too_large(text: &str) -> Option<Failure> {
     (!plain.contains(['.', 'e', 'E'])).then(|| Failure::new("not_exact", "is too large for a whole number of 64 bits"))
 }
 
+const BEYOND_64_BITS: &str = "is too large or too small for a number of 64 bits; a text keeps it";
 const TOO_MANY_DIGITS: &str =
     "has more digits than a number carries exactly (15 always, 17 at most); a text keeps them all";
 
