@@ -38,22 +38,20 @@ impl Evidence {
     /// Says why records that were not read may still be at the source, if they may. `unknown` counts the rejects whose id says
     /// nothing of what was written before, `refused` all rejects.
     pub(in crate::engine) fn doubt(self, unknown: u64, refused: u64) -> Option<String> {
-        let (count, why) = match self {
+        let (count, of, why) = match self {
             Self { has_content_ids: true, .. } if refused > 0 => {
-                (refused, "were rejected, and a record without an id field that changes looks like another one")
+                (refused, "", ", and a record without an id field that changes looks like another one")
             }
-            Self { has_new_ids: true, .. } if unknown > 0 => {
-                (unknown, "were rejected before a step gave them the ids that they are written by")
+            Self { has_new_ids: true, .. } if unknown > 0 => (unknown, "", " before a step gave out new ids"),
+            _ if unknown > 0 => (unknown, "", " without a readable id"),
+            Self { rejected_inputs: 1.., .. } => {
+                (self.rejected_inputs, " of joined streams", ", and records that need them may be missing")
             }
-            _ if unknown > 0 => (unknown, "were rejected without a readable id"),
-            Self { rejected_inputs: 1.., .. } => (
-                self.rejected_inputs,
-                "of the streams that this one joins were rejected, and what they would have met may be left out",
-            ),
             _ => return None,
         };
-        let records = if count == 1 { "record" } else { "records" };
-        Some(format!("{count} {records} {why}, so nobody knows which records the source no longer has"))
+        let (records, were) = if count == 1 { ("record", "was") } else { ("records", "were") };
+        let unknown = "so it is unknown which records the source no longer has";
+        Some(format!("{count} {records}{of} {were} rejected{why}, {unknown}"))
     }
 }
 
