@@ -162,3 +162,20 @@ async fn the_deadline_of_sending_does_not_end_the_wait_for_the_answer() {
     let error = at_the_deadline(true).await;
     assert!(error.message.contains("no answer came in time"), "{error}");
 }
+
+#[tokio::test]
+async fn an_answer_from_before_its_request_is_not_believed() {
+    let dated = |second: u32| format!("date: Tue, 01 Dec 2026 10:00:{second:02} GMT\r\n");
+    let (one, two, old) = (dated(30), dated(31), dated(10));
+    for (access, requests) in [(Access::Read, 4), (Access::Write, 3)] {
+        let (status, body) = (200, r#"{"own":true}"#);
+        let server =
+            saying(&[(status, &one, body), (status, &two, body), (status, &old, body), (status, &two, body)]).await;
+        let client = client(&server);
+        let request = ApiRequest { access, ..own_read() };
+        for _ in 0..3 {
+            assert_eq!(client.send(&request).await.unwrap().status, 200);
+        }
+        assert_eq!(server.requests().len(), requests, "{access:?}");
+    }
+}
