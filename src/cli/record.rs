@@ -150,7 +150,7 @@ impl Place {
             let message =
                 format!("the local {} cannot be filled from `{}`: {reason}", entry.name, self.folder.display());
             Failure::new(Exit::Failed, "record.unloadable", message)
-                .with_hint("mend or remove the fixture that is named")
+                .with_hint("fix or remove the fixture that is named")
         })
     }
 }

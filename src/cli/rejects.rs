@@ -1,4 +1,4 @@
-//! `ferry rejects`: the records of a run that were not written, to be mended in a spreadsheet, and those whose links wait for others.
+//! `ferry rejects`: the records of a run that were not written, to be fixed in a spreadsheet, and records whose links wait for others.
 //!
 //! This is the one command that prints personal values: that is what it is for.
 

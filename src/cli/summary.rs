@@ -167,7 +167,7 @@ pub(super) fn closing(report: &RunReport, file: &str, state: &str) -> String {
     let has_files_alone = destinations().all(|account| account.is_replaced || count(account) == 0);
     match report.status {
         RunStatus::Done if letters > 0 && has_files_alone => format!(
-            "{run} is done; {} not written\nnext: `ferry rejects {run}{state}` shows them; mend them in the source, and `ferry run {file}` writes the files anew",
+            "{run} is done; {} not written\nnext: `ferry rejects {run}{state}` shows them; fix them in the source, then `ferry run {file}` writes the files again",
             agreeing(letters, ["record was", "records were"])
         ),
         RunStatus::Done if letters == 0 && report.reasons.is_empty() && report.earlier_rejects > 0 => format!(
@@ -175,7 +175,7 @@ pub(super) fn closing(report: &RunReport, file: &str, state: &str) -> String {
             agreeing(report.earlier_rejects, ["record is", "records are"])
         ),
         RunStatus::Done if report.has_dead_letters() => format!(
-            "{run} is done; {} not written\nnext: `ferry rejects {run}{state} -o rejects.csv`, mend them there, `ferry redrive {run}{state} --from rejects.csv`",
+            "{run} is done; {} not written\nnext: `ferry rejects {run}{state} -o rejects.csv`, fix them there, `ferry redrive {run}{state} --from rejects.csv`",
             agreeing(letters, ["record was", "records were"])
         ),
         RunStatus::Done if destinations().any(|account| account.links_pending > 0) => format!(
@@ -184,7 +184,9 @@ pub(super) fn closing(report: &RunReport, file: &str, state: &str) -> String {
         RunStatus::Done => format!("{run} is done; every record is accounted for"),
         RunStatus::Interrupted => format!("{run} was stopped\nnext: `ferry run {file}` goes on where it stands"),
         RunStatus::Failed | RunStatus::Running => {
-            format!("{run} failed\nnext: mend what is named above; `ferry run {file}` then goes on where it stands")
+            format!(
+                "{run} failed\nnext: fix the errors above and run `ferry run {file}` again; it resumes where it stopped"
+            )
         }
     }
 }

@@ -204,7 +204,7 @@ fn a_run_ends_with_its_ledger_and_what_to_type_next() {
     people: started
     people: 5 records read, 5 done, 3 calls
     [RUN] is done; 2 records were not written
-    next: `ferry rejects [RUN] --state [DESK]/state.db -o rejects.csv`, mend them there, `ferry redrive [RUN] --state [DESK]/state.db --from rejects.csv`
+    next: `ferry rejects [RUN] --state [DESK]/state.db -o rejects.csv`, fix them there, `ferry redrive [RUN] --state [DESK]/state.db --from rejects.csv`
     "#);
     assert_page!(desk, desk.ferry(["runs"]), @r#"
     exit code: 0
@@ -283,7 +283,7 @@ fn a_wrong_token_is_the_environments_fault() {
     people: 0 records read, 0 done, 0 calls
     hint: check that the token is one of a service key or private app of this account, and complete
     [RUN] failed
-    next: mend what is named above; `ferry run people.yaml` then goes on where it stands
+    next: fix the errors above and run `ferry run people.yaml` again; it resumes where it stopped
     "#);
     let check = desk.ferry(["check", "people.yaml", "--json"]);
     assert_eq!((check.code, &check.json()["ok"]), (3, &false.into()), "{check:?}");
