@@ -1,4 +1,4 @@
-//! What an emulator holds and was asked, for whoever tests against it: `/_emulator/counts` and `/_emulator/requests`.
+//! What an emulator holds and was asked, for tests that run against it: `/_emulator/counts` and `/_emulator/requests`.
 
 use std::{
     collections::VecDeque,

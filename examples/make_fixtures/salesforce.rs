@@ -1,5 +1,5 @@
 //! An org whose sales team has worked in it for years: `fixtures/salesforce`. And a list of leads to be loaded into it,
-//! long enough for the vendor's way for volumes: `fixtures/csv/leads.csv`.
+//! long enough for the vendor's bulk API: `fixtures/csv/leads.csv`.
 
 use std::error::Error;
 

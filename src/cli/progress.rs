@@ -20,7 +20,7 @@ use super::{
 /// How often a plain line is printed for a stream, in real time.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What is drawn of a stream of which nothing has been read yet.
+/// What is drawn for a stream before anything was read.
 const READING: &str = "{prefix:<14!} {spinner} reading";
 /// What is drawn of a stream whose records are on their way: in 60 columns still one line, which is drawn over in place.
 const MOVING: &str = "{prefix:<14!} {wide_bar} {human_pos:>7}/{human_len:<7} {msg} {eta}";

@@ -37,7 +37,7 @@ fn connection_variable(connection: &At<'_>, option: &str) -> String {
     name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' }).collect()
 }
 
-/// What of a file may not be shown.
+/// The parts of a file that may not be shown.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Masking<'a> {
     /// The options of connections.

@@ -29,7 +29,7 @@ pub trait Segments: Send + Sync {
 /// What became of the records of a load, in their order. Made one by one, so that ids and reasons need not all be in memory.
 pub type Outcomes = Box<dyn ExactSizeIterator<Item = Outcome> + Send>;
 
-/// A batch of which only a segment at a time is in memory.
+/// A batch that is in memory one segment at a time.
 #[derive(Clone, Copy)]
 pub struct BulkBatch<'records> {
     /// Where the records go.

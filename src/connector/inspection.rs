@@ -11,7 +11,7 @@ pub struct Inspection {
     pub missing: Vec<String>,
     /// The limits that it counts against.
     pub limits: Vec<LimitLeft>,
-    /// What of the account meddles with what is written, such as rules against duplicates.
+    /// Account rules that change or block writes, such as rules against duplicates.
     pub rules: Vec<Remark>,
 }
 

@@ -233,7 +233,7 @@ pub trait Destination: Debug + Send + Sync {
         None
     }
 
-    /// Offers to write a whole object anew; its limits are [`Capabilities::replace`].
+    /// Offers to rewrite a whole object; its limits are [`Capabilities::replace`].
     fn replace(&self) -> Option<&dyn Replace> {
         None
     }
@@ -258,7 +258,7 @@ pub struct ReadRequest {
     pub cursor: Option<Cursor>,
 }
 
-/// Says which records to fetch, and what of them.
+/// Says which records to fetch, and which of their fields.
 #[derive(Debug, Clone)]
 pub struct FetchRequest {
     /// The object.

@@ -111,7 +111,7 @@ pub trait EarlierJobs: Debug + Send + Sync {
     async fn wait_for_earlier_jobs(&self, object: &ObjectName) -> Result<(), ConnectorError>;
 }
 
-/// Writes a whole object anew and puts it in place at once: `write: replace`.
+/// Rewrites a whole object and puts it in place in one step: `write: replace`.
 ///
 /// Between `begin` and `put_in_place`, the batches that [`Destination::load`](super::Destination::load) gets for the object are
 /// inserts into its new version. Until `put_in_place`, readers see the earlier version.

@@ -26,7 +26,7 @@ use super::{
 #[derive(Debug, Clone, Default)]
 pub(super) struct RunAccounts {
     connections: Arc<BTreeMap<ConnectionName, Learned>>,
-    /// The connections of which it was said that what was remembered belongs to their account.
+    /// The connections that were already reported as owners of what was remembered.
     adopted: Arc<Mutex<BTreeSet<ConnectionName>>>,
 }
 
@@ -194,7 +194,7 @@ impl RunAccounts {
         context: &Context,
     ) -> Result<(), EngineError> {
         let connections = sources(pipeline, stream);
-        // What it cost is counted also where it was in vain.
+        // The calls count even if they achieved nothing.
         for connection in &connections {
             self.hand_over_calls(connection, context);
         }

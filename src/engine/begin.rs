@@ -1,4 +1,4 @@
-//! Where the read of a stream begins: at a checkpoint, or anew.
+//! Where the read of a stream begins: at a checkpoint, or at the beginning.
 
 use crate::model::Cursor;
 use crate::state::Checkpoint;
@@ -53,7 +53,7 @@ pub(super) enum Reading {
     Changes,
     /// Everything; a stopped run may go on where it was.
     All,
-    /// Everything in one go: a destination writes the object anew.
+    /// Everything in one go: a destination rewrites the object.
     AllAtOnce,
 }
 

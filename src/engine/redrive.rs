@@ -43,7 +43,7 @@ use super::{
 pub struct Correction {
     /// The record as the source gave it, corrected: it is mapped again. A JSON object.
     pub source: Option<Json>,
-    /// The record as it is to be written: it is not mapped again. A JSON object by the destination's names.
+    /// The record to write: it is not mapped again. A JSON object by the destination's names.
     pub mapped: Option<Json>,
 }
 

@@ -84,7 +84,7 @@ pub struct DestinationReport {
     pub merged: Vec<MergedRecord>,
     /// Records that were found to be gone from the destination: the next run creates them again.
     pub missing: u64,
-    /// Whether each run writes the whole object anew.
+    /// Whether each run rewrites the whole object.
     #[serde(skip)]
     pub is_replaced: bool,
     /// The share of the daily quota that was used when the run ended, where the vendor tells it.

@@ -204,7 +204,7 @@ impl Loader {
         &self.target.names.connection
     }
 
-    /// Tells whether the whole object is written anew: nothing is matched, and nothing of an earlier version is kept.
+    /// Tells whether the whole object is rewritten: nothing is matched, and nothing of an earlier version is kept.
     pub(super) fn is_replacing(&self) -> bool {
         self.policy.write == WriteMode::Replace
     }
@@ -214,7 +214,7 @@ impl Loader {
         if self.is_replacing() { self.services.capabilities.replace } else { self.services.capabilities.insert }
     }
 
-    /// Returns the way to write the whole object anew, where this run does so.
+    /// Returns the way to rewrite the whole object, if this run does so.
     pub(super) fn replacing(&self) -> Result<Option<&dyn Replace>, EngineError> {
         if !self.is_replacing() {
             return Ok(None);
@@ -294,7 +294,7 @@ fn written_fields(mapped: &[MappedField], declared: &Schema) -> Vec<Field> {
     mapped.iter().map(field).collect()
 }
 
-/// Refuses a mapping of which nothing is left: every record would be blank.
+/// Refuses a mapping without any field left: every record would be blank.
 fn check_writes_a_field(mapper: &Mapper, stream: &Stream, config: &StreamDestination) -> Result<(), EngineError> {
     if !mapper.fields().is_empty() {
         return Ok(());

@@ -191,7 +191,7 @@ impl Destination for OnShelf {
                 if is_carried_out {
                     own.write(batch, self.clock.now());
                 }
-                // As a kill at this moment: nobody learns what became of the batch, and nothing more is sent.
+                // As a kill at this moment: the batch's outcome stays unknown, and nothing more is sent.
                 Err(ConnectorError::new(ErrorKind::Unexpected, "killed", "killed"))
             }
         }

@@ -1,4 +1,4 @@
-//! Counts what is spent of a budget for a day or month, which nobody waits for.
+//! Counts what is spent of a budget for a day or month. Waiting does not help with these.
 //!
 //! A budget is shared with everybody who uses the account, so what is counted here is a lower bound. Where the vendor's answers
 //! tell what is left, that corrects the count.

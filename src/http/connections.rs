@@ -22,7 +22,7 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request, files excepted, may take from its start until its last byte is handed to the kernel, in real time.
 pub(super) const SEND_DEADLINE: Duration = Duration::from_secs(20);
 /// How long something on the way (a proxy, a firewall, a load balancer) may hold a request back that it has acknowledged, in
-/// real time. Nobody can bound that from here; thirty seconds is the longest that is planned for.
+/// real time. There is no upper bound; thirty seconds is the longest that is planned for.
 const HELD_ON_THE_WAY: Duration = Duration::from_secs(30);
 
 /// How long after a process's death, or after a request was given up, the request can still arrive at the vendor, in real time.

@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Ids that are remembered at least. A late answer comes with one of the next requests, not thousands later.
 const REMEMBERED_IDS: usize = 50_000;
 
-/// Stands for the key of a record of which only the id is known.
+/// Stands for the key of a record if only the id is known.
 const NO_KEY: u64 = 0;
 
 /// Remembers ids and the records they were given to.

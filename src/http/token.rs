@@ -25,7 +25,7 @@ pub struct StoredToken {
 
 /// Keeps tokens from one run to the next.
 ///
-/// A vendor whose refresh tokens are single-use cuts off whoever loses one, so `save` must be durable when it returns.
+/// A vendor whose refresh tokens are single-use locks out a client that loses one, so `save` must be durable when it returns.
 pub trait TokenStore: fmt::Debug + Send + Sync {
     /// Returns what was saved under the name.
     ///
@@ -60,14 +60,14 @@ impl TokenStore for MemoryTokens {
 /// One lock per stored token, so that of all sources and destinations of a process only one renews it.
 ///
 /// Where a renewal ends the older access token, two renewals at once log each other out. The holder of the lock looks
-/// into the [`TokenStore`] first: the token may have been renewed meanwhile.
+/// into the [`TokenStore`] first: another source may have renewed the token by then.
 #[derive(Debug, Clone, Default)]
 pub struct TokenLocks {
     by_name: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
 impl TokenLocks {
-    /// Waits until nobody else renews the token of that name.
+    /// Waits until no other task renews the token of that name.
     pub async fn lock(&self, name: &str) -> OwnedMutexGuard<()> {
         let lock = {
             let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);

@@ -189,7 +189,7 @@ async fn on_disk<T: Send + 'static>(
     })
 }
 
-/// Nothing can be carried out of which a part is still here: the answer is another request's.
+/// A request that is not sent completely cannot be carried out: the answer is another request's.
 fn too_early(attempts: u32) -> HttpError {
     let message = "a success was answered before the request was sent";
     HttpError::after(HttpErrorKind::Unanswered, message, attempts)

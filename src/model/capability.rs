@@ -35,7 +35,7 @@ pub struct Capabilities {
     pub lookup_lag: Duration,
     /// Whether inserts can carry link fields even though the other operations need a call of their own.
     pub inserts_carry_links: bool,
-    /// Limits of a batch while a whole object is written anew (`write: replace`); none where that is not offered.
+    /// Limits of a batch while a whole object is rewritten (`write: replace`); none where that is not offered.
     pub replace: Option<BatchLimit>,
     /// Which ids a link holds at the destination.
     pub link_ids: LinkIds,
@@ -117,7 +117,7 @@ impl Capabilities {
         rate_limits: &[],
     };
 
-    /// Tells whether an object can only be written anew, so that `insert` and `upsert` mean that too (files).
+    /// Tells whether an object can only be rewritten, so that `insert` and `upsert` mean that too (files).
     pub fn only_replaces(&self) -> bool {
         self.replace.is_some() && self.insert.is_none()
     }

@@ -12,7 +12,7 @@ macro_rules! name {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Makes the name from its text, as it stands in the pipeline.
+            /// Makes the name from its text in the pipeline.
             pub fn new(text: impl AsRef<str>) -> Self {
                 Self(Arc::from(text.as_ref()))
             }

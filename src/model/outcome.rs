@@ -39,7 +39,7 @@ pub struct Rejection {
     pub value: Option<String>,
     /// The vendor's id of the request.
     pub request_id: Option<String>,
-    /// Whether the reason passes by itself: the same record may be taken another time.
+    /// Whether the error is temporary: the same record may be accepted later.
     #[serde(default)]
     pub is_passing: bool,
 }

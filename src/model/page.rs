@@ -36,7 +36,7 @@ pub struct Page {
     pub frame: DataFrame,
     /// The records that could not be read into the frame; not among its rows.
     pub rejects: Vec<ReadReject>,
-    /// Where a later read may go on once this page is loaded; none where the source can only start anew.
+    /// Where a later read may go on once this page is loaded; none if the source can only start over.
     pub cursor: Option<Cursor>,
 }
 

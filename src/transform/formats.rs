@@ -354,7 +354,7 @@ fn names_zone(format: &str) -> bool {
     ["%z", "%:z", "%#z", "%+"].iter().any(|part| format.contains(part))
 }
 
-/// Reads texts as moments of which no zone is known.
+/// Reads texts as moments without a known zone.
 fn read_naive(text: &Expr, format: &str) -> Expr {
     with_whole_year(read_in(text, format, None), format)
 }

@@ -218,7 +218,7 @@ fn is_shown_by(parts: &[String], line: &str) -> bool {
     })
 }
 
-/// Returns what of a text of the sources stays as it is.
+/// Returns the parts of a source text that stay as they are.
 fn constant_parts(text: &str) -> Vec<String> {
     let braces = text.replace("{{", "\u{1}").replace("}}", "\u{2}");
     let parts = PLACEHOLDER.split(&braces).filter(|part| !part.trim().is_empty());

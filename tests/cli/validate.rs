@@ -36,7 +36,7 @@ impl Connector for Feed {
     type Config = NoOptions;
 }
 
-/// Can be written only, and only anew.
+/// Can only be written, and only as a whole.
 struct Archive;
 
 impl Connector for Archive {
@@ -206,7 +206,7 @@ fn a_file_with_very_many_mistakes_is_explained_by_the_first_of_them_at_once() {
     load_bytes(with_maps.as_bytes());
 }
 
-/// The schema that editors use is generated: this test writes it anew, and fails once when it has changed.
+/// The schema that editors use is generated: this test rewrites it, and fails once when it has changed.
 #[test]
 fn the_committed_schema_is_the_generated_one() {
     let path = Path::new("schemas/pipeline.schema.json");
@@ -215,7 +215,7 @@ fn the_committed_schema_is_the_generated_one() {
     let committed = fs::read_to_string(path).unwrap_or_default();
     if committed != generated {
         fs::write(path, generated).unwrap();
-        panic!("{} was out of date and has been written anew: commit it", path.display());
+        panic!("{} was out of date and has been rewritten: commit it", path.display());
     }
 }
 

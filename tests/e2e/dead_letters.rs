@@ -1,4 +1,4 @@
-//! Rejected records: shown with all their values, mended in a spreadsheet, loaded again.
+//! Rejected records: shown with all their values, fixed in a spreadsheet, loaded again.
 
 use serde_json::Value as Json;
 

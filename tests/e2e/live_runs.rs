@@ -120,7 +120,7 @@ fn check_at(crms: &Crms, name: &str, codes: [i32; 2]) -> [Json; 2] {
         );
         assert_eq!(is["rate_limited"], 0, "{name}: {is}");
         if is["connection"] == "lake" {
-            // A file is written anew by every run.
+            // Every run rewrites a file.
             assert_eq!(is["created"], was["created"], "{name}: {is}");
             continue;
         }

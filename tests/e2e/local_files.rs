@@ -130,7 +130,7 @@ fn what_holds_personal_data_is_for_its_owner_alone() {
     }
 }
 
-/// What a terminal must never be sent by others, and what of it each command may be given to print.
+/// What others must never be able to send to a terminal, and what each command may print of it.
 const HARMFUL: [char; 5] = ['\u{1b}', '\r', '\u{202e}', '\u{9b}', '\u{7}'];
 
 fn assert_harmless(ran: &Ran, what: &str) {

@@ -42,7 +42,7 @@ const READ_BY_AIRTABLE: &str =
     "a cell of a source at Airtable, whose record always has its id: `airtable::tests` shows that";
 const BEFORE_SENDING: &str = "refused by the connector before it is sent: an outcome like that of `too_long`";
 const ANOTHER_MODE: &str = "a mirror cannot write so";
-const NOT_MIRRORED: &str = "files are written anew, and cannot be mirrored";
+const NOT_MIRRORED: &str = "files are rewritten, and cannot be mirrored";
 const HELD: &str = "held, not rejected; the record is new, or gone from the destination already";
 
 const CODES: &[(&str, Way)] = &[

@@ -1,4 +1,4 @@
-//! A mirror deletes only what the source no longer has: a row that is rejected, whoever rejects it, is still there.
+//! A mirror deletes only what the source no longer has: a rejected row is still there, no matter what rejected it.
 
 use std::path::PathBuf;
 

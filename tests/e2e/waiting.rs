@@ -70,7 +70,7 @@ fn a_record_that_waits_is_named_with_the_one_it_waits_for() {
         "ids are printed by `ferry rejects` alone"
     );
 
-    // The lines of those that wait do not get into the way of mending the others.
+    // The lines of those that wait do not get into the way of fixing the others.
     let csv = desk.ferry(["rejects"]).stdout;
     assert_eq!(csv.lines().count(), 5, "{csv}");
     let mended = mend(&csv);

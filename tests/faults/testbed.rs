@@ -300,7 +300,7 @@ pub(crate) fn binary() -> String {
 
 /// Reads a variable of the environment.
 pub(crate) fn variable(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "whoever runs the tests sets it")]
+    #[expect(clippy::disallowed_methods, reason = "the person who runs the tests sets it")]
     std::env::var(name).ok()
 }
 

@@ -4,7 +4,7 @@
 //! `cargo test --test fuzz` runs the corpus (`corpus/<target>/`, with every input that once did harm) and a small fixed number of
 //! inputs drawn from it. `FERRY_FUZZ_SECS=600 cargo test --test fuzz hubspot -- --nocapture` draws for ten minutes and
 //! prints how many; `FERRY_FUZZ_SEED=N` begins with that seed. An input that does harm is written into the corpus, to be
-//! committed with its mend. Targets: `pipeline`, `hubspot`, `airtable`.
+//! committed with its fix. Targets: `pipeline`, `hubspot`, `airtable`.
 //!
 //! This is no coverage-guided fuzzer: polars alone takes longer to build with its instrumentation than all of it takes to run. The
 //! inputs are drawn with the grammar in mind instead (`mutation`), from a corpus that reaches every decoder.
@@ -45,7 +45,7 @@ trait Target {
 }
 
 fn number(name: &str) -> Option<u64> {
-    #[expect(clippy::disallowed_methods, reason = "whoever runs the tests sets it")]
+    #[expect(clippy::disallowed_methods, reason = "the person who runs the tests sets it")]
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap())
 }

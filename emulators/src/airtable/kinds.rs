@@ -48,7 +48,7 @@ impl Kind {
         serde_json::from_value(name.into()).unwrap_or(Self::Other)
     }
 
-    /// Tells whether a client cannot write such a field, nor create one through the API.
+    /// Tells whether a client can neither write a field of this kind nor create one through the API.
     pub(super) fn is_computed(self) -> bool {
         matches!(
             self,

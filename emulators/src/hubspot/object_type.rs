@@ -48,7 +48,7 @@ pub(super) struct ObjectType {
     pub(super) searchable: Vec<String>,
     /// The properties without which no record can be made.
     pub(super) required: Vec<String>,
-    /// The properties of which a new record needs one.
+    /// The properties of which a new record must have at least one.
     pub(super) required_any: Vec<String>,
     /// The properties that the create form demands; only versions from 2026-09 on do so too.
     pub(super) required_on_form: Vec<String>,

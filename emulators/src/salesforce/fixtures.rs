@@ -235,7 +235,7 @@ fn load_record(
     Ok(())
 }
 
-/// Returns one of several values as it stands among them.
+/// Returns one of several values.
 fn joined(item: &Json) -> String {
     item.as_str().map_or_else(|| item.to_string(), str::to_owned)
 }

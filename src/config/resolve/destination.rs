@@ -98,7 +98,7 @@ impl Resolver<'_> {
             .is_some()
     }
 
-    /// Checks that the connector can do what is to be done with records.
+    /// Checks that the connector can do what the pipeline asks for.
     fn check_write(&mut self, entry: Entry, write: WriteMode, at: &At<'_>) {
         let can = entry.capabilities;
         let upserts = can.upsert.is_some() || (can.insert.is_some() && can.update.is_some());

@@ -61,7 +61,7 @@ impl Encoding {
         Some(Self { text, is_marked: text == UTF_16LE || text == UTF_16BE })
     }
 
-    /// Returns the name, as it stands in a pipeline.
+    /// Returns the name that a pipeline uses.
     pub fn name(self) -> String {
         if self.is_marked && self.is_utf_8() { MARKED_UTF_8[0].to_owned() } else { self.text.name().to_lowercase() }
     }

@@ -166,7 +166,7 @@ impl Stamp {
         Ok(Self { size: metadata.len(), modified_ms })
     }
 
-    /// Checks that the file is still the same after it was read: of one that was cut or changed meanwhile, nobody knows what was
+    /// Checks that the file is still the same after it was read: if it was cut or changed during the read, it is unknown what was
     /// read.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ impl<W: FileWriter> Writers<W> {
         &self.folder
     }
 
-    /// Starts the file of an object anew; `make` writes what stands at its beginning.
+    /// Starts the file of an object from scratch; `make` writes its beginning.
     ///
     /// # Errors
     /// Fails when nothing can be written.

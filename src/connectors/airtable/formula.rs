@@ -38,7 +38,7 @@ pub(super) fn has_key(fields: &[&TableField], keys: &[Vec<Value>]) -> Option<Str
 /// Says: the record was changed or created at or after the moment.
 ///
 /// `LAST_MODIFIED_TIME()` sees neither deletions nor changes that come from formulas alone, and may be empty for a record that
-/// was never edited: hence the second half.
+/// was never edited, which is why the second half exists.
 pub(super) fn changed_since(since: DateTime<Utc>) -> String {
     let since = moment(since);
     let at_or_after = |time: &str| [format!("IS_SAME({time},{since})"), format!("IS_AFTER({time},{since})")];

@@ -1,4 +1,4 @@
-//! Airtable's limits as data. What the emulator enforces is written there anew, from the same vendor pages.
+//! Airtable's limits as data. The emulator has its own copy, written from the same vendor pages.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -8,7 +8,7 @@ use crate::model::{BatchLimit, Capabilities, Comparison, Cost, FilterSupport, Ke
 /// Source: airtable.com/developers/web/api, "Create records", "Update multiple records", "Delete multiple records".
 const MAX_BATCH_RECORDS: NonZeroU32 = count(10);
 
-/// Most bytes of one write's body. Airtable states no number and answers 413, upon which the batch is halved; this is the
+/// Most bytes of one write's body. Airtable states no number and answers 413, and the batch is then halved; this is the
 /// bound that it states for its CSV sync ("Post data from sync API endpoint": 2 MB a request).
 const MAX_BATCH_BYTES: usize = 2_000_000;
 
@@ -52,7 +52,7 @@ pub(super) const OVERLAP: Duration = Duration::from_mins(1);
 /// the listing goes on; the offset only ages once the buffer is full.
 pub(super) const MAX_PAGES_AHEAD: usize = 64;
 
-/// How often in a row a listing is begun anew without a record that was not seen before.
+/// How often in a row a listing starts over without bringing a new record.
 pub(super) const MAX_BARREN_RESTARTS: u32 = 3;
 
 /// Most writes in flight for one table. Five a second are allowed and each takes a few tenths of one.

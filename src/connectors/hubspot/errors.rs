@@ -102,7 +102,7 @@ impl ApiError {
         self.category == "OBJECT_NOT_FOUND" || self.code() == "object_not_found"
     }
 
-    /// Tells whether it passes by itself, so that it is no refusal of the record.
+    /// Tells whether the error is temporary, so that it does not refuse the record.
     pub(super) fn is_passing(&self) -> bool {
         matches!(
             self.category.as_str(),

@@ -1,4 +1,4 @@
-//! Who is logged in, how many calls are left, and which rules of the org meddle with what is written.
+//! Who is logged in, how many calls are left, and which rules of the org change or block writes.
 
 use crate::connector::{ConnectorError, ErrorKind, Inspection, LimitLeft, Remark};
 use crate::model::ObjectName;

@@ -237,7 +237,7 @@ fn no_value(field: &Field) -> ConnectorError {
 
 fn unwanted(outcome: Outcome) -> ConnectorError {
     let refused = |rejection: Rejection| {
-        // The record is ours: its values are nobody's.
+        // The record is ours: its values are not personal.
         let field = rejection.field.map_or_else(String::new, |field| format!("field `{field}`: "));
         ConnectorError::new(ErrorKind::Refused, rejection.code, format!("refused: {field}{}", rejection.reason))
             .with_hint("a rule of the account wants more than a check can know: try `ferry run PIPELINE --limit 1`")

@@ -1,4 +1,4 @@
-//! What is to be done with a record, and why.
+//! What to do with a record, and why.
 //!
 //! A decision is a value: it can be written down, read again and shown. `decide` makes decisions, `write` carries them out.
 
@@ -11,14 +11,14 @@ use crate::state::{Link, SourceKey};
 
 use super::prepare::Prepared;
 
-/// What is to be done with one record.
+/// What to do with one record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::engine) struct Decision {
     pub record: Arc<Prepared>,
     pub action: Action,
 }
 
-/// What is to be done, and why.
+/// What to do, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::engine) enum Action {
@@ -44,7 +44,7 @@ pub(in crate::engine) enum Action {
     Hold(Rejection),
 }
 
-/// What is to be written of a record.
+/// What to write of a record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::engine) struct RecordWrite {
     /// The record to change; none where it is created.

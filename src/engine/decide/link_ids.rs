@@ -14,7 +14,7 @@ pub(in crate::engine) struct LinkedIds {
     spellings: Spellings,
 }
 
-/// What of a link can be written.
+/// The part of a link that can be written.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::engine) struct KnownLink {
     /// The destination's ids, each once: two linked records may be one there.

@@ -1,4 +1,4 @@
-//! Keys that nobody can tell apart by looking at them, and that the destination takes for two.
+//! Keys that look the same to a person, and differ to the destination.
 
 use std::{
     collections::{HashMap, HashSet},

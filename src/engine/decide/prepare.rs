@@ -24,7 +24,7 @@ pub(in crate::engine) struct Prepared {
     pub number: u64,
     /// Whether the source has deleted it.
     pub is_deleted: bool,
-    /// The fields to write, links left out; null where the destination's value is to be cleared, absent where it is kept.
+    /// The fields to write, links left out; null where the destination's value is cleared, absent if it is kept.
     pub fields: Fields,
     /// The links.
     pub links: Vec<LinkValue>,

@@ -57,7 +57,7 @@ impl<'run> Rules<'run> {
         }
     }
 
-    /// Tells whether the object is written anew, so that every record is a new one.
+    /// Tells whether the object is rewritten, so that every record is a new one.
     pub(in crate::engine) fn is_replacing(&self) -> bool {
         self.policy.write == WriteMode::Replace
     }

@@ -6,7 +6,7 @@ use super::{Cleaner, Options, Values, datetime};
 use crate::model::FieldType;
 use crate::transform::{convert::to_text, error::TransformError};
 
-/// `{ date: { format: "%d.%m.%Y" } }`: `"31.01.2024"` → 2024-01-31. `formats` lists several, of which the first that fits is
+/// `{ date: { format: "%d.%m.%Y" } }`: `"31.01.2024"` → 2024-01-31. `formats` lists several; the first that fits is
 /// taken; without, a text must be ISO 8601. Numbers are read by `excel` (`"31415"` → 1986-01-03), `excel_1904`, `epoch_secs` and
 /// `epoch_millis`. Of a moment it takes the day in `zone` (UTC where not given). What is no day is
 /// refused with `not_a_date`.

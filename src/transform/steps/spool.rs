@@ -63,7 +63,7 @@ impl Spool {
     }
 }
 
-/// Pages as they came, or as they were written anew.
+/// Pages as they came, or as they were rewritten.
 #[derive(Debug)]
 pub(super) enum Pages<'a> {
     AsTheyCame(&'a [PathBuf]),
@@ -79,7 +79,7 @@ impl Pages<'_> {
     }
 }
 
-/// Writes every page anew as the closure changes it, until it breaks off; unless there is nothing to change.
+/// Rewrites every page as the closure changes it, until it stops; unless there is nothing to change.
 pub(super) fn through<'a>(
     pages: &'a [PathBuf],
     is_unchanged: bool,

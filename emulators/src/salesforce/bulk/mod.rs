@@ -161,7 +161,7 @@ pub(super) async fn work(shared: Weak<Mutex<Org>>, clock: Clock, id: String) {
     }
 }
 
-/// Begins to carry a job out, unless it was aborted meanwhile.
+/// Begins to carry a job out, unless it was aborted before.
 fn start(org: &mut Org, id: &str) -> Option<Task> {
     let is_failing = org.draw(org.options.job_failures);
     let now = org.now();

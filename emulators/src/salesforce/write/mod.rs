@@ -160,7 +160,7 @@ fn update(org: &mut Org, object: usize, row: &Row, found: Option<Id>) -> Outcome
     Ok(Written { id, created: false })
 }
 
-/// Sums up anew what a product of an opportunity is a part of.
+/// Sums up again what a product of an opportunity belongs to.
 fn sum_up(org: &mut Org, object: usize, id: Id) {
     if let Some(opportunity) = sales::opportunity_of(org, object, id) {
         sales::sum_up(org, opportunity);

@@ -161,7 +161,7 @@ pub(super) fn opportunity_of(org: &Org, object: usize, id: Id) -> Option<(Id, St
     Some((opportunity, value_of(org, price, "Pricebook2Id").unwrap_or_default().to_owned()))
 }
 
-/// Sums the products of an opportunity up anew.
+/// Sums the products of an opportunity up again.
 pub(super) fn sum_up(org: &mut Org, (opportunity, book): (Id, String)) {
     let sums = || {
         let items = org.object(org.catalog.find("OpportunityLineItem")?);

@@ -266,7 +266,7 @@ impl<'a> RecordReader<'a> {
         self.begins_with_quote
     }
 
-    /// Tells whether more lines are to be refused for the same reason as the last.
+    /// Tells whether more lines must be refused for the same reason as the last.
     pub(super) fn has_more_broken(&self) -> bool {
         self.is_in_stray || !self.broken.is_empty()
     }

@@ -150,7 +150,7 @@ impl Decoder {
         Ok((frame, rejects))
     }
 
-    /// Refuses a page of records with properties none of which was asked for: empty cells would look like empty records.
+    /// Refuses a page whose properties are all other ones: empty cells would look like empty records.
     fn check_known(&self, records: &[LinkedRecord]) -> Result<(), ConnectorError> {
         let asked = self.properties();
         let mut of_living = records.iter().filter(|linked| !linked.is_deleted).map(|linked| &linked.record.properties);

@@ -1,6 +1,6 @@
 //! Reading: lists for everything, searches for what changed or passes a filter.
 //!
-//! A search shows 10,000 results and pages by offsets, which slip when a record changes meanwhile. Therefore no search here
+//! A search shows 10,000 results and pages by offsets, which shift when a record changes during the read. So no search here
 //! uses an offset: each asks for the first page of the records whose id is greater than the last one seen, in the order of
 //! ids. A page that is not full is the last. So no cap is ever met, however many records share one timestamp, and a
 //! record that changes while it is read around is neither skipped nor doubled. Start at [`HubSpotSource`].

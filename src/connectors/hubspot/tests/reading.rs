@@ -132,7 +132,7 @@ async fn more_properties_than_a_url_holds_are_read_by_batch() {
             assert_eq!(asked.parameter("properties"), "hs_object_id");
             return (200, json!({ "results": [record(1, json!({})), record(2, json!({}))] }).to_string());
         }
-        // The second one is gone meanwhile, the order is another.
+        // The second one is gone by now, and the order has changed.
         let results = [record(9, json!({})), record(1, json!({ "a_rather_long_property_name_399": "x" }))];
         (207, json!({ "results": results, "numErrors": 1, "errors": [] }).to_string())
     })

@@ -1,4 +1,4 @@
-//! Jobs of which it is not known how they ended: those of this run that outlasted our patience, and those of a run before
+//! Jobs whose end is unknown: those of this run that took too long, and those of an earlier run
 //! that was killed while one was at work.
 //!
 //! Writing on beside such a job could create its records a second time. So the jobs of this run are asked for their results

@@ -50,7 +50,7 @@ pub(super) struct SalesforceDestination {
     default_owner: Option<String>,
     assignment_rule: Option<String>,
     allow_duplicates: bool,
-    /// Bulk API jobs of which it is not known how they ended.
+    /// Bulk API jobs whose end is unknown.
     pending: Mutex<PendingJobs>,
 }
 

@@ -1,4 +1,4 @@
-//! Bulk API jobs of this run of which it is not known how they ended.
+//! Bulk API jobs of this run whose end is unknown.
 
 use crate::model::Operation;
 

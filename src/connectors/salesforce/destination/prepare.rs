@@ -214,7 +214,7 @@ enum Usable {
     OnCreateOnly,
 }
 
-/// Says what of an object and its fields this user may not write by an operation, each with what to do.
+/// Lists what this user may not write of an object and its fields by an operation, and what to do about each.
 pub(super) fn refusals(info: &ObjectInfo, operation: &Operation, fields: &[FieldName]) -> Vec<ConnectorError> {
     let (creates, edits, deletes) = match operation {
         Operation::Insert => (true, false, false),

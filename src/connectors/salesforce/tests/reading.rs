@@ -225,7 +225,7 @@ async fn a_file_that_was_cut_off_is_not_taken_for_whole() {
     assert!(source.read(request(&["LastName"])).next().await.unwrap().is_err());
 }
 
-/// A Bulk query whose results are one file of 250 records, of which Salesforce says that there are `said`.
+/// A Bulk query whose results are one file of 250 records; Salesforce says that there are `said`.
 fn long_file(asked: &Asked, said: &str) -> Reply {
     if asked.path != "jobs/query/750x/results" {
         return bulk(asked);

@@ -68,7 +68,7 @@ fn page_of(asked: &Asked) -> usize {
     asked.parameter("locator").strip_prefix("page").map_or(0, |number| number.parse().unwrap())
 }
 
-/// A query of a million records, of which the script has a few.
+/// A query of a million records; the script has a few of them.
 fn large(asked: &Asked) -> Reply {
     let job = |state: &str| ok(&json!({ "id": "750x", "state": state, "numberRecordsProcessed": 1_000_000 }));
     let first = json!({ "Id": "003000000000000AAA", "attributes": { "type": "Contact" } });

@@ -196,7 +196,7 @@ pub(super) fn text(text: &str) -> Reply {
     Reply { status: 200, body: text.to_owned(), headers, wait_for: None }
 }
 
-/// Answers a text as it stands, with or without a media type.
+/// Answers with a text, with or without a media type.
 pub(super) fn raw(status: u16, media_type: &str, body: &str) -> Reply {
     let headers = if media_type.is_empty() { Vec::new() } else { vec![("content-type", media_type.to_owned())] };
     Reply { status, body: body.to_owned(), headers, wait_for: None }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::model::{BatchLimit, ObjectName, PerKeys, Record};
 
-/// A destination of which one step may fail, and that counts what it holds.
+/// A destination with one step that may fail. It counts what it holds.
 #[derive(Debug, Default)]
 struct Crm {
     failing: &'static str,

@@ -38,7 +38,7 @@ struct Sheet {
     keys: BTreeMap<u64, String>,
     asked_keys: usize,
     asked_whole: usize,
-    /// The write of which the answer is lost.
+    /// The write whose answer is lost.
     lost: Option<usize>,
     writes: usize,
 }
