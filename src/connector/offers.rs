@@ -87,6 +87,16 @@ pub trait FetchWhole: Debug + Send + Sync {
     /// # Errors
     /// Fails when the destination cannot be asked. An answer that may lack records is an error too.
     async fn fetch_whole(&self, object: &ObjectName, fields: &[FieldName]) -> Result<Vec<Record>, ConnectorError>;
+
+    /// Counts what that costs for an object of this size, in the units of the capabilities; none where
+    /// [`WholeObject::cost`](crate::model::WholeObject::cost) is all that is known. Nothing, where these keys can be found in no
+    /// other way. Asked once a run and target.
+    ///
+    /// # Errors
+    /// Fails when the destination cannot be asked.
+    async fn cost(&self, _object: &ObjectName, _key: &[FieldName]) -> Result<Option<u32>, ConnectorError> {
+        Ok(None)
+    }
 }
 
 /// Tells how long records have been there, so that a lost answer does not hide that a write created them.

@@ -22,6 +22,8 @@ pub(super) struct Budget {
 #[derive(Debug, Default)]
 struct Spent {
     units: u64,
+    /// How many units there are, where the vendor has told.
+    max: Option<u32>,
     /// When the window began that the units were spent in, by the clock's elapsed time.
     since: Option<Duration>,
 }
@@ -60,18 +62,30 @@ impl Budget {
         }
     }
 
+    /// Takes over how large the vendor says that the budget is, and what is left of it.
+    pub(super) fn take_over(&self, told: Quota) {
+        let mut spent = self.now();
+        spent.max = u32::try_from(told.max).ok().filter(|max| *max > 0);
+        spent.units = told.max.saturating_sub(told.remaining);
+    }
+
     /// Returns what is left of it.
     pub(super) fn quota(&self) -> Quota {
-        let max = u64::from(self.limit.max_units.get());
-        Quota { max, remaining: max.saturating_sub(self.now().units) }
+        let spent = self.now();
+        let max = u64::from(self.max(&spent));
+        Quota { max, remaining: max.saturating_sub(spent.units) }
     }
 
     fn after(&self, spent: &Spent, units: u32) -> Result<u64, BudgetSpent> {
-        let (after, max) = (spent.units.saturating_add(u64::from(units)), self.limit.max_units.get());
+        let (after, max) = (spent.units.saturating_add(u64::from(units)), self.max(spent));
         if after > u64::from(max) {
             return Err(BudgetSpent { name: self.limit.name, max, used: spent.units, cost: units });
         }
         Ok(after)
+    }
+
+    fn max(&self, spent: &Spent) -> u32 {
+        spent.max.unwrap_or(self.limit.max_units.get())
     }
 
     /// Returns the count of the current window, which begins with the first request.
@@ -80,7 +94,7 @@ impl Budget {
         let now = self.clock.elapsed();
         let is_over = spent.since.is_none_or(|since| now.saturating_sub(since) >= self.limit.window);
         if is_over {
-            *spent = Spent { units: 0, since: Some(now) };
+            *spent = Spent { units: 0, since: Some(now), max: spent.max };
         }
         spent
     }

@@ -195,7 +195,7 @@ impl Client {
         }
         let told = answer.as_ref().ok().and_then(|answer| self.dialect.quota(answer));
         if let Some(quota) = told {
-            self.limits.correct(quota);
+            self.limits.correct(self.dialect.quota_limit(), quota);
         }
         if let Some(quota) = told.or_else(|| self.limits.quota()) {
             self.meter.note_quota(quota);

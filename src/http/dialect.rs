@@ -59,6 +59,12 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Names the connector's limit that [`Dialect::quota`] tells of: its size and what is left are taken over. Without a name, it
+    /// corrects the limits of the same size alone.
+    fn quota_limit(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Reads the vendor's id of the request, for the audit log.
     fn request_id(&self, _answer: &Answer) -> Option<String> {
         None

@@ -94,9 +94,12 @@ impl Limits {
         costs.iter().filter_map(|cost| self.paces.get(cost.limit)).for_each(|limiter| limiter.pause(wait));
     }
 
-    /// Takes over what the vendor says is left of a budget.
-    pub(super) fn correct(&self, told: Quota) {
-        self.budgets.values().for_each(|budget| budget.correct(told));
+    /// Takes over what the vendor says is left of a budget: of the named one, whatever its size, or of those of that size.
+    pub(super) fn correct(&self, named: Option<&str>, told: Quota) {
+        match named {
+            Some(name) => self.budgets.get(name).into_iter().for_each(|budget| budget.take_over(told)),
+            None => self.budgets.values().for_each(|budget| budget.correct(told)),
+        }
     }
 
     /// Returns what is left of the budget that is used most, as far as it is known here.

@@ -103,7 +103,8 @@ struct TokenAnswer {
     /// A number, or a text that holds one.
     #[serde(default)]
     expires_in: Json,
-    #[serde(default)]
+    /// Where the API is: the word of Salesforce, and that of Pipedrive.
+    #[serde(default, alias = "api_domain")]
     instance_url: Option<String>,
 }
 

@@ -131,9 +131,11 @@ impl Capabilities {
 /// What it takes to look records up by their keys or ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PerKeys {
-    /// Most keys or ids that one call of the vendor takes: the engine asks in multiples of it.
+    /// Most keys that one call of the vendor takes.
     pub max_keys: NonZeroU32,
-    /// What one call costs, in the same units as [`WholeObject::cost`].
+    /// Most ids that are looked up at once.
+    pub max_ids: NonZeroU32,
+    /// What the look-up of one call's keys costs, in the same units as [`WholeObject::cost`].
     pub cost: u32,
 }
 
@@ -145,9 +147,9 @@ pub struct WholeObject {
 }
 
 impl PerKeys {
-    /// Makes a look-up of so many keys in one call that costs one unit.
+    /// Makes a look-up of so many keys or ids in one call that costs one unit.
     pub const fn of(max_keys: NonZeroU32) -> Self {
-        Self { max_keys, cost: 1 }
+        Self { max_keys, max_ids: max_keys, cost: 1 }
     }
 
     /// Returns what it costs to look up so many keys.

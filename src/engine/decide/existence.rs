@@ -12,7 +12,7 @@ use crate::state::{LinkedRecord, TargetId, Wanted};
 
 use super::{
     link_ids::{LinkedIds, linked_ids},
-    lookup::{fetch_all, fetch_size},
+    lookup::{fetch_all, id_count},
     prepare::LinkValue,
 };
 
@@ -55,7 +55,7 @@ pub(in crate::engine) async fn verify(
     if ids.is_empty() || loader.services.capabilities.fetch.is_none() {
         return Ok(Existence::default());
     }
-    let requests = ids.chunks(fetch_size(loader)).map(|ids| FetchRequest {
+    let requests = ids.chunks(id_count(loader)).map(|ids| FetchRequest {
         object: object.clone(),
         selection: Selection::Ids(ids.to_vec()),
         fields: Vec::new(),

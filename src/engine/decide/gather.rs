@@ -13,7 +13,7 @@ use super::{
     existence::{Existence, verify},
     knowledge::Knowledge,
     link_ids::{LinkedIds, linked_ids},
-    lookup::{Age, FoundRecords, fetch_all, fetch_size, find_keys},
+    lookup::{Age, FoundRecords, fetch_all, find_keys, id_count},
     matching::{Matcher, Step},
     prepare::{Key, Prepared},
     rules::Rules,
@@ -105,7 +105,7 @@ async fn read_current(
         Step::Done(_) | Step::Create | Step::Upsert => None,
     };
     let ids: Vec<String> = steps.iter().zip(records).filter_map(id_of).collect();
-    let requests = ids.chunks(fetch_size(loader)).map(|ids| FetchRequest {
+    let requests = ids.chunks(id_count(loader)).map(|ids| FetchRequest {
         object: loader.target.names.object.clone(),
         selection: Selection::Ids(ids.to_vec()),
         fields: loader.policy.if_blank.clone(),

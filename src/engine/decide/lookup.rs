@@ -141,8 +141,12 @@ async fn find_cheaper(
         return Ok(found);
     }
     if let Some(per_keys) = loader.services.capabilities.fetch {
+        let cost = match index.cost {
+            Some(cost) => cost,
+            None => *index.cost.insert(cost_of_whole(loader, whole).await?),
+        };
         let spent = index.spent.saturating_add(per_keys.cost_of(keys.len()));
-        if spent < u64::from(whole.cost) {
+        if spent < u64::from(cost) {
             index.spent = spent;
             drop(index);
             return ask_for_keys(loader, keys).await;
@@ -157,6 +161,14 @@ async fn find_cheaper(
     Ok(found)
 }
 
+/// Asks the destination what it costs to read the whole object, where it counts that.
+async fn cost_of_whole(loader: &Loader, declared: WholeObject) -> Result<u32, EngineError> {
+    let Some(whole) = loader.services.destination.fetch_whole() else { return Ok(declared.cost) };
+    let counted = whole.cost(&loader.target.names.object, &loader.shape.preparation.key).await;
+    let counted = counted.map_err(|error| EngineError::connector(loader.connection(), error))?;
+    Ok(counted.unwrap_or(declared.cost))
+}
+
 async fn fetch_whole(loader: &Loader) -> Result<Vec<Record>, EngineError> {
     let Some(whole) = loader.services.destination.fetch_whole() else {
         return Err(loader.unoffered("a look-up of a whole object"));
@@ -168,7 +180,7 @@ async fn fetch_whole(loader: &Loader) -> Result<Vec<Record>, EngineError> {
 
 async fn ask_for_keys(loader: &Loader, keys: &[&Key]) -> Result<FoundRecords, EngineError> {
     let key_fields: Vec<FieldName> = loader.shape.preparation.key.to_vec();
-    let requests = keys.chunks(fetch_size(loader)).map(|keys| FetchRequest {
+    let requests = keys.chunks(key_count(loader)).map(|keys| FetchRequest {
         object: loader.target.names.object.clone(),
         selection: Selection::Keys {
             fields: key_fields.clone(),
@@ -183,7 +195,12 @@ async fn ask_for_keys(loader: &Loader, keys: &[&Key]) -> Result<FoundRecords, En
     Ok(found)
 }
 
-pub(in crate::engine) fn fetch_size(loader: &Loader) -> usize {
+/// Returns how many ids are looked up at once.
+pub(in crate::engine) fn id_count(loader: &Loader) -> usize {
+    loader.services.capabilities.fetch.map_or(1, |fetch| usize::try_from(fetch.max_ids.get()).unwrap_or(1))
+}
+
+fn key_count(loader: &Loader) -> usize {
     loader.services.capabilities.fetch.map_or(1, |fetch| usize::try_from(fetch.max_keys.get()).unwrap_or(1))
 }
 

@@ -11,5 +11,7 @@ pub(in crate::engine) struct WholeObjectIndex(pub(super) Mutex<Index>);
 #[derive(Debug, Default)]
 pub(super) struct Index {
     pub(super) spent: u64,
+    /// What it costs to read the whole object, once that is known.
+    pub(super) cost: Option<u32>,
     pub(super) ids_by_key: Option<HashMap<u128, Vec<String>>>,
 }

@@ -127,9 +127,9 @@ async fn a_budget_is_not_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn what_the_vendor_says_is_left_corrects_the_count() {
     let limits = limits(&Clock::system(), &[budget(30)]);
-    limits.correct(Quota { max: 30, remaining: 1 });
+    limits.correct(None, Quota { max: 30, remaining: 1 });
     assert!(limits.acquire(&[Cost::of("day", 2)], None).await.is_err(), "others used the account too");
-    limits.correct(Quota { max: 500, remaining: 0 });
+    limits.correct(None, Quota { max: 500, remaining: 0 });
     assert!(limits.acquire(&[Cost::one("day")], None).await.is_ok(), "another quota is told of");
 }
 
