@@ -6,6 +6,7 @@ pub mod google_sheets;
 pub mod hubspot;
 pub mod json;
 pub mod parquet;
+pub mod pipedrive;
 pub mod salesforce;
 
 use crate::connector::{Entry, Registry};
@@ -19,6 +20,7 @@ pub fn registry() -> Registry {
         Entry::of::<hubspot::HubSpot>(),
         Entry::of::<json::Json>(),
         Entry::of::<parquet::Parquet>(),
+        Entry::of::<pipedrive::Pipedrive>(),
         Entry::of::<salesforce::Salesforce>(),
     ])
     .with_emulators(&emulators::ALL)

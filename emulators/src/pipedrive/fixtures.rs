@@ -24,7 +24,7 @@
 //! currency: EUR
 //! contact_sync: true          # persons have job_title, birthday, postal_address, im and notes
 //! search_lag_secs: 0          # two seconds otherwise, and none without limits
-//! api_domain: http://127.0.0.1:4013   # what OAuth says; where the request came to otherwise
+//! api_domain: http://127.0.0.1:4014   # what OAuth says; where the request came to otherwise
 //! ```
 
 use std::{collections::BTreeMap, path::Path};

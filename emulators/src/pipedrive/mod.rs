@@ -112,7 +112,7 @@ const NOT_HERE: [&[&str]; 2] = [
 type Shared = Arc<Mutex<Account>>;
 
 /// The local Pipedrive.
-pub const EMULATOR: Emulator = Emulator { default_port: 4013, make: emulator };
+pub const EMULATOR: Emulator = Emulator { default_port: 4014, make: emulator };
 
 /// Makes the service of the local Pipedrive.
 ///
