@@ -10,6 +10,7 @@ mod export;
 mod google_sheets;
 mod hubspot;
 mod lines;
+mod pipedrive;
 mod salesforce;
 mod world;
 
@@ -20,7 +21,7 @@ use std::{error::Error, fs, path::Path};
 /// # Errors
 /// Fails when a file cannot be written.
 pub(crate) fn write_all(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let crms = [hubspot::files()?, airtable::files()?, salesforce::files()?];
+    let crms = [hubspot::files()?, airtable::files()?, pipedrive::files()?, salesforce::files()?];
     let files = [crms.concat(), export::files()?, google_sheets::files()?].concat();
     for (path, content) in files {
         let path = folder.join(path);
