@@ -58,3 +58,8 @@ fn the_guide_of_airtable_works_as_it_stands() {
 fn the_guide_of_google_sheets_works_as_it_stands() {
     follow("google_sheets");
 }
+
+#[test]
+fn the_guide_of_pipedrive_works_as_it_stands() {
+    follow("pipedrive");
+}

@@ -53,6 +53,8 @@ mod parents;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod pipedrive;
+#[cfg(test)]
 mod previews;
 #[cfg(test)]
 mod quotas;

@@ -24,7 +24,7 @@ pub(crate) struct Place {
     mappings: &'static str,
 }
 
-pub(crate) const PLACES: [Place; 3] = [
+pub(crate) const PLACES: [Place; 4] = [
     Place {
         vendor: "hubspot",
         connection: "{ type: hubspot, token: \"${HUBSPOT_TOKEN}\", base_url: \"${HUBSPOT_URL}\" }",
@@ -63,6 +63,18 @@ pub(crate) const PLACES: [Place; 3] = [
         mappings: "HubSpot ID: { from: email, apply: [email] }, Email: email, Name: { from: name, required: true }, Status: stage, \
                    Job Title: { from: age, apply: [collapse_spaces] }",
     },
+    Place {
+        vendor: "pipedrive",
+        connection: "{ type: pipedrive, token: \"${PIPEDRIVE_TOKEN}\", base_url: \"${PIPEDRIVE_URL}\" }",
+        object: "persons",
+        has_options: true,
+        key: "email",
+        name: "name",
+        email: "email",
+        rest: ", label_ids: stage, Role: age, Country: { from: picked, values: { a: A }, otherwise: reject }, Remarks: listed",
+        mappings: "email: { from: email, apply: [email] }, name: { from: name, required: true }, label_ids: stage, \
+                   Role: { from: age, apply: [collapse_spaces] }",
+    },
 ];
 
 /// What happens to the row of one person, and the code that its reject has; whether its id can still be read.
@@ -92,6 +104,7 @@ fn put_pipeline(desk: &Desk, place: &Place) -> PathBuf {
         { "properties": { "firstname": { "const": "P unexpected" } }, "required": ["firstname"] },
         { "properties": { "LastName": { "const": "P unexpected" } }, "required": ["LastName"] },
         { "properties": { "Name": { "const": "P unexpected" } }, "required": ["Name"] },
+        { "properties": { "name": { "const": "P unexpected" } }, "required": ["name"] },
     ] } });
     desk.write("expect.json", &schema.to_string());
     let Place { connection, object, key, mappings, .. } = place;

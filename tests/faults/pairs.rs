@@ -30,6 +30,9 @@ pub(crate) const PAIRS: &[Pair] = &[
     Pair::new("csv", "google_sheets", "", include_str!("pipelines/csv-to-sheets.yaml")),
     Pair::new("hubspot", "google_sheets", "", include_str!("pipelines/hubspot-to-sheets.yaml")),
     Pair::new("google_sheets", "hubspot", "", include_str!("pipelines/sheets-to-hubspot.yaml")),
+    Pair::new("csv", "pipedrive", "", include_str!("pipelines/csv-to-pipedrive.yaml")),
+    Pair::new("pipedrive", "hubspot", "", include_str!("pipelines/pipedrive-to-hubspot.yaml")),
+    Pair::new("hubspot", "pipedrive", "", include_str!("pipelines/hubspot-to-pipedrive.yaml")),
     Pair::new("csv", "hubspot", "of spoilt files", include_str!("pipelines/csv-to-hubspot.yaml")).spoilt(),
     Pair::new("csv", "salesforce", "of spoilt files", include_str!("pipelines/csv-to-salesforce.yaml")).spoilt(),
 ];

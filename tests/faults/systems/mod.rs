@@ -4,6 +4,7 @@ mod airtable;
 mod csv;
 mod google_sheets;
 mod hubspot;
+mod pipedrive;
 mod salesforce;
 
 use std::{future::Future, path::Path, pin::Pin};
@@ -14,7 +15,8 @@ use crate::testbed::Testbed;
 
 pub(crate) use salesforce::records;
 
-const SYSTEMS: &[System] = &[airtable::SYSTEM, csv::SYSTEM, google_sheets::SYSTEM, hubspot::SYSTEM, salesforce::SYSTEM];
+const SYSTEMS: &[System] =
+    &[airtable::SYSTEM, csv::SYSTEM, google_sheets::SYSTEM, hubspot::SYSTEM, pipedrive::SYSTEM, salesforce::SYSTEM];
 
 /// How a system's records are read back.
 type Reading = for<'testbed> fn(&'testbed Testbed) -> Pin<Box<dyn Future<Output = Content> + Send + 'testbed>>;
