@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     pages::check_all,
+    people::{PEOPLE, put_people},
     support::{Crms, Desk, Ran, repository},
 };
 
@@ -88,11 +89,13 @@ fn a_preview_counts_what_a_dry_run_counts() {
         for (stream, ran) in pairs(&previewed["streams"], &run["streams"]) {
             assert_eq!(stream["name"], ran["name"]);
             for (shown, done) in pairs(&stream["destinations"], &ran["destinations"]) {
-                let sent =
-                    ["created", "updated", "unchanged", "duplicate", "held"].map(|what| done[what].as_u64().unwrap());
+                let count = |of: &Json, what: &str| of[what].as_u64().unwrap();
+                // A step left out some duplicates before the mapping, and the vendor refused some records behind it.
+                let duplicate = count(done, "duplicate") - count(stream, "duplicate");
+                let sent: u64 = ["created", "updated", "unchanged", "held"].iter().map(|what| count(done, what)).sum();
                 let at_the_vendor = done["rejected"].as_u64().unwrap() - shown["rejected"].as_u64().unwrap();
                 let accepted = shown["accepted"].as_u64().unwrap();
-                assert_eq!(accepted, sent.iter().sum::<u64>() + at_the_vendor, "{name} {}: {done}", stream["name"]);
+                assert_eq!(accepted, sent + duplicate + at_the_vendor, "{name} {}: {done}", stream["name"]);
             }
         }
     }
@@ -106,15 +109,14 @@ fn pairs<'json>(left: &'json Json, right: &'json Json) -> Vec<(&'json Json, &'js
 
 #[test]
 fn a_preview_writes_nothing_and_keeps_nothing() {
-    let crms = Crms::start(&["hubspot", "airtable"], Some(&repository("fixtures")), &["--no-limits"]);
+    let crms = Crms::start(&["hubspot"], None, &[]);
     let desk = Desk::new(&crms);
-    let before = crms.counts();
-    let pipeline = repository("pipelines/hubspot-to-airtable.yaml");
-    let ran = desk.ferry(["preview", pipeline.to_str().unwrap(), "--rows", "5", "--json"]);
-    let found = report(&ran, 0);
-    assert_eq!(found["streams"][0]["read"], 5);
-    assert_eq!(found["streams"][0]["is_whole"], false);
-    assert_eq!(crms.counts(), before, "something was written");
+    put_people(&desk, PEOPLE, "");
+    let before = crms.held("hubspot", "contacts");
+    let found = report(&desk.ferry(["preview", "people.yaml", "--rows", "4", "--json"]), 4);
+    assert_eq!((&found["streams"][0]["read"], &found["streams"][0]["is_whole"]), (&json!(4), &json!(false)));
+    assert_eq!((&only(&found)["accepted"], &only(&found)["rejected"]), (&json!(2), &json!(2)));
+    assert_eq!(crms.held("hubspot", "contacts"), before, "something was written");
     assert!(!desk.path("state.db").exists(), "something is kept");
 }
 
@@ -123,7 +125,7 @@ fn records_that_would_be_rejected_go_to_a_private_file() {
     let desk = Desk::without_tokens();
     desk.write("export.csv", EXPORT);
     put_pipeline(&desk, &[("amount", "type: number".to_owned())].into());
-    let ran = desk.ferry(["preview", "typed.yaml", "--where", "id < 3", "--rejects", "bad.csv"]);
+    let ran = desk.ferry(["preview", "typed.yaml", "--where", "id < '3'", "--rejects", "bad.csv"]);
     assert_eq!(ran.code, 4, "{}", ran.page());
     let text = fs::read_to_string(desk.path("bad.csv")).unwrap();
     let mut reader = csv::Reader::from_reader(text.as_bytes());
@@ -163,7 +165,8 @@ fn what_a_person_sees() {
     ];
     check_all(&desk, "previews", &pages);
     let json = desk.ferry(["preview", "typed.yaml", "--json", "--quiet"]).json();
-    assert_eq!(json["streams"][0]["unmapped"][0]["field"], "active");
+    let unmapped = json["streams"][0]["unmapped"].as_array().unwrap();
+    assert_eq!(unmapped.iter().find(|field| field["field"] == "active").unwrap()["filled"], 3);
     assert_eq!(
         only(&json)["fields"][0],
         json!({ "field": "mail", "from": ["mail"], "rule": "", "is_standard": false, "filled": 3 })

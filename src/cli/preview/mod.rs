@@ -67,9 +67,8 @@ pub(super) async fn preview(workspace: &Workspace, args: &PreviewArgs) -> Result
         workspace.output.say(&format!("{} written to `{}`", output::counted(count, "record"), path.display()));
     }
     show(workspace, &report)?;
-    let from =
-        if is_local { format!("the fixtures in `{}`", fixtures.display()) } else { "the live systems".to_owned() };
-    workspace.output.say(&format!("this was a preview of {from}: nothing was written and nothing is kept"));
+    let fixtures = if is_local { format!(" of the fixtures in `{}`", fixtures.display()) } else { String::new() };
+    workspace.output.say(&format!("this was a preview{fixtures}: nothing was written and nothing is kept"));
     Ok(if report.has_rejects() { Exit::Rejected } else { Exit::Done })
 }
 
