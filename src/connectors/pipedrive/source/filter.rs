@@ -33,14 +33,26 @@ fn parameters(object: Object) -> &'static [&'static str] {
     }
 }
 
+/// Returns the parts that must all hold.
+fn parts(predicate: &Predicate) -> &[Predicate] {
+    match predicate {
+        Predicate::All(parts) => parts.as_slice(),
+        single => std::slice::from_ref(single),
+    }
+}
+
+/// Returns the parameters that a condition names by something else than an id.
+pub(super) fn named(predicate: &Predicate, object: Object) -> Vec<&'static str> {
+    let is_named = |name: &&&'static str| {
+        parts(predicate).iter().any(|part| matches!(part, Predicate::Compare { field, .. } if field.as_str() == **name))
+    };
+    parameters(object).iter().filter(is_named).copied().collect()
+}
+
 /// Translates a condition.
 pub(super) fn narrow(predicate: &Predicate, info: &ObjectInfo, names: &Names) -> Narrowing {
     let mut narrowing = Narrowing::default();
-    let parts = match predicate {
-        Predicate::All(parts) => parts.as_slice(),
-        single => std::slice::from_ref(single),
-    };
-    for part in parts {
+    for part in parts(predicate) {
         match part {
             Predicate::Compare { field, comparison, value } => {
                 narrowing.compare((field, *comparison, value), info, names)

@@ -22,7 +22,7 @@ use super::{
         object::Object,
         schema::{Catalog, ObjectInfo},
     },
-    filter::{Narrowing, narrow, seconds},
+    filter::{Narrowing, named, narrow, seconds},
     frame::{Decoder, Record},
     position::{List, Position},
 };
@@ -66,9 +66,8 @@ impl<'catalog> Reader<'catalog> {
         let decoder = Decoder::new(catalog, Arc::clone(&info), &request).await?;
         let narrowing = match &request.filter {
             Some(filter) => {
-                let used = ["owner_id", "user_id", "pipeline_id", "stage_id"].into_iter();
-                let asked = used.filter(|name| format!("{filter:?}").contains(name)).filter_map(|name| info.find(name));
-                let kinds: Vec<_> = asked.map(|column| info.property(column).kind).collect();
+                let kinds = named(filter, info.object).into_iter().filter_map(|name| info.find(name));
+                let kinds: Vec<_> = kinds.map(|column| info.property(column).kind).collect();
                 narrow(filter, &info, &catalog.names(kinds.into_iter()).await?)
             }
             None => Narrowing::default(),
