@@ -11,7 +11,7 @@ use crate::connector::{ConfigError, Secret, check_base_url};
 use crate::http::is_loopback;
 use crate::model::RateLimit;
 
-use super::limits::{self, Plan};
+use super::limits::{self, CompanyPlan};
 
 const DEFAULT_BASE_URL: &str = "https://api.pipedrive.com";
 const DEFAULT_OAUTH_URL: &str = "https://oauth.pipedrive.com";
@@ -35,7 +35,7 @@ pub struct Config {
     /// The company's plan: `lite` (default), `growth`, `premium` or `ultimate`. It decides how many tokens a day and how many
     /// requests in 2 seconds there are. Pipedrive's answers correct the tokens.
     #[serde(default)]
-    pub plan: Plan,
+    pub plan: CompanyPlan,
     /// The seats that the company pays for: each has tokens of its own. Default: 1.
     #[serde(default)]
     pub seats: Option<NonZeroU32>,

@@ -14,7 +14,7 @@ use crate::model::{
 /// The plan of a company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Plan {
+pub enum CompanyPlan {
     /// Lite: 30,000 tokens a day and seat, 20 requests in 2 s.
     #[default]
     Lite,
@@ -130,26 +130,26 @@ pub(super) fn capabilities(burst: NonZeroU32) -> Capabilities {
 }
 
 /// Returns the requests of one user in 2 seconds. Source: pd:core-api-concepts-rate-limiting, the table of plans.
-pub(super) fn burst(plan: Plan, is_oauth: bool) -> NonZeroU32 {
+pub(super) fn burst(plan: CompanyPlan, is_oauth: bool) -> NonZeroU32 {
     count(match (plan, is_oauth) {
-        (Plan::Lite, false) => 20,
-        (Plan::Growth, false) => 40,
-        (Plan::Premium, false) => 100,
-        (Plan::Ultimate, false) => 120,
-        (Plan::Lite, true) => 80,
-        (Plan::Growth, true) => 160,
-        (Plan::Premium, true) => 400,
-        (Plan::Ultimate, true) => 480,
+        (CompanyPlan::Lite, false) => 20,
+        (CompanyPlan::Growth, false) => 40,
+        (CompanyPlan::Premium, false) => 100,
+        (CompanyPlan::Ultimate, false) => 120,
+        (CompanyPlan::Lite, true) => 80,
+        (CompanyPlan::Growth, true) => 160,
+        (CompanyPlan::Premium, true) => 400,
+        (CompanyPlan::Ultimate, true) => 480,
     })
 }
 
 /// Returns the limits of a company and a user.
-pub(super) fn rate_limits(plan: Plan, seats: NonZeroU32, burst: NonZeroU32) -> Vec<RateLimit> {
+pub(super) fn rate_limits(plan: CompanyPlan, seats: NonZeroU32, burst: NonZeroU32) -> Vec<RateLimit> {
     let multiplier = match plan {
-        Plan::Lite => 1,
-        Plan::Growth => 2,
-        Plan::Premium => 5,
-        Plan::Ultimate => 7,
+        CompanyPlan::Lite => 1,
+        CompanyPlan::Growth => 2,
+        CompanyPlan::Premium => 5,
+        CompanyPlan::Ultimate => 7,
     };
     let tokens = count(DAILY_TOKENS * multiplier).saturating_mul(seats);
     vec![
@@ -177,8 +177,8 @@ mod tests {
     #[test]
     fn plan_and_seats_decide_the_tokens_of_a_day() {
         let tokens = |plan, seats| rate_limits(plan, count(seats), burst(plan, false))[0].max_units.get();
-        assert_eq!(tokens(Plan::Lite, 1), 30_000);
-        assert_eq!(tokens(Plan::Growth, 3), 180_000);
-        assert_eq!(tokens(Plan::Ultimate, 2), 420_000);
+        assert_eq!(tokens(CompanyPlan::Lite, 1), 30_000);
+        assert_eq!(tokens(CompanyPlan::Growth, 3), 180_000);
+        assert_eq!(tokens(CompanyPlan::Ultimate, 2), 420_000);
     }
 }

@@ -30,7 +30,7 @@ use crate::http::Client;
 use crate::model::Capabilities;
 
 pub use config::Config;
-pub use limits::Plan;
+pub use limits::CompanyPlan;
 
 use self::{
     auth::Login, client::Api, config::Settings, destination::PipedriveDestination, schema::Catalog,

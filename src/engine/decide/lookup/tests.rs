@@ -38,6 +38,8 @@ struct Sheet {
     keys: BTreeMap<u64, String>,
     asked_keys: usize,
     asked_whole: usize,
+    /// What reading all of it costs, where the sheet counts that.
+    counted: Option<u32>,
     /// The write whose answer is lost.
     lost: Option<usize>,
     writes: usize,
@@ -178,6 +180,11 @@ impl FetchWhole for AtSheet {
         own.asked_whole += 1;
         Ok(own.keys.iter().map(Sheet::record).collect())
     }
+
+    async fn cost(&self, _: &ObjectName, key: &[FieldName]) -> Result<Option<u32>, ConnectorError> {
+        assert_eq!(key, [FieldName::new("Key")]);
+        Ok(self.0.lock().unwrap().counted)
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is made where it is handed over")]
@@ -226,7 +233,8 @@ async fn go(name: &str, whole_cost: Option<u32>, per_keys: bool, lost: Option<us
     let held: BTreeMap<u64, String> =
         (0..RECORDS).step_by(3).zip(1..).map(|(row, id)| (id, format!("k{row}"))).collect();
     let held_count = held.len();
-    *own.lock().unwrap() = Sheet { keys: held, lost, ..Sheet::default() };
+    let counted = name.starts_with("counted").then_some(4);
+    *own.lock().unwrap() = Sheet { keys: held, lost, counted, ..Sheet::default() };
     let environment = Environment {
         registry: Registry::new([Entry::of::<SheetConnector>()]),
         context: Context::in_memory(Clock::accelerated(1e9)),
@@ -255,6 +263,7 @@ async fn keys_are_looked_up_the_cheaper_way_and_a_whole_object_is_read_once() {
         ("whole at the price of a chunk", Some(4), true, (0, 1)),
         ("whole at the price of three chunks", Some(12), true, (2 * calls_a_chunk, 1)),
         ("whole at a price that no run reaches", Some(21), true, (5 * calls_a_chunk, 0)),
+        ("counted by the object itself at the price of a chunk", Some(21), true, (0, 1)),
     ] {
         assert_eq!(go(name, whole_cost, per_keys, None).await, expected, "{name}");
     }
