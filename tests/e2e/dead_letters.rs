@@ -54,7 +54,7 @@ fn leave_when_they_are_mended() {
     let file = desk.path("rejects.csv");
     let file = file.to_str().unwrap();
     assert_eq!(desk.ferry(["rejects", &run, "-o", file]).code, 0);
-    mend(file, &[("3", "carla.costa@example.org"), ("4", "didier.dupont@example.org")]);
+    corrected(file, &[("3", "carla.costa@example.org"), ("4", "didier.dupont@example.org")]);
 
     let report = desk.audited(&crms, &pipeline, &["redrive", &run, "--from", file], 0);
     let account = &report["streams"][0]["destinations"][0];
@@ -83,8 +83,8 @@ fn are_written_as_a_person_corrected_what_was_mapped() {
         letter["mapped"]["hubspot_owner_id"] = Json::Null;
         letter["mapped"]["lastname"] = Json::from("Mended");
     }
-    desk.write("mended.json", &file.to_string());
-    let report = desk.audited(&crms, &pipeline, &["redrive", "--from", "mended.json"], 0);
+    desk.write("corrected.json", &file.to_string());
+    let report = desk.audited(&crms, &pipeline, &["redrive", "--from", "corrected.json"], 0);
     assert_eq!(report["streams"][0]["destinations"][0]["created"], 3, "{report}");
     let contacts = crms.get("hubspot", "/crm/v3/objects/contacts?properties=lastname");
     let mut names = contacts["results"].as_array().unwrap().iter().map(|contact| &contact["properties"]["lastname"]);
@@ -116,7 +116,7 @@ fn a_correction_of_a_record_that_is_no_dead_letter_is_refused() {
 }
 
 /// Writes addresses into the column of the source, as a person does in a spreadsheet.
-fn mend(file: &str, addresses: &[(&str, &str)]) {
+fn corrected(file: &str, addresses: &[(&str, &str)]) {
     let mut reader = csv::Reader::from_path(file).unwrap();
     let header = reader.headers().unwrap().clone();
     let position = |name: &str| header.iter().position(|column| column == name).unwrap();
@@ -125,8 +125,8 @@ fn mend(file: &str, addresses: &[(&str, &str)]) {
     let mut writer = csv::Writer::from_path(file).unwrap();
     writer.write_record(&header).unwrap();
     for row in rows {
-        let mended = addresses.iter().find(|(wanted, _)| *wanted == &row[id]).unwrap().1;
-        let cells = row.iter().enumerate().map(|(index, cell)| if index == address { mended } else { cell });
+        let corrected = addresses.iter().find(|(wanted, _)| *wanted == &row[id]).unwrap().1;
+        let cells = row.iter().enumerate().map(|(index, cell)| if index == address { corrected } else { cell });
         writer.write_record(cells).unwrap();
     }
     writer.flush().unwrap();

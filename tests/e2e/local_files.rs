@@ -258,17 +258,17 @@ fn rejects_come_back_from_a_spreadsheet_with_what_a_person_changed_alone() {
         assert_eq!(desk.ferry(["run", "people.yaml"]).code, 4);
         let printed = desk.ferry(["rejects"]).stdout;
         assert!(printed.contains(",'=1+1"), "a formula is guarded: {printed}");
-        let mended = saved(&printed, separator, |name, cell| match name {
+        let corrected = saved(&printed, separator, |name, cell| match name {
             "source.email" => "zoe@example.org".to_owned(),
             _ => spoiled(cell),
         });
         let bytes = if is_utf8 {
-            [b"\xEF\xBB\xBF", mended.as_slice()].concat()
+            [b"\xEF\xBB\xBF", corrected.as_slice()].concat()
         } else {
-            String::from_utf8(mended).unwrap().chars().map(|letter| u8::try_from(letter).unwrap_or(b'?')).collect()
+            String::from_utf8(corrected).unwrap().chars().map(|letter| u8::try_from(letter).unwrap_or(b'?')).collect()
         };
-        fs::write(desk.path("mended.csv"), bytes).unwrap();
-        let ran = desk.ferry(["redrive", "--from", "mended.csv"]);
+        fs::write(desk.path("corrected.csv"), bytes).unwrap();
+        let ran = desk.ferry(["redrive", "--from", "corrected.csv"]);
         assert_eq!(ran.code, 0, "{what}: {}", ran.page());
         let contacts = crms.get("hubspot", "/crm/v3/objects/contacts?properties=email,firstname,lastname");
         let contact = &contacts["results"][0]["properties"];

@@ -73,9 +73,9 @@ fn a_record_that_waits_is_named_with_the_one_it_waits_for() {
     // The lines of those that wait do not get into the way of fixing the others.
     let csv = desk.ferry(["rejects"]).stdout;
     assert_eq!(csv.lines().count(), 5, "{csv}");
-    let mended = mend(&csv);
-    desk.write("rejects.csv", &mended);
-    assert_eq!(desk.ferry(["redrive", "--from", "rejects.csv"]).code, 0, "{mended}");
+    let corrected = corrected(&csv);
+    desk.write("rejects.csv", &corrected);
+    assert_eq!(desk.ferry(["redrive", "--from", "rejects.csv"]).code, 0, "{corrected}");
 
     let pipeline = put(&desk, "f1,Acme,\nf2,Hooli,\nf3,Globex,f8\nf8,Holding,\nf9,Initech,\n");
     desk.run(&crms, &pipeline, &[], 0);
@@ -87,7 +87,7 @@ fn a_record_that_waits_is_named_with_the_one_it_waits_for() {
 }
 
 /// Gives the firm without a name one, in the column of its source's field.
-fn mend(rejects: &str) -> String {
+fn corrected(rejects: &str) -> String {
     let mut reader = csv::Reader::from_reader(rejects.as_bytes());
     let header = reader.headers().unwrap().clone();
     let name = header.iter().position(|column| column == "source.name").unwrap();
