@@ -46,6 +46,16 @@ const NOT_MIRRORED: &str = "files are rewritten, and cannot be mirrored";
 const HELD: &str = "held, not rejected; the record is new, or gone from the destination already";
 
 const CODES: &[(&str, Way)] = &[
+    (
+        "ambiguous_option",
+        Never("of options of one name, which only Pipedrive's own fields can have; the table's have none"),
+    ),
+    (
+        "incomplete_value",
+        Never("of two fields of Pipedrive that make one value, such as a sum and its currency; the table maps none"),
+    ),
+    ("not_written", Never("of fields of Pipedrive that are not written as one value; the table maps none")),
+    ("several_links", Never("of a list of links where Pipedrive takes one; the table's records have no links")),
     ("INVALID_EMAIL", Vendor("hubspot", "email", "nobody")),
     ("INVALID_EMAIL_ADDRESS", Vendor("salesforce", "email", "nobody")),
     ("INVALID_VALUE_FOR_COLUMN", Long("airtable", "age", 100_001)),

@@ -7,8 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    BatchLimit, Capabilities, Comparison, Cost, FilterSupport, KeyRule, PerKeys, RateLimit, SyncMode, WhenSpent,
-    WholeObject,
+    BatchLimit, Capabilities, Comparison, FilterSupport, KeyRule, PerKeys, RateLimit, SyncMode, WhenSpent, WholeObject,
 };
 
 /// The plan of a company.
@@ -60,39 +59,15 @@ pub(super) const LARGEST_COST: u64 = 40;
 
 /// The limit of a day.
 pub(super) const TOKENS: &str = "tokens";
-const BURST: &str = "burst";
-const SEARCH: &str = "search";
+pub(super) const BURST: &str = "burst";
+pub(super) const SEARCH: &str = "search";
 
 /// Tokens that a search costs. Source: spec v2.
-const SEARCH_TOKENS: u32 = 20;
+pub(super) const SEARCH_TOKENS: u32 = 20;
 /// Tokens that a page of a list costs. Source: spec v2.
 pub(super) const PAGE_TOKENS: u32 = 10;
 /// Tokens that a page of archived deals costs. Source: spec v2.
 pub(super) const ARCHIVED_PAGE_TOKENS: u32 = 20;
-
-/// What calls cost, by the version of the API and what they do. Source: `x-token-cost` of both specs.
-pub(super) mod costs {
-    use super::{ARCHIVED_PAGE_TOKENS, BURST, Cost, PAGE_TOKENS, SEARCH, SEARCH_TOKENS, TOKENS};
-
-    const fn tokens(units: u32) -> [Cost; 2] {
-        [Cost::of(TOKENS, units), Cost::one(BURST)]
-    }
-
-    pub(crate) const ONE: &[Cost] = &tokens(1);
-    pub(crate) const LIST: &[Cost] = &tokens(PAGE_TOKENS);
-    pub(crate) const SHORT_LIST: &[Cost] = &tokens(5);
-    pub(crate) const ARCHIVED_LIST: &[Cost] = &tokens(ARCHIVED_PAGE_TOKENS);
-    pub(crate) const WRITE: &[Cost] = &tokens(5);
-    pub(crate) const DELETE: &[Cost] = &tokens(3);
-    pub(crate) const SEARCH_CALL: &[Cost] = &[Cost::of(TOKENS, SEARCH_TOKENS), Cost::one(SEARCH)];
-    pub(crate) const ONE_V1: &[Cost] = &tokens(2);
-    pub(crate) const LIST_V1: &[Cost] = &tokens(20);
-    pub(crate) const ARCHIVED_LIST_V1: &[Cost] = &tokens(40);
-    pub(crate) const WRITE_V1: &[Cost] = &tokens(10);
-    pub(crate) const DELETE_V1: &[Cost] = &tokens(6);
-    pub(crate) const LABELS: &[Cost] = &tokens(10);
-    pub(crate) const PARTICIPANTS: &[Cost] = &tokens(10);
-}
 
 /// What the engine plans with, but for how many requests are in flight.
 pub(super) const CAPABILITIES: Capabilities = Capabilities {

@@ -9,6 +9,7 @@ mod account;
 mod auth;
 mod client;
 mod config;
+mod costs;
 mod destination;
 mod errors;
 mod inspection;

@@ -15,8 +15,9 @@ use crate::http::{Access, Answer, ApiRequest, Body, Client, Doubt, GivenIds};
 use crate::model::{Cost, Quota};
 
 use super::{
+    costs,
     errors::{ApiError, CallError, unexpected},
-    limits::{PAGE_RECORDS, costs},
+    limits::PAGE_RECORDS,
     object::Object,
 };
 
