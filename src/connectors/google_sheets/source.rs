@@ -3,6 +3,7 @@
 //! A block is a snapshot, several are not: somebody may move rows between two of them. So the version is asked for before and
 //! after, nothing is handed on before it is known to be of one version, and a sheet that changed is read again.
 
+mod held;
 mod page;
 
 use std::{collections::HashMap, sync::Mutex};
@@ -26,7 +27,10 @@ use super::{
     table::Table,
 };
 
-use self::page::Reading;
+use self::{
+    held::{Held, Holder},
+    page::Reading,
+};
 
 /// Reads one spreadsheet.
 #[derive(Debug)]
@@ -72,8 +76,8 @@ impl SheetsSource {
         }
     }
 
-    /// Reads all pages of one version, or says that the sheet does not stand still.
-    async fn read_whole(&self, request: &ReadRequest, mark: &Mark) -> Result<(Vec<Page>, Option<i64>), ConnectorError> {
+    /// Reads all blocks of one version, or says that the sheet does not stand still.
+    async fn read_whole(&self, request: &ReadRequest, mark: &Mark) -> Result<(Reading, Held), ConnectorError> {
         let mut described = self.take_described(&request.object);
         for _ in 0..=MAX_READ_AGAIN {
             let was_described = described.is_some();
@@ -81,10 +85,10 @@ impl SheetsSource {
                 Some(table) => table,
                 None => self.table(&request.object).await?,
             };
-            let mut reading = Reading::new(&table, request, &self.tables, mark.since)?;
+            let reading = Reading::new(&table, request, &self.tables, mark.since)?;
             let mut blocks = Blocks::new(&table);
             let before = if blocks.are_several() { self.version().await } else { None };
-            let (mut pages, mut is_same_header) = (Vec::new(), true);
+            let (mut holder, mut is_same_header) = (Holder::new().await?, true);
             while let Some(area) = blocks.next_area() {
                 let range = area.on(&table.place.title);
                 let read = match self.client.values(&[range], Render::Values).await {
@@ -102,11 +106,10 @@ impl SheetsSource {
                     is_same_header = false;
                     break;
                 }
-                pages.extend(reading.page(area.first_row, &rows)?);
+                holder = holder.add(area.first_row, rows).await?;
             }
             if is_same_header && (before.is_none() || before == self.version().await) {
-                reading.tell();
-                return Ok((pages, reading.latest()));
+                return Ok((reading, holder.finish().await?));
             }
             tracing::info!(object = %request.object, "the sheet changed while it was read and is read again");
         }
@@ -140,13 +143,16 @@ impl Source for SheetsSource {
                 // Nothing changed: an empty page carries the place on.
                 return;
             }
-            let (pages, latest) = self.read_whole(&request, &mark).await?;
-            let cursor = is_incremental.then(|| Mark { version, since: latest.max(mark.since) }.cursor());
-            let last = pages.len();
-            for (number, page) in pages.into_iter().enumerate() {
-                let cursor = if number + 1 == last { cursor.clone() } else { None };
+            let (mut reading, held) = self.read_whole(&request, &mark).await?;
+            for number in 0..held.len() {
+                let (first_row, rows) = held.block(number).await?;
+                let page = reading.page(first_row, &rows)?;
+                let is_last = number + 1 == held.len();
+                let cursor = (is_incremental && is_last)
+                    .then(|| Mark { version: version.clone(), since: reading.latest().max(mark.since) }.cursor());
                 yield Page { cursor, ..page };
             }
+            reading.tell();
         };
         pages.boxed()
     }

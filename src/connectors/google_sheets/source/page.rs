@@ -109,8 +109,8 @@ impl Reading {
         }
     }
 
-    /// Makes a page of rows; `first_row` is the number of the first one, from 0. None where there is nothing to hand on.
-    pub(super) fn page(&mut self, first_row: usize, rows: &[Vec<Cell>]) -> Result<Option<Page>, ConnectorError> {
+    /// Makes a page of rows; `first_row` is the number of the first one, from 0.
+    pub(super) fn page(&mut self, first_row: usize, rows: &[Vec<Cell>]) -> Result<Page, ConnectorError> {
         let mut frame = Frame { fields: self.fields.iter().map(|_| Vec::new()).collect(), ..Frame::default() };
         let mut rejects = Vec::new();
         for (offset, cells) in rows.iter().enumerate() {
@@ -128,7 +128,7 @@ impl Reading {
                 Err(reject) => rejects.push(*reject),
             }
         }
-        Ok(Some(Page { frame: self.frame(&frame)?, rejects, cursor: None }))
+        Ok(Page { frame: self.frame(&frame)?, rejects, cursor: None })
     }
 
     /// Tells whether a row has no value in a column with a name, and notes values in those without.
