@@ -46,6 +46,14 @@ struct Desk {
     meanwhile: Meanwhile,
     asked: Arc<Mutex<Vec<String>>>,
     lost: Arc<Mutex<Vec<&'static str>>>,
+    refused: Arc<Mutex<Refused>>,
+}
+
+/// Requests that are answered 429 once, and when: at their refusal, and when they came again.
+#[derive(Debug, Default)]
+struct Refused {
+    due: Vec<&'static str>,
+    moments: Vec<(String, chrono::DateTime<chrono::Utc>)>,
 }
 
 impl Desk {
@@ -75,9 +83,11 @@ impl Desk {
         let service = interrupted(service, &context.transport, &meanwhile, &asked);
         let lost: Arc<Mutex<Vec<&'static str>>> = Arc::default();
         let service = losing(service, &lost);
+        let refused: Arc<Mutex<Refused>> = Arc::default();
+        let service = refusing(service, &refused, &context.transport.clock);
         let server = serve(service, 0).await.unwrap();
         let options = json!({ "spreadsheet_id": SPREADSHEET, "access_token": "tokenOne", "base_url": server.url() });
-        Self { server, context, options, meanwhile, asked, lost }
+        Self { server, context, options, meanwhile, asked, lost, refused }
     }
 
     /// Starts a sheet with one tab whose cells are typed in as a person types them.
@@ -181,9 +191,44 @@ impl Desk {
         self.lost.lock().unwrap().push(path);
     }
 
+    /// Answers the next request whose path ends so as a quota that is spent.
+    fn refuse(&self, path: &'static str) {
+        self.refused.lock().unwrap().due.push(path);
+    }
+
+    /// Returns how long after its refusal a request came again.
+    fn waited(&self, path: &str) -> chrono::TimeDelta {
+        let refused = self.refused.lock().unwrap();
+        let moments: Vec<_> = refused.moments.iter().filter(|(other, _)| other.ends_with(path)).collect();
+        moments[1].1 - moments[0].1
+    }
+
     fn asked(&self, end: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|path| path.ends_with(end)).count()
     }
+}
+
+/// Refuses requests with the body that Google sends where a quota is spent.
+fn refusing(service: Router, refused: &Arc<Mutex<Refused>>, clock: &Clock) -> Router {
+    let (refused, clock) = (Arc::clone(refused), clock.clone());
+    service.layer(from_fn(move |request: Request, next: Next| {
+        let (refused, clock) = (Arc::clone(&refused), clock.clone());
+        async move {
+            let path = request.uri().path().to_owned();
+            let is_due = {
+                let mut refused = refused.lock().unwrap();
+                refused.moments.push((path.clone(), clock.now()));
+                let place = refused.due.iter().position(|end| path.ends_with(end));
+                place.map(|place| refused.due.remove(place)).is_some()
+            };
+            if !is_due {
+                return next.run(request).await;
+            }
+            let body = json!({ "error": { "code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded",
+                "details": [{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "RATE_LIMIT_EXCEEDED" }] } });
+            (axum::http::StatusCode::TOO_MANY_REQUESTS, axum::Json(body)).into_response()
+        }
+    }))
 }
 
 /// Loses answers of requests that were carried out.

@@ -19,9 +19,11 @@ use super::{
     insert::NewCell,
     moves::{is_in_place, moves},
     prepare::Outcomes,
+    rules::{always_moving, check_key},
+    settle::Settling,
     snapshot::Snapshot,
-    update::{always_moving, check_key},
     view::{View, key_places},
+    whole::put_rows_right,
 };
 
 impl SheetsDestination {
@@ -59,9 +61,8 @@ impl SheetsDestination {
                 return Ok(outcomes);
             }
             let after = match self.remove(&table, &before, &rows).await {
-                Ok(Some(after)) => after,
-                // The columns moved too, so the answer does not hold the keys.
-                Ok(None) => self.read_again(known, &mut table, object, &before).await.map_err(after_write)?.view,
+                // None where the columns moved too, so that the answer does not hold the keys.
+                Ok(after) => after,
                 // Some rows are not there any more.
                 Err(error) if error.kind == ErrorKind::Refused && attempt == 0 => {
                     self.find_again(known, &mut table, object).await?;
@@ -70,14 +71,21 @@ impl SheetsDestination {
                 Err(error) => return Err(told(error)),
             };
             is_written = true;
-            let lost = lost(&before, &after, &keys, &rows);
-            if !lost.is_empty() {
-                tracing::warn!(object = %table.place.title, rows = lost.len(), "somebody moved rows while others were removed: they are put back");
-                self.put_back(&table, &before, &after, lost).await.map_err(after_write)?;
-                self.find_again(known, &mut table, object).await.map_err(after_write)?;
-            } else if !keys.iter().any(|key| after.rows.contains_key(key)) {
+            let is_clean = |after: &View| {
+                !keys.iter().any(|key| after.rows.contains_key(key)) && lost(&before, after, &keys, &rows).is_empty()
+            };
+            if let Some(after) = after.filter(is_clean) {
                 known.view = Some(after);
                 return Ok(outcomes);
+            }
+            let now = self.read_again(known, &mut table, object, &before).await.map_err(after_write)?;
+            let mut lost = lost(&before, &now.view, &keys, &rows);
+            lost.extend(lost_without_key(&before, &now));
+            if !lost.is_empty() {
+                tracing::warn!(object = %table.place.title, rows = lost.len(), "somebody moved rows while others were removed: they are put back");
+                let put_back = self.put_back(known, &mut table, (object, plan), (&before, &now), lost).await;
+                put_back.map_err(after_write)?;
+                self.find_again(known, &mut table, object).await.map_err(after_write)?;
             }
         }
         Err(always_moving(&table))
@@ -86,7 +94,7 @@ impl SheetsDestination {
     /// Removes rows, and returns header and keys as they are right afterwards; none where the keys are in other columns by then.
     async fn remove(&self, table: &Table, before: &Snapshot, rows: &[usize]) -> Result<Option<View>, ConnectorError> {
         let place = &table.place;
-        let places = before.key_places();
+        let places = before.key_places().to_vec();
         let mut ranges = vec![place.header_row_range()];
         ranges.extend(places.iter().map(|column| place.column_range(*column)));
         let mut shown = self.client.change_showing(&removals(table, rows.to_vec()), &ranges).await?.into_iter();
@@ -112,42 +120,95 @@ impl SheetsDestination {
     /// Inserts rows as they were, below the last one.
     async fn put_back(
         &self,
-        table: &Table,
-        before: &Snapshot,
-        after: &View,
+        known: &mut Known,
+        table: &mut Table,
+        (object, plan): (&ObjectName, &Plan),
+        (before, now): (&Snapshot, &Snapshot),
         mut rows: Vec<usize>,
     ) -> Result<(), ConnectorError> {
         rows.sort_unstable();
-        let (first, last) = table.place.span;
-        let over = moves(&before.view.headings, &after.headings);
-        let column = |place: usize| match place.checked_sub(first).and_then(|offset| over.get(offset)) {
+        let begin = now.view.last_row + 1;
+        let placed = Placed::new(before, now, table);
+        let inserted: Vec<Vec<NewCell>> =
+            rows.iter().enumerate().map(|(offset, row)| placed.cells(*row, begin + offset, now)).collect();
+        let headings = self.insert_at(table, begin, table.place.span.0, &inserted).await?;
+        if now.view.is_same_header(&headings, table) {
+            return Ok(());
+        }
+        let written: Vec<(usize, usize, Vec<NewCell>)> =
+            rows.iter().zip(inserted).enumerate().map(|(offset, (row, cells))| (*row, begin + offset, cells)).collect();
+        let mut after = self.read_again(known, table, object, before).await?;
+        put_rows_right(before, (&headings, written), &mut after, table);
+        let settling = Settling { snapshot: after.with_correct_keys(), changes: &mut [], is_written: true };
+        self.settle(known, table, (object, plan), settling).await.map(drop)
+    }
+}
+
+/// Where the cells of rows that are put back belong.
+struct Placed<'state> {
+    before: &'state Snapshot,
+    table: &'state Table,
+    columns: Vec<Option<usize>>,
+}
+
+impl<'state> Placed<'state> {
+    fn new(before: &'state Snapshot, now: &Snapshot, table: &'state Table) -> Self {
+        Self { before, table, columns: moves(&before.view.headings, &now.view.headings) }
+    }
+
+    /// Returns where a column is now.
+    fn column(&self, place: usize) -> Option<usize> {
+        let (first, _) = self.table.place.span;
+        match place.checked_sub(first).and_then(|offset| self.columns.get(offset)) {
             Some(offset) => offset.map(|offset| offset + first),
             None => Some(place),
-        };
-        let begin = after.last_row + 1;
-        let mut inserted = Vec::with_capacity(rows.len());
-        for (offset, row) in rows.iter().enumerate() {
-            let row_now = |other: usize| {
-                if other == *row {
-                    Some(begin + offset)
-                } else {
-                    after.rows.get(&before.key_of(other)?)?.first().copied()
-                }
-            };
-            let mut cells = vec![NewCell::Value(Cell::Empty); last - first + 1];
-            for place in first..=last {
-                let Some(slot) = column(place).and_then(|column| cells.get_mut(column - first)) else { continue };
-                *slot = match before.cell(*row, place) {
-                    Cell::Text(formula) if before.has_formula(*row, place) => {
-                        NewCell::Formula(rewritten(formula, &table.place.title, row_now, column))
-                    }
-                    cell => NewCell::Value(cell.clone()),
-                };
-            }
-            inserted.push(cells);
         }
-        self.insert_at(table, begin, first, &inserted).await.map(drop)
     }
+
+    /// Returns the cells of a row that is put back at another place; its formulas speak of the cells where they are now.
+    fn cells(&self, row: usize, place: usize, now: &Snapshot) -> Vec<NewCell> {
+        let (first, last) = self.table.place.span;
+        let row_now = |other: usize| {
+            if other == row { Some(place) } else { now.view.rows.get(&self.before.key_of(other)?)?.first().copied() }
+        };
+        let mut cells = vec![NewCell::Value(Cell::Empty); last - first + 1];
+        // A column beyond the last heading may be where one with a heading is now.
+        for place in (first..=last).filter(|place| *self.before.cell(row, *place) != Cell::Empty) {
+            let Some(slot) = self.column(place).and_then(|column| cells.get_mut(column - first)) else { continue };
+            *slot = match self.before.cell(row, place) {
+                Cell::Text(formula) if self.before.has_formula(row, place) => {
+                    NewCell::Formula(rewritten(formula, &self.table.place.title, row_now, |column| self.column(column)))
+                }
+                cell => NewCell::Value(cell.clone()),
+            };
+        }
+        cells
+    }
+}
+
+/// Returns rows without a key that hold something and are gone.
+fn lost_without_key(before: &Snapshot, now: &Snapshot) -> Vec<usize> {
+    let columns = moves(&before.view.headings, &now.view.headings);
+    let first = before.first_column();
+    let pairs: Vec<(usize, usize)> = columns
+        .iter()
+        .enumerate()
+        .filter_map(|(place, column)| Some((place + first, column.as_ref()? + now.first_column())))
+        .collect();
+    let is_blank = |row: usize| before.held_by(row).iter().all(Cell::is_blank);
+    let is_alike = |row: usize, other: usize| {
+        let is_equal = |(place, column): &(usize, usize)| {
+            before.holds_formula(row, *place) || before.held(row, *place) == now.held(other, *column)
+        };
+        pairs.iter().all(is_equal)
+    };
+    let mut left: Vec<usize> = now.rows().skip(1).filter(|row| now.key_of(*row).is_none()).collect();
+    let without_key = before.rows().skip(1).filter(|row| before.key_of(*row).is_none() && !is_blank(*row));
+    let mut is_lost = |row: &usize| {
+        let place = left.iter().position(|other| is_alike(*row, *other));
+        place.map(|place| left.remove(place)).is_none()
+    };
+    without_key.filter(|row| is_lost(row)).collect()
 }
 
 /// Returns the rows that were removed in the place of others: those that are gone and were not meant, unless somebody else

@@ -3,7 +3,7 @@
 //! One append takes all of them. Where it could miss the table (a gap in the rows or the columns), or where formulas come with
 //! the rows, they are inserted at an exact place instead, all or nothing, and the header comes back in the same answer. An append
 //! does not tell the header, so header and keys are read after it. Rows that were written when somebody moved the columns are
-//! put right by `misplaced`.
+//! looked at in `added`, and put right by `misplaced`.
 
 use serde_json::{Value as Json, json};
 
@@ -14,17 +14,15 @@ use super::{
     super::{
         a1::{self, Area},
         cell::Cell,
-        client::Render,
         errors::{after_write, incomplete},
         limits::PAYLOAD_BYTES,
         table::Table,
     },
     Formula, Known, Plan, SheetsDestination,
-    moves::{is_in_place, moves},
     prepare::{Outcomes, Prepared},
+    rules::check_shared,
     structure::check_cells,
-    update::check_shared,
-    view::{View, key_places, key_text},
+    view::View,
 };
 
 /// A record that is added, with its key where the pipeline has one.
@@ -175,114 +173,6 @@ impl SheetsDestination {
         let shown = self.client.change_showing(&[room, cells], &[table.place.header_row_range()]).await?;
         Ok(table.place.headings_of(shown.into_iter().next().unwrap_or_default()))
     }
-
-    /// Sees to it that rows that were added are in the table's columns, and returns the keys as they are then.
-    async fn confirm(
-        &self,
-        known: &mut Known,
-        (object, plan): (&ObjectName, &Plan),
-        mut before: View,
-        landed: Landed,
-        rows: &[NewRow],
-    ) -> Result<View, ConnectorError> {
-        let table = known.table()?;
-        let headings = match landed.headings.clone() {
-            Some(headings) if before.is_same_header(&headings, &table) => None,
-            Some(headings) => Some(headings),
-            None => self.misfit(&table, plan, &before, &landed, rows).await?,
-        };
-        let Some(headings) = headings else {
-            let is_below = before.add_rows(landed.row, rows, plan);
-            return if is_below {
-                self.close_gap(&table, plan, landed.row, rows.len(), before).await
-            } else {
-                Ok(before)
-            };
-        };
-        let landed = Landed { headings: Some(headings), ..landed };
-        self.put_in_columns(known, (object, plan), &before, &landed, rows).await
-    }
-
-    /// Reads the header and the keys of rows that were added; returns the header where not all is as it was meant.
-    async fn misfit(
-        &self,
-        table: &Table,
-        plan: &Plan,
-        before: &View,
-        landed: &Landed,
-        rows: &[NewRow],
-    ) -> Result<Option<Vec<Cell>>, ConnectorError> {
-        let places = key_places(&before.columns, &plan.key, table)?;
-        let span = (landed.row, landed.row + rows.len() - 1);
-        let title = &table.place.title;
-        let ranges: Vec<String> = std::iter::once(table.place.header())
-            .chain(
-                places.iter().filter(|_| !plan.key.is_empty()).map(|place| Area::of(span, (*place, *place)).on(title)),
-            )
-            .collect();
-        let mut read = self.client.values(&ranges, Render::Values).await?.into_iter();
-        let headings = read.next().and_then(|header| header.values.into_iter().next()).unwrap_or_default();
-        let keys: Vec<Vec<Vec<Cell>>> = read.map(|range| range.values).collect();
-        let key = |offset: usize| {
-            let cell =
-                |column: &Vec<Vec<Cell>>| column.get(offset).and_then(|row| row.first()).cloned().unwrap_or_default();
-            key_text(&keys.iter().map(cell).collect::<Vec<_>>())
-        };
-        let are_keys_there = rows.iter().enumerate().all(|(offset, row)| row.0 == key(offset));
-        let is_there = before.is_same_header(&headings, table) && are_keys_there && landed.column == before.span().0;
-        Ok((!is_there).then_some(headings))
-    }
-
-    /// Moves rows that an append put below notes up to the last row that has a key.
-    async fn close_gap(
-        &self,
-        table: &Table,
-        plan: &Plan,
-        first: usize,
-        count: usize,
-        now: View,
-    ) -> Result<View, ConnectorError> {
-        let wanted = now.keys.iter().map(|(row, _)| row + 1).filter(|row| *row <= first).max();
-        let wanted = wanted.unwrap_or(table.place.header_row + 1);
-        if first <= wanted || plan.key.is_empty() {
-            return Ok(now);
-        }
-        let rows = json!({ "sheetId": table.place.sheet_id, "dimension": "ROWS", "startIndex": first, "endIndex": first + count });
-        self.client.change(&[json!({ "moveDimension": { "source": rows, "destinationIndex": wanted } })]).await?;
-        View::read(&self.client, table, &plan.key).await
-    }
-}
-
-impl View {
-    /// Tells whether every column that has a name is where it was.
-    pub(super) fn is_same_header(&self, headings: &[Cell], table: &Table) -> bool {
-        let moves = moves(&self.headings, headings);
-        let first = table.place.span.0;
-        self.columns.iter().all(|column| is_in_place(&self.headings, headings, &moves, column.place - first))
-    }
-
-    /// Adds rows that were written; tells whether they are below all others.
-    fn add_rows(&mut self, first: usize, rows: &[NewRow], plan: &Plan) -> bool {
-        let is_below = first > self.last_row;
-        if !is_below {
-            // Rows in the middle move those below.
-            let moved = |row: &mut usize| {
-                if *row >= first {
-                    *row += rows.len();
-                }
-            };
-            self.keys.iter_mut().for_each(|(row, _)| moved(row));
-            self.rows.values_mut().flatten().for_each(moved);
-            self.last_row += rows.len();
-        }
-        let columns: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
-        let key = if plan.key.is_empty() { &columns } else { &plan.key };
-        for (offset, (_, record)) in rows.iter().enumerate() {
-            self.add(first + offset, key.iter().map(|name| record.cell(name).cloned().unwrap_or_default()).collect());
-        }
-        self.keys.sort_by_key(|(row, _)| *row);
-        is_below
-    }
 }
 
 /// Returns a record's cells from the table's first column to its last; columns that it does not have are left alone.
@@ -334,6 +224,14 @@ impl NewCell {
             Self::Value(Cell::Empty) => 3,
             Self::Value(Cell::Text(text)) | Self::Formula(text) => text.len() + 45,
             Self::Value(Cell::Number(_) | Cell::Boolean(_)) => 50,
+        }
+    }
+
+    /// Returns the value, or the formula as a text.
+    pub(super) fn into_cell(self) -> Cell {
+        match self {
+            Self::Value(cell) => cell,
+            Self::Formula(formula) => Cell::text(formula),
         }
     }
 

@@ -4,18 +4,25 @@
 //! written comes back with the key of its row, and what hit another row is put right from what was read before. How rows are
 //! added is in `insert`, changed in `update`, removed in `delete`; `structure` adds tabs and columns, `replace` writes a tab anew.
 
+mod added;
 mod delete;
+mod hits;
+mod identify;
 mod insert;
 mod lookup;
 mod misplaced;
 mod moves;
+mod offers;
 mod prepare;
-mod put_right;
 mod replace;
+mod rules;
+mod settle;
 mod snapshot;
+mod strays;
 mod structure;
 mod update;
 mod view;
+mod whole;
 mod writes;
 
 use std::{
@@ -27,21 +34,19 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use crate::connector::{
-    BulkBatch, BulkLoad, ConnectorError, Destination, ErrorKind, FetchRequest, FetchWhole, Inspection, Outcomes, Probe,
-    Replace, WritePlan,
+    BulkLoad, ConnectorError, Destination, ErrorKind, FetchRequest, FetchWhole, Probe, Replace, WritePlan,
 };
-use crate::model::{Batch, Field, FieldName, ObjectName, Operation, Outcome, Record, Schema, one_form};
+use crate::model::{Batch, Field, ObjectName, Operation, Outcome, Record, Schema};
 
 use super::{
     client::{SheetsClient, Spreadsheet},
     config::Tables,
     errors::{OUTSIDE_GRID, incomplete},
     formula::Template,
-    inspection::inspect,
     table::{Place, Table, UNKNOWN_COLUMN},
 };
 
-use self::{prepare::Prepared, view::View};
+use self::{prepare::Prepared, rules::check_formulas, view::View};
 
 /// Writes to one spreadsheet.
 #[derive(Debug)]
@@ -277,54 +282,5 @@ impl Destination for SheetsDestination {
 
     fn replace(&self) -> Option<&dyn Replace> {
         Some(self)
-    }
-}
-
-/// Refuses a formula that speaks of a column which the table neither has nor gets.
-fn check_formulas(table: &Table, formulas: &[Formula], fields: &[Field]) -> Result<(), ConnectorError> {
-    let is_known = |name: &str| {
-        table.column(name).is_ok()
-            || fields.iter().any(|field| one_form(&field.name) == one_form(name))
-            || formulas.iter().any(|formula| one_form(&formula.column) == one_form(name))
-    };
-    for formula in formulas {
-        if let Some(unknown) = formula.template.columns().find(|name| !is_known(name)) {
-            let error = table.unknown_column(unknown);
-            let message =
-                format!("the formula of `{}` names a column `{unknown}`, which the tab does not have", formula.column);
-            return Err(ConnectorError { message, ..error });
-        }
-    }
-    Ok(())
-}
-
-#[async_trait]
-impl Probe for SheetsDestination {
-    async fn inspect(&self, _objects: &[ObjectName]) -> Result<Inspection, ConnectorError> {
-        Ok(inspect(&self.client))
-    }
-}
-
-/// A sheet has no other way for many records, but a write costs the same whatever it carries, so many are written together.
-#[async_trait]
-impl BulkLoad for SheetsDestination {
-    async fn load_bulk(&self, batch: &BulkBatch<'_>) -> Result<Outcomes, ConnectorError> {
-        let mut records = Vec::with_capacity(batch.records.len());
-        while records.len() < batch.records.len() {
-            let segment = batch.records.segment(records.len())?;
-            if segment.is_empty() {
-                break;
-            }
-            records.extend(segment);
-        }
-        let batch = Batch { object: batch.object.clone(), operation: batch.operation.clone(), records };
-        Ok(Box::new(self.load(&batch).await?.into_iter()))
-    }
-}
-
-#[async_trait]
-impl FetchWhole for SheetsDestination {
-    async fn fetch_whole(&self, object: &ObjectName, fields: &[FieldName]) -> Result<Vec<Record>, ConnectorError> {
-        self.all_keys(object, fields).await
     }
 }

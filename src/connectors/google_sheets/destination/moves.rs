@@ -1,7 +1,7 @@
 //! Which column of one header is which of another one. Pure.
 //!
 //! Columns go by their headings. A heading that only one of the two headers has is a new column, a column that is gone, or one
-//! whose heading was changed: the last where it stands between the same neighbours.
+//! whose heading was changed: the last where it stands between the same neighbours, or where no other one is left.
 
 use crate::model::one_form;
 
@@ -21,6 +21,7 @@ pub(super) fn moves(from: &[Cell], to: &[Cell]) -> Vec<Option<usize>> {
         return (0..from.len()).map(Some).collect();
     }
     pair_renamed(&from, &to, &mut moves);
+    pair_last(&from, &to, &mut moves);
     moves
 }
 
@@ -75,6 +76,17 @@ fn pair_renamed(from: &[String], to: &[String], moves: &mut [Option<usize>]) {
     }
 }
 
+/// Pairs the only heading that is left on one side with the only one on the other: it was changed, and its column moved.
+fn pair_last(from: &[String], to: &[String], moves: &mut [Option<usize>]) {
+    let taken = reversed(moves, to.len());
+    let left = |headings: &[String], paired: &[Option<usize>]| -> Vec<usize> {
+        (0..headings.len()).filter(|place| paired[*place].is_none() && !headings[*place].is_empty()).collect()
+    };
+    if let ([old], [new]) = (&left(from, moves)[..], &left(to, &taken)[..]) {
+        moves[*old] = Some(*new);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +113,8 @@ mod tests {
             ("Id Phone Phone", "- Id Phone Phone", vec![Some(1), Some(2), Some(3)]),
             // Columns without a heading between the same neighbours.
             ("Id - Note", "- Id - Note", vec![Some(1), Some(2), Some(3)]),
+            // Renamed and moved.
+            ("Id Amount Note", "Remark Id Amount", vec![Some(1), Some(2), Some(0)]),
             // Two for one: nobody can tell which is which.
             ("Id Amount Note", "Id Sum Total Note", vec![Some(0), None, Some(3)]),
             // A row above the header.

@@ -12,11 +12,12 @@ use super::{
     Known, Plan, SheetsDestination,
     insert::NewCell,
     prepare::{Outcomes, Prepared},
-    put_right::put_columns_right,
+    rules::{always_moving, check_shared},
+    settle::Settling,
     snapshot::Snapshot,
     structure::check_cells,
-    update::{always_moving, check_shared},
     view::View,
+    whole::put_columns_right,
 };
 
 /// Most bytes of the one call. A request that runs over 180 seconds is cut off.
@@ -76,7 +77,8 @@ impl SheetsDestination {
             let mut now = self.read_again(known, &mut table, object, &before).await.map_err(after_write)?;
             tracing::warn!(%object, "somebody moved columns while they were written anew: they are put right");
             put_columns_right(&before, &headings, &mut now, &written, &table);
-            self.settle(known, &mut table, (object, plan), now, &mut [], true).await?;
+            let settling = Settling { snapshot: now.with_correct_keys(), changes: &mut [], is_written: true };
+            self.settle(known, &mut table, (object, plan), settling).await?;
         }
         Err(always_moving(&known.table()?))
     }

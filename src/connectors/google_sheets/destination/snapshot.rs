@@ -1,14 +1,15 @@
-//! A table as it was before a write: what is overwritten by mistake is put right from it.
+//! A table as it is at one moment, and what its cells should hold where Ferry overwrote them by mistake.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::connector::ConnectorError;
+use crate::connector::{ConnectorError, ErrorKind};
 
 use super::{
     super::{
         cell::Cell,
         client::{Render, SheetsClient, ValueRange},
         header::{Named, named_columns},
+        limits::MAX_READ_AGAIN,
         table::Table,
     },
     view::{View, key_text},
@@ -24,8 +25,22 @@ pub(super) struct Snapshot {
     rows: Vec<Vec<Cell>>,
     /// The cells that hold a formula, by row and column. A text that only begins like one is none.
     formulas: HashSet<(usize, usize)>,
-    /// The cells that do not hold what stands here: Ferry overwrote them by mistake, and they are to be written back.
-    wrong: BTreeSet<(usize, usize)>,
+    /// What cells should hold that Ferry overwrote by mistake: it is to be written back.
+    corrections: BTreeMap<(usize, usize), Correction>,
+}
+
+/// What a cell should hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Correction {
+    pub(super) cell: Cell,
+    pub(super) is_formula: bool,
+}
+
+/// The rows of a table twice, the header first: with formulas in the place of what they give, and with what they give.
+struct Cells {
+    rows: Vec<Vec<Cell>>,
+    /// None where no cell begins like a formula.
+    shown: Option<Vec<Vec<Cell>>>,
 }
 
 impl Snapshot {
@@ -36,34 +51,26 @@ impl Snapshot {
         table: &Table,
         key: impl FnOnce(&[Cell], &[Named]) -> Result<Vec<usize>, ConnectorError>,
     ) -> Result<Self, ConnectorError> {
-        let ranges: Vec<String> =
-            [Some(table.place.header()), table.place.below_header(table.place.span)].into_iter().flatten().collect();
-        let mut read = client.values(&ranges, Render::Formulas).await?.into_iter();
-        let rows = with_header(&mut read);
-        let mut shown = None;
-        if rows.iter().flatten().any(Cell::looks_like_formula) {
-            shown = Some(with_header(&mut client.values(&ranges, Render::Values).await?.into_iter()));
-        }
+        let Cells { rows, shown } = Cells::read(client, table).await?;
         let headings = shown.as_ref().unwrap_or(&rows)[0].clone();
         let (first_row, first_column) = (table.place.header_row, table.place.span.0);
         let columns = named_columns(&headings, first_column, &[]);
-        let places = key(&headings, &columns)?;
+        let key_places = key(&headings, &columns)?;
         let mut snapshot = Self {
             view: View { headings, columns, ..View::empty(table) },
             first_row,
             first_column,
-            key_places: places.clone(),
+            key_places,
             rows,
             formulas: HashSet::new(),
-            wrong: BTreeSet::new(),
+            corrections: BTreeMap::new(),
         };
         if let Some(shown) = &shown {
             snapshot.note_formulas(shown);
         }
-        let of_keys = shown.as_ref().unwrap_or(&snapshot.rows);
-        for (offset, row) in of_keys.iter().enumerate().skip(1) {
+        for (offset, row) in shown.as_ref().unwrap_or(&snapshot.rows).iter().enumerate().skip(1) {
             let cell = |place: &usize| row.get(place - first_column).cloned().unwrap_or_default();
-            snapshot.view.add(first_row + offset, places.iter().map(cell).collect());
+            snapshot.view.add(first_row + offset, snapshot.key_places.iter().map(cell).collect());
         }
         Ok(snapshot)
     }
@@ -79,16 +86,32 @@ impl Snapshot {
         }
     }
 
-    /// Returns a cell.
-    pub(super) fn cell(&self, row: usize, column: usize) -> &Cell {
-        let cells = row.checked_sub(self.first_row).and_then(|offset| self.rows.get(offset));
+    /// Returns what a cell holds.
+    pub(super) fn held(&self, row: usize, column: usize) -> &Cell {
         let place = column.checked_sub(self.first_column);
-        place.and_then(|place| cells?.get(place)).unwrap_or(&Cell::Empty)
+        place.and_then(|place| self.held_by(row).get(place)).unwrap_or(&Cell::Empty)
+    }
+
+    /// Returns what the cells of a row hold, from the first column on.
+    pub(super) fn held_by(&self, row: usize) -> &[Cell] {
+        let cells = row.checked_sub(self.first_row).and_then(|offset| self.rows.get(offset));
+        cells.map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Tells whether a cell holds a formula.
-    pub(super) fn has_formula(&self, row: usize, column: usize) -> bool {
+    pub(super) fn holds_formula(&self, row: usize, column: usize) -> bool {
         self.formulas.contains(&(row, column))
+    }
+
+    /// Returns what a cell should hold: what it holds, unless Ferry overwrote it.
+    pub(super) fn cell(&self, row: usize, column: usize) -> &Cell {
+        self.corrections.get(&(row, column)).map_or_else(|| self.held(row, column), |correction| &correction.cell)
+    }
+
+    /// Tells whether a cell should hold a formula.
+    pub(super) fn has_formula(&self, row: usize, column: usize) -> bool {
+        let correction = self.corrections.get(&(row, column));
+        correction.map_or_else(|| self.holds_formula(row, column), |correction| correction.is_formula)
     }
 
     /// Returns the rows that hold anything, the header first, from 0.
@@ -102,8 +125,8 @@ impl Snapshot {
     }
 
     /// Returns the places of the key's columns; `usize::MAX` for one that is gone.
-    pub(super) fn key_places(&self) -> Vec<usize> {
-        self.key_places.clone()
+    pub(super) fn key_places(&self) -> &[usize] {
+        &self.key_places
     }
 
     /// Returns the key of a row.
@@ -113,6 +136,31 @@ impl Snapshot {
         key_text(cells)
     }
 
+    /// Returns the key that a row holds, right or wrong.
+    pub(super) fn held_key_of(&self, row: usize) -> Option<String> {
+        let is_formula = self.key_places.iter().any(|place| self.holds_formula(row, *place));
+        if is_formula { self.key_of(row) } else { Self::key_in(self.held_by(row), self.first_column, &self.key_places) }
+    }
+
+    /// Returns the rows by the keys that they hold.
+    pub(super) fn held_keys(&self) -> HashMap<String, Vec<usize>> {
+        let mut keys: HashMap<String, Vec<usize>> = HashMap::new();
+        for row in self.rows().skip(1) {
+            if let Some(key) = self.held_key_of(row) {
+                keys.entry(key).or_default().push(row);
+            }
+        }
+        keys
+    }
+
+    /// Returns the only row with a key.
+    pub(super) fn only(&self, key: &str) -> Option<usize> {
+        match self.view.rows.get(key).map(Vec::as_slice) {
+            Some([row]) => Some(*row),
+            _ => None,
+        }
+    }
+
     /// Returns the row of the header if this is its key: somebody may insert rows above it.
     pub(super) fn header_with(&self, key: &str) -> Option<usize> {
         let is_header = Self::key_in(&self.view.headings, self.first_column, &self.key_places).as_deref() == Some(key);
@@ -120,15 +168,26 @@ impl Snapshot {
     }
 
     /// Says what a cell should hold that was overwritten by mistake.
-    pub(super) fn correct(&mut self, (row, column): (usize, usize), cell: Cell, is_formula: bool) {
-        let is_right = *self.cell(row, column) == cell && self.has_formula(row, column) == is_formula;
+    pub(super) fn correct(&mut self, (row, column): (usize, usize), correction: Correction) {
+        let is_there = row >= self.first_row && column >= self.first_column;
+        let is_right =
+            *self.held(row, column) == correction.cell && self.holds_formula(row, column) == correction.is_formula;
+        if is_there && !is_right {
+            self.corrections.insert((row, column), correction);
+        }
+    }
+
+    /// Returns what is to be written back.
+    pub(super) fn corrections(&self) -> &BTreeMap<(usize, usize), Correction> {
+        &self.corrections
+    }
+
+    /// Notes what a write put into a cell.
+    pub(super) fn put(&mut self, (row, column): (usize, usize), cell: Cell, is_formula: bool) {
         let (Some(offset), Some(place)) = (row.checked_sub(self.first_row), column.checked_sub(self.first_column))
         else {
             return;
         };
-        if is_right {
-            return;
-        }
         if self.rows.len() <= offset {
             self.rows.resize(offset + 1, Vec::new());
         }
@@ -141,16 +200,16 @@ impl Snapshot {
         } else {
             self.formulas.remove(&(row, column));
         }
-        self.wrong.insert((row, column));
+        self.corrections.remove(&(row, column));
     }
 
     /// Finds the rows by the keys that they should have, once it is known which cells are to be written back.
     pub(super) fn with_correct_keys(mut self) -> Self {
         let mut keys: BTreeMap<usize, Vec<Cell>> = std::mem::take(&mut self.view.keys).into_iter().collect();
-        for (row, column) in &self.wrong {
+        for ((row, column), correction) in &self.corrections {
             if let Some(part) = self.key_places.iter().position(|place| place == column) {
                 let cells = keys.entry(*row).or_insert_with(|| vec![Cell::Empty; self.key_places.len()]);
-                cells[part] = self.cell(*row, *column).clone();
+                cells[part] = correction.cell.clone();
             }
         }
         self.view.rows.clear();
@@ -161,11 +220,6 @@ impl Snapshot {
         self
     }
 
-    /// Returns the cells that are to be written back.
-    pub(super) fn wrong(&self) -> &BTreeSet<(usize, usize)> {
-        &self.wrong
-    }
-
     /// Returns the key of a row among the cells of an answer that begin at a column; none where a part of it is not among them.
     pub(super) fn key_in(cells: &[Cell], first: usize, places: &[usize]) -> Option<String> {
         let cell = |place: &usize| place.checked_sub(first).and_then(|place| cells.get(place)).cloned();
@@ -173,8 +227,42 @@ impl Snapshot {
     }
 }
 
+impl Cells {
+    /// Reads both ways, and both again where somebody changed the table between the two.
+    async fn read(client: &SheetsClient, table: &Table) -> Result<Self, ConnectorError> {
+        let ranges: Vec<String> =
+            [Some(table.place.header()), table.place.below_header(table.place.span)].into_iter().flatten().collect();
+        for _ in 0..=MAX_READ_AGAIN {
+            let rows = with_header(client.values(&ranges, Render::Formulas).await?);
+            if !rows.iter().flatten().any(Cell::looks_like_formula) {
+                return Ok(Self { rows, shown: None });
+            }
+            let shown = with_header(client.values(&ranges, Render::Values).await?);
+            if is_alike(&rows, &shown) {
+                return Ok(Self { rows, shown: Some(shown) });
+            }
+        }
+        let message = format!("`{}` changed each of {} times while it was read", table.place.title, MAX_READ_AGAIN + 1);
+        Err(ConnectorError::new(ErrorKind::Unavailable, "sheet_changes", message)
+            .with_hint("run it again when nobody works in the sheet"))
+    }
+}
+
+/// Tells whether two reads show the same but for what formulas give.
+fn is_alike(rows: &[Vec<Cell>], shown: &[Vec<Cell>]) -> bool {
+    let none = Vec::new();
+    (0..rows.len().max(shown.len())).all(|row| {
+        let (cells, others) = (rows.get(row).unwrap_or(&none), shown.get(row).unwrap_or(&none));
+        (0..cells.len().max(others.len())).all(|place| {
+            let (cell, other) = (cells.get(place).unwrap_or(&Cell::Empty), others.get(place).unwrap_or(&Cell::Empty));
+            cell.looks_like_formula() || cell == other
+        })
+    })
+}
+
 /// Puts the header before the rows, as the ranges of a read have them.
-fn with_header(read: &mut impl Iterator<Item = ValueRange>) -> Vec<Vec<Cell>> {
+fn with_header(read: Vec<ValueRange>) -> Vec<Vec<Cell>> {
+    let mut read = read.into_iter();
     let header = read.next().and_then(|header| header.values.into_iter().next()).unwrap_or_default();
     std::iter::once(header).chain(read.next().map(|range| range.values).unwrap_or_default()).collect()
 }

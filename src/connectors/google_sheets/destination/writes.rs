@@ -1,8 +1,8 @@
 //! What is written to rows, and what came back of it.
 //!
-//! The header and the keys of the rows are part of every write, left alone (`null`), and come back as they are at that moment.
+//! The header and all cells of the rows are part of every write, left alone (`null`), and come back as they are at that moment.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::connector::{ConnectorError, ErrorKind};
 
@@ -16,12 +16,10 @@ use super::{
         table::Table,
     },
     SheetsDestination,
+    identify::identify,
     moves::{is_in_place, moves},
     snapshot::Snapshot,
 };
-
-/// Columns beyond those that are written whose cells come back too: a key that moved a little is still seen.
-const MARGIN: usize = 2;
 
 /// Cells to write to a row, by column.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +30,8 @@ pub(super) struct RowWrite {
     pub(super) new_key: Option<String>,
     /// Whether the write changes the key itself: then it does not tell the row.
     pub(super) changes_key: bool,
+    /// Whether a record is behind it: else something is put right alone.
+    pub(super) is_change: bool,
 }
 
 /// Cells to write, by row.
@@ -47,6 +47,8 @@ pub(super) struct Miss {
     /// The rows that came back, each from the column that the written range began at.
     pub(super) rows: HashMap<usize, Vec<Cell>>,
     pub(super) first_column: usize,
+    /// The rows of the snapshot by those that came back, where the whole table did.
+    pub(super) identified: Option<HashMap<usize, usize>>,
 }
 
 impl RowWrite {
@@ -70,24 +72,30 @@ pub(super) fn without_empty(mut writes: Writes) -> Writes {
 }
 
 impl SheetsDestination {
-    /// Writes rows in as few requests as their size allows, and stops at the first that did not land where it was meant to.
+    /// Writes rows in as few requests as their size allows, and stops at the first that did not land where it was meant to. The
+    /// snapshot takes in what landed.
     ///
     /// `needed` are the columns that must be where the snapshot has them.
     pub(super) async fn write(
         &self,
         table: &Table,
-        snapshot: &Snapshot,
-        (needed, keys): (&[usize], &[usize]),
-        writes: &Writes,
+        snapshot: &mut Snapshot,
+        needed: &[usize],
+        (writes, is_repair): (&Writes, bool),
     ) -> Result<Option<Miss>, (bool, ConnectorError)> {
         let mut is_written = false;
         for input in [Input::Raw, Input::Formula] {
             for sent in parts(writes, input) {
-                let (data, first_column) = ranges(table, snapshot, &sent, keys, input);
-                let answered = self.update_beside_header(data, input).await.map_err(|error| (is_written, error))?;
+                let shown = self.update_shown(table, (&sent, is_repair), input).await;
+                let answered = shown.map_err(|error| (is_written, error))?;
                 is_written = true;
-                let miss = answer(&answered, sent, first_column).map_err(|error| (true, error))?;
-                if !miss.is_landed(snapshot, needed, keys) {
+                let mut miss = answer(&answered, sent, table.place.span.0).map_err(|error| (true, error))?;
+                miss.identified = is_repair.then(|| identify(snapshot, &miss));
+                let is_landed = miss.is_landed(snapshot, needed);
+                for ((row, place), cell) in miss.right_cells(snapshot, input) {
+                    snapshot.put((row, place), cell, input == Input::Formula);
+                }
+                if !is_landed {
                     return Ok(Some(miss));
                 }
             }
@@ -95,17 +103,27 @@ impl SheetsDestination {
         Ok(None)
     }
 
-    /// Writes ranges, the first of which is the header. People protect headers: then nothing of it is sent, not even that it is to
-    /// be left alone, and it comes back all the same.
-    async fn update_beside_header(
+    /// Writes ranges, the first of which is the header. People protect headers and columns: then nothing is sent of what is left
+    /// alone, not even that it is, and it comes back all the same.
+    async fn update_shown(
         &self,
-        mut data: Vec<RangeToWrite>,
+        table: &Table,
+        (sent, is_repair): (&Writes, bool),
         input: Input,
     ) -> Result<Vec<UpdateAnswer>, ConnectorError> {
+        let mut data = ranges(table, sent, input);
+        if is_repair && let Some(range) = table.place.below_header(table.place.span) {
+            data.push(RangeToWrite { range, values: vec![vec![None]] });
+        }
         match self.client.update(&data, input).await {
             Err(error) if error.kind == ErrorKind::Unauthorized => {
-                data[0].values.clear();
-                self.client.update(&data, input).await.map_err(|_| error)
+                data.iter_mut().for_each(|range| range.values.clear());
+                let mut bare = bare_ranges(table, sent, input);
+                let count = bare.len();
+                // What is shown comes last, so that it is as it is after the write.
+                bare.extend(data);
+                let answered = self.client.update(&bare, input).await.map_err(|_| error)?;
+                Ok(answered.into_iter().skip(count).collect())
             }
             answered => answered,
         }
@@ -114,16 +132,60 @@ impl SheetsDestination {
 
 impl Miss {
     /// Tells whether everything is where it was meant to be.
-    fn is_landed(&self, snapshot: &Snapshot, needed: &[usize], keys: &[usize]) -> bool {
+    fn is_landed(&self, snapshot: &Snapshot, needed: &[usize]) -> bool {
+        needed.iter().copied().all(self.in_place(snapshot)) && self.landed(snapshot).len() == self.sent.len()
+    }
+
+    /// Returns a test of columns: whether one is where the snapshot has it.
+    pub(super) fn in_place<'state>(&'state self, snapshot: &'state Snapshot) -> impl Fn(usize) -> bool + 'state {
         let first = snapshot.first_column();
         let moves = moves(&snapshot.view.headings, &self.headings);
-        let are_columns =
-            needed.iter().all(|place| is_in_place(&snapshot.view.headings, &self.headings, &moves, place - first));
-        are_columns && self.sent.iter().all(|(row, write)| self.is_row(*row, write, snapshot, keys))
+        move |place| is_in_place(&snapshot.view.headings, &self.headings, &moves, place - first)
+    }
+
+    /// Returns the rows whose every cell landed where it was meant to.
+    pub(super) fn landed(&self, snapshot: &Snapshot) -> HashSet<usize> {
+        let (keys, in_place) = (self.key_places(snapshot), self.in_place(snapshot));
+        let is_landed = |(row, write): &(&usize, &RowWrite)| {
+            self.is_row(**row, write, snapshot, &keys)
+                && write.values.keys().chain(write.formulas.keys()).all(|place| in_place(*place))
+        };
+        self.sent.iter().filter(is_landed).map(|(row, _)| *row).collect()
+    }
+
+    /// Returns what was written where it was meant to be.
+    fn right_cells(&self, snapshot: &Snapshot, input: Input) -> Vec<((usize, usize), Cell)> {
+        let (keys, in_place) = (self.key_places(snapshot), self.in_place(snapshot));
+        let rows = self.sent.iter().filter(|(row, write)| self.is_row(**row, write, snapshot, &keys));
+        let cells = rows.flat_map(|(row, write)| write.cells(input).iter().map(|(place, cell)| ((*row, *place), cell)));
+        let right = cells.filter(|((_, place), _)| in_place(*place));
+        right.map(|(at, cell)| (at, cell.clone())).collect()
+    }
+
+    /// Returns the columns of that moment that the snapshot has too: where they were, and where the snapshot has them.
+    pub(super) fn columns_then(&self, snapshot: &Snapshot) -> Vec<(usize, usize)> {
+        let first = snapshot.first_column();
+        let moves = moves(&snapshot.view.headings, &self.headings);
+        let pairs = moves.iter().enumerate().filter_map(|(then, now)| Some((now.as_ref()? + first, then + first)));
+        pairs.collect()
+    }
+
+    /// Returns where the columns of the key were at that moment.
+    pub(super) fn key_places(&self, snapshot: &Snapshot) -> Vec<usize> {
+        let first = snapshot.first_column();
+        let moves = moves(&snapshot.view.headings, &self.headings);
+        let place = |place: &usize| {
+            let offset = place.checked_sub(first)?;
+            moves.get(offset).copied().unwrap_or(Some(offset)).map(|offset| offset + first)
+        };
+        snapshot.key_places().iter().map(|key| place(key).unwrap_or(usize::MAX)).collect()
     }
 
     /// Tells whether a row is the one that was meant, where the columns are where they were.
     pub(super) fn is_row(&self, row: usize, write: &RowWrite, snapshot: &Snapshot, keys: &[usize]) -> bool {
+        if let Some(identified) = &self.identified {
+            return identified.get(&row) == Some(&row);
+        }
         let key = Snapshot::key_in(self.cells(row), self.first_column, keys);
         let is_told_by_key = key.is_some() && !write.changes_key;
         key == write.new_key && (is_told_by_key || self.looks_the_same(row, write, snapshot))
@@ -131,10 +193,12 @@ impl Miss {
 
     /// Tells whether the cells of a row that were left alone are those of the snapshot.
     fn looks_the_same(&self, row: usize, write: &RowWrite, snapshot: &Snapshot) -> bool {
-        self.cells(row).iter().enumerate().all(|(offset, cell)| {
-            let place = self.first_column + offset;
+        let cells = self.cells(row);
+        let width = cells.len().max(snapshot.held_by(row).len());
+        (self.first_column..self.first_column + width).all(|place| {
+            let cell = cells.get(place - self.first_column).unwrap_or(&Cell::Empty);
             let is_written = write.values.contains_key(&place) || write.formulas.contains_key(&place);
-            is_written || snapshot.has_formula(row, place) || snapshot.cell(row, place) == cell
+            is_written || snapshot.holds_formula(row, place) || snapshot.held(row, place) == cell
         })
     }
 
@@ -154,7 +218,8 @@ fn parts(writes: &Writes, input: Input) -> Vec<Writes> {
             formulas: if input == Input::Formula { write.formulas.clone() } else { BTreeMap::new() },
             ..write.clone()
         };
-        let size = 60 + only.cells(input).values().map(|cell| cell.length() + 12).sum::<usize>();
+        let left_alone = only.cells(input).keys().max().copied().unwrap_or_default() * "null,".len();
+        let size = 60 + left_alone + only.cells(input).values().map(|cell| cell.length() + 12).sum::<usize>();
         bytes = bytes.saturating_add(size);
         if bytes > PAYLOAD_BYTES {
             parts.push(Writes::new());
@@ -167,36 +232,36 @@ fn parts(writes: &Writes, input: Input) -> Vec<Writes> {
     parts
 }
 
-/// Makes the ranges to write: the header, which is left alone, and neighbouring rows together, from the first column that is
-/// written or belongs to the key to a little beyond the last. A row whose key changes comes back whole.
-fn ranges(
-    table: &Table,
-    snapshot: &Snapshot,
-    rows: &Writes,
-    keys: &[usize],
-    input: Input,
-) -> (Vec<RangeToWrite>, usize) {
+/// Makes the ranges to write: the header, which is left alone, and neighbouring rows together, with all their cells: a row comes
+/// back whole.
+fn ranges(table: &Table, rows: &Writes, input: Input) -> Vec<RangeToWrite> {
     let (first, last) = table.place.span;
-    let keys = || keys.iter().filter(|place| **place != usize::MAX);
-    let places = || rows.values().flat_map(|write| write.cells(input).keys()).chain(keys()).copied();
-    let is_whole = rows.values().any(|write| write.changes_key || write.new_key.is_none());
-    let end = if is_whole { first + snapshot.view.headings.len().max(1) - 1 } else { 0 };
-    let begin = places().min().unwrap_or(first).saturating_sub(if is_whole { usize::MAX } else { MARGIN }).max(first);
-    let end = (places().max().unwrap_or(first) + MARGIN).max(end).min(last);
     let mut ranges: Vec<(usize, Vec<Vec<Option<Cell>>>)> = Vec::new();
     for (row, write) in rows {
-        let cells = (begin..=end).map(|place| write.cells(input).get(&place).cloned()).collect();
+        let end = write.cells(input).keys().max().copied().unwrap_or(first);
+        let cells = (first..=end).map(|place| write.cells(input).get(&place).cloned()).collect();
         match ranges.last_mut() {
             Some((first, values)) if *first + values.len() == *row => values.push(cells),
             _ => ranges.push((*row, vec![cells])),
         }
     }
     let header = RangeToWrite { range: table.place.header(), values: vec![vec![None; last - first + 1]] };
-    let range = |(first, values): (usize, Vec<Vec<Option<Cell>>>)| RangeToWrite {
-        range: Area::of((first, first + values.len() - 1), (begin, end)).on(&table.place.title),
+    let range = |(begin, values): (usize, Vec<Vec<Option<Cell>>>)| RangeToWrite {
+        range: Area::of((begin, begin + values.len() - 1), (first, last)).on(&table.place.title),
         values,
     };
-    (std::iter::once(header).chain(ranges.into_iter().map(range)).collect(), begin)
+    std::iter::once(header).chain(ranges.into_iter().map(range)).collect()
+}
+
+/// Makes a range of each cell that is written.
+fn bare_ranges(table: &Table, rows: &Writes, input: Input) -> Vec<RangeToWrite> {
+    let cells =
+        rows.iter().flat_map(|(row, write)| write.cells(input).iter().map(|(place, cell)| (*row, *place, cell)));
+    let range = |(row, place, cell): (usize, usize, &Cell)| RangeToWrite {
+        range: Area::of((row, row), (place, place)).on(&table.place.title),
+        values: vec![vec![Some(cell.clone())]],
+    };
+    cells.map(range).collect()
 }
 
 /// Reads what came back.
@@ -211,12 +276,12 @@ fn answer(answered: &[UpdateAnswer], sent: Writes, first_column: usize) -> Resul
         let data = of(answer)?;
         let area = a1::parse_on(&data.range).or_else(|| a1::parse_on(&answer.updated_range));
         let Some((_, area)) = area else { return Err(incomplete("a range of it cannot be read")) };
-        let last = area.last_row.unwrap_or(area.first_row);
+        let last = area.last_row.unwrap_or(area.first_row + data.values.len().max(1) - 1);
         let mut values = data.values.into_iter();
         rows.extend((area.first_row..=last).map(|row| (row, values.next().unwrap_or_default())));
     }
     if sent.keys().any(|row| !rows.contains_key(row)) {
         return Err(incomplete("a row that was written is not in it"));
     }
-    Ok(Miss { sent, headings, rows, first_column })
+    Ok(Miss { sent, headings, rows, first_column, identified: None })
 }

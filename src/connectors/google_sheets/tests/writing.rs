@@ -274,3 +274,43 @@ async fn a_protected_header_hinders_no_change() {
     assert_eq!(outcomes, [updated("1")]);
     assert_eq!(desk.cells("Deals!A1:B2").await, json!([["Id", "Amount"], ["1", 150]]));
 }
+
+#[tokio::test]
+async fn a_protected_column_between_those_that_are_written_hinders_no_change() {
+    let desk = deals().await;
+    let range = json!({ "sheetId": 0, "startColumnIndex": 2, "endColumnIndex": 4 });
+    let protected = json!({ "range": range, "editors": { "users": ["owner@example.com"] } });
+    desk.person(json!({ "action": "request", "request": { "addProtectedRange": { "protectedRange": protected } } }))
+        .await;
+    let sheet = desk.planned("Deals", &["Id"], DEAL, &[]).await;
+    let outcomes = load(&*sheet, "Deals", Operation::Update, vec![deal(Some("1"), "1", 150.0, "Zoe")]).await;
+    assert_eq!(outcomes, [updated("1")]);
+    assert_eq!(desk.cells("Deals!A2:E2").await, json!([["1", 150, "=B2*0.19", "=B2+C2", "Zoe"]]));
+}
+
+#[tokio::test]
+async fn a_429_waits_for_the_minute() {
+    let desk = deals().await;
+    let sheet = desk.planned("Deals", &["Id"], DEAL, &[]).await;
+    desk.refuse("values:batchUpdate");
+    let outcomes = load(&*sheet, "Deals", Operation::Update, vec![deal(Some("1"), "1", 150.0, "Ada")]).await;
+    assert_eq!(outcomes, [updated("1")]);
+    assert_eq!(desk.asked("values:batchUpdate"), 1, "the refused one did not reach the sheet");
+    let waited = desk.waited("values:batchUpdate");
+    assert!(waited >= chrono::TimeDelta::minutes(1), "{waited}");
+}
+
+#[tokio::test]
+async fn without_a_key_nobody_can_tell_whether_an_append_arrived() {
+    let desk = deals().await;
+    let sheet = desk.planned("Deals", &[], DEAL, &[]).await;
+    desk.lose_answer(":append");
+    let batch =
+        Batch { object: "Deals".into(), operation: Operation::Insert, records: vec![deal(None, "3", 70.0, "Cid")] };
+    let error = sheet.load(&batch).await.unwrap_err();
+    assert_eq!((error.kind, desk.asked(":append")), (ErrorKind::Unanswered, 1), "sent once, and to be settled");
+    let ids = crate::connector::Selection::Ids(vec!["row 4".to_owned()]);
+    let request = crate::connector::FetchRequest { object: "Deals".into(), selection: ids, fields: Vec::new() };
+    let error = sheet.fetch(&request).await.unwrap_err();
+    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::NotFound, "no_key"), "so the engine holds the record");
+}
