@@ -4,13 +4,15 @@
 
 use indexmap::IndexMap;
 use polars::prelude::Expr;
+use serde_json::Value as Json;
 
 use crate::model::{FieldName, Schema};
 
 use super::{
+    cleaners::FIELD_OPTIONS,
     columns::type_of,
     error::TransformError,
-    spec::{FullMapping, JoinOn, JoinSpec, StepSpec},
+    spec::{CleanerSpec, FullMapping, JoinOn, JoinSpec, StepSpec},
 };
 
 /// Returns the name of the column that a word means; a word that means none stays as it is.
@@ -57,13 +59,29 @@ pub(super) fn in_expression(expr: Expr, schema: &Schema) -> Result<Expr, Transfo
     mistake.map_or(Ok(named), Err)
 }
 
-/// Puts the name for the label of the field that a mapping takes its value from.
+/// Puts names for the labels of the fields that a mapping takes its value from, and that its cleaners look at.
 pub(super) fn in_mapping(mut spec: FullMapping, source: &Schema) -> Result<FullMapping, TransformError> {
+    spec.apply = in_cleaners(&spec.apply, source).map_err(|error| error.under(["apply"]))?;
     if let Some(word) = &spec.from {
         let name = name_of(source, word).map_err(|error| error.under(["from"]))?;
         spec.from = Some(name.to_owned());
     }
     Ok(spec)
+}
+
+/// Puts names for the labels of the fields that cleaners look at.
+fn in_cleaners(cleaners: &[CleanerSpec], schema: &Schema) -> Result<Vec<CleanerSpec>, TransformError> {
+    let mut named = cleaners.to_vec();
+    for cleaner in &mut named {
+        let CleanerSpec::WithOptions(options) = cleaner else { continue };
+        for (name, option) in FIELD_OPTIONS {
+            let word = options.get_mut(name).and_then(|options| options.get_mut(option));
+            if let Some(Json::String(word)) = word {
+                *word = name_of(schema, word)?.to_owned();
+            }
+        }
+    }
+    Ok(named)
 }
 
 /// Puts names for labels in a step. The SQL of an `aggregate` knows names only; that of the others is compiled expression by
@@ -74,7 +92,13 @@ pub(super) fn in_step(spec: &StepSpec, schema: &Schema) -> Result<StepSpec, Tran
     let step = match spec {
         StepSpec::Rename(fields) => StepSpec::Rename(keyed(fields, schema)?),
         StepSpec::Cast(fields) => StepSpec::Cast(keyed(fields, schema)?),
-        StepSpec::Apply(fields) => StepSpec::Apply(keyed(fields, schema)?),
+        StepSpec::Apply(fields) => {
+            let mut named = keyed(fields, schema)?;
+            for cleaners in named.values_mut() {
+                *cleaners = in_cleaners(cleaners, schema)?;
+            }
+            StepSpec::Apply(named)
+        }
         StepSpec::Drop(words) => StepSpec::Drop(names(words)?),
         StepSpec::Split(split) => {
             let mut split = split.clone();

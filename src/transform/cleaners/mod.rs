@@ -70,6 +70,9 @@ const CLEANERS: &[Entry] = &[
     Entry { name: "url", main: None, options: &[], compile: url::compile },
 ];
 
+/// The options that name another field of the record: the cleaner and the option.
+pub(super) const FIELD_OPTIONS: [(&str, &str); 1] = [("phone", "region_from")];
+
 const NAMES: [&str; CLEANERS.len()] = {
     let mut names = [""; CLEANERS.len()];
     let mut index = 0;

@@ -51,6 +51,7 @@ fn every_step_takes_names_and_labels_offline_as_in_a_run() {
             step(json!({ "split": { "field": word, "separator": "-", "into": ["made", "rest"] } })),
             step(json!({ "explode": { "field": word, "separator": ";" } })),
             step(json!({ "apply": { (word): ["trim"] } })),
+            step(json!({ "apply": { "f01": [{ "phone": { "region_from": word } }] } })),
             step(json!({ "dedupe": { "by": [word] } })),
         ];
         for spec in steps {
@@ -96,6 +97,7 @@ fn mappings_and_keys_take_names_and_labels_on_both_sides() {
             json!({ "f01": word }),
             json!({ "f01": { "from": word, "apply": ["trim"] } }),
             json!({ "f01": { "expr": format!("UPPER(\"{word}\")") } }),
+            json!({ "f01": { "from": "f02", "apply": [{ "phone": { "region_from": word } }] } }),
         ];
         for (place, json) in places.into_iter().enumerate() {
             let specs: MappingSpecs = serde_json::from_value(json).unwrap();
