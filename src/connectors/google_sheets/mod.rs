@@ -8,6 +8,7 @@ mod a1;
 mod auth;
 mod cell;
 mod client;
+mod columns;
 mod config;
 mod destination;
 mod errors;

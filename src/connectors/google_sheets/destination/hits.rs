@@ -73,7 +73,6 @@ impl Missed<'_> {
         let formulas = write.formulas.keys().map(|place| (*place, true));
         let written = write.values.keys().map(|place| (*place, false)).chain(formulas);
         let hits: Vec<(usize, bool)> = written.filter(|(place, _)| !(is_row && in_place(*place))).collect();
-        drop(in_place);
         if hits.is_empty() {
             return None;
         }
