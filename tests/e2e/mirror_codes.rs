@@ -60,6 +60,7 @@ const CODES: &[(&str, Way)] = &[
     ("INVALID_EMAIL_ADDRESS", Vendor("salesforce", "email", "nobody")),
     ("INVALID_VALUE_FOR_COLUMN", Long("airtable", "age", 100_001)),
     ("too_long", Long("hubspot", "age", 65_537)),
+    ("too_long", Long("google_sheets", "age", 50_001)),
     ("STRING_TOO_LONG", Long("salesforce", "age", 81)),
     ("BULK_ERROR", Never("of a job as a whole, whose records are sent again one request at a time")),
     ("INVALID_MULTIPLE_CHOICE_OPTIONS", Never(BEFORE_SENDING)),
@@ -189,11 +190,7 @@ const PEOPLE: usize = 60;
 
 impl<'place> Bench<'place> {
     fn new(place: &'place Place, files: &str, steps: &str) -> Self {
-        let crms = Crms::start(&[place.vendor], Some(&repository("fixtures")), &SPEED);
-        if place.vendor == "airtable" {
-            // A local base exists, with its fixtures, from its first use on.
-            crms.get("airtable", "/v0/meta/bases/appFerryDemo00001/tables");
-        }
+        let crms = place.start();
         let desk = Desk::new(&crms);
         let pipeline = put_pipeline(&desk, place, files, steps);
         Self { place, crms, desk, pipeline }

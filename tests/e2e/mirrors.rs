@@ -24,7 +24,7 @@ pub(crate) struct Place {
     mappings: &'static str,
 }
 
-pub(crate) const PLACES: [Place; 4] = [
+pub(crate) const PLACES: [Place; 5] = [
     Place {
         vendor: "hubspot",
         connection: "{ type: hubspot, token: \"${HUBSPOT_TOKEN}\", base_url: \"${HUBSPOT_URL}\" }",
@@ -75,7 +75,37 @@ pub(crate) const PLACES: [Place; 4] = [
         mappings: "email: { from: email, apply: [email] }, name: { from: name, required: true }, label_ids: stage, \
                    Role: { from: age, apply: [collapse_spaces] }",
     },
+    Place {
+        vendor: "google_sheets",
+        connection: "{ type: google_sheets, credentials: \"${GOOGLE_CREDENTIALS}\", spreadsheet_id: 1FerryDemoSpreadsheet, \
+                     base_url: \"${GOOGLE_SHEETS_URL}\", create_columns: true }",
+        object: "CRM contacts",
+        has_options: false,
+        key: "HubSpot ID",
+        name: "Name",
+        email: "Email",
+        rest: ", Status: stage, Age: age, Picked: { from: picked, values: { a: A }, otherwise: reject }, Listed: listed",
+        mappings: "HubSpot ID: { from: email, apply: [email] }, Email: email, Name: { from: name, required: true }, Status: stage, \
+                   Age: { from: age, apply: [collapse_spaces] }",
+    },
 ];
+
+impl Place {
+    /// Starts the vendor with its fixtures.
+    pub(crate) fn start(&self) -> Crms {
+        let crms = Crms::start(&[self.vendor], Some(&repository("fixtures")), &SPEED);
+        // A local base or spreadsheet exists, with its fixtures, from its first use on.
+        let first_use = match self.vendor {
+            "airtable" => Some("/v0/meta/bases/appFerryDemo00001/tables"),
+            "google_sheets" => Some("/v4/spreadsheets/1FerryDemoSpreadsheet?fields=spreadsheetId"),
+            _ => None,
+        };
+        if let Some(path) = first_use {
+            crms.get(self.vendor, path);
+        }
+        crms
+    }
+}
 
 /// What happens to the row of one person, and the code that its reject has; whether its id can still be read.
 const BROKEN: [(&str, &str, bool); 6] = [
@@ -125,11 +155,7 @@ fn account(report: &Json) -> &Json {
 #[test]
 fn a_mirror_deletes_no_record_whose_row_was_rejected() {
     for place in PLACES {
-        let crms = Crms::start(&[place.vendor], Some(&repository("fixtures")), &SPEED);
-        if place.vendor == "airtable" {
-            // A local base exists, with its fixtures, from its first use on.
-            crms.get("airtable", "/v0/meta/bases/appFerryDemo00001/tables");
-        }
+        let crms = place.start();
         let desk = Desk::new(&crms);
         let pipeline = put_pipeline(&desk, &place);
         let all: Vec<String> = (1..=20).map(good).collect();

@@ -65,8 +65,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     insert: Some(batch(false)),
     // Rows are found by their keys each time, so both may be sent again.
     update: Some(batch(true)),
-    // Removing rows is not offered yet: a row that is put back in the place of another one goes there by its number (docs/decisions/0010).
-    delete: None,
+    delete: Some(batch(true)),
     bulk: Some(BulkLimit {
         min_records: MIN_GATHERED_RECORDS,
         max_records: MAX_BATCH_RECORDS,
