@@ -23,7 +23,7 @@ use super::{
     settle::Settling,
     snapshot::Snapshot,
     view::{View, key_places},
-    whole::put_rows_right,
+    whole::{RowPutBack, put_rows_right},
 };
 
 impl SheetsDestination {
@@ -135,7 +135,7 @@ impl SheetsDestination {
         if now.view.is_same_header(&headings, table) {
             return Ok(());
         }
-        let written: Vec<(usize, usize, Vec<NewCell>)> =
+        let written: Vec<RowPutBack> =
             rows.iter().zip(inserted).enumerate().map(|(offset, (row, cells))| (*row, begin + offset, cells)).collect();
         let mut after = self.read_again(known, table, object, before).await?;
         put_rows_right(before, (&headings, written), &mut after, table);

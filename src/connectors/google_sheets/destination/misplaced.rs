@@ -46,7 +46,9 @@ impl SheetsDestination {
             for (offset, row) in rows.iter().enumerate() {
                 let Some((place, copies)) = candidates.take(first + offset, row, &now) else { continue };
                 correct((place, row), &mut now, plan, &table);
-                copies.into_iter().for_each(|copy| clear((copy, row), &mut now));
+                for copy in copies {
+                    clear((copy, row), &mut now);
+                }
             }
             let is_right = now.corrections().is_empty();
             if !is_right {

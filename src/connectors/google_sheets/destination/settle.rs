@@ -250,6 +250,8 @@ fn with_new_keys(snapshot: Snapshot) -> View {
     });
     let keys: Vec<(usize, Vec<Cell>)> = keys.collect();
     let mut view = View { rows: HashMap::new(), keys: Vec::new(), ..snapshot.view };
-    keys.into_iter().for_each(|(row, cells)| view.add(row, cells));
+    for (row, cells) in keys {
+        view.add(row, cells);
+    }
     view
 }

@@ -121,12 +121,11 @@ pub(super) fn locate(
             if !stray.is_ours((*place, hit), (row, column), columns, now) {
                 continue;
             }
-            let correction = match &hit.should {
-                Some(should) => shift.moved(should, (row, column), now),
-                None => {
-                    unknown += 1;
-                    Correction { cell: Cell::Empty, is_formula: false }
-                }
+            let correction = if let Some(should) = &hit.should {
+                shift.moved(should, (row, column), now)
+            } else {
+                unknown += 1;
+                Correction { cell: Cell::Empty, is_formula: false }
             };
             now.correct((row, column), correction);
         }

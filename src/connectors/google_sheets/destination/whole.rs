@@ -40,17 +40,19 @@ pub(super) fn put_columns_right(
     }
 }
 
-/// Notes what cells of rows should hold that were put back when somebody moved the columns: which row each was before, where it was
-/// inserted, and with which cells.
+/// A row that was put back: which one it was before, where it was inserted, and with which cells.
+pub(super) type RowPutBack = (usize, usize, Vec<NewCell>);
+
+/// Notes what cells of rows should hold that were put back when somebody moved the columns.
 pub(super) fn put_rows_right(
     before: &Snapshot,
-    (headings, rows): (&[Cell], Vec<(usize, usize, Vec<NewCell>)>),
+    (headings, rows): (&[Cell], Vec<RowPutBack>),
     now: &mut Snapshot,
     table: &Table,
 ) {
     let first = before.first_column();
     let then = reversed(&moves(&before.view.headings, headings), headings.len().max(before.view.headings.len()));
-    let stray = |(row, place, cells): (usize, usize, Vec<NewCell>)| {
+    let stray = |(row, place, cells): RowPutBack| {
         let hit = |offset: usize, cell: &NewCell| {
             let column = then.get(offset).copied().flatten();
             let should = column.map(|column| Should::of(before, (row, column + first)));

@@ -117,7 +117,9 @@ impl SheetsDestination {
         }
         match self.client.update(&data, input).await {
             Err(error) if error.kind == ErrorKind::Unauthorized => {
-                data.iter_mut().for_each(|range| range.values.clear());
+                for range in &mut data {
+                    range.values.clear();
+                }
                 let mut bare = bare_ranges(table, sent, input);
                 let count = bare.len();
                 // What is shown comes last, so that it is as it is after the write.
