@@ -218,11 +218,13 @@ impl Api {
     ) -> Result<ResultPage<WireOwner>, ConnectorError> {
         let mut request = ApiRequest::get(self.version.owners(), limits::COUNTS_AS_CALL)
             .with("limit", "100")
-            .with("archived", is_archived.to_string())
-            .expecting(whole::is_list);
+            .with("archived", is_archived.to_string());
         if let Some(after) = after {
             request = request.with("after", after);
         }
+        // An owner without an id is none, and a record would go to the default owner.
+        let after = after.map(str::to_owned);
+        let request = request.expecting(move |answer| whole::is_page(answer, after.as_deref()));
         self.read(&request, "the owners").await
     }
 

@@ -121,12 +121,12 @@ impl Api {
         self.read_page(&request, "a query").await
     }
 
-    /// Follows a `nextRecordsUrl`, which is a path.
-    pub(super) async fn query_more(&self, next: &str) -> Result<WirePage, ConnectorError> {
+    /// Follows a `nextRecordsUrl`, which is a path, of a query that selects ids or does not.
+    pub(super) async fn query_more(&self, next: &str, has_ids: bool) -> Result<WirePage, ConnectorError> {
         let path = own_path(next)?;
         let asked = path.clone();
-        let request =
-            ApiRequest::get(path, NO_RATE_LIMITS).expecting(move |answer| whole::is_page(answer, false, Some(&asked)));
+        let request = ApiRequest::get(path, NO_RATE_LIMITS)
+            .expecting(move |answer| whole::is_page(answer, has_ids, Some(&asked)));
         self.read_page(&request, "the next page of a query").await.map(|timed| timed.content)
     }
 
@@ -147,7 +147,7 @@ impl Api {
         );
         let page = self.read_page(&request, "a query").await?.content;
         let (total, asked) = (page.total_size, page.request.clone());
-        let records = self.rest_of(page).await?;
+        let records = self.rest_of(page, true).await?;
         if u64::try_from(records.len()) != Ok(total) {
             let error = errors::unexpected("a query brings another number of records than it counts");
             return Err(error.about_page(&asked));
@@ -155,19 +155,20 @@ impl Api {
         Ok(records)
     }
 
-    /// Returns all records of a query that has few.
+    /// Returns all records of a query that has few; each with its id, if the query selects that first.
     pub(super) async fn query_all_pages(&self, soql: &str) -> Result<Vec<Json>, ConnectorError> {
+        let has_ids = ["SELECT Id,", "SELECT Id "].iter().any(|begin| soql.starts_with(begin));
         let request = ApiRequest::get(self.path("query").await?, NO_RATE_LIMITS)
             .with("q", soql)
-            .expecting(|answer| whole::is_page(answer, false, None));
+            .expecting(move |answer| whole::is_page(answer, has_ids, None));
         let page = self.read_page(&request, "a query").await?.content;
-        self.rest_of(page).await
+        self.rest_of(page, has_ids).await
     }
 
-    async fn rest_of(&self, mut page: WirePage) -> Result<Vec<Json>, ConnectorError> {
+    async fn rest_of(&self, mut page: WirePage, has_ids: bool) -> Result<Vec<Json>, ConnectorError> {
         let mut records = std::mem::take(&mut page.records);
         while let Some(next) = page.next_records_url.filter(|_| !page.done) {
-            page = self.query_more(&next).await?;
+            page = self.query_more(&next, has_ids).await?;
             records.append(&mut page.records);
         }
         Ok(records)

@@ -1,9 +1,11 @@
 //! What is asked once a run: descriptions of objects, and who the users are.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
+
+use serde_json::Value as Json;
 
 use crate::connector::{ConnectorError, ErrorKind};
 use crate::model::ObjectName;
@@ -17,6 +19,9 @@ use super::{
     },
     ObjectInfo, SalesforceField,
 };
+
+/// What is read of users to find an owner.
+const USER_FIELDS: [&str; 3] = ["Id", "Email", "Username"];
 
 /// Remembers what an org's objects look like.
 #[derive(Debug)]
@@ -127,13 +132,15 @@ impl Catalog {
     async fn find_users(&self, words: &[String]) -> Result<HashMap<String, Owner>, ConnectorError> {
         let literals: Vec<String> = words.iter().map(|word| text_literal(word)).collect();
         let is_called = format!("({} OR {})", is_in("Email", &literals), is_in("Username", &literals));
-        let query = Query {
-            fields: vec!["Id", "Email", "Username"],
-            object: "User",
-            conditions: vec![is_called, "IsActive = TRUE".to_owned()],
-            order_by: None,
+        let conditions = vec![is_called, "IsActive = TRUE".to_owned()];
+        let query = Query { fields: USER_FIELDS.to_vec(), object: "User", conditions, order_by: None };
+        // It decides what is written: a user that is not in half an answer would leave the record to the default owner.
+        let wanted: HashSet<String> = words.iter().cloned().collect();
+        let is_wanted = move |user: &Json| {
+            let mut names = USER_FIELDS.iter().filter_map(|name| user[*name].as_str());
+            names.any(|name| wanted.contains(&name.to_lowercase()))
         };
-        let users = self.api.query_all_pages(&query.text()).await?;
+        let users = self.api.look_up(&query.text(), is_wanted, &USER_FIELDS).await?;
         let mut found: HashMap<String, Owner> = words.iter().map(|word| (word.clone(), Owner::None)).collect();
         for name in ["Email", "Username"] {
             // A user name is unique; where it says something else than the addresses do, it wins.

@@ -156,7 +156,7 @@ impl<'catalog> Reader<'catalog> {
     /// Returns the page that follows; none where there is no address of it, or none that Salesforce still knows.
     async fn follow(&mut self) -> Result<Option<WirePage>, ConnectorError> {
         let Some(next) = self.next_url.take() else { return Ok(None) };
-        match self.catalog.api.query_more(&next).await {
+        match self.catalog.api.query_more(&next, true).await {
             Ok(page) => Ok(Some(page)),
             // Ten cursors of a user are kept, each for a while: the query is sent again from the last id on.
             Err(error) if error.kind == ErrorKind::CursorExpired => Ok(None),

@@ -9,7 +9,7 @@ use crate::connector::{ErrorKind, FetchRequest, Selection};
 use crate::model::{Operation, Outcome};
 
 use super::{
-    batch, created, destination, entry,
+    batch, created, destination, destination_with, entry,
     script::{Reply, Script, empty, ok, raw},
     text, updated,
 };
@@ -232,5 +232,36 @@ async fn a_value_that_an_earlier_look_up_did_not_ask_for_is_not_taken_for_blank(
         let request = FetchRequest { object: "Contact".into(), selection, fields: vec!["LastName".into()] };
         let found = destination(&script.url).fetch(&request).await.unwrap();
         assert_eq!(found[0].fields.get("LastName"), Some(&text("Ada")), "{shown}");
+    }
+}
+
+/// Who owns a record is looked up too: half an answer, and that to another look-up, must not leave it to the default owner.
+#[tokio::test]
+async fn an_owner_that_half_an_answer_lacks_is_asked_for_again() {
+    let users = |users: Json| json!({ "totalSize": 1, "done": true, "records": users });
+    let (address, owner) = ("ada@x.test", "0050000000000A1AAA");
+    let halves = [
+        users(json!([{ "Email": address, "Username": "ada" }])),
+        users(json!([])),
+        users(json!([{ "Id": owner, "Email": address }])),
+        users(json!([{ "Id": ONE, "LastName": "Ada", "Ext__c": "a" }])),
+    ];
+    for half in halves {
+        let (shown, mut count) = (half.to_string(), 0);
+        let script = Script::start(move |asked| {
+            if asked.path != "query" {
+                return ok(&json!([success(ONE, None)]));
+            }
+            count += 1;
+            let whole = users(json!([{ "Id": owner, "Email": address, "Username": "ada" }]));
+            ok(&if count == 1 { half.clone() } else { whole })
+        })
+        .await;
+        let owned = entry(None, &[("LastName", text("x")), ("OwnerId", text(address))]);
+        let destination = destination_with(&script.url, &json!({ "default_owner": "default@x.test" }));
+        destination.load(&batch(Operation::Insert, vec![owned])).await.unwrap();
+        let asked = script.asked();
+        let created = asked.iter().find(|asked| asked.path != "query").unwrap();
+        assert_eq!(created.records()[0]["OwnerId"], owner, "{shown}");
     }
 }
