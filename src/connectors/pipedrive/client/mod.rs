@@ -120,22 +120,22 @@ impl Api {
     pub(super) async fn list(
         &self,
         object: Object,
-        shelf: Shelf,
+        from: Shelf,
         query: &[(&'static str, String)],
         next: Option<&Next>,
     ) -> Result<Page, CallError> {
-        self.listed(list_request(object, shelf, query, next)).await
+        self.listed(list_request(object, from, query, next)).await
     }
 
     /// The same to decide what is written: while answers get mixed up, two have to agree.
     pub(super) async fn look_through(
         &self,
         object: Object,
-        shelf: Shelf,
+        from: Shelf,
         query: &[(&'static str, String)],
         next: Option<&Next>,
     ) -> Result<Page, CallError> {
-        self.listed(list_request(object, shelf, query, next).alone()).await
+        self.listed(list_request(object, from, query, next).alone()).await
     }
 
     async fn listed(&self, request: ApiRequest) -> Result<Page, CallError> {
@@ -228,7 +228,7 @@ impl Api {
                 .with("limit", PAGE_RECORDS.to_string())
                 .shown_as("api/v1/deals/{id}/participants");
             let page = self.listed(request).await?;
-            ids.extend(page.records.iter().filter_map(|one| participant(one)));
+            ids.extend(page.records.iter().filter_map(participant));
             match page.next {
                 Some(Next::Start(next)) if next > start => start = next,
                 _ => return Ok(ids),
@@ -268,12 +268,12 @@ impl Api {
     }
 }
 
-fn list_request(object: Object, shelf: Shelf, query: &[(&'static str, String)], next: Option<&Next>) -> ApiRequest {
-    let path = match shelf {
+fn list_request(object: Object, from: Shelf, query: &[(&'static str, String)], next: Option<&Next>) -> ApiRequest {
+    let path = match from {
         Shelf::Current => object.path(),
         Shelf::Archived => format!("{}/archived", object.path()),
     };
-    let mut request = ApiRequest::get(path, list_costs(object, shelf));
+    let mut request = ApiRequest::get(path, list_costs(object, from));
     if object != Object::Users && !query.iter().any(|(name, _)| *name == "limit") {
         request = request.with("limit", PAGE_RECORDS.to_string());
     }
@@ -287,8 +287,8 @@ fn list_request(object: Object, shelf: Shelf, query: &[(&'static str, String)], 
     }
 }
 
-fn list_costs(object: Object, shelf: Shelf) -> &'static [Cost] {
-    match (object, shelf) {
+fn list_costs(object: Object, from: Shelf) -> &'static [Cost] {
+    match (object, from) {
         (Object::Pipelines | Object::Stages, _) => costs::SHORT_LIST,
         (Object::Leads, Shelf::Archived) => costs::ARCHIVED_LIST_V1,
         (_, Shelf::Archived) => costs::ARCHIVED_LIST,

@@ -122,7 +122,7 @@ impl<'info> Draft<'info> {
     /// Tells whether what an existing record holds decides what is written.
     pub(super) fn needs_current(&self) -> bool {
         let is_partial = |(property, parts): &(&Property, Map<String, Json>)| missing(property.kind, parts).is_some();
-        self.contacts.values().any(ContactChange::needs_current) || self.parts.values().any(is_partial)
+        !self.contacts.is_empty() || self.parts.values().any(is_partial)
     }
 
     /// Returns the body of a call. `current` is the record as it is; none for a new one.
@@ -174,11 +174,11 @@ fn is_boolean(property: &Property) -> bool {
 
 fn join(first: Vec<Json>, more: Vec<Json>) -> Vec<Json> {
     let mut all: Vec<Json> = Vec::new();
-    first.into_iter().chain(more).for_each(|id| {
+    for id in first.into_iter().chain(more) {
         if !all.contains(&id) {
-            all.push(id)
+            all.push(id);
         }
-    });
+    }
     all
 }
 

@@ -10,12 +10,24 @@ use super::encode::texts;
 /// What a record says of one list.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct ContactChange {
-    /// The primary one; none takes it away.
-    primary: Option<Option<String>>,
+    /// The primary one.
+    primary: Said,
     /// All of them, the primary one first.
     all: Option<Vec<String>>,
-    /// Those with these labels.
+    /// Those with these labels; none takes them away.
     labelled: Vec<(&'static str, Option<String>)>,
+}
+
+/// What a record says of one value.
+#[derive(Debug, Clone, Default, PartialEq)]
+enum Said {
+    /// Nothing: it stays.
+    #[default]
+    Nothing,
+    /// There is none.
+    None,
+    /// It is this one.
+    Value(String),
 }
 
 /// The label of what has none. Source: the default of Pipedrive's screens.
@@ -24,28 +36,22 @@ const DEFAULT_LABEL: &str = "work";
 impl ContactChange {
     /// Takes in what a column says.
     pub(super) fn add(&mut self, part: Part, value: &Value) {
-        let mut values = texts(value);
-        let first = || if values.is_empty() { None } else { Some(values[0].trim().to_owned()) };
+        let values: Vec<String> = texts(value).iter().map(|value| value.trim().to_owned()).collect();
+        let first = || values.first().cloned();
         match part {
-            Part::Primary => self.primary = Some(first()),
+            Part::Primary => self.primary = first().map_or(Said::None, Said::Value),
             Part::Labelled(label) => self.labelled.push((label, first())),
             Part::All => {
-                values.iter_mut().for_each(|value| *value = value.trim().to_owned());
                 let mut all: Vec<String> = Vec::new();
-                values.into_iter().for_each(|value| {
+                for value in values {
                     if !all.contains(&value) {
-                        all.push(value)
+                        all.push(value);
                     }
-                });
+                }
                 self.all = Some(all);
             }
             Part::Whole | Part::Of(_) => {}
         }
-    }
-
-    /// Tells whether the list as it is decides what is written.
-    pub(super) fn needs_current(&self) -> bool {
-        true
     }
 
     /// Returns the list to be written, given the one that there is.
@@ -66,8 +72,10 @@ impl ContactChange {
         for (label, value) in &self.labelled {
             self.set_labelled(&mut list, label, value.as_deref());
         }
-        if let Some(primary) = &self.primary {
-            self.set_primary(&mut list, primary.as_deref());
+        match &self.primary {
+            Said::Nothing => {}
+            Said::None => self.set_primary(&mut list, None),
+            Said::Value(primary) => self.set_primary(&mut list, Some(primary.as_str())),
         }
         let primary = list.iter().position(|one| one["primary"] == true).unwrap_or(0);
         mark(&mut list, primary);
@@ -104,8 +112,8 @@ impl ContactChange {
             let label =
                 if self.labelled.iter().any(|(label, _)| *label == DEFAULT_LABEL) { "other" } else { DEFAULT_LABEL };
             list.push(entry(value, label));
-            let last = list.len() - 1;
-            mark(list, last);
+            let end = list.len() - 1;
+            mark(list, end);
         }
     }
 }

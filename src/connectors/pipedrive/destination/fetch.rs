@@ -195,13 +195,13 @@ impl<'fetch> Fetcher<'fetch> {
     }
 
     /// Lists records, all pages.
-    async fn list(&self, shelf: Shelf, query: &[(&'static str, String)]) -> Result<Vec<Raw>, ConnectorError> {
+    async fn list(&self, from: Shelf, query: &[(&'static str, String)]) -> Result<Vec<Raw>, ConnectorError> {
         let mut query = query.to_vec();
         query.extend(self.query());
         let (mut records, mut next): (Vec<Raw>, Option<Next>) = (Vec::new(), None);
         let mut seen: HashSet<String> = HashSet::new();
         loop {
-            let page = self.catalog.api.look_through(self.info.object, shelf, &query, next.as_ref()).await?;
+            let page = self.catalog.api.look_through(self.info.object, from, &query, next.as_ref()).await?;
             records.extend(page.records.into_iter().filter(|raw| id_of(raw).is_some_and(|id| seen.insert(id))));
             match page.next {
                 Some(more) if next.as_ref() != Some(&more) => next = Some(more),

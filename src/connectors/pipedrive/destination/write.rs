@@ -64,7 +64,7 @@ impl PipedriveDestination {
         draft: &Draft<'_>,
     ) -> Result<Outcome, ConnectorError> {
         let body = match draft.body(None) {
-            Ok(body) => self.wire(info, body),
+            Ok(body) => wire(info, body),
             Err(rejection) => return Ok(Outcome::Rejected(rejection)),
         };
         let created = match self.catalog.api.create(info.object, &body).await {
@@ -91,7 +91,7 @@ impl PipedriveDestination {
             Raw::new()
         };
         let body = match draft.body(Some(&current)) {
-            Ok(body) => self.wire(info, body),
+            Ok(body) => wire(info, body),
             Err(rejection) => return Ok(Outcome::Rejected(rejection)),
         };
         if !body.is_empty() {
@@ -128,11 +128,11 @@ impl PipedriveDestination {
         }
         Ok(outcomes)
     }
+}
 
-    /// Puts a body into the form of the version of the API.
-    fn wire(&self, info: &ObjectInfo, body: Map<String, Json>) -> Map<String, Json> {
-        if info.object.is_v1() { flattened(info, body) } else { body }
-    }
+/// Puts a body into the form of the version of the API.
+fn wire(info: &ObjectInfo, body: Map<String, Json>) -> Map<String, Json> {
+    if info.object.is_v1() { flattened(info, body) } else { body }
 }
 
 /// A read before a write that was not answered left nothing behind.

@@ -78,7 +78,9 @@ impl Pipelines {
     /// Returns the pipeline with this name or id.
     pub(in super::super) fn pipeline(&self, name: &str) -> Meaning<u64> {
         let named = self.pipelines.iter().filter(|(_, known)| known == name).map(|(id, _)| *id);
-        one_of(named.collect(), || self.pipelines.iter().map(|(id, _)| *id).find(|id| id.to_string() == name))
+        one_of(&named.collect::<Vec<_>>(), || {
+            self.pipelines.iter().map(|(id, _)| *id).find(|id| id.to_string() == name)
+        })
     }
 
     /// Returns the stage with this name or id, of this pipeline where one is known, and the pipeline that it belongs to.
@@ -86,7 +88,9 @@ impl Pipelines {
         let stages = self.stages.iter().filter(|(.., of)| pipeline.is_none_or(|pipeline| pipeline == *of));
         let found: Vec<&(u64, String, u64)> = stages.collect();
         let named = found.iter().filter(|(_, known, _)| known == name).map(|(id, _, of)| (*id, *of));
-        one_of(named.collect(), || found.iter().find(|(id, ..)| id.to_string() == name).map(|(id, _, of)| (*id, *of)))
+        one_of(&named.collect::<Vec<_>>(), || {
+            found.iter().find(|(id, ..)| id.to_string() == name).map(|(id, _, of)| (*id, *of))
+        })
     }
 
     /// Returns the names of the pipelines, for a person.
@@ -102,8 +106,8 @@ impl Pipelines {
     }
 }
 
-fn one_of<T: Copy>(named: Vec<T>, by_id: impl FnOnce() -> Option<T>) -> Meaning<T> {
-    match named.as_slice() {
+fn one_of<T: Copy>(named: &[T], by_id: impl FnOnce() -> Option<T>) -> Meaning<T> {
+    match named {
         [one] => Meaning::One(*one),
         [] => by_id().map_or(Meaning::None, Meaning::One),
         _ => Meaning::Several,

@@ -55,7 +55,7 @@ pub(super) fn narrow(predicate: &Predicate, info: &ObjectInfo, names: &Names) ->
     for part in parts(predicate) {
         match part {
             Predicate::Compare { field, comparison, value } => {
-                narrowing.compare((field, *comparison, value), info, names)
+                narrowing.compare((field, *comparison, value), info, names);
             }
             Predicate::In { field, values } => narrowing.any_of(field, values, info),
             Predicate::All(_) | Predicate::Any(_) | Predicate::IsNull(_) | Predicate::IsNotNull(_) => {}

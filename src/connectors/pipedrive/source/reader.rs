@@ -119,9 +119,9 @@ impl<'catalog> Reader<'catalog> {
     }
 
     async fn ask(&self, place: &Place) -> Result<client::Page, ConnectorError> {
-        let shelf = if place.list == List::Archived { Shelf::Archived } else { Shelf::Current };
+        let from = if place.list == List::Archived { Shelf::Archived } else { Shelf::Current };
         let query = self.query(place);
-        let answer = self.catalog.api.list(self.info.object, shelf, &query, place.next.as_ref()).await;
+        let answer = self.catalog.api.list(self.info.object, from, &query, place.next.as_ref()).await;
         answer.map_err(|error| match error {
             // A cursor is not promised to live between two runs.
             CallError::Refused(error) if error.status == 400 && matches!(place.next, Some(Next::Cursor(_))) => {
