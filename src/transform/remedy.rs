@@ -126,7 +126,7 @@ mod tests {
             ("not_a_date", &["01/02/2024"][..], r#"format: "%d/%m/%Y", or "%m/%d/%Y""#),
             ("not_a_date", &["01/02/2024", "12/31/2024"][..], r#"format: "%m/%d/%Y""#),
             ("not_a_datetime", &["31.12.2024 08:30"][..], r#"format: "%d.%m.%Y %H:%M""#),
-            ("not_a_boolean", &["ja", "Nein"][..], "apply: [{ boolean: { no: [nein], yes: [ja] } }]"),
+            ("not_a_boolean", &["ja", "Nein"][..], "apply: [{ boolean: { yes: [ja], no: [nein] } }]"),
             ("not_exact", &["123456789012345678"][..], "type: text"),
             ("unknown_option", &["Hot lead", "no"][..], r#"values: { "Hot lead": …, "no": … }"#),
         ] {

@@ -55,6 +55,8 @@ mod people;
 #[cfg(test)]
 mod pipedrive;
 #[cfg(test)]
+mod pipedrive_answers;
+#[cfg(test)]
 mod previews;
 #[cfg(test)]
 mod quotas;
