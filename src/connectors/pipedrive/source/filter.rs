@@ -98,17 +98,12 @@ impl Narrowing {
 
     fn any_of(&mut self, field: &str, values: &[Value], info: &ObjectInfo) {
         let texts: Vec<String> = values.iter().map(Value::to_text).collect();
+        let are_ids = || texts.iter().all(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()));
+        let are_statuses = || texts.iter().all(|status| matches!(status.as_str(), "open" | "won" | "lost"));
+        let takes_ids = !info.object.is_v1() && info.object.is_incremental() && texts.len() <= MAX_IDS;
         match field {
-            ID if !info.object.is_v1() && texts.len() <= MAX_IDS && info.object.is_incremental() => {
-                if texts.iter().all(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())) {
-                    self.add("ids", texts.join(","));
-                }
-            }
-            "status" if info.object == Object::Deals => {
-                if texts.iter().all(|status| matches!(status.as_str(), "open" | "won" | "lost")) {
-                    self.add("status", texts.join(","));
-                }
-            }
+            ID if takes_ids && are_ids() => self.add("ids", texts.join(",")),
+            "status" if info.object == Object::Deals && are_statuses() => self.add("status", texts.join(",")),
             _ => {}
         }
     }
