@@ -93,11 +93,11 @@ pub(super) fn in_step(spec: &StepSpec, schema: &Schema) -> Result<StepSpec, Tran
         StepSpec::Rename(fields) => StepSpec::Rename(keyed(fields, schema)?),
         StepSpec::Cast(fields) => StepSpec::Cast(keyed(fields, schema)?),
         StepSpec::Apply(fields) => {
-            let mut named = keyed(fields, schema)?;
-            for cleaners in named.values_mut() {
+            let mut by_field = keyed(fields, schema)?;
+            for cleaners in by_field.values_mut() {
                 *cleaners = in_cleaners(cleaners, schema)?;
             }
-            StepSpec::Apply(named)
+            StepSpec::Apply(by_field)
         }
         StepSpec::Drop(words) => StepSpec::Drop(names(words)?),
         StepSpec::Split(split) => {

@@ -74,9 +74,9 @@ fn format(values: &[&str], cleaner: &str, formats: &[&str]) -> Option<String> {
 
 fn reads_all(cleaner: &CleanerSpec, values: &[&str]) -> bool {
     let Ok(compiled) = cleaners::compile(cleaner) else { return false };
-    let cleaned = compiled.clean(Values { expr: col("value"), field_type: FieldType::Text });
+    let values_read = compiled.clean(Values { expr: col("value"), field_type: FieldType::Text });
     let series = Series::new("value".into(), values);
-    let read = series.into_frame().lazy().select([cleaned.expr]).collect();
+    let read = series.into_frame().lazy().select([values_read.expr]).collect();
     !values.is_empty() && read.is_ok_and(|frame| frame.columns().iter().all(|column| column.null_count() == 0))
 }
 

@@ -19,14 +19,12 @@ const EXPORT: &str = "id,mail,amount,since,seen,active,stage,note
 
 /// Writes a pipeline from the export to a file of typed fields; each field with what its mapping says beside `from`.
 fn put_pipeline(desk: &Desk, rules: &BTreeMap<&str, String>) {
-    let mut text = String::from(
+    let text = String::from(
         "version: 1\nname: typed\nconnections:\n  in: { type: csv, path: ., id: { export: id } }\n  out: { type: parquet, path: out }\nstreams:\n  \
          - name: all\n    source: { connection: in, object: export }\n    destinations:\n      - connection: out\n        object: all\n        mappings:\n          mail: mail\n",
     );
-    for (field, rule) in rules {
-        text.push_str(&format!("          {field}: {{ from: {field}, {rule} }}\n"));
-    }
-    desk.write("typed.yaml", &text);
+    let lines = rules.iter().map(|(field, rule)| format!("          {field}: {{ from: {field}, {rule} }}\n"));
+    desk.write("typed.yaml", &(text + &lines.collect::<String>()));
 }
 
 fn report(ran: &Ran, code: i32) -> Json {

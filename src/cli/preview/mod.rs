@@ -33,13 +33,12 @@ pub(super) async fn preview(workspace: &Workspace, args: &PreviewArgs) -> Result
     check_streams(&pipeline, &args.streams)?;
     let clock = Clock::system();
     let fixtures = local::fixtures_folder(args.fixtures.as_deref(), &args.file);
-    let _locals = match is_local {
-        true => local::redirect(workspace, &mut pipeline, &fixtures, &clock).await?,
-        false => Vec::new(),
-    };
-    let tokens: Arc<dyn TokenStore> = match is_local {
-        true => Arc::new(MemoryTokens::default()),
-        false => Arc::new(StateTokens(workspace.open_state_for_tokens(&args.file, &pipeline).await?)),
+    let _locals =
+        if is_local { local::redirect(workspace, &mut pipeline, &fixtures, &clock).await? } else { Vec::new() };
+    let tokens: Arc<dyn TokenStore> = if is_local {
+        Arc::new(MemoryTokens::default())
+    } else {
+        Arc::new(StateTokens(workspace.open_state_for_tokens(&args.file, &pipeline).await?))
     };
     let pace = pipeline.limits.requests_per_sec;
     let mut context = context(clock, &pipeline.base_dir, tokens, CancellationToken::new(), pace)?;

@@ -36,7 +36,7 @@ pub(super) fn title(stream: &StreamPreview) -> String {
         format!("{}: {of} {} of {}.{}", stream.name, counted(stream.read, "record"), stream.connection, stream.object);
     for (count, what) in [(stream.filtered, "filtered"), (stream.duplicate, "duplicate")] {
         if count > 0 {
-            text.push_str(&format!(", {} {what}", HumanCount(count)));
+            text = format!("{text}, {} {what}", HumanCount(count));
         }
     }
     text

@@ -94,13 +94,13 @@ impl<T: Item> Shipment for Loaded<T> {
         // Lent, not copied: they come back whatever the answer is.
         let records = places.iter().filter_map(|place| Some(mem::take(self.record_at(*place)?))).collect();
         let batch = Batch { object: loader.target.names.object.clone(), operation: operation.clone(), records };
-        let loaded = loader.services.destination.load(&batch).await;
+        let outcomes = loader.services.destination.load(&batch).await;
         for (place, record) in places.iter().zip(batch.records) {
             if let Some(lent) = self.record_at(*place) {
                 *lent = record;
             }
         }
-        Ok(Box::new(loaded?.into_iter()))
+        Ok(Box::new(outcomes?.into_iter()))
     }
 
     async fn find_written(&self, loader: &Loader, places: &[usize]) -> Result<Vec<Option<Lookup>>, EngineError> {

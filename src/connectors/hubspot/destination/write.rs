@@ -101,8 +101,8 @@ fn marked(mut inputs: Vec<Input>) -> Result<Vec<Input>, ConnectorError> {
 /// Decodes the answer to a write. What it repeats of a record is read only where no trace id tells which record it is.
 fn decode_written(answer: &Answer, inputs: &[Input], doing: &str) -> Result<BatchAnswer<WireRecord>, ConnectorError> {
     let traced: BatchAnswer<TracedRecord> = decode(answer, doing, ErrorKind::Unanswered)?;
-    let traces: HashSet<&str> = inputs.iter().map(|input| input.trace_id.as_str()).collect();
-    if !traced.results.iter().all(|record| record.trace_id().is_some_and(|trace_id| traces.contains(trace_id))) {
+    let known: HashSet<&str> = inputs.iter().map(|input| input.trace_id.as_str()).collect();
+    if !traced.results.iter().all(|record| record.trace_id().is_some_and(|trace_id| known.contains(trace_id))) {
         return decode(answer, doing, ErrorKind::Unanswered);
     }
     let results = traced.results.into_iter().map(WireRecord::from).collect();

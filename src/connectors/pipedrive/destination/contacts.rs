@@ -140,9 +140,14 @@ fn mark(list: &mut [Json], primary: usize) {
 mod tests {
     use super::*;
 
+    /// What a mapping gives, and what a list becomes by it.
+    type Case<'a> = (Vec<(Part, Value)>, &'a [&'a str]);
+
     fn change(parts: &[(Part, Value)]) -> ContactChange {
         let mut change = ContactChange::default();
-        parts.iter().for_each(|(part, value)| change.add(*part, value));
+        for (part, value) in parts {
+            change.add(*part, value);
+        }
         change
     }
 
@@ -164,7 +169,7 @@ mod tests {
             json!({"value": "old@x.test", "label": "home", "primary": false}),
             json!({"value": "ada@x.test", "label": "work", "primary": true}),
         ];
-        let cases: [(Vec<(Part, Value)>, &[&str]); 7] = [
+        let cases: [Case<'_>; 7] = [
             (vec![(Part::Primary, text("new@x.test"))], &["home:old@x.test", "*work:new@x.test"]),
             (vec![(Part::Primary, text("OLD@x.test"))], &["*home:OLD@x.test", "work:ada@x.test"]),
             (vec![(Part::Primary, Value::Null)], &["*home:old@x.test"]),

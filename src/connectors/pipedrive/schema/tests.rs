@@ -30,13 +30,13 @@ fn deals() -> ObjectInfo {
     )
 }
 
-fn raw(json: Json) -> Raw {
+fn raw(json: &Json) -> Raw {
     json.as_object().cloned().unwrap()
 }
 
 fn value(info: &ObjectInfo, record: &Json, label: &str) -> Result<Value, &'static str> {
     let name = info.source_schema(&"x".into()).find(label).unwrap().unwrap().name.clone();
-    let record = normal(info, raw(record.clone()));
+    let record = normal(info, raw(record));
     decode(info, info.find(&name).unwrap(), &record, &Names::default()).map_err(|misfit| misfit.code)
 }
 

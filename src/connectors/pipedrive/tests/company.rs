@@ -29,7 +29,9 @@ impl Company {
 
     pub(super) async fn with(files: &[(&str, &str)], is_unlimited: bool, speed: f64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        files.iter().for_each(|(name, text)| fs::write(folder.path().join(name), text).unwrap());
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
         let (clock, tokens) = (Clock::accelerated(speed), Arc::new(MemoryTokens::default()));
         let transport = Transport::new(clock, CancellationToken::new(), tokens).unwrap();
         let connection = ConnectionName::new("crm");

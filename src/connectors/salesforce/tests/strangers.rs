@@ -257,9 +257,9 @@ async fn an_owner_that_half_an_answer_lacks_is_asked_for_again() {
             ok(&if count == 1 { half.clone() } else { whole })
         })
         .await;
-        let owned = entry(None, &[("LastName", text("x")), ("OwnerId", text(address))]);
+        let record = entry(None, &[("LastName", text("x")), ("OwnerId", text(address))]);
         let destination = destination_with(&script.url, &json!({ "default_owner": "default@x.test" }));
-        destination.load(&batch(Operation::Insert, vec![owned])).await.unwrap();
+        destination.load(&batch(Operation::Insert, vec![record])).await.unwrap();
         let asked = script.asked();
         let created = asked.iter().find(|asked| asked.path != "query").unwrap();
         assert_eq!(created.records()[0]["OwnerId"], owner, "{shown}");
