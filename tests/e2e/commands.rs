@@ -43,6 +43,8 @@ fn help_names_every_command_and_the_exit_codes() {
                    one's own data
       login        Log in to an OAuth vendor in the browser; the tokens are kept, encrypted, in the
                    state file
+      preview      Show what a pipeline makes of its records, side by side, and what would be rejected;
+                   writes nothing
       run          Run a pipeline; a run that was stopped or killed goes on where it stood
       runs         List the runs in the state file
       show         Show the ledger of a run, and which records were merged into which

@@ -7,9 +7,10 @@ use crate::model::ObjectName;
 
 use super::{
     super::{a1::Area, cell::Cell, client::Render, table::Table},
-    Known, Plan, SheetsDestination,
+    Known, SheetsDestination,
     insert::{Landed, NewRow},
     moves::{is_in_place, moves},
+    plan::Plan,
     view::View,
 };
 

@@ -4,11 +4,39 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     super::cell::Cell,
+    miss::{Miss, RowWrite},
     moves::{moves, reversed},
-    snapshot::Snapshot,
-    strays::{Hit, Should, Stray},
-    writes::{Miss, RowWrite},
+    snapshot::{Correction, Snapshot},
 };
+
+/// A row in which cells were overwritten by mistake, at one moment.
+#[derive(Debug)]
+pub(super) struct Stray {
+    pub(super) row: usize,
+    /// The key that the row had; none where it has none, or where it was overwritten.
+    pub(super) key: Option<String>,
+    pub(super) is_key_hit: bool,
+    /// What the row held right after the write, from the first column on.
+    pub(super) cells: Vec<Cell>,
+    pub(super) hits: BTreeMap<usize, Hit>,
+    /// Its row in the state before; none where nobody knows.
+    pub(super) origin: Option<usize>,
+}
+
+/// A cell that was overwritten by mistake.
+#[derive(Debug)]
+pub(super) struct Hit {
+    pub(super) is_formula: bool,
+    /// What it should hold: none where nobody knows, because the row or the column was new.
+    pub(super) should: Option<Should>,
+}
+
+/// What a cell should hold, and the row that it was in when that was read: formulas speak of it.
+#[derive(Debug)]
+pub(super) struct Should {
+    pub(super) correction: Correction,
+    pub(super) row: usize,
+}
 
 /// A write that missed, beside the states before and after it.
 struct Missed<'state> {
@@ -24,6 +52,14 @@ struct Missed<'state> {
     keys: HashMap<String, Vec<usize>>,
     /// Rows before that a row of the write was taken for.
     used: HashSet<usize>,
+}
+
+impl Should {
+    /// Returns what a cell of an earlier state should hold.
+    pub(super) fn of(before: &Snapshot, (row, column): (usize, usize)) -> Self {
+        let (cell, is_formula) = (before.cell(row, column).clone(), before.has_formula(row, column));
+        Self { correction: Correction { cell, is_formula }, row }
+    }
 }
 
 /// Returns what earlier writes overwrote and nobody has put back yet, as the state before has it.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{super::cell::Cell, snapshot::Snapshot, writes::Miss};
+use super::{super::cell::Cell, miss::Miss, snapshot::Snapshot};
 
 /// Rows that are told so far.
 struct Told<'state> {

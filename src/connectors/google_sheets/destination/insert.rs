@@ -7,7 +7,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::connector::{ConnectorError, ErrorKind};
+use crate::connector::ConnectorError;
 use crate::model::{ObjectName, Outcome};
 
 use super::{
@@ -18,7 +18,8 @@ use super::{
         limits::PAYLOAD_BYTES,
         table::Table,
     },
-    Formula, Known, Plan, SheetsDestination,
+    Known, SheetsDestination,
+    plan::{Formula, Plan},
     prepare::{Outcomes, Prepared},
     rules::check_shared,
     structure::check_cells,
@@ -200,21 +201,6 @@ pub(super) fn with_formulas(
         row[place - first] = NewCell::Formula(formula.text(number, view, table)?);
     }
     Ok(row)
-}
-
-impl Formula {
-    /// Writes the formula for a row.
-    pub(super) fn text(&self, row: usize, view: &View, table: &Table) -> Result<String, ConnectorError> {
-        self.template.at(row, |name| view.place(name)).ok_or_else(|| {
-            let unknown = self.template.columns().find(|name| view.place(name).is_none()).unwrap_or_default();
-            let error = table.unknown_column(unknown);
-            let message = format!(
-                "the formula of `{}` names a column `{unknown}` that `{}` does not have",
-                self.column, table.place.title
-            );
-            ConnectorError { kind: ErrorKind::NotFound, message, ..error }
-        })
-    }
 }
 
 impl NewCell {

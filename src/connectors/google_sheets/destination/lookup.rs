@@ -11,7 +11,8 @@ use super::{
         schema::{decode, encode},
         table::Table,
     },
-    Plan, SheetsDestination,
+    SheetsDestination,
+    plan::Plan,
     view::{View, key_text},
 };
 

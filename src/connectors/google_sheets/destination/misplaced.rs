@@ -9,8 +9,9 @@ use crate::model::ObjectName;
 
 use super::{
     super::{cell::Cell, limits::MAX_REPAIRS, table::Table},
-    Known, Plan, SheetsDestination,
+    Known, SheetsDestination,
     insert::NewRow,
+    plan::Plan,
     rules::always_moving,
     settle::Settling,
     snapshot::{Correction, Snapshot},

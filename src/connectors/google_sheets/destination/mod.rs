@@ -5,14 +5,17 @@
 //! added is in `insert`, changed in `update`, removed in `delete`; `structure` adds tabs and columns, `replace` writes a tab anew.
 
 mod added;
+mod change;
 mod delete;
 mod hits;
 mod identify;
 mod insert;
 mod lookup;
 mod misplaced;
+mod miss;
 mod moves;
 mod offers;
+mod plan;
 mod prepare;
 mod replace;
 mod rules;
@@ -36,7 +39,7 @@ use tokio::sync::Mutex;
 use crate::connector::{
     BulkLoad, ConnectorError, Destination, ErrorKind, FetchRequest, FetchWhole, Probe, Replace, WritePlan,
 };
-use crate::model::{Batch, Field, ObjectName, Operation, Outcome, Record, Schema};
+use crate::model::{Batch, ObjectName, Operation, Outcome, Record, Schema};
 
 use super::{
     client::{SheetsClient, Spreadsheet},
@@ -46,7 +49,12 @@ use super::{
     table::{Place, Table, UNKNOWN_COLUMN},
 };
 
-use self::{prepare::Prepared, rules::check_formulas, view::View};
+use self::{
+    plan::{Formula, Plan},
+    prepare::Prepared,
+    rules::check_formulas,
+    view::View,
+};
 
 /// Writes to one spreadsheet.
 #[derive(Debug)]
@@ -64,22 +72,6 @@ pub(super) struct Options {
     pub(super) tables: Tables,
     pub(super) creates_columns: bool,
     pub(super) creates_tab: bool,
-}
-
-/// What a run writes to an object.
-#[derive(Debug, Clone, Default)]
-struct Plan {
-    key: Vec<String>,
-    fields: Vec<Field>,
-    formulas: Vec<Formula>,
-}
-
-/// A column that a formula of the pipeline fills.
-#[derive(Debug, Clone)]
-struct Formula {
-    column: String,
-    template: Template,
-    is_rewritten: bool,
 }
 
 /// What is known of an object.

@@ -9,8 +9,9 @@ use crate::model::{Field, ObjectName, Outcome};
 
 use super::{
     super::{cell::Cell, errors::after_write, limits::MAX_REPAIRS, table::Table},
-    Known, Plan, SheetsDestination,
+    Known, SheetsDestination,
     insert::NewCell,
+    plan::Plan,
     prepare::{Outcomes, Prepared},
     rules::{always_moving, check_shared},
     settle::Settling,

@@ -5,7 +5,7 @@ use crate::model::{Field, one_form};
 
 use super::{
     super::{header::Named, table::Table},
-    Formula, Plan,
+    plan::{Formula, Plan},
     snapshot::Snapshot,
 };
 

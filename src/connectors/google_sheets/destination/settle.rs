@@ -16,14 +16,16 @@ use super::{
         limits::MAX_REPAIRS,
         table::Table,
     },
-    Known, Plan, SheetsDestination,
+    Known, SheetsDestination,
+    change::{Change, row_write},
+    miss::{Miss, Writes},
     moves::moves,
+    plan::Plan,
     rules::always_moving,
     snapshot::{Correction, Snapshot},
     strays::put_right,
-    update::{Change, row_write},
     view::{View, key_text},
-    writes::{Miss, Writes, without_empty},
+    writes::without_empty,
 };
 
 /// What a table is settled from.

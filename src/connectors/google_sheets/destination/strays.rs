@@ -5,44 +5,15 @@
 //! found again, by its key or by all that it held, and a cell is given back what it should hold if it still holds what Ferry
 //! wrote: what a person wrote into it since stays.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use super::{
     super::{cell::Cell, references::rewritten, table::Table},
-    hits::{of_miss, of_snapshot},
+    hits::{Hit, Should, Stray, of_miss, of_snapshot},
+    miss::Miss,
     moves::moves,
     snapshot::{Correction, Snapshot},
-    writes::Miss,
 };
-
-/// A row in which cells were overwritten by mistake, at one moment.
-#[derive(Debug)]
-pub(super) struct Stray {
-    pub(super) row: usize,
-    /// The key that the row had; none where it has none, or where it was overwritten.
-    pub(super) key: Option<String>,
-    pub(super) is_key_hit: bool,
-    /// What the row held right after the write, from the first column on.
-    pub(super) cells: Vec<Cell>,
-    pub(super) hits: BTreeMap<usize, Hit>,
-    /// Its row in the state before; none where nobody knows.
-    pub(super) origin: Option<usize>,
-}
-
-/// A cell that was overwritten by mistake.
-#[derive(Debug)]
-pub(super) struct Hit {
-    pub(super) is_formula: bool,
-    /// What it should hold: none where nobody knows, because the row or the column was new.
-    pub(super) should: Option<Should>,
-}
-
-/// What a cell should hold, and the row that it was in when that was read: formulas speak of it.
-#[derive(Debug)]
-pub(super) struct Should {
-    pub(super) correction: Correction,
-    pub(super) row: usize,
-}
 
 /// Where the columns of one moment are in a later state.
 pub(super) struct Columns {
@@ -56,14 +27,6 @@ pub(super) struct Shift<'state> {
     pub(super) before: &'state Snapshot,
     pub(super) columns: Columns,
     pub(super) title: &'state str,
-}
-
-impl Should {
-    /// Returns what a cell of an earlier state should hold.
-    pub(super) fn of(before: &Snapshot, (row, column): (usize, usize)) -> Self {
-        let (cell, is_formula) = (before.cell(row, column).clone(), before.has_formula(row, column));
-        Self { correction: Correction { cell, is_formula }, row }
-    }
 }
 
 impl Columns {

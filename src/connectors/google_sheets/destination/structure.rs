@@ -14,7 +14,8 @@ use super::{
         schema::format_of,
         table::{Column, Place, Table, zone_of},
     },
-    Known, Plan, SheetsDestination,
+    Known, SheetsDestination,
+    plan::Plan,
 };
 
 /// A column that is to be added.
@@ -123,7 +124,7 @@ impl Known {
 
 fn missing_columns(table: Option<&Table>, plan: &Plan) -> Vec<NewColumn> {
     let field = |field: &Field| NewColumn { name: field.name.to_string(), field_type: Some(field.field_type) };
-    let formula = |formula: &super::Formula| NewColumn { name: formula.column.clone(), field_type: None };
+    let formula = |formula: &super::plan::Formula| NewColumn { name: formula.column.clone(), field_type: None };
     let all = plan.fields.iter().map(field).chain(plan.formulas.iter().map(formula));
     all.filter(|column| table.is_none_or(|table| table.column(&column.name).is_err())).collect()
 }

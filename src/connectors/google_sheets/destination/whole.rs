@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use super::{
     super::{cell::Cell, table::Table},
+    hits::{Hit, Should, Stray},
     insert::NewCell,
     moves::{is_in_place, moves, reversed},
     snapshot::{Correction, Snapshot},
-    strays::{Columns, Hit, Shift, Should, Stray, locate},
+    strays::{Columns, Shift, locate},
 };
 
 /// Notes what cells should hold where whole columns were written and the rows are known by their numbers.
