@@ -29,8 +29,8 @@ fn refusals_of_pipedrive() {
     reading(&scene, "persons", COMPANY, "persons", "name: name");
     reading(&scene, "app", APP, "persons", "name: name");
     reading(&scene, "contacts", COMPANY, "contacts", "name: name");
-    writing(&scene, "insert", COMPANY, "persons", "write: insert, mappings: { name: name }");
-    writing(&scene, "owned", OWNED, "persons", "write: insert, mappings: { name: name, owner_id: email }");
+    writing(&scene, "insert", COMPANY, "persons", "write: insert, mappings: { name: first }");
+    writing(&scene, "owned", OWNED, "persons", "write: insert, mappings: { name: first, owner_id: email }");
     let unauthorized = refused("unauthorized access", None);
     let scope = refused("Scope and URL mismatch", None);
     let capped = refused("Deals limit reached", Some("feature_capping_deals_limit"));

@@ -5,12 +5,30 @@ use crate::model::{FieldType, ObjectName};
 
 use super::{
     cell::Cell,
-    client::{CellData, GridRange, Sheet},
+    client::{CellData, GridRange, NumberFormat, Sheet},
     config::Tables,
     header::{named_columns, suggested_row},
+    place::{Place, nearest},
     schema::type_of,
-    table::{Column, Place, UNKNOWN_COLUMN, nearest},
 };
+
+/// The code of the error that names a column which is not there.
+pub(super) const UNKNOWN_COLUMN: &str = "unknown_field";
+
+/// A column that has a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    /// Its place on the tab, from 0.
+    pub(super) place: usize,
+    pub(super) name: String,
+    pub(super) shared_heading: Option<String>,
+    pub(super) field_type: FieldType,
+    pub(super) format: Option<NumberFormat>,
+    /// How many of a hundred of the first rows have a value, where there are any.
+    pub(super) filled_percent: Option<u8>,
+    /// Whether people's own formulas fill it.
+    pub(super) is_formula: bool,
+}
 
 /// Learns the columns from the header and the rows below it.
 pub(super) fn columns(

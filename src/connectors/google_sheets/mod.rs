@@ -17,6 +17,7 @@ mod formula;
 mod header;
 mod inspection;
 mod limits;
+mod place;
 mod references;
 mod schema;
 mod serial;

@@ -254,7 +254,7 @@ impl Blocks {
 mod tests {
     use chrono_tz::Tz;
 
-    use super::super::table::Place;
+    use super::super::place::Place;
     use super::*;
 
     #[test]

@@ -43,10 +43,12 @@ use crate::model::{Batch, ObjectName, Operation, Outcome, Record, Schema};
 
 use super::{
     client::{SheetsClient, Spreadsheet},
+    columns::UNKNOWN_COLUMN,
     config::Tables,
     errors::{OUTSIDE_GRID, incomplete},
     formula::Template,
-    table::{Place, Table, UNKNOWN_COLUMN},
+    place::Place,
+    table::Table,
 };
 
 use self::{

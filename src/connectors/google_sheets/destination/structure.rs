@@ -9,10 +9,12 @@ use crate::model::{Field, FieldType, ObjectName};
 use super::{
     super::{
         a1,
+        columns::Column,
         errors::after_write,
         limits::MAX_CELLS,
+        place::Place,
         schema::format_of,
-        table::{Column, Place, Table, zone_of},
+        table::{Table, zone_of},
     },
     Known, SheetsDestination,
     plan::Plan,

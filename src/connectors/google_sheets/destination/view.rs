@@ -8,7 +8,8 @@ use super::super::{
     cell::Cell,
     client::{Render, SheetsClient},
     header::{Named, is_meant, named_columns},
-    table::{Place, Table},
+    place::Place,
+    table::Table,
 };
 
 /// How often a header is read again because the columns moved while it was read.

@@ -13,11 +13,13 @@ use crate::model::{DELETED, FieldType, ID, Page, ReadReject, UPDATED_AT, Value, 
 
 use super::super::{
     cell::Cell,
+    columns::Column,
     config::Tables,
     errors::unexpected,
     header::{is_meant, named_columns},
+    place::Place,
     schema::decode,
-    table::{Column, Place, ROW, Table},
+    table::{ROW, Table},
 };
 
 /// One read of one table.
