@@ -40,6 +40,12 @@ impl Clock {
         }
     }
 
+    /// Lets the clock start at another moment: for tests of what ends with a day.
+    #[must_use]
+    pub fn starting_at(self, started_at: DateTime<Utc>) -> Self {
+        Self { started_at, ..self }
+    }
+
     /// Returns the time of day, UTC.
     pub fn now(&self) -> DateTime<Utc> {
         let elapsed = TimeDelta::from_std(self.elapsed()).unwrap_or(TimeDelta::MAX);

@@ -70,7 +70,8 @@ pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, F
     requests.finish()?;
     let finished = finished?;
     let (table, least) = (requests.table(), requests.least_time());
-    show_mistakes(workspace, &pipeline, &environment.context, &finished, Some(local::PLACEHOLDER)).await;
+    let failures = &finished.failures;
+    show_mistakes(workspace, &pipeline, &environment.context, failures, Some(local::PLACEHOLDER)).await;
     if workspace.output.is_json {
         output::json(&finished.report)?;
     } else {

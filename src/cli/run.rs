@@ -40,7 +40,7 @@ pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, F
     let observer = audit.observer(observer(workspace.output));
     let environment = Environment { registry: workspace.registry.clone(), context, state, observer };
     let finished = engine::run(&environment, &pipeline, &options(&pipeline, args)?).await?;
-    show_mistakes(workspace, &pipeline, &environment.context, &finished, None).await;
+    show_mistakes(workspace, &pipeline, &environment.context, &finished.failures, None).await;
     show(workspace, &finished, &args.file)?;
     audit.finish()?;
     end(&environment, &finished, signals.number()).await
@@ -129,10 +129,10 @@ pub(super) async fn show_mistakes(
     workspace: &Workspace,
     pipeline: &Pipeline,
     context: &Context,
-    finished: &Finished,
+    failures: &[EngineError],
     placeholder: Option<&str>,
 ) {
-    if !finished.failures.iter().any(described::is_about_fields) {
+    if !failures.iter().any(described::is_about_fields) {
         return;
     }
     let mistakes = described::all_mistakes(workspace, pipeline, context, placeholder).await;

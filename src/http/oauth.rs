@@ -9,6 +9,7 @@
 //! only when the lost one can no longer arrive: behind the second, it would end the pair that the second one bought.
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -56,9 +57,9 @@ pub trait Grant: fmt::Debug + Send + Sync {
         true
     }
 
-    /// Tells whether the vendor says with each token where the API is.
-    fn tells_api_url(&self) -> bool {
-        false
+    /// Names the field of each token's answer that says where the API is; none where the vendor does not say.
+    fn api_url_field(&self) -> Option<&'static str> {
+        None
     }
 
     /// Checks the address of the API that came with a token, or was stored with it.
@@ -103,9 +104,9 @@ struct TokenAnswer {
     /// A number, or a text that holds one.
     #[serde(default)]
     expires_in: Json,
-    /// Where the API is: the word of Salesforce, and that of Pipedrive.
-    #[serde(default, alias = "api_domain")]
-    instance_url: Option<String>,
+    /// What else the vendor says.
+    #[serde(flatten)]
+    more: HashMap<String, Json>,
 }
 
 impl TokenSource {
@@ -213,9 +214,11 @@ impl TokenSource {
         }
         let unreadable = || unanswered(&answer, "the answer cannot be read".to_owned());
         let told: TokenAnswer = answer.json().map_err(|_| unreadable())?;
-        let api_url = match told.instance_url.filter(|_| self.grant.tells_api_url()) {
-            Some(url) => Some(self.grant.api_url(&url).map_err(Unbought::For)?),
-            None if self.grant.tells_api_url() => return Err(unreadable()),
+        let api_url = match self.grant.api_url_field() {
+            Some(field) => {
+                let url = told.more.get(field).and_then(Json::as_str).ok_or_else(unreadable)?;
+                Some(self.grant.api_url(url).map_err(Unbought::For)?)
+            }
             None => None,
         };
         Ok(StoredToken {
@@ -255,7 +258,7 @@ impl TokenSource {
         let renew_at =
             |end: DateTime<Utc>| end.checked_sub_signed(RENEW_BEFORE_END).unwrap_or(DateTime::<Utc>::MIN_UTC);
         let is_running = token.expires_at.is_none_or(|end| renew_at(end) > now);
-        let has_address = token.api_url.is_some() || !self.grant.tells_api_url();
+        let has_address = token.api_url.is_some() || self.grant.api_url_field().is_none();
         is_running && has_address && !token.access_token.expose_secret().is_empty()
     }
 

@@ -9,19 +9,18 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::Pipeline;
-use crate::engine::{self, EngineError, Environment, PreviewOptions, PreviewReport, Silent};
+use crate::engine::{self, Environment, PreviewOptions, PreviewReport, Silent};
 use crate::http::{MemoryTokens, TokenStore};
 use crate::model::StreamName;
 use crate::state::{Seal, State};
 
 use super::{
     args::PreviewArgs,
-    audit, described,
+    audit,
     exit::{Exit, Failure},
     load::load_with_placeholder,
     local, output,
-    run::check_streams,
+    run::{check_streams, show_mistakes},
     tokens::StateTokens,
     workspace::{Workspace, context},
 };
@@ -59,7 +58,11 @@ pub(super) async fn preview(workspace: &Workspace, args: &PreviewArgs) -> Result
     audit.finish()?;
     let report = match previewed {
         Ok(report) => report,
-        Err(error) => return refused(workspace, &pipeline, &environment, error, placeholder).await,
+        Err(error) => {
+            let failures = std::slice::from_ref(&error);
+            show_mistakes(workspace, &pipeline, &environment.context, failures, placeholder).await;
+            return Err(error.into());
+        }
     };
     if let Some(path) = &args.rejects {
         let count = rejects::write(path, &report)?;
@@ -79,21 +82,4 @@ fn show(workspace: &Workspace, report: &PreviewReport) -> Result<(), Failure> {
     } else {
         output::data(&text::whole(report))
     }
-}
-
-/// Shows all that does not fit what the systems declare, with its lines, where the preview failed for the first of it.
-async fn refused(
-    workspace: &Workspace,
-    pipeline: &Pipeline,
-    environment: &Environment,
-    error: EngineError,
-    placeholder: Option<&str>,
-) -> Result<Exit, Failure> {
-    if described::is_about_fields(&error) {
-        let mistakes = described::all_mistakes(workspace, pipeline, &environment.context, placeholder).await;
-        if !mistakes.is_empty() {
-            output::findings(&mistakes, workspace.output);
-        }
-    }
-    Err(error.into())
 }

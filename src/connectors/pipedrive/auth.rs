@@ -120,8 +120,8 @@ impl Grant for App {
         errors::refused_renewal(answer)
     }
 
-    fn tells_api_url(&self) -> bool {
-        true
+    fn api_url_field(&self) -> Option<&'static str> {
+        Some("api_domain")
     }
 
     /// Obeys the address that came with a token. Who logs in at loopback (a local Pipedrive, a proxy) stays there.

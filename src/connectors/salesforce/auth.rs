@@ -167,8 +167,8 @@ impl Grant for App {
         matches!(self.credential, Credential::Refresh { .. })
     }
 
-    fn tells_api_url(&self) -> bool {
-        true
+    fn api_url_field(&self) -> Option<&'static str> {
+        Some("instance_url")
     }
 
     fn api_url(&self, told: &str) -> Result<String, HttpError> {

@@ -216,7 +216,7 @@ impl<'chunk> Matcher<'chunk> {
 }
 
 /// Says which fields of the key are empty.
-fn empty_key(key: &[FieldName], record: &Prepared) -> Rejection {
+pub(in crate::engine) fn empty_key(key: &[FieldName], record: &Prepared) -> Rejection {
     let is_empty = |name: &&FieldName| record.fields.get(*name).is_none_or(is_blank);
     let empty: Vec<&str> = key.iter().filter(is_empty).map(FieldName::as_str).collect();
     let what = match key {
@@ -227,15 +227,19 @@ fn empty_key(key: &[FieldName], record: &Prepared) -> Rejection {
     Rejection { field: empty.first().map(|name| (*name).to_owned()), ..Rejection::new("empty_key", reason) }
 }
 
+/// Says that a new record would be blank, if it would.
+pub(in crate::engine) fn no_values(record: &Prepared) -> Option<Rejection> {
+    let is_blank = record.links.is_empty() && record.fields.values().all(is_blank);
+    let reason = "none of the mapped fields has a value, so the new record would be blank";
+    is_blank.then(|| Rejection::new("no_values", reason))
+}
+
 /// Creates a record, unless there is nothing to write of it.
 fn create(rules: &Rules<'_>, record: &Prepared, links: &LinkedIds) -> Action {
-    if record.links.is_empty() && record.fields.values().all(is_blank) {
-        return Action::Reject(Rejection::new(
-            "no_values",
-            "none of the mapped fields has a value, so the new record would be blank",
-        ));
+    match no_values(record) {
+        Some(reason) => Action::Reject(reason),
+        None => Action::Create(record_write(rules, record, links, None)),
     }
-    Action::Create(record_write(rules, record, links, None))
 }
 
 /// Updates a record that exists; an update that would change nothing leaves it.

@@ -10,6 +10,7 @@ use crate::engine::{
     decide::{
         lookup::is_blank,
         mapped::{Mapped, map},
+        matching::{empty_key, no_values},
         prepare::Prepared,
     },
     error::EngineError,
@@ -38,9 +39,7 @@ pub(super) struct Previewed {
     accepted: u64,
     records: Vec<RecordPreview>,
     shown: usize,
-    /// By code and field.
-    rejects: BTreeMap<(String, Option<String>), RejectPreview>,
-    rejected_records: Vec<RejectedRecord>,
+    rejected: Vec<RejectedRecord>,
     dropped: HashMap<(FieldName, String), u64>,
 }
 
@@ -54,8 +53,7 @@ impl Previewed {
             accepted: 0,
             records: Vec::new(),
             shown,
-            rejects: BTreeMap::new(),
-            rejected_records: Vec::new(),
+            rejected: Vec::new(),
             dropped: HashMap::new(),
         }
     }
@@ -76,15 +74,15 @@ impl Previewed {
         };
         let Mapped { records, unexpected, rejects } = map(&self.loader, &chunk.frame).await?;
         for Rejected { id, line, rejection, source, .. } in chunk.rejects.iter().cloned().chain(rejects) {
-            self.reject(RejectedRecord { id, line, rejection, source });
+            self.rejected.push(RejectedRecord { id, line, rejection, source });
         }
         for (record, reason) in unexpected {
-            self.reject(whole(&record, reason));
+            self.rejected.push(whole(&record, reason));
         }
         let rows = rows_of(&chunk.frame)?;
         for record in records.iter().filter(|record| !record.is_deleted) {
             match self.refusal(record) {
-                Some(reason) => self.reject(whole(record, reason)),
+                Some(reason) => self.rejected.push(whole(record, reason)),
                 None => self.accept(record, &chunk.frame, rows.get(record.source_id.as_str()).copied()),
             }
         }
@@ -94,17 +92,12 @@ impl Previewed {
     /// Says why a record that could be mapped would not be sent.
     fn refusal(&self, record: &Prepared) -> Option<Rejection> {
         let key = &self.loader.shape.preparation.key;
-        let write = self.loader.policy.write;
-        if !key.is_empty() && record.key.is_none() && write != WriteMode::Insert {
-            let reason = format!("the key `{}` is empty, so the record cannot be told from others", key.join("`, `"));
-            return Some(Rejection {
-                field: key.first().map(ToString::to_string),
-                ..Rejection::new("empty_key", reason)
-            });
+        match self.loader.policy.write {
+            WriteMode::Insert => no_values(record),
+            _ if !key.is_empty() && record.key.is_none() => Some(empty_key(key, record)),
+            WriteMode::Update => None,
+            WriteMode::Upsert | WriteMode::Mirror | WriteMode::Replace => no_values(record),
         }
-        let is_blank = record.links.is_empty() && record.fields.values().all(is_blank);
-        (is_blank && write != WriteMode::Update)
-            .then(|| Rejection::new("no_values", "none of the mapped fields has a value"))
     }
 
     fn accept(&mut self, record: &Prepared, frame: &DataFrame, row: Option<usize>) {
@@ -139,36 +132,11 @@ impl Previewed {
         }
     }
 
-    fn reject(&mut self, record: RejectedRecord) {
-        let reason = &record.rejection;
-        let entry = self.rejects.entry((reason.code.clone(), reason.field.clone())).or_insert_with(|| RejectPreview {
-            code: reason.code.clone(),
-            field: reason.field.clone(),
-            reason: reason.reason.clone(),
-            records: 0,
-            samples: Vec::new(),
-            remedy: None,
-        });
-        entry.records += 1;
-        let value = reason.value.clone();
-        let is_new = value.is_none() || entry.samples.iter().all(|known| known.value != value);
-        if is_new && entry.samples.len() < MAX_SAMPLES {
-            entry.samples.push(RejectSample { id: record.id.clone(), line: record.line, value });
-        }
-        self.rejected_records.push(record);
-    }
-
     pub(super) fn finish(self) -> DestinationPreview {
         let fields = self.mappings.into_iter().zip(self.filled).map(|(mapping, filled)| {
             let ShownMapping { field, from, rule, is_standard, .. } = mapping;
             FieldPreview { field, from, rule, is_standard, filled }
         });
-        let mut rejects: Vec<RejectPreview> = self.rejects.into_values().collect();
-        for reject in &mut rejects {
-            let values: Vec<&str> = reject.samples.iter().filter_map(|sample| sample.value.as_deref()).collect();
-            reject.remedy = remedy(&reject.code, &values);
-        }
-        rejects.sort_by_key(|reject| std::cmp::Reverse(reject.records));
         let dropped = self.dropped.into_iter();
         let mut dropped: Vec<DroppedValue> =
             dropped.map(|((field, value), records)| DroppedValue { field, value, records }).collect();
@@ -179,14 +147,42 @@ impl Previewed {
             connection: self.loader.target.names.connection.clone(),
             object: self.loader.target.names.object.clone(),
             accepted: self.accepted,
-            rejected: rejects.iter().map(|reject| reject.records).sum(),
+            rejected: u64::try_from(self.rejected.len()).unwrap_or(u64::MAX),
             fields: fields.collect(),
             records: self.records,
-            rejects,
-            rejected_records: self.rejected_records,
+            rejects: reasons(&self.rejected),
+            rejected_records: self.rejected,
             dropped,
         }
     }
+}
+
+/// Groups records by the code and field of the reason, the most frequent first.
+fn reasons(rejected: &[RejectedRecord]) -> Vec<RejectPreview> {
+    let mut by_reason: BTreeMap<(&str, Option<&str>), RejectPreview> = BTreeMap::new();
+    for RejectedRecord { id, line, rejection, .. } in rejected {
+        let Rejection { code, field, reason, value, .. } = rejection;
+        let reason = by_reason.entry((code, field.as_deref())).or_insert_with(|| RejectPreview {
+            code: code.clone(),
+            field: field.clone(),
+            reason: reason.clone(),
+            records: 0,
+            samples: Vec::new(),
+            remedy: None,
+        });
+        reason.records += 1;
+        let is_new = value.is_none() || reason.samples.iter().all(|known| known.value != *value);
+        if is_new && reason.samples.len() < MAX_SAMPLES {
+            reason.samples.push(RejectSample { id: id.clone(), line: *line, value: value.clone() });
+        }
+    }
+    let mut reasons: Vec<RejectPreview> = by_reason.into_values().collect();
+    for reason in &mut reasons {
+        let values: Vec<&str> = reason.samples.iter().filter_map(|sample| sample.value.as_deref()).collect();
+        reason.remedy = remedy(&reason.code, &values);
+    }
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.records));
+    reasons
 }
 
 /// Returns the rows of a frame by their source ids.

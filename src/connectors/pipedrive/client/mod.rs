@@ -1,5 +1,6 @@
 //! The requests, one function each, as Pipedrive documents them. No policy.
 
+mod requests;
 mod whole;
 mod wire;
 
@@ -12,7 +13,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::connector::ConnectorError;
 use crate::http::{Access, Answer, ApiRequest, Body, Client, Doubt, GivenIds};
-use crate::model::{Cost, Quota};
+use crate::model::Quota;
 
 use super::{
     costs,
@@ -21,9 +22,11 @@ use super::{
     object::Object,
 };
 
+pub(super) use requests::{Next, Shelf};
 pub(super) use whole::brought_records;
 pub(super) use wire::{Me, Raw, WireField, WireLabel, WireOption, id_of};
 
+use requests::{list_request, participants_path, record_path};
 use wire::{Found, Listed, One, data_of};
 
 /// Sends requests of one login.
@@ -32,24 +35,6 @@ pub(super) struct Api {
     http: Client,
     /// The ids of records that were created here.
     given: Arc<GivenIds>,
-}
-
-/// Which records a list brings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shelf {
-    /// Those in use.
-    Current,
-    /// Those that were archived.
-    Archived,
-}
-
-/// A list's next page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Behind a cursor of version 2.
-    Cursor(String),
-    /// At an offset of version 1.
-    Start(u64),
 }
 
 /// One page of a list.
@@ -142,13 +127,12 @@ impl Api {
         let sent: Vec<(String, String)> = request.query.clone();
         let request = request.expecting(move |answer| whole::is_page(answer, &sent));
         let answer = self.accepted(&request).await?;
-        let at = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
         let page: Listed<Raw> = answer.json().map_err(|_| CallError::Failed(unexpected("a list is expected")))?;
         let additional = page.additional_data.unwrap_or_default();
         let cursor = additional.next_cursor.filter(|cursor| !cursor.is_empty()).map(Next::Cursor);
         let start = additional.pagination.and_then(|pages| pages.next_start.filter(|_| pages.has_more));
         let next = cursor.or(start.map(Next::Start));
-        Ok(Page { records: page.data.unwrap_or_default(), next, at: at.map(|at| at.to_utc()) })
+        Ok(Page { records: page.data.unwrap_or_default(), next, at: answer.date() })
     }
 
     /// `GET {records}/{id}`
@@ -183,20 +167,20 @@ impl Api {
     }
 
     /// `POST {records}`: creates a record. There is no idempotency key, so it is never repeated blindly.
-    pub(super) async fn create(&self, object: Object, body: &Map<String, Json>) -> Result<Raw, CallError> {
+    pub(super) async fn create(&self, object: Object, body: Map<String, Json>) -> Result<Raw, CallError> {
         let costs = if object.is_v1() { costs::WRITE_V1 } else { costs::WRITE };
         let (sent, given) = (body.clone(), Arc::clone(&self.given));
-        let request = ApiRequest::write(Method::POST, object.path(), Json::from(body.clone()), costs)
+        let request = ApiRequest::write(Method::POST, object.path(), Json::from(body), costs)
             .expecting(move |answer| whole::is_of_create(answer, &sent, &given));
         self.record(&request).await
     }
 
     /// `PATCH {records}/{id}`; notes take `PUT`.
-    pub(super) async fn update(&self, object: Object, id: &str, body: &Map<String, Json>) -> Result<Raw, CallError> {
+    pub(super) async fn update(&self, object: Object, id: &str, body: Map<String, Json>) -> Result<Raw, CallError> {
         let costs = if object.is_v1() { costs::WRITE_V1 } else { costs::WRITE };
         let method = if object == Object::Notes { Method::PUT } else { Method::PATCH };
         let asked = id.to_owned();
-        let request = ApiRequest::write(method, record_path(object, id), Json::from(body.clone()), costs)
+        let request = ApiRequest::write(method, record_path(object, id), Json::from(body), costs)
             .idempotent()
             .shown_as(format!("{}/{{id}}", object.path()))
             .expecting(move |answer| whole::is_of(answer, &asked));
@@ -268,48 +252,9 @@ impl Api {
     }
 }
 
-fn list_request(object: Object, from: Shelf, query: &[(&'static str, String)], next: Option<&Next>) -> ApiRequest {
-    let path = match from {
-        Shelf::Current => object.path(),
-        Shelf::Archived => format!("{}/archived", object.path()),
-    };
-    let mut request = ApiRequest::get(path, list_costs(object, from));
-    if object != Object::Users && !query.iter().any(|(name, _)| *name == "limit") {
-        request = request.with("limit", PAGE_RECORDS.to_string());
-    }
-    for (name, value) in query {
-        request = request.with(*name, value);
-    }
-    match next {
-        None => request,
-        Some(Next::Cursor(cursor)) => request.with("cursor", cursor),
-        Some(Next::Start(start)) => request.with("start", start.to_string()),
-    }
-}
-
-fn list_costs(object: Object, from: Shelf) -> &'static [Cost] {
-    match (object, from) {
-        (Object::Pipelines | Object::Stages, _) => costs::SHORT_LIST,
-        (Object::Leads, Shelf::Archived) => costs::ARCHIVED_LIST_V1,
-        (_, Shelf::Archived) => costs::ARCHIVED_LIST,
-        (object, Shelf::Current) if object.is_v1() => costs::LIST_V1,
-        (_, Shelf::Current) => costs::LIST,
-    }
-}
-
-fn participants_path(deal: &str) -> String {
-    record_path(Object::Deals, deal).replace("api/v2", "api/v1") + "/participants"
-}
-
 /// Returns the person of a participant, whom version 1 writes in brief.
 fn participant(one: &Raw) -> Option<String> {
     let person = one.get("person_id")?;
     let id = person.get("value").unwrap_or(person);
     id.as_u64().map(|id| id.to_string())
-}
-
-fn record_path(object: Object, id: &str) -> String {
-    // Ids are numbers or UUIDs; whatever else a state file may hold is no path.
-    let id = percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC);
-    format!("{}/{}", object.path(), id.to_string().replace("%2D", "-"))
 }

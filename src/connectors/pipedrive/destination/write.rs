@@ -67,7 +67,7 @@ impl PipedriveDestination {
             Ok(body) => wire(info, body),
             Err(rejection) => return Ok(Outcome::Rejected(rejection)),
         };
-        let created = match self.catalog.api.create(info.object, &body).await {
+        let created = match self.catalog.api.create(info.object, body).await {
             Ok(raw) => id_of(&raw).ok_or_else(|| unexpected("a new record has no id"))?,
             Err(error) => return refused(info, record, error),
         };
@@ -95,7 +95,7 @@ impl PipedriveDestination {
             Err(rejection) => return Ok(Outcome::Rejected(rejection)),
         };
         if !body.is_empty() {
-            match self.catalog.api.update(info.object, id, &body).await {
+            match self.catalog.api.update(info.object, id, body).await {
                 Ok(_) => {}
                 Err(CallError::Refused(error)) if error.is_missing() => return Ok(Outcome::Missing),
                 Err(error) => return refused(info, record, error),

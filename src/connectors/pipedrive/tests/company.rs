@@ -32,7 +32,10 @@ impl Company {
         for (name, text) in files {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        let (clock, tokens) = (Clock::accelerated(speed), Arc::new(MemoryTokens::default()));
+        // At noon, so that no day of the company ends within a test.
+        let noon = Clock::system().now().date_naive().and_hms_opt(12, 0, 0).unwrap().and_utc();
+        let clock = Clock::accelerated(speed).starting_at(noon);
+        let tokens = Arc::new(MemoryTokens::default());
         let transport = Transport::new(clock, CancellationToken::new(), tokens).unwrap();
         let connection = ConnectionName::new("crm");
         let context = Context { connection, transport, meter: Meter::default(), base_dir: PathBuf::new() };
