@@ -52,21 +52,21 @@ pub(super) fn field(
     Ok((mapped, cell))
 }
 
-/// Returns the columns that a value is made of; none for a constant, and where a default stands for a missing value.
-pub(super) fn origins(spec: &FullMapping) -> Vec<String> {
-    if spec.default.is_some() {
-        return Vec::new();
-    }
+/// Returns the columns that a value is made of; none for a constant.
+pub(super) fn read_columns(spec: &FullMapping) -> Vec<String> {
     let of_sql = spec.expr.as_deref().and_then(|sql| sql::names(sql).ok()).into_iter().flatten();
     spec.from.iter().cloned().chain(of_sql).collect()
+}
+
+/// Returns the columns without which there is no value; none where a default stands for a missing one.
+pub(super) fn origins(spec: &FullMapping) -> Vec<String> {
+    if spec.default.is_some() { Vec::new() } else { read_columns(spec) }
 }
 
 /// Tells whether both sides have the fields of a mapping, and the destination lets its one be written.
 pub(super) fn is_possible(name: &str, spec: &FullMapping, source: &Schema, destination: &Schema) -> bool {
     let is_writable = destination.field(name).map_or(destination.is_open, |field| !field.is_read_only);
-    let mut read: Vec<String> = spec.from.iter().cloned().collect();
-    read.extend(spec.expr.as_deref().and_then(|sql| sql::names(sql).ok()).into_iter().flatten());
-    is_writable && read.iter().all(|name| source.field(name).is_some())
+    is_writable && read_columns(spec).iter().all(|name| source.field(name).is_some())
 }
 
 /// Finds what is wrong with a mapping that the destination computes.

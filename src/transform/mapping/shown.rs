@@ -8,7 +8,6 @@ use crate::transform::{
     labels::in_mapping,
     remedy::{flow, shown_cleaner},
     spec::{FullMapping, MappingSpecs, NullPolicy, Otherwise, When},
-    sql,
 };
 
 /// One mapping, resolved against both sides.
@@ -34,10 +33,9 @@ pub fn shown_mappings(specs: &MappingSpecs, source: &Schema, destination: &Schem
         if full.is_standard && !compile::is_possible(named.name, &full, source, destination) {
             return None;
         }
-        let of_sql = full.expr.as_deref().and_then(|sql| sql::names(sql).ok()).into_iter().flatten();
         Some(ShownMapping {
             field: columns::field_name(named.name),
-            from: full.from.iter().cloned().chain(of_sql).collect(),
+            from: compile::read_columns(&full),
             rule: rule(&full),
             is_standard: full.is_standard,
             is_direct: full.from.is_some() && full.link.is_none(),
