@@ -52,17 +52,13 @@ fn every_pipeline_is_valid() {
             name.ends_with("_TOKEN") || name.starts_with("SALESFORCE_CLIENT_") || name == "GOOGLE_CREDENTIALS";
         is_secret.then(|| "a-token".to_owned())
     };
-    let mut pipeline_count = 0;
     for folder in ["pipelines", "tests/pipelines/sales", "tests/pipelines/chinook", "tests/pipelines/round-trip"] {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_none_or(|ending| ending != "yaml") {
-                continue;
-            }
+        let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let pipelines: Vec<_> = paths.filter(|path| path.extension().is_some_and(|ending| ending == "yaml")).collect();
+        assert!(!pipelines.is_empty(), "{folder} has no pipeline");
+        for path in pipelines {
             let loaded = config::load(&path, &registry(), &environment, &NoSchemas);
             assert!(loaded.diagnostics.is_empty(), "{}: {:#?}", path.display(), loaded.diagnostics);
-            pipeline_count += 1;
         }
     }
-    assert_eq!(pipeline_count, 18);
 }
