@@ -27,8 +27,21 @@ pub(super) struct WritePolicy {
     pub max_deletes: Option<CountOrShare>,
     /// Whether records that did not change are looked for at the destination.
     pub is_verifying: bool,
+    /// Which values of the destination are read before a record is decided upon, beside those that rules ask for.
+    pub reads: Reads,
     /// Whether the id of a record that is rejected before it is mapped says which record of the destination it is.
     pub tells_by_id: bool,
+}
+
+/// Which values of the destination are read before a record is decided upon, beside those that rules ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reads {
+    /// None.
+    Nothing,
+    /// Of the records that are written, the fields that are.
+    Overwritten,
+    /// The same, of the records that stay as they are too.
+    Everything,
 }
 
 impl WritePolicy {
@@ -80,6 +93,7 @@ pub(super) fn write_policy(
         },
         max_deletes: pipeline.limits.max_deletes,
         is_verifying: false,
+        reads: Reads::Nothing,
         tells_by_id: true,
     }
 }

@@ -20,7 +20,7 @@ use super::{
     decide::{look_alikes::LookAlikes, prepare::Preparation, whole_object::WholeObjectIndex},
     environment::{Environment, connection, transform_error},
     error::EngineError,
-    policy::{WritePolicy, check_policy, write_policy},
+    policy::{Reads, WritePolicy, check_policy, write_policy},
     quota::QuotaGuard,
     services::Services,
 };
@@ -231,6 +231,17 @@ impl Loader {
     /// Returns the fields that will be written, in the mappings' order.
     pub(super) fn written_fields(&self) -> Vec<Field> {
         written_fields(&self.shape.preparation.fields, &self.shape.schema)
+    }
+
+    /// Returns the fields whose values are read before a record is decided upon.
+    pub(super) fn fields_before(&self) -> Vec<FieldName> {
+        if self.policy.reads == Reads::Nothing {
+            return self.policy.if_blank.clone();
+        }
+        // Links that calls of their own write are no fields of the record.
+        let are_links_fields = self.services.capabilities.link.is_none();
+        let is_field = |field: &&MappedField| field.link.is_none() || are_links_fields;
+        self.shape.preparation.fields.iter().filter(is_field).map(|field| field.name.clone()).collect()
     }
 
     /// Returns the limit of a batch where so many records of an operation wait: that of the bulk API, where there is

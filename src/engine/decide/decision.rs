@@ -25,7 +25,11 @@ pub(in crate::engine) enum Action {
     /// Create the record.
     Create(RecordWrite),
     /// Let the destination create the record or change the one with its key.
-    Upsert(RecordWrite),
+    Upsert {
+        write: RecordWrite,
+        /// The record with its key, as far as it was looked up before.
+        current: Option<Current>,
+    },
     /// Change a record of the destination.
     Update {
         write: RecordWrite,
@@ -42,6 +46,14 @@ pub(in crate::engine) enum Action {
     Reject(Rejection),
     /// Keep the record for a person.
     Hold(Rejection),
+}
+
+/// A record as the destination holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(in crate::engine) struct Current {
+    pub destination_id: String,
+    /// Of the fields that were read.
+    pub fields: Fields,
 }
 
 /// What to write of a record.

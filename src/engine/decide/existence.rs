@@ -39,6 +39,12 @@ impl Existence {
         self.missing.is_empty() && self.moved.is_empty()
     }
 
+    /// Adds what was found out later.
+    pub(super) fn add(&mut self, later: Self) {
+        self.missing.extend(later.missing);
+        self.moved.extend(later.moved);
+    }
+
     fn is_changed(&self, id: &String) -> bool {
         self.missing.contains(id) || self.moved.contains_key(id)
     }

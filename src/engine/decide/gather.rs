@@ -4,11 +4,12 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::config::WriteMode;
 use crate::connector::{FetchRequest, Selection};
-use crate::engine::{error::EngineError, setup::Loader};
+use crate::engine::{error::EngineError, policy::Reads, setup::Loader};
 use crate::model::Fields;
 use crate::state::Wanted;
 
 use super::{
+    decision::{Action, Because},
     entries::Entries,
     existence::{Existence, verify},
     knowledge::Knowledge,
@@ -18,6 +19,9 @@ use super::{
     prepare::{Key, Prepared},
     rules::Rules,
 };
+
+/// How often records are looked at again that turn out to be gone: once, and once more where what they were merged into is gone.
+const MAX_LOOKED_AGAIN: u32 = 2;
 
 /// Looks up what is known of records. What is found out on the way about records that the destination no longer holds is
 /// returned beside it, to be stored.
@@ -37,10 +41,20 @@ pub(in crate::engine) async fn gather(
         existence = verify(loader, &loader.target.names.object, ids_to_verify(rules, &entries, records)).await?;
         entries.learn(&existence);
     }
-    let steps = Matcher::new(rules, &entries).steps(records);
-    let found = find(loader, &entries, records, &steps).await?;
-    let current = read_current(loader, &steps, &found, records).await?;
-    Ok((Knowledge { entries, links, found, current }, existence))
+    let mut round = 0;
+    loop {
+        let steps = Matcher::new(rules, &entries).steps(records);
+        let found = find(loader, &entries, records, &steps).await?;
+        let known_ids = known_ids(loader, &entries, &steps, records);
+        let current = read_current(loader, &known_ids, &steps, &found, records).await?;
+        let gone = gone(loader, known_ids, &current).await?;
+        round += 1;
+        if gone.is_unchanged() || round > MAX_LOOKED_AGAIN {
+            return Ok((Knowledge { entries, links, found, current }, existence));
+        }
+        entries.learn(&gone);
+        existence.add(gone);
+    }
 }
 
 async fn read_state(loader: &Loader, records: &[Arc<Prepared>]) -> Result<(Entries, LinkedIds), EngineError> {
@@ -74,14 +88,17 @@ fn ids_to_verify(rules: &Rules<'_>, entries: &Entries, records: &[Arc<Prepared>]
     records.iter().filter_map(id_of).collect()
 }
 
-/// Looks up the keys of records that no entry tells of.
+/// Looks up the keys of records that no entry tells of, and where values are read before they are overwritten, of those that the
+/// destination would find by itself.
 async fn find(
     loader: &Loader,
     entries: &Entries,
     records: &[Arc<Prepared>],
     steps: &[Step],
 ) -> Result<FoundRecords, EngineError> {
-    let wanted = records.iter().zip(steps).filter(|(_, step)| matches!(step, Step::Find));
+    let looks_first = loader.policy.reads > Reads::Nothing && loader.services.capabilities.looks_up_keys();
+    let is_wanted = |step: &Step| matches!(step, Step::Find) || (looks_first && *step == Step::Upsert);
+    let wanted = records.iter().zip(steps).filter(|(_, step)| is_wanted(step));
     let wanted: Vec<&Arc<Prepared>> = wanted.map(|(record, _)| record).collect();
     let keys: Vec<&Key> = wanted.iter().filter_map(|record| record.key.as_ref()).collect();
     let known = entries.by_id.values().chain(entries.by_key.values());
@@ -89,29 +106,58 @@ async fn find(
     find_keys(loader, &keys, Age::OfThisRun(&missing)).await
 }
 
-/// Reads the fields that are written only where they are blank, of the records that will be updated.
+/// Returns the ids of the destination's records that the state file tells of, as far as their values are read.
+fn known_ids(loader: &Loader, entries: &Entries, steps: &[Step], records: &[Arc<Prepared>]) -> Vec<String> {
+    let id_of = |(step, record): (&Step, &Arc<Prepared>)| match step {
+        Step::Update(id) => Some(id.clone()),
+        Step::Done(Action::Leave(Because::Unchanged)) if loader.policy.reads == Reads::Everything => {
+            entries.by_id.get(&record.source_id).map(|entry| entry.destination_id.clone())
+        }
+        Step::Find | Step::Done(_) | Step::Create | Step::Upsert => None,
+    };
+    steps.iter().zip(records).filter_map(id_of).collect()
+}
+
+/// Reads the fields that decide, or that are overwritten, of the records of these ids and of those that were found by key.
 async fn read_current(
     loader: &Loader,
+    known_ids: &[String],
     steps: &[Step],
     found: &FoundRecords,
     records: &[Arc<Prepared>],
 ) -> Result<HashMap<String, Fields>, EngineError> {
-    if loader.policy.if_blank.is_empty() {
+    let fields = loader.fields_before();
+    if fields.is_empty() {
         return Ok(HashMap::new());
     }
-    let id_of = |(step, record): (&Step, &Arc<Prepared>)| match step {
-        Step::Update(id) => Some(id.clone()),
-        Step::Find => found.only_one(record),
-        Step::Done(_) | Step::Create | Step::Upsert => None,
+    let found_id = |(step, record): (&Step, &Arc<Prepared>)| match step {
+        Step::Find | Step::Upsert => found.only_one(record),
+        Step::Update(_) | Step::Done(_) | Step::Create => None,
     };
-    let ids: Vec<String> = steps.iter().zip(records).filter_map(id_of).collect();
+    let found_ids = steps.iter().zip(records).filter_map(found_id);
+    let ids: Vec<String> = known_ids.iter().cloned().chain(found_ids).collect();
     let requests = ids.chunks(id_count(loader)).map(|ids| FetchRequest {
         object: loader.target.names.object.clone(),
         selection: Selection::Ids(ids.to_vec()),
-        fields: loader.policy.if_blank.clone(),
+        fields: fields.clone(),
     });
     let current = fetch_all(loader, requests.collect()).await?;
-    Ok(current.into_iter().map(|record| (record.id, record.fields)).collect())
+    // One that was merged into another is not what its id leads to: it is looked for anew.
+    let own = current.into_iter().filter(|record| record.merged_into.is_none());
+    Ok(own.map(|record| (record.id, record.fields)).collect())
+}
+
+/// Finds out what became of records whose values were asked for and not given.
+async fn gone(
+    loader: &Loader,
+    mut ids: Vec<String>,
+    current: &HashMap<String, Fields>,
+) -> Result<Existence, EngineError> {
+    if loader.policy.reads == Reads::Nothing {
+        return Ok(Existence::default());
+    }
+    ids.retain(|id| !current.contains_key(id));
+    verify(loader, &loader.target.names.object, ids).await
 }
 
 impl Entries {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::model::Fields;
 
-use super::{entries::Entries, link_ids::LinkedIds, lookup::FoundRecords};
+use super::{decision::Current, entries::Entries, link_ids::LinkedIds, lookup::FoundRecords};
 
 /// What is known of a chunk's records.
 #[derive(Debug, Default)]
@@ -13,6 +13,14 @@ pub(in crate::engine) struct Knowledge {
     pub links: LinkedIds,
     /// What the destination holds under the keys of records that no entry tells of.
     pub found: FoundRecords,
-    /// The values of fields that are written only where they are blank, by the destination's id.
+    /// The values that were read of fields of the destination's records, by its ids.
     pub current: HashMap<String, Fields>,
+}
+
+impl Knowledge {
+    /// Returns what was read of a record of the destination.
+    pub(in crate::engine) fn current_of(&self, destination_id: String) -> Option<Current> {
+        let fields = self.current.get(&destination_id)?.clone();
+        Some(Current { destination_id, fields })
+    }
 }

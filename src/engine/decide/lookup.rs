@@ -61,7 +61,7 @@ impl FoundRecords {
     }
 
     /// Returns the only record with this one's key.
-    pub(super) fn only_one(&self, record: &Prepared) -> Option<String> {
+    pub(in crate::engine) fn only_one(&self, record: &Prepared) -> Option<String> {
         match self.matching(record) {
             Found::One(id) => Some(id),
             Found::None | Found::Several(_) => None,

@@ -48,7 +48,10 @@ pub(in crate::engine) fn decide(rules: &Rules<'_>, knowledge: &Knowledge, record
     let action = |record: &Prepared, step: Step, claims: &mut HashMap<u128, usize>| match step {
         Step::Done(action) => action,
         Step::Create => create(rules, record, &knowledge.links),
-        Step::Upsert => Action::Upsert(record_write(rules, record, &knowledge.links, None)),
+        Step::Upsert => Action::Upsert {
+            write: record_write(rules, record, &knowledge.links, None),
+            current: knowledge.found.only_one(record).and_then(|id| knowledge.current_of(id)),
+        },
         Step::Update(id) => update(rules, record, knowledge, id, false),
         Step::Find => match claim(rules, knowledge, record, claims) {
             Found::None if rules.policy.write == WriteMode::Update => Action::Reject(Rejection::new(

@@ -40,7 +40,7 @@ pub(super) fn split(
 /// Tells whether a record may be new at the destination: it is, or the destination finds out by itself.
 fn may_create(action: &Action) -> bool {
     match action {
-        Action::Create(_) | Action::Upsert(_) => true,
+        Action::Create(_) | Action::Upsert { .. } => true,
         Action::Update { .. } | Action::Leave(_) | Action::Duplicate(_) | Action::Reject(_) | Action::Hold(_) => false,
     }
 }
@@ -102,7 +102,7 @@ mod tests {
         let write = RecordWrite { destination_id: None, fields: Fields::new(), links: Vec::new() };
         let action = match is_new {
             // Whether a record is new the destination may find out by itself.
-            true if id < "c" => Action::Upsert(write),
+            true if id < "c" => Action::Upsert { write, current: None },
             true => Action::Create(write),
             false => Action::Leave(Because::Unchanged),
         };

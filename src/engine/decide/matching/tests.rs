@@ -9,7 +9,7 @@ use crate::state::{LinkedRecord, SeenMark, SourceKey};
 
 use super::super::{lookup::FoundRecords, prepare::LinkValue};
 use super::*;
-use crate::engine::policy::WritePolicy;
+use crate::engine::policy::{Reads, WritePolicy};
 
 const RUN: &str = "run";
 const CHUNK: u64 = 5;
@@ -26,6 +26,7 @@ fn policy(write: WriteMode) -> WritePolicy {
         max_rejects: None,
         max_deletes: None,
         is_verifying: false,
+        reads: Reads::Nothing,
         tells_by_id: true,
     }
 }
@@ -83,7 +84,7 @@ fn word(action: &Action) -> String {
     let field_words = |write: &RecordWrite| write.fields.keys().fold(String::new(), |text, name| text + " " + name);
     match action {
         Action::Create(write) => format!("create{}", field_words(write)),
-        Action::Upsert(write) => format!("upsert{}", field_words(write)),
+        Action::Upsert { write, .. } => format!("upsert{}", field_words(write)),
         Action::Update { write, .. } => {
             format!("update {}{}", write.destination_id.as_deref().unwrap_or_default(), field_words(write))
         }
