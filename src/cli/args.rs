@@ -11,7 +11,8 @@ use emulators::FaultPlan;
 #[command(name = "ferry", version, propagate_version = true, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 done · 1 run failed · 2 wrong arguments or pipeline · 3 environment (credentials, \
-    network, locked by another run) · 4 done with rejected records · 130/143 interrupted"
+    network, locked by another run) · 4 done with rejected records · 5 a plan has changes (`--exit-code`) · \
+    130/143 interrupted"
 )]
 pub(super) struct Cli {
     #[command(flatten)]
@@ -87,6 +88,11 @@ pub(super) enum Command {
     /// Show what a pipeline makes of its records, side by side, and what would be rejected; writes nothing
     #[command(after_help = "Example: ferry preview pipelines/leads.yaml --stream contacts --where \"country = 'DE'\"")]
     Preview(PreviewArgs),
+    /// Show what a run would do against what is there now, record by record; writes nothing
+    #[command(after_help = "Example: ferry plan pipelines/leads.yaml -o leads.plan && ferry apply leads.plan")]
+    Plan(PlanArgs),
+    /// Write what a plan says and nothing else; records that changed since are held
+    Apply(ApplyArgs),
     /// Run a pipeline; a run that was stopped or killed goes on where it stood
     Run(RunArgs),
     /// List the runs in the state file
@@ -193,6 +199,42 @@ pub(super) struct PreviewArgs {
     /// The fixtures to read: a folder with one folder for each connector; implies `--dry-run`
     #[arg(long, value_name = "DIR")]
     pub fixtures: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct PlanArgs {
+    /// The pipeline; with `--approve`, a plan
+    pub file: PathBuf,
+    /// Keep the plan in this file, sealed with the key of the state file
+    #[arg(long, short, value_name = "PLAN")]
+    pub output: Option<PathBuf>,
+    /// Plan this stream only; may be given several times
+    #[arg(long = "stream", value_name = "NAME")]
+    pub streams: Vec<String>,
+    /// Show every change instead of the first ones of each kind
+    #[arg(long)]
+    pub all: bool,
+    /// End with 5 where there is something to change
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Note in the plan who approved of it
+    #[arg(long, value_name = "NAME")]
+    pub approve: Option<String>,
+    /// Wait so many times as short as the limits say, as for a run
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, hide = true)]
+    pub clock_speed: f64,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct ApplyArgs {
+    /// The plan
+    pub plan: PathBuf,
+    /// Refuse a plan that nobody approved of
+    #[arg(long)]
+    pub approved_only: bool,
+    /// Wait so many times as short as the limits say, as for a run
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, hide = true)]
+    pub clock_speed: f64,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::connector::ConnectorError;
-use crate::engine::{AccountError, EngineError, Finished};
+use crate::engine::{AccountError, EngineError, Finished, PlanError};
 use crate::model::ConnectionName;
 use crate::state::{LeaseError, RunStatus, StateError};
 
@@ -15,6 +15,8 @@ pub(super) enum Exit {
     Usage,
     Environment,
     Rejected,
+    /// There is something to change.
+    Changes,
     /// Stopped by a signal with this number.
     Signal(u8),
 }
@@ -27,6 +29,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Environment => 3,
             Self::Rejected => 4,
+            Self::Changes => 5,
             Self::Signal(number) => 128_u8.saturating_add(number),
         }
     }
@@ -114,6 +117,7 @@ impl From<EngineError> for Failure {
             EngineError::Order(_) => "streams.order",
             EngineError::Unsupported(_) => "unsupported",
             EngineError::Guard(_) => "guard",
+            EngineError::Plan(error) => plan_code(error),
             EngineError::File { .. } => "file",
             EngineError::Interrupted(_) | EngineError::Stopped => "stopped",
         };
@@ -134,6 +138,16 @@ impl From<LeaseError> for Failure {
         let hint = error.hint().map(str::to_owned);
         let code = lease_code(&error);
         Self { hint, ..Self::new(Exit::Environment, code, error.to_string()) }
+    }
+}
+
+fn plan_code(error: &PlanError) -> &'static str {
+    match error {
+        PlanError::NoPlan { .. } | PlanError::OtherForm { .. } | PlanError::CutShort { .. } => "plan.file",
+        PlanError::PipelineChanged { .. } => "plan.pipeline",
+        PlanError::OtherAccount { .. } => "plan.account",
+        PlanError::Used { .. } => "plan.used",
+        PlanError::NotApproved => "plan.approval",
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! One file per command; none of them does more than to ask the library and to show its answer. Start at [`main`].
 
+mod apply;
 mod args;
 mod audit;
 mod cells;
@@ -18,6 +19,7 @@ mod load;
 mod local;
 mod login;
 mod output;
+mod plan;
 mod preview;
 mod printable;
 mod progress;
@@ -91,6 +93,8 @@ async fn dispatch(workspace: Workspace, command: Command) -> Result<Exit, Failur
         Command::Record(args) => record::record(&workspace, &args).await,
         Command::Login(args) => login::login(&workspace, &args).await,
         Command::Preview(args) => preview::preview(&workspace, &args).await,
+        Command::Plan(args) => plan::plan(&workspace, &args).await,
+        Command::Apply(args) => apply::apply(&workspace, &args).await,
         Command::Run(args) if args.dry_run => dry_run::run(&workspace, &args).await,
         Command::Run(args) => run::run(&workspace, &args).await,
         Command::Runs => runs::runs(&workspace).await,

@@ -17,6 +17,7 @@ use super::{
     run::{end, observer, show},
     runs::find_run,
     signals::Signals,
+    summary::Started,
     tokens::StateTokens,
     workspace::{Workspace, context},
 };
@@ -54,7 +55,7 @@ pub(super) async fn redrive(
     let observer = audit.observer(observer(workspace.output));
     let environment = Environment { registry: workspace.registry.clone(), context, state, observer };
     let finished = engine::redrive(&environment, &pipeline, &run, corrections.as_ref()).await?;
-    show(workspace, &finished, &run.file)?;
+    show(workspace, &finished, Started::Run(&run.file))?;
     audit.finish()?;
     end(&environment, &finished, signals.number()).await
 }

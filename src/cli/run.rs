@@ -1,6 +1,6 @@
 //! `ferry run`: the main job.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,7 @@ use super::{
     printable::one_line,
     progress::{Bars, Lines},
     signals::Signals,
-    summary::{closing, summary},
+    summary::{Started, closing, summary},
     tokens::StateTokens,
     workspace::{Workspace, context},
 };
@@ -41,7 +41,7 @@ pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, F
     let environment = Environment { registry: workspace.registry.clone(), context, state, observer };
     let finished = engine::run(&environment, &pipeline, &options(&pipeline, args)?).await?;
     show_mistakes(workspace, &pipeline, &environment.context, &finished.failures, None).await;
-    show(workspace, &finished, &args.file)?;
+    show(workspace, &finished, Started::Run(&args.file))?;
     audit.finish()?;
     end(&environment, &finished, signals.number()).await
 }
@@ -112,7 +112,7 @@ pub(super) fn options(pipeline: &Pipeline, args: &RunArgs) -> Result<RunOptions,
 }
 
 /// Shows how a run ended.
-pub(super) fn show(workspace: &Workspace, finished: &Finished, file: &Path) -> Result<(), Failure> {
+pub(super) fn show(workspace: &Workspace, finished: &Finished, started: Started<'_>) -> Result<(), Failure> {
     if workspace.output.is_json {
         output::json(&finished.report)?;
     } else {
@@ -120,7 +120,7 @@ pub(super) fn show(workspace: &Workspace, finished: &Finished, file: &Path) -> R
     }
     show_hints(finished);
     let state = workspace.global.state.as_ref().map_or_else(String::new, |path| format!(" --state {}", path.display()));
-    workspace.output.say(&closing(&finished.report, &file.display().to_string(), &state));
+    workspace.output.say(&closing(&finished.report, started, &state));
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! The table at the end of a run: per stream and destination the ledger, calls, quota, and why records were not written.
 
+use std::path::Path;
+
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use indicatif::HumanCount;
 
@@ -158,8 +160,36 @@ fn agreeing(count: u64, [one, several]: [&str; 2]) -> String {
     format!("{} {}", HumanCount(count), if count == 1 { one } else { several })
 }
 
+/// The command that a run was started with, to be named.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Started<'path> {
+    /// `ferry run` with this pipeline.
+    Run(&'path Path),
+    /// `ferry apply` with this plan.
+    Apply(&'path Path),
+}
+
+impl Started<'_> {
+    /// Returns the command that takes it up again.
+    fn again(self) -> String {
+        match self {
+            Self::Run(file) => format!("ferry run {}", file.display()),
+            Self::Apply(plan) => format!("ferry apply {}", plan.display()),
+        }
+    }
+
+    /// Says how what was corrected is written.
+    fn anew(self) -> String {
+        match self {
+            Self::Run(_) => format!("then `{}` writes the files again", self.again()),
+            Self::Apply(_) => "then make a new plan".to_owned(),
+        }
+    }
+}
+
 /// Says how the run ended, and what to type next.
-pub(super) fn closing(report: &RunReport, file: &str, state: &str) -> String {
+pub(super) fn closing(report: &RunReport, started: Started<'_>, state: &str) -> String {
+    let again = started.again();
     let run = &report.run_id;
     let destinations = || report.streams.iter().flat_map(|stream| &stream.destinations);
     let count = |account: &DestinationReport| account.ledger.rejected + account.ledger.held;
@@ -167,8 +197,9 @@ pub(super) fn closing(report: &RunReport, file: &str, state: &str) -> String {
     let has_files_alone = destinations().all(|account| account.is_replaced || count(account) == 0);
     match report.status {
         RunStatus::Done if letters > 0 && has_files_alone => format!(
-            "{run} is done; {} not written\nnext: `ferry rejects {run}{state}` shows them; fix them in the source, then `ferry run {file}` writes the files again",
-            agreeing(letters, ["record was", "records were"])
+            "{run} is done; {} not written\nnext: `ferry rejects {run}{state}` shows them; fix them in the source, {}",
+            agreeing(letters, ["record was", "records were"]),
+            started.anew()
         ),
         RunStatus::Done if letters == 0 && report.reasons.is_empty() && report.earlier_rejects > 0 => format!(
             "{run} is done; {} of earlier runs not written yet\nnext: `ferry runs{state}` lists the runs, `ferry rejects RUN{state} -o rejects.csv` shows their records",
@@ -182,11 +213,9 @@ pub(super) fn closing(report: &RunReport, file: &str, state: &str) -> String {
             "{run} is done; every record is accounted for\nnext: `ferry rejects {run}{state}` names the records that wait for others"
         ),
         RunStatus::Done => format!("{run} is done; every record is accounted for"),
-        RunStatus::Interrupted => format!("{run} was stopped\nnext: `ferry run {file}` goes on where it stands"),
+        RunStatus::Interrupted => format!("{run} was stopped\nnext: `{again}` goes on where it stands"),
         RunStatus::Failed | RunStatus::Running => {
-            format!(
-                "{run} failed\nnext: fix the errors above and run `ferry run {file}` again; it resumes where it stopped"
-            )
+            format!("{run} failed\nnext: fix the errors above and run `{again}` again; it resumes where it stopped")
         }
     }
 }

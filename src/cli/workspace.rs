@@ -89,6 +89,11 @@ impl Workspace {
         }
     }
 
+    /// Returns what opens a plan: the key of the state file, which the plan names when it is open.
+    pub(super) fn opener_of(&self, plan: &Path) -> Result<State, Failure> {
+        Ok(State::in_memory(seal(&self.state_path(plan))?)?)
+    }
+
     /// Opens the state that is there: the one named, or the one of this folder or of `pipelines`.
     pub(super) async fn find_state(&self) -> Result<State, Failure> {
         if let Some(path) = &self.global.state {

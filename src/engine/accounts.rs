@@ -20,6 +20,7 @@ use super::{
     error::{AccountError, EngineError},
     observer::Observer,
     read::join_inputs::joined_streams,
+    review::Review,
 };
 
 /// The accounts of the connections that a run uses. Clones share what was learned.
@@ -30,11 +31,12 @@ pub(super) struct RunAccounts {
     adopted: Arc<Mutex<BTreeSet<ConnectionName>>>,
 }
 
-/// Which run it is, and which accounts it reaches.
+/// Which run it is, which accounts it reaches, and who looks at what it is about to do.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RunIdentity<'run> {
     pub id: &'run str,
     pub accounts: &'run RunAccounts,
+    pub review: Option<&'run Arc<dyn Review>>,
 }
 
 /// What is known of one connection.
@@ -123,13 +125,19 @@ impl RunAccounts {
         }
     }
 
+    /// Returns the accounts of the connections that have one.
+    pub(super) fn ids(&self) -> BTreeMap<ConnectionName, String> {
+        let names = self.connections.keys();
+        names.filter_map(|name| Some((name.clone(), self.known(name)?.id().to_owned()))).collect()
+    }
+
     /// Keeps which accounts the connections reach now, and says which are others than the last time.
     ///
     /// # Errors
     /// Fails when the state file cannot be used.
     pub(super) async fn note(&self, environment: &Environment, pipeline: &Pipeline) -> Result<(), EngineError> {
-        let ids = self.connections.keys().filter_map(|name| Some((name.clone(), self.known(name)?.id().to_owned())));
-        let sightings = environment.state.see_accounts(&pipeline.name, ids.collect()).await?;
+        let ids = self.ids().into_iter().collect();
+        let sightings = environment.state.see_accounts(&pipeline.name, ids).await?;
         for sighting in sightings {
             if let (Some(account), Some(last)) = (self.known(&sighting.connection), &sighting.last)
                 && *last != sighting.account

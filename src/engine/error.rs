@@ -63,6 +63,9 @@ pub enum EngineError {
     /// A guard of the pipeline stopped the run.
     #[error("{0}")]
     Guard(String),
+    /// A plan that cannot be applied.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// A file of the pipeline.
     #[error("`{path}` cannot be used: {reason}")]
     File {
@@ -77,6 +80,67 @@ pub enum EngineError {
     /// The process is ending.
     #[error("the work was stopped")]
     Stopped,
+}
+
+/// Why a plan cannot be applied.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PlanError {
+    /// The file is something else.
+    #[error("`{path}` is no plan")]
+    NoPlan {
+        /// The file.
+        path: String,
+    },
+    /// Another version of ferry wrote it.
+    #[error("`{path}` is a plan of another version of ferry")]
+    OtherForm {
+        /// The file.
+        path: String,
+    },
+    /// The end of the file is missing.
+    #[error("`{path}` is not whole: its end is missing")]
+    CutShort {
+        /// The file.
+        path: String,
+    },
+    /// The pipeline is not what it was.
+    #[error("`{pipeline}` is not as it was when the plan was made; nothing was written")]
+    PipelineChanged {
+        /// The pipeline's file.
+        pipeline: String,
+    },
+    /// A connection reaches another account.
+    #[error("the plan was made for {meant} at `{connection}`, which now reaches {found}; nothing was written")]
+    OtherAccount {
+        /// The connection.
+        connection: ConnectionName,
+        /// The account that it was made for.
+        meant: String,
+        /// The account that the connection reaches.
+        found: String,
+    },
+    /// It was applied before.
+    #[error("the plan was applied by {run_id}; a plan is used once")]
+    Used {
+        /// The run that applied it.
+        run_id: String,
+    },
+    /// Nobody approved of it.
+    #[error("nobody approved of the plan")]
+    NotApproved,
+}
+
+impl PlanError {
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::NoPlan { .. } => "`ferry plan PIPELINE -o FILE` makes one",
+            Self::OtherForm { .. } | Self::CutShort { .. } | Self::PipelineChanged { .. } | Self::Used { .. } => {
+                "make a new plan with `ferry plan PIPELINE -o FILE`"
+            }
+            Self::OtherAccount { .. } => "use a login of that account, or make a new plan",
+            Self::NotApproved => "`ferry plan PLAN --approve NAME` approves of it",
+        }
+    }
 }
 
 /// Says which account was meant and which one a connection reaches.
@@ -191,6 +255,7 @@ impl EngineError {
             Self::Transform { .. } | Self::Value(_) | Self::Frame(_) => ("transform".to_owned(), None),
             Self::Order(_) | Self::Unsupported(_) => ("pipeline".to_owned(), None),
             Self::Guard(_) => ("guard".to_owned(), None),
+            Self::Plan(_) => ("plan".to_owned(), None),
             Self::File { .. } => ("file".to_owned(), None),
             Self::Interrupted(_) | Self::Stopped => ("stopped".to_owned(), None),
         };
@@ -200,7 +265,7 @@ impl EngineError {
     /// Tells whether the environment is to blame (credentials, network, state file), not the pipeline or its records.
     pub fn is_environment(&self) -> bool {
         match self {
-            Self::State(_) | Self::Lease(_) | Self::Account(_) => true,
+            Self::State(_) | Self::Lease(_) | Self::Account(_) | Self::Plan(PlanError::OtherAccount { .. }) => true,
             Self::Connector { error, .. } => Blame::of(error.kind) == Blame::Environment,
             _ => false,
         }
@@ -213,7 +278,8 @@ impl EngineError {
             | Self::Registry(_)
             | Self::Transform { .. }
             | Self::Order(_)
-            | Self::Unsupported(_) => true,
+            | Self::Unsupported(_)
+            | Self::Plan(_) => true,
             Self::Connector { error, .. } => Blame::of(error.kind) == Blame::Pipeline,
             _ => false,
         }
@@ -229,6 +295,7 @@ impl EngineError {
             Self::State(error) => error.hint(),
             Self::Lease(error) => error.hint(),
             Self::Account(error) => Some(error.hint()),
+            Self::Plan(error) => Some(error.hint()),
             _ => None,
         }
     }

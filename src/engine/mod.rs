@@ -5,6 +5,7 @@
 //! [`run`](run()).
 
 mod accounts;
+mod apply;
 mod begin;
 mod check;
 mod close;
@@ -18,6 +19,7 @@ mod fingerprint;
 mod observer;
 mod order;
 mod place;
+mod plan;
 mod policy;
 mod preview;
 mod quota;
@@ -25,6 +27,7 @@ mod read;
 mod redrive;
 mod report;
 mod resume;
+mod review;
 mod run;
 mod services;
 mod setup;
@@ -33,12 +36,17 @@ mod write;
 mod writer;
 
 pub use accounts::learn_account;
+pub use apply::apply;
 pub use check::{CheckOptions, Finding, check};
 pub use environment::Environment;
-pub use error::{AccountError, EngineError, Interruption};
+pub use error::{AccountError, EngineError, Interruption, PlanError};
 pub use observer::{Observer, Silent, WaitReason};
 pub use order::{OrderError, order_streams};
 pub use place::{Finished, RunOptions};
+pub use plan::{
+    Approval, Change, ChangeKind, ChangeReason, FieldChange, FieldCounts, LinkChange, PlanCounts, PlanFile, PlanHeader,
+    PlanOptions, PlanReport, PlanViewer, TargetPlan, approve, plan,
+};
 pub use preview::{
     DestinationPreview, DroppedValue, FieldPreview, PreviewOptions, PreviewReport, RecordPreview, RejectPreview,
     RejectSample, RejectedRecord, StreamPreview, UnmappedField, preview,

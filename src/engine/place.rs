@@ -1,11 +1,14 @@
 //! Which run this is and what is asked of it, and how it ended.
 
+use std::sync::Arc;
+
 use crate::model::StreamName;
 
 use super::{
     accounts::{RunAccounts, RunIdentity},
     error::EngineError,
     report::RunReport,
+    review::Review,
 };
 
 /// What the user asks of a run beyond the pipeline.
@@ -44,11 +47,13 @@ pub(super) struct RunPlace {
     pub is_full_refresh: bool,
     pub is_verifying: bool,
     pub accounts: RunAccounts,
+    /// Who looks at what it is about to do.
+    pub review: Option<Arc<dyn Review>>,
 }
 
 impl RunPlace {
     /// Returns which run it is, and which accounts it reaches.
     pub(super) fn identity(&self) -> RunIdentity<'_> {
-        RunIdentity { id: &self.run_id, accounts: &self.accounts }
+        RunIdentity { id: &self.run_id, accounts: &self.accounts, review: self.review.as_ref() }
     }
 }

@@ -87,7 +87,7 @@ pub async fn redrive(
     let attempt = state.start_attempt(redrive.clone(), now).await?;
     environment.observer.run_started(&redrive.run_id);
     accounts.note(environment, pipeline).await?;
-    let identity = RunIdentity { id: &redrive.run_id, accounts: &accounts };
+    let identity = RunIdentity { id: &redrive.run_id, accounts: &accounts, review: None };
     let mut streams: Vec<StreamReport> = Vec::new();
     let mut failures = Vec::new();
     for ((stream_index, destination_index), letters) in groups {

@@ -1,6 +1,6 @@
 //! Runs the streams of a pipeline in order, then closes links and mirrors deletes.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use xxhash_rust::xxh3::xxh3_64;
@@ -18,6 +18,7 @@ use super::{
     place::{Finished, RunOptions, RunPlace},
     report::{RunReport, reason_reports},
     resume::Resumable,
+    review::Review,
     stream::{StreamRun, run_stream},
 };
 
@@ -31,11 +32,21 @@ pub async fn run(
     pipeline: &Pipeline,
     options: &RunOptions,
 ) -> Result<Finished, EngineError> {
+    run_reviewed(environment, pipeline, options, None).await
+}
+
+/// Runs a pipeline while somebody looks at what it is about to do. Such a run goes on with no other one.
+pub(super) async fn run_reviewed(
+    environment: &Environment,
+    pipeline: &Pipeline,
+    options: &RunOptions,
+    review: Option<Arc<dyn Review>>,
+) -> Result<Finished, EngineError> {
     let order = order_streams(&pipeline.streams)?;
     let is_wanted = |stream: &Stream| options.streams.is_empty() || options.streams.contains(&stream.name);
     let wanted = pipeline.streams.iter().filter(|stream| is_wanted(stream));
     let accounts = RunAccounts::learn(environment, pipeline, wanted).await?;
-    let place = begin(environment, pipeline, options, accounts).await?;
+    let place = begin(environment, pipeline, options, (accounts, review)).await?;
     environment.observer.run_started(&place.run_id);
     place.accounts.note(environment, pipeline).await?;
     let mut stream_runs: Vec<StreamRun> = Vec::new();
@@ -112,13 +123,13 @@ async fn begin(
     environment: &Environment,
     pipeline: &Pipeline,
     options: &RunOptions,
-    accounts: RunAccounts,
+    (accounts, review): (RunAccounts, Option<Arc<dyn Review>>),
 ) -> Result<RunPlace, EngineError> {
     let resumable = Resumable::new(pipeline, options, &accounts);
     let now = environment.context.clock().now();
     let (name, new_id) = (pipeline.name.clone(), new_run_id(pipeline, now));
     let file = std::path::absolute(&pipeline.path).unwrap_or_else(|_| pipeline.path.clone());
-    let stopped = resumable.find(&environment.state).await?;
+    let stopped = if review.is_none() { resumable.find(&environment.state).await? } else { None };
     let is_resumed = stopped.is_some();
     let run = match stopped {
         Some(run) => Run { status: RunStatus::Running, finished_at: None, ..run },
@@ -144,6 +155,7 @@ async fn begin(
         is_full_refresh: options.is_full_refresh || options.is_verifying,
         is_verifying: options.is_verifying,
         accounts,
+        review,
     })
 }
 

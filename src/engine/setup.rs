@@ -22,6 +22,7 @@ use super::{
     error::EngineError,
     policy::{Reads, WritePolicy, check_policy, write_policy},
     quota::QuotaGuard,
+    review::{Review, ReviewPlace},
     services::Services,
 };
 
@@ -45,6 +46,8 @@ pub(super) struct Loader {
     pub whole_object: WholeObjectIndex,
     /// Keys of this run that look the same.
     pub look_alikes: LookAlikes,
+    /// Who looks at what is about to be done.
+    pub review: Option<Arc<dyn Review>>,
 }
 
 /// What is written to, and in which run.
@@ -125,6 +128,13 @@ impl Environment {
         }
         let plan = write_plan(config, &key, &declared, &mapper);
         destination.plan(plan).map_err(|error| EngineError::connector(&connection.name, error))?;
+        let (destination, capabilities, policy) = match run.review {
+            Some(review) => {
+                let reads = if declared_reads(&policy, &capabilities) { review.reads() } else { Reads::Nothing };
+                (review.destination(destination), review.capabilities(capabilities), WritePolicy { reads, ..policy })
+            }
+            None => (destination, capabilities, policy),
+        };
         let target = Target {
             pipeline: pipeline.name.clone(),
             stream: stream.name.clone(),
@@ -194,14 +204,30 @@ impl Environment {
             },
             whole_object: WholeObjectIndex::default(),
             look_alikes: LookAlikes::default(),
+            review: run.review.cloned(),
         })
     }
+}
+
+/// Tells whether the records that are written can be read before.
+fn declared_reads(policy: &WritePolicy, capabilities: &Capabilities) -> bool {
+    policy.write != WriteMode::Replace && capabilities.fetch.is_some()
 }
 
 impl Loader {
     /// Returns the connection's name.
     pub(super) fn connection(&self) -> &ConnectionName {
         &self.target.names.connection
+    }
+
+    /// Returns where it writes, for those who look at what is about to be done.
+    pub(super) fn review_place(&self) -> ReviewPlace<'_> {
+        ReviewPlace {
+            target: &self.target.names,
+            schema: &self.shape.schema,
+            if_blank: &self.policy.if_blank,
+            on_create: &self.policy.on_create,
+        }
     }
 
     /// Tells whether the whole object is rewritten: nothing is matched, and nothing of an earlier version is kept.

@@ -21,7 +21,7 @@ use super::{
 };
 
 /// A record that was not written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetter {
     /// The run.
     pub run_id: String,

@@ -66,6 +66,14 @@ pub enum StateError {
         /// Why.
         reason: String,
     },
+    /// A sealed file cannot be used.
+    #[error("`{}` cannot be used: {error}", path.display())]
+    Sealed {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// The system gives no thread for it.
     #[error("the state file has no thread to work on: {0}")]
     Thread(io::Error),
@@ -93,7 +101,12 @@ impl StateError {
             Self::KeyFile { .. } => {
                 "put the key file back as it was, or set `FERRY_STATE_KEY` to its 64 hexadecimal digits"
             }
-            Self::Backup { .. } | Self::Sql(_) | Self::Decode(_) | Self::Thread(_) | Self::Stopped => return None,
+            Self::Backup { .. }
+            | Self::Sealed { .. }
+            | Self::Sql(_)
+            | Self::Decode(_)
+            | Self::Thread(_)
+            | Self::Stopped => return None,
         })
     }
 

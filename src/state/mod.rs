@@ -23,6 +23,7 @@ mod migrate;
 mod progress;
 mod runs;
 mod seal;
+mod sealed_file;
 mod sets;
 mod stored;
 mod target;
@@ -63,6 +64,7 @@ pub use merged::{MergedRecord, SourceIds};
 pub use progress::{TargetEnd, UnseenCount, UnseenPage};
 pub use runs::{Run, RunKind, RunStatus};
 pub use seal::{KEY_BYTES, Seal};
+pub use sealed_file::{SealedReader, SealedWriter, is_sealed_file};
 pub use stored::{StoredRun, StoredTarget, WaitingLink};
 pub use target::{Accounts, Target, TargetId};
 pub use targets::{OpenTarget, OpenedTarget};
@@ -143,6 +145,32 @@ impl State {
         let seal = Arc::new(seal);
         migrate::migrate(&mut connection, Path::new(":memory:"), &seal)?;
         Self::of(connection, None, seal, None)
+    }
+
+    /// Makes a copy of the state as it is now, for work that must leave no trace. It knows no lease of this one.
+    ///
+    /// # Errors
+    /// Fails when the copy cannot be written. There must be no file of that name.
+    pub async fn copy_to(&self, path: &Path) -> Result<Self, StateError> {
+        let failed = |error| StateError::Folder { path: path.to_owned(), error };
+        new_private_file(path).map_err(failed)?;
+        let (name, seal) = (path.to_string_lossy().into_owned(), Arc::clone(&self.shared.seal));
+        let copied = move |connection: &mut Connection| {
+            connection.execute("VACUUM INTO ?1", [name])?;
+            Ok(())
+        };
+        self.shared.writer.run(copied).await?;
+        let path = path.to_owned();
+        let open = move || {
+            let (writer, reader) = (Connection::open(&path)?, Connection::open(&path)?);
+            prepare(&writer)?;
+            prepare(&reader)?;
+            // Nothing of it outlives the process.
+            writer.pragma_update(None, "synchronous", "OFF")?;
+            reader.pragma_update(None, "query_only", true)?;
+            Self::of(writer, Some(reader), seal, Some(path))
+        };
+        tokio::task::spawn_blocking(open).await.map_err(|_| StateError::Stopped)?
     }
 
     fn of(

@@ -37,6 +37,26 @@ pub enum RunKind {
     Run,
     /// The dead letters of another run.
     Redrive,
+    /// The records of a plan.
+    Apply,
+}
+
+impl RunKind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Redrive => "redrive",
+            Self::Apply => "apply",
+        }
+    }
+
+    fn from_word(word: &str) -> Self {
+        match word {
+            "redrive" => Self::Redrive,
+            "apply" => Self::Apply,
+            _ => Self::Run,
+        }
+    }
 }
 
 /// How a run stands.
@@ -80,7 +100,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Run> {
         pipeline: row.get("pipeline")?,
         file: PathBuf::from(row.get::<_, String>("file")?),
         fingerprint: row.get("fingerprint")?,
-        kind: if row.get_ref("kind")?.as_str()? == "redrive" { RunKind::Redrive } else { RunKind::Run },
+        kind: RunKind::from_word(row.get_ref("kind")?.as_str()?),
         status: RunStatus::from_word(&row.get::<_, String>("status")?),
         started_at: moment(&row.get::<_, String>("started_at")?),
         finished_at: row.get::<_, Option<String>>("finished_at")?.as_deref().map(moment),
@@ -125,10 +145,7 @@ impl Work<'_> {
                 run.pipeline,
                 run.file.to_string_lossy(),
                 run.fingerprint,
-                match run.kind {
-                    RunKind::Run => "run",
-                    RunKind::Redrive => "redrive",
-                },
+                run.kind.word(),
                 run.status.as_str(),
                 run.started_at.to_rfc3339(),
                 env!("CARGO_PKG_VERSION"),

@@ -133,10 +133,13 @@ impl Seal {
     }
 
     pub(super) fn open<T: DeserializeOwned>(&self, cell: &Cell, sealed: &[u8]) -> Result<T, StateError> {
+        Ok(serde_json::from_slice(&self.open_bytes(cell, sealed)?)?)
+    }
+
+    pub(super) fn open_bytes(&self, cell: &Cell, sealed: &[u8]) -> Result<Vec<u8>, StateError> {
         let (nonce, cipher_text) = sealed.split_at_checked(NONCE_BYTES).ok_or(StateError::WrongKey)?;
         let payload = Payload { msg: cipher_text, aad: cell.0.as_bytes() };
-        let plain = self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| StateError::WrongKey)?;
-        Ok(serde_json::from_slice(&plain)?)
+        self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| StateError::WrongKey)
     }
 
     /// Seals a text that is looked up: the same text at the same place is sealed the same way. Its nonce is its keyed hash, so that
@@ -181,7 +184,7 @@ impl Seal {
         self.old_cipher.decrypt(Nonce::from_slice(nonce), cipher_text).map_err(|_| StateError::WrongKey)
     }
 
-    fn seal_bytes(&self, cell: &Cell, plain: &[u8]) -> Result<Vec<u8>, StateError> {
+    pub(super) fn seal_bytes(&self, cell: &Cell, plain: &[u8]) -> Result<Vec<u8>, StateError> {
         let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
         let payload = Payload { msg: plain, aad: cell.0.as_bytes() };
         let sealed = self.cipher.encrypt(&nonce, payload).map_err(|_| StateError::WrongKey)?;

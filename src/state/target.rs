@@ -10,7 +10,7 @@ use crate::model::{ConnectionName, ObjectName, StreamName};
 pub struct TargetId(pub(super) i64);
 
 /// Names a stream of a pipeline at one destination object, and whose records it moves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Target {
     /// The pipeline's name.
     pub pipeline: String,

@@ -302,7 +302,7 @@ impl Check<'_> {
     ) -> Result<(Loader, String), EngineError> {
         let context = self.environment.context_of(&config.connection);
         // Nothing is kept of a check, so there is nothing to tell apart.
-        let run = RunIdentity { id: "", accounts: &RunAccounts::default() };
+        let run = RunIdentity { id: "", accounts: &RunAccounts::default(), review: None };
         let loader = self.environment.connect_destination(self.pipeline, stream, config, schema, run, context).await?;
         let fields = loader.shape.preparation.fields.len();
         let upsert = if loader.policy.is_upsert_native { ", the vendor upserts on the key" } else { "" };

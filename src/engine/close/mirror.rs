@@ -4,8 +4,9 @@ use async_trait::async_trait;
 
 use crate::config::CountOrShare;
 use crate::engine::{
-    decide::lookup::Lookup,
+    decide::{gather::current_of, lookup::Lookup},
     error::EngineError,
+    review::{Delete, DeleteVerdict},
     setup::Loader,
     write::{
         dispatch::Dispatch,
@@ -87,8 +88,8 @@ pub(in crate::engine) async fn delete_unseen(
             return Ok(());
         }
         after = page.next;
-        let own = page.own;
-        let items = own.into_iter().map(DeleteItem::new).collect();
+        let (items, held) = reviewed(loader, page.own).await?;
+        hold(&dispatch, &held, ledger).await?;
         let mut deliver = |_: DeleteItem, fate: Fate| {
             ledger.read += 1;
             match fate {
@@ -101,6 +102,42 @@ pub(in crate::engine) async fn delete_unseen(
         };
         dispatch.send(&Operation::Delete, limit, items, &mut deliver).await?;
     }
+}
+
+/// Returns what is deleted of these records and what is left for a person: all are deleted, unless somebody looks at what is about
+/// to be done.
+async fn reviewed(loader: &Loader, entries: Vec<IdEntry>) -> Result<(Vec<DeleteItem>, Vec<DeleteItem>), EngineError> {
+    let Some(review) = &loader.review else {
+        return Ok((entries.into_iter().map(DeleteItem::new).collect(), Vec::new()));
+    };
+    let ids: Vec<String> = entries.iter().map(|entry| entry.destination_id.clone()).collect();
+    let current = current_of(loader, &ids).await?;
+    let deletes = ids.into_iter().map(|id| Delete { before: current.get(&id).cloned(), destination_id: id });
+    let verdicts = review.deletes(loader.review_place(), deletes.collect()).await?;
+    let (mut deleted, mut held) = (Vec::new(), Vec::new());
+    for (entry, verdict) in entries.into_iter().zip(verdicts) {
+        match verdict {
+            DeleteVerdict::Delete => deleted.push(DeleteItem::new(entry)),
+            DeleteVerdict::Hold => held.push(DeleteItem::new(entry)),
+            DeleteVerdict::Skip => {}
+        }
+    }
+    Ok((deleted, held))
+}
+
+/// Leaves records that are not as they were, for a person.
+async fn hold(dispatch: &Dispatch<'_>, held: &[DeleteItem], ledger: &mut Ledger) -> Result<(), EngineError> {
+    if held.is_empty() {
+        return Ok(());
+    }
+    let reason = Rejection::new("changed_since_plan", "it changed at the destination since the plan was made");
+    let mut changes = Changes::default();
+    held.iter().for_each(|item| item.refuse(dispatch.context(), DeadLetterKind::Held, &reason, &mut changes));
+    dispatch.loader.services.state.commit(dispatch.place_of_rejects(), changes).await?;
+    let count = u64::try_from(held.len()).unwrap_or(u64::MAX);
+    ledger.read += count;
+    ledger.held += count;
+    Ok(())
 }
 
 fn check_guards(loader: &Loader, read: u64, mapped: u64, unseen: u64) -> Result<(), EngineError> {
@@ -136,8 +173,8 @@ impl DeleteItem {
         Self { entry, record }
     }
 
-    fn refuse(&self, context: &CommitContext, reason: &Rejection, changes: &mut Changes) {
-        let letter = context.letter(DeadLetterKind::Rejected, "", reason);
+    fn refuse(&self, context: &CommitContext, kind: DeadLetterKind, reason: &Rejection, changes: &mut Changes) {
+        let letter = context.letter(kind, "", reason);
         let body = LetterBody {
             reason: format!("it could not be deleted: {}", reason.reason),
             value: Some(self.entry.destination_id.clone()),
@@ -166,7 +203,9 @@ impl Item for DeleteItem {
 
     fn commit(&self, context: &CommitContext, outcome: &Outcome, changes: &mut Changes) {
         match outcome {
-            Outcome::Rejected(reason) | Outcome::Held(reason) => self.refuse(context, reason, changes),
+            Outcome::Rejected(reason) | Outcome::Held(reason) => {
+                self.refuse(context, DeadLetterKind::Rejected, reason, changes)
+            }
             Outcome::Deleted | Outcome::Missing | Outcome::Updated { .. } | Outcome::Created { .. } => {
                 changes.forgotten.push(self.entry.source_key);
             }
@@ -174,7 +213,7 @@ impl Item for DeleteItem {
     }
 
     fn commit_held(&self, context: &CommitContext, reason: &Rejection, changes: &mut Changes) {
-        self.refuse(context, reason, changes);
+        self.refuse(context, DeadLetterKind::Rejected, reason, changes);
     }
 
     async fn find_written(_loader: &Loader, items: &[&Self]) -> Result<Vec<Option<Lookup>>, EngineError> {

@@ -38,6 +38,8 @@ pub(in crate::engine) enum Action {
         /// Whether this run created the record, and was stopped before it knew.
         is_own: bool,
     },
+    /// Send nothing: the destination holds the record as it is to be. It is noted which one it is.
+    Adopt(RecordWrite),
     /// Write nothing.
     Leave(Because),
     /// Write nothing: another record stands for this one.

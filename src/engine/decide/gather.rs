@@ -126,16 +126,24 @@ async fn read_current(
     found: &FoundRecords,
     records: &[Arc<Prepared>],
 ) -> Result<HashMap<String, Fields>, EngineError> {
-    let fields = loader.fields_before();
-    if fields.is_empty() {
-        return Ok(HashMap::new());
-    }
     let found_id = |(step, record): (&Step, &Arc<Prepared>)| match step {
         Step::Find | Step::Upsert => found.only_one(record),
         Step::Update(_) | Step::Done(_) | Step::Create => None,
     };
     let found_ids = steps.iter().zip(records).filter_map(found_id);
     let ids: Vec<String> = known_ids.iter().cloned().chain(found_ids).collect();
+    current_of(loader, &ids).await
+}
+
+/// Reads the fields that decide, or that are overwritten, of the records of these ids.
+pub(in crate::engine) async fn current_of(
+    loader: &Loader,
+    ids: &[String],
+) -> Result<HashMap<String, Fields>, EngineError> {
+    let fields = loader.fields_before();
+    if fields.is_empty() {
+        return Ok(HashMap::new());
+    }
     let requests = ids.chunks(id_count(loader)).map(|ids| FetchRequest {
         object: loader.target.names.object.clone(),
         selection: Selection::Ids(ids.to_vec()),

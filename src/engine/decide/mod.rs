@@ -15,4 +15,5 @@ pub(in crate::engine) mod mapped;
 pub(in crate::engine) mod matching;
 pub(in crate::engine) mod prepare;
 pub(in crate::engine) mod rules;
+pub(in crate::engine) mod same;
 pub(in crate::engine) mod whole_object;

@@ -96,7 +96,7 @@ async fn preview_stream(
     for config in &stream.destinations {
         let context = environment.context_of(&config.connection);
         // Nothing is kept of a preview, so there is nothing to tell apart.
-        let run = RunIdentity { id: "", accounts: &RunAccounts::default() };
+        let run = RunIdentity { id: "", accounts: &RunAccounts::default(), review: None };
         let loader = environment.connect_destination(pipeline, &stream, config, &schema, run, context).await?;
         destinations.push(Previewed::new(loader, config, &schema, options.shown));
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::config::WriteMode;
 use crate::engine::{
     decide::{
+        decision::Decision,
         gather::gather,
+        knowledge::Knowledge,
         mapped::{Mapped, map},
         matching::decide,
         prepare::Prepared,
@@ -13,6 +15,8 @@ use crate::engine::{
     },
     error::EngineError,
     read::extract::Chunk,
+    review::{Known, LeftOut},
+    setup::Loader,
 };
 use crate::model::Rejection;
 use crate::state::{Changes, DeadLetter, DeadLetterKind, Duplicate, RecordKey};
@@ -70,6 +74,13 @@ pub(in crate::engine) async fn load_chunk(
         letters.push(unmapped_letter(context, number, reject));
     }
     let rejected = u64::try_from(letters.len()).unwrap_or(u64::MAX);
+    if let Some(review) = &loader.review {
+        let Chunk { read, filtered, duplicate, duplicates, .. } = chunk;
+        let (read, filtered, duplicate) = (*read, *filtered, *duplicate);
+        let left_out = LeftOut { read, filtered, duplicate, duplicates: duplicates.clone() };
+        review.left_out(&loader.target.names, left_out).await?;
+        review.refused(&loader.target.names, &letters).await?;
+    }
     save_rejects(dispatch, letters, seen).await?;
     tally.ledger.rejected += rejected;
     dispatch.tell_done(chunk.filtered + chunk.duplicate + rejected);
@@ -114,7 +125,10 @@ pub(in crate::engine) async fn load_prepared(
 }
 
 /// Stores which records stand for those that a step left out as duplicates: links to these lead there.
-async fn save_duplicates(dispatch: &Dispatch<'_>, duplicates: &[(String, String)]) -> Result<(), EngineError> {
+pub(in crate::engine) async fn save_duplicates(
+    dispatch: &Dispatch<'_>,
+    duplicates: &[(String, String)],
+) -> Result<(), EngineError> {
     if duplicates.is_empty() {
         return Ok(());
     }
@@ -156,6 +170,7 @@ async fn load_levels(
         } else {
             (decisions, Vec::new())
         };
+        let now = reviewed(loader, &knowledge, originals, now).await?;
         again.extend(execute(dispatch, now, originals, tally, is_last, buffer.as_deref_mut()).await?);
         // What this level put into the buffer is written first; the next level has its ids then.
         if let Some(buffer) = buffer.as_deref_mut().filter(|buffer| !buffer.is_empty()) {
@@ -166,6 +181,20 @@ async fn load_levels(
         }
     }
     Ok(again)
+}
+
+/// Shows decisions to who looks at them, and returns those that are carried out.
+async fn reviewed(
+    loader: &Loader,
+    knowledge: &Knowledge,
+    originals: &Originals,
+    decisions: Vec<Decision>,
+) -> Result<Vec<Decision>, EngineError> {
+    let Some(review) = &loader.review else { return Ok(decisions) };
+    let ids = knowledge.entries.by_id.iter().map(|(id, entry)| (id.as_str(), entry.destination_id.as_str())).collect();
+    let original = |source_id: &str| originals.json(source_id);
+    let known = Known { current: &knowledge.current, ids: &ids, original: &original };
+    review.decided(loader.review_place(), decisions, known).await
 }
 
 async fn hold_missing(

@@ -125,6 +125,11 @@ fn sort(dispatch: &Dispatch<'_>, decisions: Vec<Decision>, originals: &Originals
             Action::Create(write) => sorted.creates.push(item(write)),
             Action::Upsert { write, .. } => sorted.upserts.push(item(write)),
             Action::Update { write, is_own, .. } => sorted.updates.push(item(write).own(is_own)),
+            Action::Adopt(write) => {
+                sorted.stored.count += 1;
+                tally.ledger.unchanged += 1;
+                sorted.stored.kept.written.extend(item(write).adopted(context));
+            }
             other => sorted.stored.add(dispatch, &record, &other, originals, tally),
         }
     }
@@ -144,7 +149,7 @@ impl Stored {
         let (kept, refused) = (&mut self.kept, &mut self.refused);
         let seen = RecordKey::Id(record.source_id.clone());
         let (kind, reason) = match action {
-            Action::Create(_) | Action::Upsert { .. } | Action::Update { .. } => return,
+            Action::Create(_) | Action::Upsert { .. } | Action::Update { .. } | Action::Adopt(_) => return,
             Action::Leave(because) => {
                 self.count += 1;
                 *because.column(ledger) += 1;

@@ -61,6 +61,12 @@ impl RecordItem {
         Self { is_own, ..self }
     }
 
+    /// Returns what is stored of a record that the destination holds already.
+    pub(super) fn adopted(&self, context: &CommitContext) -> Option<WrittenRecord> {
+        let destination_id = self.record.destination_id.as_deref()?;
+        Some(self.written(context, destination_id, WrittenAs::Updated))
+    }
+
     /// Says where it waits: its number in a chunk tells it from others of the chunk only.
     pub(in crate::engine) fn put_at(&mut self, place: usize) {
         self.place = place;

@@ -41,7 +41,12 @@ pub(super) fn split(
 fn may_create(action: &Action) -> bool {
     match action {
         Action::Create(_) | Action::Upsert { .. } => true,
-        Action::Update { .. } | Action::Leave(_) | Action::Duplicate(_) | Action::Reject(_) | Action::Hold(_) => false,
+        Action::Update { .. }
+        | Action::Adopt(_)
+        | Action::Leave(_)
+        | Action::Duplicate(_)
+        | Action::Reject(_)
+        | Action::Hold(_) => false,
     }
 }
 

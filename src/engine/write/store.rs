@@ -22,7 +22,7 @@ pub(in crate::engine) async fn save_existence(
 }
 
 /// Stores records that were read and not written: a mirror leaves them alone, and the same record may come again and be written.
-pub(super) async fn save_rejects(
+pub(in crate::engine) async fn save_rejects(
     dispatch: &Dispatch<'_>,
     letters: Vec<DeadLetter>,
     seen: Vec<RecordKey>,

@@ -1,0 +1,102 @@
+//! `ferry plan`: what a run would do, against what is there now.
+
+mod text;
+mod viewers;
+
+use std::{path::Path, sync::Arc};
+
+use chrono::Utc;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::engine::{self, Environment, PlanOptions, PlanReport, PlanViewer};
+use crate::model::StreamName;
+use crate::state::{LeaseName, is_sealed_file};
+
+use super::{
+    args::PlanArgs,
+    audit,
+    exit::{Exit, Failure},
+    load::load,
+    output,
+    run::{check_streams, observer, show_mistakes},
+    signals::Signals,
+    tokens::StateTokens,
+    workspace::{Workspace, context},
+};
+
+use viewers::{JsonLines, Nobody, TextLines};
+
+pub(super) async fn plan(workspace: &Workspace, args: &PlanArgs) -> Result<Exit, Failure> {
+    if let Some(name) = &args.approve
+        && is_sealed_file(&args.file)
+    {
+        return approve(workspace, &args.file, name);
+    }
+    let pipeline = load(workspace, &args.file)?;
+    check_streams(&pipeline, &args.streams)?;
+    let clock = Clock::accelerated(args.clock_speed);
+    let state = workspace.open_state(&args.file).await?;
+    let name = LeaseName::Run { pipeline: pipeline.name.clone() };
+    let _lease = state.take_lease(name, &pipeline.name, clock.now()).await?;
+    let shutdown = CancellationToken::new();
+    let signals = Signals::listen(shutdown.clone(), workspace.output);
+    let tokens = Arc::new(StateTokens(state.clone()));
+    let mut context = context(clock, &pipeline.base_dir, tokens, shutdown, pipeline.limits.requests_per_sec)?;
+    let audit = audit::attach(workspace, &pipeline, &mut context)?;
+    let observer = audit.observer(observer(workspace.output));
+    let environment = Environment { registry: workspace.registry.clone(), context, state, observer };
+    let options =
+        PlanOptions { streams: args.streams.iter().map(StreamName::new).collect(), file: args.output.clone() };
+    let viewer: Arc<dyn PlanViewer> = match (workspace.output.is_json, args.all) {
+        (true, _) => Arc::new(JsonLines::default()),
+        (false, true) => Arc::new(TextLines::default()),
+        (false, false) => Arc::new(Nobody),
+    };
+    let planned = engine::plan(&environment, &pipeline, &options, Arc::clone(&viewer)).await;
+    audit.finish()?;
+    let report = planned?;
+    show_mistakes(workspace, &pipeline, &environment.context, &report.failures, None).await;
+    show(workspace, &report, args)?;
+    if let Some(name) = args.approve.as_ref().filter(|_| report.plan_id.is_some())
+        && let Some(path) = &args.output
+    {
+        engine::approve(&environment.state, path, name, Utc::now())?;
+        workspace.output.say(&format!("approved by {name}"));
+    }
+    Ok(exit(&report, args.exit_code, signals.number()))
+}
+
+/// Says how a plan ends: what kept it from being whole first.
+fn exit(report: &PlanReport, tells_changes: bool, signal: Option<u8>) -> Exit {
+    if let Some(failure) = report.failures.first() {
+        return signal.map_or_else(|| Exit::of_error(failure), Exit::Signal);
+    }
+    if tells_changes && report.has_changes { Exit::Changes } else { Exit::Done }
+}
+
+fn show(workspace: &Workspace, report: &PlanReport, args: &PlanArgs) -> Result<(), Failure> {
+    if workspace.output.is_json {
+        output::json(&viewers::summary_line(report))?;
+    } else {
+        output::data(&text::whole(report, args.all))?;
+    }
+    let file = args.output.as_deref();
+    match (file, &report.plan_id) {
+        (Some(path), Some(_)) => {
+            let path = path.display();
+            workspace.output.say(&format!(
+                "the plan is in `{path}`, sealed; `ferry apply {path}` writes what it says and nothing else"
+            ));
+        }
+        (Some(_), None) => output::insist("the plan is not whole, so no file was written"),
+        (None, _) => workspace.output.say("this was a plan: nothing was written"),
+    }
+    Ok(())
+}
+
+fn approve(workspace: &Workspace, path: &Path, name: &str) -> Result<Exit, Failure> {
+    let header = engine::approve(&workspace.opener_of(path)?, path, name, Utc::now())?;
+    workspace.output.say(&format!("the plan of `{}` is approved by {name}", header.pipeline));
+    Ok(Exit::Done)
+}
