@@ -42,7 +42,8 @@ pub use host::{Host, Service};
 pub use inspection::{Inspection, LimitLeft, Remark};
 pub use key_option::KeyOption;
 pub use offers::{
-    Ages, BulkLoad, EarlierJobs, Examples, FetchWhole, Fixtures, PartialDescribe, Permissions, Probe, Replace, age,
+    Ages, BulkLoad, Canonical, EarlierJobs, Examples, FetchWhole, Fixtures, PartialDescribe, Permissions, Probe,
+    Replace, age,
 };
 pub use registry::{ConfigCheck, Entry, Options, Registry, RegistryError};
 pub use secret::Secret;
@@ -225,6 +226,11 @@ pub trait Destination: Debug + Send + Sync {
 
     /// Offers to tell how long records have been there.
     fn ages(&self) -> Option<&dyn Ages> {
+        None
+    }
+
+    /// Offers to say in which words values are kept.
+    fn canonical(&self) -> Option<&dyn Canonical> {
         None
     }
 

@@ -8,7 +8,7 @@ use std::{collections::HashMap, fmt::Debug, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::{Field, FieldName, ObjectName, Operation, Record, Schema, Value};
+use crate::model::{Field, FieldName, Fields, ObjectName, Operation, Record, Schema, Value};
 
 use super::{
     bulk::{BulkBatch, Outcomes},
@@ -108,6 +108,17 @@ pub trait Ages: Debug + Send + Sync {
     /// # Errors
     /// Fails when the destination cannot be asked.
     async fn ages(&self, object: &ObjectName, ids: &[String]) -> Result<HashMap<String, Duration>, ConnectorError>;
+}
+
+/// Says in which words a system keeps what is written in others: a person by its id, written by mail address.
+#[async_trait]
+pub trait Canonical: Debug + Send + Sync {
+    /// Returns each record's fields as [`Destination::fetch`](super::Destination::fetch) gives them back once they are written, in
+    /// order. What would be refused may stay as it is. Asks no more than a write of the records asks.
+    ///
+    /// # Errors
+    /// Fails when the destination cannot be asked.
+    async fn canonical(&self, object: &ObjectName, records: Vec<Fields>) -> Result<Vec<Fields>, ConnectorError>;
 }
 
 /// Waits for what a killed run left running at the system.

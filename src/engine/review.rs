@@ -70,6 +70,8 @@ pub(super) struct Known<'run> {
     pub current: &'run HashMap<String, Fields>,
     /// The destination's ids by source ids, of records that the state file knows.
     pub ids: &'run HashMap<&'run str, &'run str>,
+    /// Values as the destination keeps them, by source ids; only of records with fields whose words differ there.
+    pub kept: &'run HashMap<String, Fields>,
     /// A record as the source gave it, by its source id.
     pub original: &'run (dyn Fn(&str) -> Json + Sync),
 }

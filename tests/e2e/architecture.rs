@@ -35,8 +35,8 @@ const ROOTS: [&str; 2] = ["lib", "main"];
 /// The rooms of the engine in the order of the data. Each may name itself and those before it, and of the files beside them only
 /// these.
 const ENGINE_ROOMS: [&str; 4] = ["read", "decide", "write", "close"];
-const ENGINE_BASE: [&str; 9] =
-    ["environment", "error", "observer", "order", "policy", "quota", "report", "services", "setup"];
+const ENGINE_BASE: [&str; 10] =
+    ["environment", "error", "observer", "order", "policy", "quota", "report", "review", "services", "setup"];
 
 /// A source file: its module, its place, and its text without comments.
 struct File {

@@ -7,6 +7,7 @@ use std::{
 
 use serde_json::Value as Json;
 
+use super::plans::check_is_empty;
 use super::support::{Crms, Desk, repository};
 
 /// How many times as fast as the machine's the clocks are: as in a dry run.
@@ -127,6 +128,7 @@ fn check_at(crms: &Crms, name: &str, codes: [i32; 2]) -> [Json; 2] {
         assert_eq!(is["calls_write"], 0, "{name}: {is}");
         assert_eq!((&is["created"], &is["updated"]), (&0.into(), &0.into()), "{name}: {is}");
     }
+    check_is_empty(&desk, &pipeline);
     [first, second]
 }
 

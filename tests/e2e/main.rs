@@ -57,6 +57,8 @@ mod pipedrive;
 #[cfg(test)]
 mod pipedrive_answers;
 #[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod previews;
 #[cfg(test)]
 mod quotas;

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path, process::Command};
 
 use serde_json::Value as Json;
 
+use super::plans::check_is_empty;
 use super::support::{Crms, Desk, audit_ledgers, repository, sample_data};
 
 /// How many times as fast as the machine's the clocks of the emulator and of the runs are. Limits keep their proportions.
@@ -43,6 +44,7 @@ fn every_pipeline_of_it_writes_nothing_the_second_time() {
             }
         }
         assert!(created > 100, "{name} created {created}");
+        check_is_empty(&desk, &pipeline);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::findings::{Findings, StateFacts};
 use crate::kills::{killed, redrive};
 use crate::occasions::{call, finished, replace};
 use crate::pairs::Pair;
-use crate::testbed::{Attack, Ended, Point, Testbed, Trap, Weather, binary, is_complete};
+use crate::testbed::{Attack, Ended, Manner, Point, Testbed, Trap, Weather, binary, is_complete};
 use crate::undisturbed;
 
 const MAX_RUNS: usize = 10;
@@ -147,7 +147,7 @@ async fn inserts_without_a_key_are_held_when_their_job_was_left_and_never_sent_a
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_that_fail_half_way_keep_what_they_wrote_and_the_rest_is_sent_on() {
     let pair = Pair::by_way("csv", "salesforce", "in bulk");
-    let (expected, _) = undisturbed(&pair).await;
+    let (expected, _) = undisturbed(&pair, Manner::Run).await;
     for job_failures in [1.0, 0.5] {
         let testbed = Testbed::new(&pair, &Weather::default()).await;
         set(&testbed, json!({ "jobFailures": job_failures, "rowLocks": 0.02 })).await;
@@ -168,7 +168,7 @@ async fn jobs_that_fail_half_way_keep_what_they_wrote_and_the_rest_is_sent_on() 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_of_results_that_are_cut_or_lack_lines_lose_and_double_nothing() {
     let pair = Pair::by_way("csv", "salesforce", "in bulk");
-    let (expected, _) = undisturbed(&pair).await;
+    let (expected, _) = undisturbed(&pair, Manner::Run).await;
     for seed in 1..=3 {
         let faults = format!("seed={seed}").parse().unwrap();
         let testbed = Testbed::new(&pair, &Weather { faults, omissions: 0.5, ..Weather::default() }).await;

@@ -33,19 +33,21 @@ use rand::{SeedableRng, rngs::SmallRng};
 use crate::disturbance::{Kind, Measure};
 use crate::findings::{Expected, Findings, StateFacts, folded};
 use crate::pairs::{PAIRS, Pair};
-use crate::testbed::{Attack, Ended, Testbed, Weather, is_complete, variable};
+use crate::testbed::{Attack, Ended, Manner, Testbed, Weather, is_complete, variable};
 
 /// Most runs after which a disturbed pipeline must have come to its end.
 const MAX_RUNS: usize = 10;
 /// Pairs that are disturbed side by side: a round waits more than it works.
 const PAIRS_AT_ONCE: usize = 2;
+/// What the sample does to the apply of a plan.
+const APPLY_SAMPLE: &[Kind] = &[Kind::KillBeforeAnswer, Kind::KillAfterAnswer, Kind::DropAfter];
 
 fn number(name: &str) -> Option<u64> {
     variable(name).map(|text| text.parse().unwrap())
 }
 
-pub(crate) async fn undisturbed(pair: &Pair) -> (Expected, Measure) {
-    let testbed = Testbed::new(pair, &Weather::default()).await;
+pub(crate) async fn undisturbed(pair: &Pair, manner: Manner) -> (Expected, Measure) {
+    let testbed = Testbed::new(pair, &Weather::default()).await.in_manner(manner);
     let ended = testbed.run(Attack::default()).await;
     assert!(is_complete(&ended), "{}: {:?} {}", pair.name(), ended.code, ended.stderr);
     let report = ended.report.as_ref().unwrap();
@@ -57,10 +59,16 @@ pub(crate) async fn undisturbed(pair: &Pair) -> (Expected, Measure) {
     (expected, Measure { duration: ended.took, requests, state_blocks, state_writes })
 }
 
-async fn round(pair: &Pair, kind: Kind, seed: u64, expected: &Expected, measure: Measure) -> Findings {
+async fn round(
+    (pair, manner): (&Pair, Manner),
+    kind: Kind,
+    seed: u64,
+    expected: &Expected,
+    measure: Measure,
+) -> Findings {
     let mut random = SmallRng::seed_from_u64(seed);
     let disturbance = kind.draw(&mut random, measure);
-    let testbed = Testbed::new(pair, &disturbance.weather).await;
+    let testbed = Testbed::new(pair, &disturbance.weather).await.in_manner(manner);
     let mut verdict = Findings::default();
     let mut attacks = disturbance.attacks.iter().copied();
     let mut last = None;
@@ -144,9 +152,13 @@ fn print_table<'line>(title: &str, lines: impl Iterator<Item = (String, &'line L
 }
 
 /// Runs the rounds of a pair, one after the other: as many as wanted, or each disturbance once.
-async fn rounds_of(pair: &Pair, first: u64, rounds: Option<u64>) -> Vec<(Pair, Kind, Findings)> {
-    let (expected, measure) = undisturbed(pair).await;
-    let mut kinds = if rounds.is_some() { pair.kinds() } else { pair.sample() };
+async fn rounds_of(pair: &Pair, manner: Manner, first: u64, rounds: Option<u64>) -> Vec<(Pair, Kind, Findings)> {
+    let (expected, measure) = undisturbed(pair, manner).await;
+    let mut kinds = match (rounds, manner) {
+        (Some(_), _) => pair.kinds(),
+        (None, Manner::Run) => pair.sample(),
+        (None, Manner::Apply) => APPLY_SAMPLE.to_vec(),
+    };
     kinds.retain(|kind| kind.is_named(&variable("FERRY_FAULT_KIND").unwrap_or_default()));
     let mut verdicts = Vec::new();
     if kinds.is_empty() {
@@ -154,7 +166,7 @@ async fn rounds_of(pair: &Pair, first: u64, rounds: Option<u64>) -> Vec<(Pair, K
     }
     for seed in first..first + rounds.unwrap_or(kinds.len() as u64) {
         let kind = kinds[usize::try_from(seed).unwrap() % kinds.len()];
-        let verdict = round(pair, kind, seed, &expected, measure).await;
+        let verdict = round((pair, manner), kind, seed, &expected, measure).await;
         if !verdict.problems.is_empty() {
             println!("{}\n", verdict.problems.join("\n  "));
         }
@@ -165,12 +177,21 @@ async fn rounds_of(pair: &Pair, first: u64, rounds: Option<u64>) -> Vec<(Pair, K
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rounds_of_disturbances_leave_what_an_undisturbed_run_leaves() {
+    disturb(Manner::Run).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rounds_of_disturbances_leave_what_an_undisturbed_apply_leaves() {
+    disturb(Manner::Apply).await;
+}
+
+async fn disturb(manner: Manner) {
     let rounds = number("FERRY_FAULT_ROUNDS");
     let first = number("FERRY_FAULT_SEED").unwrap_or(1);
     let wanted = variable("FERRY_FAULT_PAIR").unwrap_or_default();
     let pairs = PAIRS.iter().filter(|pair| pair.name().contains(&wanted));
     let verdicts: Vec<_> =
-        stream::iter(pairs).map(|pair| rounds_of(pair, first, rounds)).buffered(PAIRS_AT_ONCE).concat().await;
+        stream::iter(pairs).map(|pair| rounds_of(pair, manner, first, rounds)).buffered(PAIRS_AT_ONCE).concat().await;
     let mut table: BTreeMap<(Pair, Kind), Line> = BTreeMap::new();
     for (pair, kind, verdict) in verdicts {
         let line = table.entry((pair, kind)).or_default();

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::findings::{Findings, addresses_in_clear};
 use crate::pairs::{PAIRS, Pair};
-use crate::testbed::{Attack, Ended, Point, Shot, Testbed, Trap, Weather, is_complete};
+use crate::testbed::{Attack, Ended, Manner, Point, Shot, Testbed, Trap, Weather, is_complete};
 use crate::undisturbed;
 
 async fn run(testbed: &Testbed) -> Ended {
@@ -105,7 +105,7 @@ async fn a_state_file_of_a_newer_version_is_left_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_run_at_the_same_time_is_turned_away() {
     let pair = Pair::of("csv", "hubspot");
-    let (expected, _) = undisturbed(&pair).await;
+    let (expected, _) = undisturbed(&pair, Manner::Run).await;
     let weather = Weather { faults: "slow=60ms".parse().unwrap(), ..Weather::default() };
     let testbed = Testbed::new(&pair, &weather).await;
     let second = async {
@@ -136,7 +136,7 @@ async fn a_lost_state_file_is_made_up_for_by_the_keys() {
 
 /// Runs a pair whose destination is logged in to by OAuth, at a speed at which its tokens live for a fraction of a second.
 async fn check_expiring_login(pair: Pair, options: &str, speed: f64) {
-    let (expected, _) = undisturbed(&pair).await;
+    let (expected, _) = undisturbed(&pair, Manner::Run).await;
     let testbed = Testbed::new(&pair, &Weather { speed, ..Weather::default() }).await;
     let login = format!("type: {}, {options}", pair.destination);
     replace(&testbed, "pipeline.yaml", &[(&format!("type: {}, token: \"${{TOKEN}}\"", pair.destination), &login)]);

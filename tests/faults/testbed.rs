@@ -83,6 +83,16 @@ pub(crate) struct Attack {
     pub(crate) machine: Option<Machine>,
 }
 
+/// What is disturbed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Manner {
+    /// `ferry run`.
+    #[default]
+    Run,
+    /// `ferry apply` of a plan that was made before, undisturbed.
+    Apply,
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
@@ -138,7 +148,13 @@ pub(crate) struct Testbed {
     proxy: Option<(&'static str, Proxy)>,
     destination: &'static System,
     speed: f64,
+    manner: Manner,
 }
+
+/// The plan of those that apply one.
+const PLAN: &str = "the.plan";
+/// How often it is tried to make one: systems may misbehave.
+const PLAN_TRIES: usize = 8;
 
 impl Testbed {
     /// Makes the testbed of a pair whose systems misbehave in this way.
@@ -178,7 +194,24 @@ impl Testbed {
             Some((plan, (name, url))) => Some((*name, Proxy::start(url, plan).await)),
             None => None,
         };
-        Self { folder, gate, _emulators: emulators, urls, proxy, destination, speed: *speed }
+        let manner = Manner::default();
+        Self { folder, gate, _emulators: emulators, urls, proxy, destination, speed: *speed, manner }
+    }
+
+    /// Makes ready what is disturbed: a plan is made past the proxy.
+    pub(crate) fn in_manner(self, manner: Manner) -> Self {
+        if manner == Manner::Apply {
+            let speed = self.speed.to_string();
+            let is_made = (0..PLAN_TRIES).any(|_| {
+                let mut command = Command::new(binary());
+                command.args(["plan", "pipeline.yaml", "-o", PLAN, "--quiet", "--clock-speed", &speed]);
+                self.furnish(&mut command);
+                command.envs(self.urls.iter().map(|(name, url)| (variable_of(name), url.clone())));
+                command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+            });
+            assert!(is_made, "no plan could be made");
+        }
+        Self { manner, ..self }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -219,7 +252,11 @@ impl Testbed {
                 shell
             }
         };
-        command.args(["run", "pipeline.yaml", "--json", "--quiet", "--clock-speed", &self.speed.to_string()]);
+        let started = match self.manner {
+            Manner::Run => ["run", "pipeline.yaml"],
+            Manner::Apply => ["apply", PLAN],
+        };
+        command.args(started).args(["--json", "--quiet", "--clock-speed", &self.speed.to_string()]);
         self.furnish(&mut command);
         command
     }

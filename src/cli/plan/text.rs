@@ -163,6 +163,11 @@ fn value(json: &Json) -> String {
     match json {
         Json::Null => "(blank)".to_owned(),
         Json::String(text) => format!("\"{}\"", short(&one_line(text))),
+        // A whole number is one, whatever type its field has.
+        Json::Number(number) => {
+            let text = number.to_string();
+            text.strip_suffix(".0").unwrap_or(&text).to_owned()
+        }
         other => short(&one_line(&cell_text(other))),
     }
 }

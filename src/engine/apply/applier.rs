@@ -61,12 +61,15 @@ impl Review for Applier {
         &self,
         place: ReviewPlace<'_>,
         decisions: Vec<Decision>,
-        _known: Known<'_>,
+        known: Known<'_>,
     ) -> Result<Vec<Decision>, EngineError> {
         let mut planned = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let judged = decisions.into_iter().map(|Decision { record, action }| {
             let action = match planned.remove(&(place.target.clone(), record.source_id.clone())) {
-                Some(planned) => as_planned(place.schema, planned, action),
+                Some(planned) => {
+                    let kept = known.kept.get(&record.source_id);
+                    as_planned(place.schema, in_kept_words(planned, kept), in_kept_words(action, kept))
+                }
                 // Decided upon again: what was to be written is gone from the destination since.
                 None => hold(&[]),
             };
@@ -85,6 +88,20 @@ impl Review for Applier {
             });
         Ok(verdicts.collect())
     }
+}
+
+/// Puts the values of an action in the words in which the destination keeps them: it takes those too.
+fn in_kept_words(mut action: Action, kept: Option<&Fields>) -> Action {
+    if let (Some(kept), Action::Update { write, .. } | Action::Upsert { write, .. } | Action::Adopt(write)) =
+        (kept, &mut action)
+    {
+        for (name, value) in &mut write.fields {
+            if let Some(kept) = kept.get(name) {
+                value.clone_from(kept);
+            }
+        }
+    }
+    action
 }
 
 /// Tells whether a record holds what it held. One that is gone is deleted, whatever it held.

@@ -27,7 +27,7 @@ use crate::engine::{
         store::save_rejects,
     },
 };
-use crate::model::{ConnectionName, Ledger, StreamName};
+use crate::model::{Calls, ConnectionName, Ledger, StreamName};
 use crate::state::{DeadLetter, DeadLetterKind, RecordKey, Target, TargetEnd, TargetStatus};
 use crate::transform::Steps;
 
@@ -37,6 +37,8 @@ use super::applier::Applier;
 pub(super) struct ApplyTarget {
     destination: DestinationRun,
     source_account: Option<String>,
+    /// What it took to ask the source what its records look like.
+    source_calls: Calls,
     buffer: BulkBuffer,
     tally: ChunkTally,
     /// Which part of it is written.
@@ -55,7 +57,10 @@ impl ApplyTarget {
         let extraction = environment.connect_source(pipeline, stream)?;
         let described = extraction.source.describe(&stream.object).await;
         let declared = described.map_err(|error| EngineError::connector(&stream.connection, error))?;
-        let inputs = read_join_inputs(environment, pipeline, stream, Depth::Described).await?.inputs;
+        let joined = read_join_inputs(environment, pipeline, stream, Depth::Described).await?;
+        let mut source_calls = joined.calls;
+        source_calls += extraction.context.meter.calls();
+        let inputs = joined.inputs;
         let steps = Steps::compile(&stream.transforms, &frame_schema(&declared), &inputs)
             .map_err(|error| transform_error(stream, error))?;
         let context = environment.context_of(&config.connection);
@@ -71,6 +76,7 @@ impl ApplyTarget {
         let mut target = Self {
             destination,
             source_account: run.accounts.known(&stream.connection).map(|account| account.id().to_owned()),
+            source_calls,
             buffer: BulkBuffer::default(),
             tally: ChunkTally::default(),
             number: 0,
@@ -276,8 +282,8 @@ impl ApplyTarget {
             name: self.stream().clone(),
             source_account: self.source_account.clone(),
             read: report.ledger.read,
-            calls: 0,
-            rate_limited: 0,
+            calls: self.source_calls.total(),
+            rate_limited: self.source_calls.rate_limited,
             error: None,
             destinations: vec![report],
         }

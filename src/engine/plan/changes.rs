@@ -60,23 +60,33 @@ impl FieldFate {
 impl Differences {
     pub(super) fn of(place: ReviewPlace<'_>, record: &Prepared, action: &Action, known: Known<'_>) -> Self {
         match action {
-            Action::Update { write, before, .. } => Self::of_update(place, record, write, before),
+            Action::Update { write, before, .. } => {
+                let kept = known.kept.get(&record.source_id).unwrap_or(&write.fields);
+                Self::of_update(place, record, (write, kept), before)
+            }
             Action::Leave(Because::Unchanged) => {
                 let id = known.ids.get(record.source_id.as_str());
                 let current = id.and_then(|id| known.current.get(*id));
-                let drifted = current.map(|current| drifted(place, record, current));
+                let kept = known.kept.get(&record.source_id).unwrap_or(&record.fields);
+                let drifted = current.map(|current| drifted(place, kept, current));
                 Self { drifted: drifted.unwrap_or_default(), ..Self::default() }
             }
             _ => Self::default(),
         }
     }
 
-    fn of_update(place: ReviewPlace<'_>, record: &Prepared, write: &RecordWrite, before: &Fields) -> Self {
+    /// `kept` are the values that are written, as the destination keeps them.
+    fn of_update(
+        place: ReviewPlace<'_>,
+        record: &Prepared,
+        (write, kept): (&RecordWrite, &Fields),
+        before: &Fields,
+    ) -> Self {
         let old = |name: &FieldName| before.get(name).unwrap_or(&Value::Null);
         let mut found = Self::default();
         // Links that calls of their own set are no fields.
         for (name, new) in &write.fields {
-            if !holds(place.schema.field(name), new, old(name)) {
+            if !holds(place.schema.field(name), kept.get(name).unwrap_or(new), old(name)) {
                 found.changed.push((name.clone(), FieldFate::of(old(name), new)));
                 found.before.insert(name.clone(), old(name).clone());
             }
@@ -92,11 +102,12 @@ impl Differences {
     }
 }
 
-/// Returns the fields of a record that Ferry wrote and that hold something else now.
-fn drifted(place: ReviewPlace<'_>, record: &Prepared, current: &Fields) -> Fields {
+/// Returns the fields of a record that Ferry wrote and that hold something else now. `wrote` are the values as the destination keeps
+/// them.
+fn drifted(place: ReviewPlace<'_>, wrote: &Fields, current: &Fields) -> Fields {
     let is_owned = |name: &FieldName| !place.if_blank.contains(name) && !place.on_create.contains(name);
     let now = |name: &FieldName| current.get(name).cloned().unwrap_or_default();
-    let own = record.fields.iter().filter(|(name, _)| is_owned(name));
+    let own = wrote.iter().filter(|(name, _)| is_owned(name));
     let other = own.filter(|(name, wrote)| !holds(place.schema.field(name), wrote, &now(name)));
     other.map(|(name, _)| (name.clone(), now(name))).collect()
 }

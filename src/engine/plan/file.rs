@@ -5,7 +5,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use crate::engine::error::{EngineError, PlanError};
-use crate::state::{SealedReader, State, StateError};
+use crate::state::{SealedReader, State, StateError, is_sealed_file};
 
 use super::entry::{Approval, FORM, Part, PlanHeader};
 
@@ -27,6 +27,9 @@ impl PlanFile {
     /// Fails when it cannot be read, was sealed with another key, is no plan, or was cut short.
     pub fn open(state: &State, path: &Path) -> Result<Self, EngineError> {
         let no_plan = || EngineError::Plan(PlanError::NoPlan { path: path.display().to_string() });
+        if path.is_file() && !is_sealed_file(path) {
+            return Err(no_plan());
+        }
         let mut parts = state.read_sealed(path)?;
         let header = match parts.next::<Part>() {
             Ok(Some(Part::Header(header))) => header,

@@ -28,7 +28,7 @@ use super::{
 };
 
 /// Most changes of a kind at a target that a report holds.
-const MAX_EXAMPLES: usize = 5;
+const MAX_EXAMPLES: usize = 3;
 
 /// Is shown each change as it is found. Must not block for long.
 pub trait PlanViewer: fmt::Debug + Send + Sync {

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 
 use crate::connector::{
-    ConnectorError, Destination, EarlierJobs, Examples, FetchRequest, FetchWhole, PartialDescribe, Permissions, Probe,
-    Replace, Selection, WritePlan,
+    Canonical, ConnectorError, Destination, EarlierJobs, Examples, FetchRequest, FetchWhole, PartialDescribe,
+    Permissions, Probe, Replace, Selection, WritePlan,
 };
 use crate::model::{Batch, BatchRecord, Field, Fields, ObjectName, Operation, Outcome, Record, Schema};
 
@@ -85,6 +85,10 @@ impl Destination for Simulated {
 
     fn fetch_whole(&self) -> Option<&dyn FetchWhole> {
         self.real.fetch_whole()
+    }
+
+    fn canonical(&self) -> Option<&dyn Canonical> {
+        self.real.canonical()
     }
 
     fn earlier_jobs(&self) -> Option<&dyn EarlierJobs> {

@@ -1,11 +1,11 @@
 //! Loads a chunk at one destination: maps its records, decides, and carries the decisions out, batch by batch.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::config::WriteMode;
 use crate::engine::{
     decide::{
-        decision::Decision,
+        decision::{Action, Because, Decision},
         gather::gather,
         knowledge::Knowledge,
         mapped::{Mapped, map},
@@ -18,7 +18,7 @@ use crate::engine::{
     review::{Known, LeftOut},
     setup::Loader,
 };
-use crate::model::Rejection;
+use crate::model::{Fields, Rejection};
 use crate::state::{Changes, DeadLetter, DeadLetterKind, Duplicate, RecordKey};
 use crate::transform::Rejected;
 
@@ -193,8 +193,28 @@ async fn reviewed(
     let Some(review) = &loader.review else { return Ok(decisions) };
     let ids = knowledge.entries.by_id.iter().map(|(id, entry)| (id.as_str(), entry.destination_id.as_str())).collect();
     let original = |source_id: &str| originals.json(source_id);
-    let known = Known { current: &knowledge.current, ids: &ids, original: &original };
+    let kept = kept(loader, &decisions).await?;
+    let known = Known { current: &knowledge.current, ids: &ids, kept: &kept, original: &original };
     review.decided(loader.review_place(), decisions, known).await
+}
+
+/// Returns the values of records that are at the destination as it keeps them, by source ids.
+async fn kept(loader: &Loader, decisions: &[Decision]) -> Result<HashMap<String, Fields>, EngineError> {
+    let Some(canonical) = loader.services.destination.canonical() else { return Ok(HashMap::new()) };
+    let fields = decisions.iter().filter_map(|Decision { record, action }| {
+        let fields = match action {
+            Action::Update { write, .. } | Action::Upsert { write, current: Some(_) } => &write.fields,
+            Action::Leave(Because::Unchanged) => &record.fields,
+            _ => return None,
+        };
+        Some((record.source_id.clone(), fields.clone()))
+    });
+    let (ids, fields): (Vec<String>, Vec<Fields>) = fields.unzip();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let kept = canonical.canonical(&loader.target.names.object, fields).await;
+    Ok(ids.into_iter().zip(kept.map_err(|error| EngineError::connector(loader.connection(), error))?).collect())
 }
 
 async fn hold_missing(

@@ -4,6 +4,7 @@
 //! "partial upserts" by e-mail are not supported: such a batch may be refused whole for one bad record. It is then refused
 //! here too, nothing of it being written, and the engine halves it. Start at [`HubSpotDestination`].
 
+mod canonical;
 mod encode;
 mod fetch;
 mod links;
@@ -15,9 +16,9 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use crate::clock::Clock;
-use crate::connector::{Ages, ConnectorError, Destination, Examples, FetchRequest, Inspection, Probe};
+use crate::connector::{Ages, Canonical, ConnectorError, Destination, Examples, FetchRequest, Inspection, Probe};
 use crate::http::Access;
-use crate::model::{Batch, FieldName, ObjectName, Operation, Outcome, Record, Schema, Value};
+use crate::model::{Batch, FieldName, Fields, ObjectName, Operation, Outcome, Record, Schema, Value};
 
 use super::{auth::Login, inspection::inspect, limits, schema::Catalog, source};
 
@@ -83,6 +84,17 @@ impl Destination for HubSpotDestination {
 
     fn ages(&self) -> Option<&dyn Ages> {
         Some(self)
+    }
+
+    fn canonical(&self) -> Option<&dyn Canonical> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Canonical for HubSpotDestination {
+    async fn canonical(&self, object: &ObjectName, records: Vec<Fields>) -> Result<Vec<Fields>, ConnectorError> {
+        canonical::canonical(&self.catalog, self.default_owner.as_deref(), object, records).await
     }
 }
 

@@ -5,6 +5,7 @@
 //! `collections` and `bulk`, looking records up in `fetch`.
 
 mod bulk;
+mod canonical;
 mod collections;
 mod earlier_jobs;
 mod effect;
@@ -27,8 +28,8 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use crate::connector::{
-    Ages, BulkBatch, BulkLoad, ConnectorError, Destination, EarlierJobs, ErrorKind, FetchRequest, Inspection, Outcomes,
-    PartialDescribe, Permissions, Probe,
+    Ages, BulkBatch, BulkLoad, Canonical, ConnectorError, Destination, EarlierJobs, ErrorKind, FetchRequest,
+    Inspection, Outcomes, PartialDescribe, Permissions, Probe,
 };
 use crate::model::{Batch, FieldName, ObjectName, Operation, Outcome, Record, Schema};
 
@@ -130,6 +131,10 @@ impl Destination for SalesforceDestination {
     }
 
     fn ages(&self) -> Option<&dyn Ages> {
+        Some(self)
+    }
+
+    fn canonical(&self) -> Option<&dyn Canonical> {
         Some(self)
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Rows<'batch> {
     pub(super) rejected: Vec<(usize, Rejection)>,
 }
 
-type Owners = HashMap<String, Owner>;
+pub(super) type Owners = HashMap<String, Owner>;
 type Prepared<T> = Result<Result<T, Rejection>, ConnectorError>;
 
 impl SalesforceDestination {
@@ -53,7 +53,7 @@ impl SalesforceDestination {
     }
 
     /// Finds the users that the records name by e-mail address or user name, the default owner among them.
-    async fn owners_of(&self, info: &ObjectInfo, records: &[BatchRecord]) -> Result<Owners, ConnectorError> {
+    pub(super) async fn owners_of(&self, info: &ObjectInfo, records: &[BatchRecord]) -> Result<Owners, ConnectorError> {
         let mut words = BTreeSet::new();
         for record in records {
             for (name, value) in &record.fields {
@@ -121,7 +121,7 @@ impl SalesforceDestination {
     }
 
     /// Returns what is sent of a value; none where nothing is.
-    fn value(
+    pub(super) fn value(
         &self,
         info: &ObjectInfo,
         field: &SalesforceField,
