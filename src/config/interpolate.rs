@@ -1,13 +1,16 @@
-//! Fills `${NAME}`, `${NAME:-default}` and `${file:path}` into the texts of a pipeline; `$${` stands for `${`.
+//! Fills `${NAME}`, `${NAME:-default}` and `${file:path}` into the texts of a pipeline; `$${` stands for `${`. `${run.id}` stays as it
+//! is in the constant of a mapping: the run fills it in.
 //!
 //! What is filled in is text and stays text: it is never read as YAML or looked at for further references. No message holds a
 //! value.
 
 use serde_json::Value as Json;
 
+use crate::model::RUN_ID;
+
 use super::{
     diagnostic::Diagnostic,
-    span::{At, Node, Spot},
+    span::{At, Node, Segment, Spot},
 };
 
 /// Looks up what references name.
@@ -30,7 +33,8 @@ pub(super) fn fill(value: &mut Json, at: &At<'_>, lookup: &dyn Lookup, findings:
     match value {
         Json::String(text) if text.contains("${") => {
             let mut problems = Vec::new();
-            *text = fill_text(text, lookup, &mut problems);
+            let is_constant = at.path().last().is_some_and(|segment| *segment == Segment::Key("value".to_owned()));
+            *text = fill_text(text, lookup, is_constant, &mut problems);
             findings.extend(problems.into_iter().map(|problem| problem.into_diagnostic(at)));
         }
         Json::Array(items) => {
@@ -106,9 +110,12 @@ impl Problem {
                 .with_hint("close it, or write `$${` for the characters themselves"),
             Self::Malformed { inside } => {
                 let message = format!("`${{{inside}}}` names no variable");
-                Diagnostic::error("config.reference", spot(&format!("${{{inside}}}")), message).with_hint(
-                    "write `${NAME}`, `${NAME:-default}` or `${file:path}`; `$${` for the characters themselves",
-                )
+                let hint = if format!("${{{inside}}}") == RUN_ID {
+                    "`${run.id}` can be a `value` of a mapping only"
+                } else {
+                    "write `${NAME}`, `${NAME:-default}` or `${file:path}`; `$${` for the characters themselves"
+                };
+                Diagnostic::error("config.reference", spot(&format!("${{{inside}}}")), message).with_hint(hint)
             }
             Self::Unset { name } => {
                 let message = format!("the environment variable `{name}` is not set");
@@ -126,7 +133,7 @@ impl Problem {
     }
 }
 
-fn fill_text(text: &str, lookup: &dyn Lookup, problems: &mut Vec<Problem>) -> String {
+fn fill_text(text: &str, lookup: &dyn Lookup, is_constant: bool, problems: &mut Vec<Problem>) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("${") {
@@ -142,7 +149,9 @@ fn fill_text(text: &str, lookup: &dyn Lookup, problems: &mut Vec<Problem>) -> St
             problems.push(Problem::Unclosed);
             return filled;
         };
+        let reference = &from_reference[..=end];
         match value_of(&from_reference[2..end], lookup) {
+            Err(Problem::Malformed { .. }) if is_constant && reference == RUN_ID => filled.push_str(reference),
             Ok(value) => filled.push_str(&value),
             Err(problem) => problems.push(problem),
         }
@@ -208,7 +217,7 @@ mod tests {
 
     fn check(text: &str, expected: Result<&str, Problem>) {
         let mut problems = Vec::new();
-        let filled = fill_text(text, &Known, &mut problems);
+        let filled = fill_text(text, &Known, true, &mut problems);
         match expected {
             Ok(value) => assert_eq!((filled.as_str(), problems), (value, Vec::new()), "{text}"),
             Err(problem) => assert_eq!(problems, [problem], "{text}"),

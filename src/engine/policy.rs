@@ -16,6 +16,8 @@ pub(super) struct WritePolicy {
     pub is_upsert_native: bool,
     pub on_create: Vec<FieldName>,
     pub if_blank: Vec<FieldName>,
+    /// The fields that say which run wrote a record: that alone is no reason to write it.
+    pub stamps: Vec<FieldName>,
     /// The fields of the key by whose other values the destination finds a record too.
     pub aliased: Vec<FieldName>,
     pub batch_size: Option<NonZeroU32>,
@@ -69,6 +71,7 @@ pub(super) fn write_policy(
         fields.map(|field| field.name.clone()).collect()
     };
     let (on_create, if_blank) = (named(When::OnCreate), named(When::IfBlank));
+    let stamps = mapper.fields().iter().filter(|field| field.is_stamp).map(|field| field.name.clone()).collect();
     let is_key_field =
         |test: fn(&Field) -> bool| !key.is_empty() && key.iter().all(|name| schema.field(name).is_some_and(test));
     let has_native_key = match capabilities.key {
@@ -84,6 +87,7 @@ pub(super) fn write_policy(
         is_upsert_native,
         on_create,
         if_blank,
+        stamps,
         aliased: key.iter().filter(|name| schema.field(name).is_some_and(|field| field.has_aliases)).cloned().collect(),
         batch_size: pipeline.limits.batch_size,
         on_missing: config.on_missing,

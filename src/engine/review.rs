@@ -4,6 +4,7 @@
 use std::{collections::HashMap, fmt::Debug};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -61,6 +62,8 @@ pub(super) struct ReviewPlace<'run> {
     pub if_blank: &'run [FieldName],
     /// The fields that are written on creation only.
     pub on_create: &'run [FieldName],
+    /// The fields that say which run wrote a record.
+    pub stamps: &'run [FieldName],
 }
 
 /// What is known of the records that are decided upon.
@@ -72,6 +75,8 @@ pub(super) struct Known<'run> {
     pub ids: &'run HashMap<&'run str, &'run str>,
     /// Values as the destination keeps them, by source ids; only of records with fields whose words differ there.
     pub kept: &'run HashMap<String, Fields>,
+    /// Source ids of records that this run may have created before it was stopped, where the destination finds by itself what is new.
+    pub own: &'run HashMap<String, DateTime<Utc>>,
     /// A record as the source gave it, by its source id.
     pub original: &'run (dyn Fn(&str) -> Json + Sync),
 }

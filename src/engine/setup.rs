@@ -227,6 +227,7 @@ impl Loader {
             schema: &self.shape.schema,
             if_blank: &self.policy.if_blank,
             on_create: &self.policy.on_create,
+            stamps: &self.policy.stamps,
         }
     }
 

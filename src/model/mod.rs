@@ -34,7 +34,7 @@ pub use formula::{guarded, unguarded};
 pub use ledger::{Calls, Ledger, Quota};
 pub use list::{LIST_SEPARATOR, join_list, split_list};
 pub use look::{is_invisible, one_form, visible};
-pub use name::{ConnectionName, FieldName, ObjectName, StreamName};
+pub use name::{ConnectionName, FieldName, ObjectName, RUN_ID, StreamName};
 pub use nearest::{name_hint, name_list, nearest};
 pub use outcome::{Outcome, Rejection};
 pub use page::{

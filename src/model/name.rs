@@ -4,6 +4,9 @@ use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+/// What stands for the id of the run in a constant of a mapping: it is filled in when a record is written.
+pub const RUN_ID: &str = "${run.id}";
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

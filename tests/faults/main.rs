@@ -76,7 +76,9 @@ async fn round(
         let attack = attacks.next();
         let ended = testbed.run(attack.unwrap_or_default()).await;
         verdict.check_ledgers(&ended);
-        let is_done = is_complete(&ended) && attack.is_none() && !is_put_off(&ended);
+        // A plan is used once.
+        let is_last = attack.is_none() || manner == Manner::Apply;
+        let is_done = is_complete(&ended) && is_last && !is_put_off(&ended);
         last = Some(ended);
         if is_done {
             break;

@@ -68,7 +68,10 @@ impl Review for Applier {
             let action = match planned.remove(&(place.target.clone(), record.source_id.clone())) {
                 Some(planned) => {
                     let kept = known.kept.get(&record.source_id);
-                    as_planned(place.schema, in_kept_words(planned, kept), in_kept_words(action, kept))
+                    if is_own_create(&planned, &action) && known.own.contains_key(&record.source_id) {
+                        return Decision { record, action };
+                    }
+                    as_planned(place, in_kept_words(planned, kept), in_kept_words(action, kept))
                 }
                 // Decided upon again: what was to be written is gone from the destination since.
                 None => hold(&[]),
@@ -88,6 +91,11 @@ impl Review for Applier {
             });
         Ok(verdicts.collect())
     }
+}
+
+/// Tells whether a record that is there now may be the one that was to be created.
+fn is_own_create(planned: &Action, now: &Action) -> bool {
+    matches!((planned, now), (Action::Create(_), Action::Upsert { .. }))
 }
 
 /// Puts the values of an action in the words in which the destination keeps them: it takes those too.
@@ -111,7 +119,8 @@ fn is_same(schema: &Schema, then: Option<&Fields>, now: Option<&Fields>) -> bool
 }
 
 /// Returns what is done with a record that was planned in one way and is decided upon now in another: the same, or nothing.
-fn as_planned(schema: &Schema, planned: Action, now: Action) -> Action {
+fn as_planned(place: ReviewPlace<'_>, planned: Action, now: Action) -> Action {
+    let schema = place.schema;
     match (planned, now) {
         // Ambiguous keys, and what else keeps a record from being written at all.
         (_, now @ (Action::Hold(_) | Action::Reject(_))) => now,
@@ -130,7 +139,7 @@ fn as_planned(schema: &Schema, planned: Action, now: Action) -> Action {
             let fields = differing(schema, &write.fields, &before);
             if fields.is_empty() { Action::Adopt(write) } else { hold(&fields) }
         }
-        (planned @ (Action::Update { .. } | Action::Adopt(_)), now) => changed_or_not(schema, planned, now),
+        (planned @ (Action::Update { .. } | Action::Adopt(_)), now) => changed_or_not(place, planned, now),
         (
             Action::Create(_)
             | Action::Upsert { .. }
@@ -144,7 +153,8 @@ fn as_planned(schema: &Schema, planned: Action, now: Action) -> Action {
 }
 
 /// Decides about a record that was at the destination when the plan was made.
-fn changed_or_not(schema: &Schema, planned: Action, now: Action) -> Action {
+fn changed_or_not(place: ReviewPlace<'_>, planned: Action, now: Action) -> Action {
+    let schema = place.schema;
     let (planned, then) = match planned {
         Action::Update { write, before, .. } => (write, Some(before)),
         Action::Adopt(write) => (write, None),
@@ -165,13 +175,14 @@ fn changed_or_not(schema: &Schema, planned: Action, now: Action) -> Action {
         .fields
         .keys()
         .chain(planned.fields.keys().filter(|name| !write.fields.contains_key(*name)))
+        .filter(|name| !place.stamps.contains(name))
         .filter(|name| is_changed(schema, name, (&planned, then.as_ref()), (&write, &before)))
         .collect();
     if !changed.is_empty() {
         return hold(&changed);
     }
     let still: Vec<FieldName> = differing(schema, &write.fields, &before).into_iter().cloned().collect();
-    if still.is_empty() {
+    if still.iter().all(|name| place.stamps.contains(name)) {
         return Action::Adopt(write);
     }
     if is_native {
@@ -220,6 +231,16 @@ mod tests {
     fn schema() -> Schema {
         let fields = [Field::new("Name", FieldType::Text), Field::new("Amount", FieldType::Number)];
         Schema { object: ObjectName::new("deals"), fields: fields.into(), is_open: false }
+    }
+
+    fn target() -> Target {
+        Target {
+            pipeline: "p".to_owned(),
+            stream: "deals".into(),
+            connection: "crm".into(),
+            object: ObjectName::new("deals"),
+            accounts: crate::state::Accounts::default(),
+        }
     }
 
     fn fields(pairs: &[(&str, &str)]) -> Fields {
@@ -281,7 +302,9 @@ mod tests {
             (Action::Adopt(write(Some("7"), &new)), update("7", &[("Name", "Eve")], &new), "hold Name"),
         ];
         for (number, (planned, now, expected)) in cases.into_iter().enumerate() {
-            assert_eq!(word(&as_planned(&schema(), planned, now)), expected, "case {number}");
+            let (target, schema) = (target(), schema());
+            let place = ReviewPlace { target: &target, schema: &schema, if_blank: &[], on_create: &[], stamps: &[] };
+            assert_eq!(word(&as_planned(place, planned, now)), expected, "case {number}");
         }
     }
 }

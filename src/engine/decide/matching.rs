@@ -10,7 +10,7 @@ use std::{
 
 use crate::config::{OnMissing, WriteMode};
 use crate::engine::setup::UNKNOWN_EFFECT;
-use crate::model::{FieldName, Rejection, Value};
+use crate::model::{FieldName, RUN_ID, Rejection, Value};
 use crate::state::{IdEntry, Link, WrittenAs};
 
 use super::{
@@ -264,7 +264,8 @@ fn update(rules: &Rules<'_>, record: &Prepared, knowledge: &Knowledge, id: Strin
             write.fields.remove(field);
         }
     }
-    if write.fields.is_empty() && write.links.is_empty() {
+    let is_stamp = |name: &FieldName| rules.policy.stamps.contains(name);
+    if write.fields.keys().all(is_stamp) && write.links.is_empty() {
         return Action::Leave(if is_own { Because::CreatedBefore } else { Because::Unchanged });
     }
     Action::Update { write, before, is_own }
@@ -288,6 +289,11 @@ fn record_write(
     destination_id: Option<String>,
 ) -> RecordWrite {
     let mut fields = record.fields.clone();
+    for name in &rules.policy.stamps {
+        if let Some(Value::Text(text)) = fields.get_mut(name) {
+            *text = text.replace(RUN_ID, rules.run_id);
+        }
+    }
     if rules.links == LinkWay::SourceIds {
         fields.extend(record.links.iter().map(|link| (link.field.clone(), Value::List(link.linked_ids.clone()))));
         return RecordWrite { destination_id, fields, links: Vec::new() };

@@ -31,6 +31,10 @@ enum Canonical {
 pub(in crate::engine) fn holds(declared: Option<&Field>, wanted: &Value, found: &Value) -> bool {
     match (canonical(declared, wanted), canonical(declared, found)) {
         (Canonical::Blank, Canonical::Boolean(false)) => true,
+        // One linked record may be declared as the text of its id.
+        (Canonical::Set(items), Canonical::Text(text)) | (Canonical::Text(text), Canonical::Set(items)) => {
+            items.len() == 1 && items.contains(&text)
+        }
         (wanted, found) => wanted == found,
     }
 }
@@ -181,6 +185,7 @@ mod tests {
             (FieldType::Text, text("a\r\nb\r"), text("a\nb")),
             (FieldType::Text, text("  "), Value::Null),
             (FieldType::Text, Value::Integer(7), text("7")),
+            (FieldType::Text, list(&["0015"]), text("0015")),
             (FieldType::Text, Value::Boolean(true), text("true")),
             (FieldType::Number, Value::Number(7.5), text("7.50")),
             (FieldType::Number, Value::Integer(7), Value::Number(7.0)),

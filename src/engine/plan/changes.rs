@@ -85,7 +85,7 @@ impl Differences {
         let old = |name: &FieldName| before.get(name).unwrap_or(&Value::Null);
         let mut found = Self::default();
         // Links that calls of their own set are no fields.
-        for (name, new) in &write.fields {
+        for (name, new) in write.fields.iter().filter(|(name, _)| !place.stamps.contains(name)) {
             if !holds(place.schema.field(name), kept.get(name).unwrap_or(new), old(name)) {
                 found.changed.push((name.clone(), FieldFate::of(old(name), new)));
                 found.before.insert(name.clone(), old(name).clone());
@@ -105,7 +105,8 @@ impl Differences {
 /// Returns the fields of a record that Ferry wrote and that hold something else now. `wrote` are the values as the destination keeps
 /// them.
 fn drifted(place: ReviewPlace<'_>, wrote: &Fields, current: &Fields) -> Fields {
-    let is_owned = |name: &FieldName| !place.if_blank.contains(name) && !place.on_create.contains(name);
+    let others = [place.if_blank, place.on_create, place.stamps];
+    let is_owned = |name: &FieldName| others.iter().all(|names| !names.contains(name));
     let now = |name: &FieldName| current.get(name).cloned().unwrap_or_default();
     let own = wrote.iter().filter(|(name, _)| is_owned(name));
     let other = own.filter(|(name, wrote)| !holds(place.schema.field(name), wrote, &now(name)));

@@ -194,7 +194,8 @@ async fn reviewed(
     let ids = knowledge.entries.by_id.iter().map(|(id, entry)| (id.as_str(), entry.destination_id.as_str())).collect();
     let original = |source_id: &str| originals.json(source_id);
     let kept = kept(loader, &decisions).await?;
-    let known = Known { current: &knowledge.current, ids: &ids, kept: &kept, original: &original };
+    let own = &loader.earlier.own_upserts;
+    let known = Known { current: &knowledge.current, ids: &ids, kept: &kept, own, original: &original };
     review.decided(loader.review_place(), decisions, known).await
 }
 

@@ -2,7 +2,7 @@
 
 use polars::prelude::{Expr, lit, when};
 
-use crate::model::{FieldType, LINK_PREFIX, ParentKey, Schema, StreamName};
+use crate::model::{FieldType, LINK_PREFIX, ParentKey, RUN_ID, Schema, StreamName};
 
 use super::{MappedField, is_ours, names::Named, options, picklist};
 use crate::transform::{
@@ -48,6 +48,7 @@ pub(super) fn field(
         link: spec.link.as_deref().map(StreamName::new),
         when: spec.when.unwrap_or_default(),
         null: spec.null,
+        is_stamp: spec.value.as_ref().and_then(|value| value.as_str()).is_some_and(|text| text.contains(RUN_ID)),
     };
     Ok((mapped, cell))
 }

@@ -50,6 +50,8 @@ pub struct MappedField {
     pub when: When,
     /// What becomes of the destination's value when the source has none.
     pub null: NullPolicy,
+    /// Whether the values hold [`RUN_ID`](crate::model::RUN_ID), to be filled in when a record is written.
+    pub is_stamp: bool,
 }
 
 /// What a page became for one destination.

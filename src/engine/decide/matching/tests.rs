@@ -20,6 +20,7 @@ fn policy(write: WriteMode) -> WritePolicy {
         is_upsert_native: false,
         on_create: Vec::new(),
         if_blank: Vec::new(),
+        stamps: Vec::new(),
         aliased: Vec::new(),
         batch_size: None,
         on_missing: OnMissing::Recreate,
@@ -88,6 +89,7 @@ fn word(action: &Action) -> String {
         Action::Update { write, .. } => {
             format!("update {}{}", write.destination_id.as_deref().unwrap_or_default(), field_words(write))
         }
+        Action::Adopt(write) => format!("adopt {}", write.destination_id.as_deref().unwrap_or_default()),
         Action::Leave(because) => format!("{because:?}"),
         Action::Duplicate(Survivor::Itself) => "duplicate of itself".to_owned(),
         Action::Duplicate(Survivor::Source(id)) => format!("duplicate of {id}"),
