@@ -1,5 +1,5 @@
-//! 200,000 rows of 12 columns into a Google sheet and out of it: prints seconds, calls and the peak memory of the `ferry`
-//! process.
+//! 200,000 rows of 12 columns into a Google sheet, out of it, and once more into it with a cell of each row changed: prints
+//! seconds, calls and the peak memory of the `ferry` process.
 //!
 //! `cargo bench --bench sheets`, or with a row count: `cargo bench --bench sheets -- 20000`. Linux only: the peak is the `VmHWM` of
 //! `/proc/<pid>/status`. The emulator runs in a process of its own and without limits.
@@ -25,12 +25,15 @@ const COLUMNS: u64 = 11;
 fn main() -> Result<(), Box<dyn Error>> {
     let rows = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(ROWS);
     let folder = tempfile::tempdir()?;
-    write_rows(&folder.path().join("table.csv"), rows)?;
+    write_rows(&folder.path().join("table.csv"), rows, "cell")?;
     let emulator = Emulator::start("google_sheets", folder.path())?;
     let measured = go(folder.path(), "write", &writing(), &emulator)?;
     tell("CSV to a sheet", rows, &measured, "/destinations/0", "created")?;
     let measured = go(folder.path(), "read", &reading(), &emulator)?;
-    tell("a sheet to CSV", rows, &measured, "", "read")
+    tell("a sheet to CSV", rows, &measured, "", "read")?;
+    write_rows(&folder.path().join("table.csv"), rows, "changed")?;
+    let measured = go(folder.path(), "write", &writing(), &emulator)?;
+    tell("changes to a sheet", rows, &measured, "/destinations/0", "updated")
 }
 
 fn connections(name: &str) -> String {
@@ -61,7 +64,7 @@ fn writing() -> String {
     format!(
         "    source: {{ connection: files, object: table }}
     destinations:
-      - {{ connection: sheet, object: Table, write: insert, key: [Id], mappings: {} }}
+      - {{ connection: sheet, object: Table, write: upsert, key: [Id], mappings: {} }}
 ",
         mappings()
     )
@@ -83,13 +86,14 @@ fn go(folder: &Path, name: &str, stream: &str, emulator: &Emulator) -> Result<Me
     local::run(folder, &file, &emulator.url, "1")
 }
 
-fn write_rows(path: &Path, rows: u64) -> Result<(), Box<dyn Error>> {
+/// Writes the table; `word` begins the cells of its last column.
+fn write_rows(path: &Path, rows: u64, word: &str) -> Result<(), Box<dyn Error>> {
     let mut file = BufWriter::new(File::create(path)?);
     let names: Vec<String> = (1..=COLUMNS).map(|column| format!("C{column}")).collect();
     writeln!(file, "Id,{}", names.join(","))?;
     for row in 0..rows {
-        let cells: Vec<String> = (1..=COLUMNS).map(|column| format!("cell {row} {column}")).collect();
-        writeln!(file, "K{row:07},{}", cells.join(","))?;
+        let cells: Vec<String> = (1..COLUMNS).map(|column| format!("cell {row} {column}")).collect();
+        writeln!(file, "K{row:07},{},{word} {row} {COLUMNS}", cells.join(","))?;
     }
     Ok(file.flush()?)
 }

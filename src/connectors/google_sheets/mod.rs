@@ -19,6 +19,7 @@ mod inspection;
 mod limits;
 mod place;
 mod references;
+mod rows;
 mod schema;
 mod serial;
 mod source;

@@ -11,6 +11,7 @@ use super::{
     cell::Cell,
     client::{GridRange, SheetProperties, Spreadsheet},
     config::Tables,
+    rows::Rows,
 };
 
 /// Where an object is.
@@ -98,10 +99,9 @@ impl Place {
     }
 
     /// Returns the cells of the header among those of [`Self::header_row_range`].
-    pub(super) fn headings_of(&self, rows: Vec<Vec<Cell>>) -> Vec<Cell> {
+    pub(super) fn headings_of(&self, rows: &Rows) -> Vec<Cell> {
         let (first, last) = self.span;
-        let row = rows.into_iter().next().unwrap_or_default();
-        row.into_iter().skip(first).take(last - first + 1).collect()
+        rows.row(0).into_iter().skip(first).take(last - first + 1).collect()
     }
 
     /// Returns the range of some columns below the header, open where the object is; none where the grid ends with the header:

@@ -24,6 +24,7 @@ use super::{
     fixture::form,
     inspection::inspect,
     limits::{FIRST_BLOCK_CELLS, MAX_READ_AGAIN, PAYLOAD_BYTES},
+    rows::Rows,
     table::Table,
 };
 
@@ -102,7 +103,7 @@ impl SheetsSource {
                 };
                 let rows = read.into_iter().next().map(|read| read.values).unwrap_or_default();
                 blocks.note(&rows);
-                if area.first_row == table.place.header_row && !reading.is_header(rows.first()) {
+                if area.first_row == table.place.header_row && !reading.is_header(&rows.row(0)) {
                     is_same_header = false;
                     break;
                 }
@@ -239,7 +240,7 @@ impl Blocks {
     }
 
     /// Sizes the next block by the one that came; after empty rows, it takes many more.
-    fn note(&mut self, rows: &[Vec<Cell>]) {
+    fn note(&mut self, rows: &Rows) {
         let size = |cell: &Cell| match cell {
             Cell::Text(text) => text.len() + 3,
             Cell::Empty => 3,
@@ -276,7 +277,7 @@ mod tests {
             assert_eq!(area.first_row, next);
             let last = area.last_row.unwrap_or(999_999);
             let filled = if next < 30_000 { last.min(30_000) - next } else { 0 };
-            blocks.note(&vec![row.clone(); filled]);
+            blocks.note(&std::iter::repeat_n(row.clone(), filled).collect());
             next = last + 1;
             count += 1;
         }

@@ -19,6 +19,7 @@ use super::{
     config::{KeyFile, Login, Settings},
     errors::{ApiError, Asker, incomplete, of_http, unexpected},
     limits::{DRIVE, PROJECT_READS, PROJECT_WRITES, READ, USER_READS, USER_WRITES, WRITE},
+    rows::Rows,
 };
 
 use self::wire::{AppendAnswer, BatchGetAnswer, BatchUpdateAnswer, BatchUpdateValuesAnswer, FileAnswer, GridData};
@@ -200,7 +201,7 @@ impl SheetsClient {
         &self,
         requests: &[Json],
         ranges: &[String],
-    ) -> Result<Vec<Vec<Vec<Cell>>>, ConnectorError> {
+    ) -> Result<Vec<Rows>, ConnectorError> {
         let answer = self.change_all(requests, ranges).await?;
         let sheet = answer.updated_spreadsheet.into_iter().flat_map(|spreadsheet| spreadsheet.sheets).next();
         let data = sheet.map(|sheet| sheet.data).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::cell::Cell;
+use super::super::{cell::Cell, rows::Rows};
 
 /// The answer of `spreadsheets.get`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -100,7 +100,7 @@ pub(in super::super) struct EffectiveValue {
 
 impl GridData {
     /// Returns the values by rows, as a read of values has them.
-    pub(super) fn into_cells(self) -> Vec<Vec<Cell>> {
+    pub(super) fn into_cells(self) -> Rows {
         let cells = |row: RowData| row.values.into_iter().map(|cell| cell.effective_value.into()).collect();
         self.row_data.into_iter().map(cells).collect()
     }
@@ -142,7 +142,7 @@ pub(in super::super) struct NumberFormat {
 #[serde(default)]
 pub(in super::super) struct ValueRange {
     pub(in super::super) range: String,
-    pub(in super::super) values: Vec<Vec<Cell>>,
+    pub(in super::super) values: Rows,
 }
 
 /// Values of a range, as they are written; none leaves its cell alone.

@@ -11,6 +11,7 @@ use super::{
     insert::{Landed, NewRow},
     moves::{is_in_place, moves},
     plan::Plan,
+    prepare::Prepared,
     view::View,
 };
 
@@ -31,7 +32,7 @@ impl SheetsDestination {
             None => self.misfit(&table, &before, &landed, rows).await?,
         };
         if headings.is_none() {
-            let is_below = before.add_rows(landed.row, rows, plan);
+            let is_below = before.add_rows(landed.row, rows, plan, &table);
             return if is_below {
                 self.close_gap(&table, plan, landed.row, rows.len(), before).await
             } else {
@@ -54,12 +55,11 @@ impl SheetsDestination {
         let area = Area::of((landed.row, landed.row + rows.len() - 1), (first, last));
         let ranges = [table.place.header(), area.on(&table.place.title)];
         let mut read = self.client.values(&ranges, Render::Values).await?.into_iter();
-        let headings = read.next().and_then(|header| header.values.into_iter().next()).unwrap_or_default();
+        let headings = read.next().map(|header| header.values.row(0)).unwrap_or_default();
         let added = read.next().map(|range| range.values).unwrap_or_default();
         let holds = |offset: usize, name: &str, cell: &Cell| {
             let place = before.place(name).map(|place| place - first);
-            let held = place.and_then(|place| added.get(offset)?.get(place)).unwrap_or(&Cell::Empty);
-            held == cell
+            place.map(|place| added.cell(offset, place)).unwrap_or_default() == *cell
         };
         let are_there = rows
             .iter()
@@ -78,7 +78,7 @@ impl SheetsDestination {
         count: usize,
         now: View,
     ) -> Result<View, ConnectorError> {
-        let wanted = now.keys.iter().map(|(row, _)| row + 1).filter(|row| *row <= first).max();
+        let wanted = now.keys.rows().iter().map(|row| row + 1).filter(|row| *row <= first).max();
         let wanted = wanted.unwrap_or(table.place.header_row + 1);
         if first <= wanted || plan.key.is_empty() {
             return Ok(now);
@@ -98,25 +98,23 @@ impl View {
     }
 
     /// Adds rows that were written; tells whether they are below all others.
-    fn add_rows(&mut self, first: usize, rows: &[NewRow], plan: &Plan) -> bool {
-        let is_below = first > self.last_row;
-        if !is_below {
-            // Rows in the middle move those below.
-            let moved = |row: &mut usize| {
-                if *row >= first {
-                    *row += rows.len();
-                }
-            };
-            self.keys.iter_mut().for_each(|(row, _)| moved(row));
-            self.rows.values_mut().flatten().for_each(moved);
-            self.last_row += rows.len();
-        }
+    fn add_rows(&mut self, first: usize, rows: &[NewRow], plan: &Plan, table: &Table) -> bool {
         let columns: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
         let key = if plan.key.is_empty() { &columns } else { &plan.key };
-        for (offset, (_, record)) in rows.iter().enumerate() {
-            self.add(first + offset, key.iter().map(|name| record.cell(name).cloned().unwrap_or_default()).collect());
+        let cell = |record: &Prepared, name: &String| record.cell(name).cloned().unwrap_or_default();
+        let added = rows.iter().enumerate().map(|(offset, (_, record))| {
+            (first + offset, key.iter().map(|name| cell(record, name)).collect::<Vec<Cell>>())
+        });
+        if first > self.last_row {
+            added.for_each(|(row, cells)| self.add(row, &cells));
+            return true;
         }
-        self.keys.sort_by_key(|(row, _)| *row);
-        is_below
+        // Rows in the middle move those below.
+        let mut view = std::mem::take(self);
+        let keys = std::mem::take(&mut view.keys);
+        let count_above = keys.rows().partition_point(|row| *row < first);
+        let moved = keys.iter().skip(count_above).map(|(row, cells)| (row + rows.len(), cells));
+        *self = view.with_keys(keys.iter().take(count_above).chain(added).chain(moved), table.place.header_row);
+        false
     }
 }

@@ -26,15 +26,18 @@ pub(super) struct Change {
 
 /// Returns the one row with a key.
 fn only_row(key: &str, view: &View) -> Result<usize, Outcome> {
-    match view.rows.get(key).map(Vec::as_slice) {
-        None | Some([]) => Err(Outcome::Missing),
-        Some([row]) => Ok(*row),
-        Some(rows) => {
-            let rows: Vec<String> = rows.iter().map(|row| (row + 1).to_string()).collect();
-            let reason = format!("{} rows have this key: rows {}", rows.len(), rows.join(", "));
-            Err(Outcome::Held(Rejection::new("ambiguous_key", reason)))
-        }
+    match view.rows.of(key) {
+        [] => Err(Outcome::Missing),
+        [row] => Ok(*row),
+        rows => Err(Outcome::Held(shared_key(rows))),
     }
+}
+
+/// Says that several rows have a key.
+pub(super) fn shared_key(rows: &[usize]) -> Rejection {
+    let numbers: Vec<String> = rows.iter().map(|row| (row + 1).to_string()).collect();
+    let reason = format!("{} rows have this key: rows {}", rows.len(), numbers.join(", "));
+    Rejection::new("ambiguous_key", reason)
 }
 
 impl Change {
@@ -67,7 +70,7 @@ pub(super) fn row_write(
             let reason = format!("cell {at} holds a formula of the sheet's own, which is not overwritten");
             return Ok(Err(Rejection::new("computed", reason).at(name.as_str(), "")));
         }
-        if is_wrong || snapshot.cell(row, place) != cell {
+        if is_wrong || snapshot.cell(row, place) != *cell {
             write.values.insert(place, cell.clone());
         }
     }
@@ -75,7 +78,7 @@ pub(super) fn row_write(
         let place = snapshot.view.place(&formula.column);
         let place = place.ok_or_else(|| table.gone_column(&formula.column, &snapshot.view.headings))?;
         let text = Cell::text(formula.text(row, &snapshot.view, table)?);
-        if snapshot.cell(row, place) != &text {
+        if snapshot.cell(row, place) != text {
             write.formulas.insert(place, text);
         }
     }

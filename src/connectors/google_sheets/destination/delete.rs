@@ -3,19 +3,20 @@
 //! A row is removed by its number. So the whole table is read before, and the keys come back in the answer of the removal: a row
 //! that was removed in the place of another is put back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::{Value as Json, json};
 
 use crate::connector::{ConnectorError, ErrorKind};
-use crate::model::{BatchRecord, ObjectName, Outcome, Rejection};
+use crate::model::{BatchRecord, ObjectName, Outcome};
 
 use super::{
     super::{
-        cell::Cell, errors::after_write, header::named_columns, limits::MAX_REPAIRS, references::rewritten,
+        cell::Cell, errors::after_write, header::named_columns, limits::MAX_REPAIRS, references::rewritten, rows::Rows,
         table::Table,
     },
     Known, SheetsDestination,
+    change::shared_key,
     insert::NewCell,
     moves::{is_in_place, moves},
     plan::Plan,
@@ -56,7 +57,7 @@ impl SheetsDestination {
             if attempt == 0 {
                 outcomes = now;
             }
-            let rows: Vec<usize> = keys.iter().filter_map(|key| before.view.rows.get(key)?.first().copied()).collect();
+            let rows: Vec<usize> = keys.iter().filter_map(|key| before.view.rows.of(key).first().copied()).collect();
             if rows.is_empty() {
                 known.view = Some(before.view);
                 return Ok(outcomes);
@@ -73,7 +74,7 @@ impl SheetsDestination {
             };
             is_written = true;
             let is_clean = |after: &View| {
-                !keys.iter().any(|key| after.rows.contains_key(key)) && lost(&before, after, &keys, &rows).is_empty()
+                !keys.iter().any(|key| after.rows.has(key)) && lost(&before, after, &keys, &rows).is_empty()
             };
             if let Some(after) = after.filter(is_clean) {
                 known.view = Some(after);
@@ -99,21 +100,19 @@ impl SheetsDestination {
         let mut ranges = vec![place.header_row_range()];
         ranges.extend(places.iter().map(|column| place.column_range(*column)));
         let mut shown = self.client.change_showing(&removals(table, rows.to_vec()), &ranges).await?.into_iter();
-        let headings = place.headings_of(shown.next().unwrap_or_default());
+        let headings = place.headings_of(&shown.next().unwrap_or_default());
         let moves = moves(&before.view.headings, &headings);
         let is_key = |column: &usize| is_in_place(&before.view.headings, &headings, &moves, column - place.span.0);
         if !places.iter().all(is_key) {
             return Ok(None);
         }
-        let columns: Vec<Vec<Vec<Cell>>> = shown.collect();
+        let columns: Vec<Rows> = shown.collect();
         let mut view = View::empty(table);
         view.columns = named_columns(&headings, place.span.0, &[]);
         view.headings = headings;
-        let end = columns.iter().map(Vec::len).max().unwrap_or_default();
+        let end = columns.iter().map(Rows::len).max().unwrap_or_default();
         for row in place.header_row + 1..end.min(place.last_row.map_or(end, |last| last + 1)) {
-            let cell =
-                |column: &Vec<Vec<Cell>>| column.get(row).and_then(|row| row.first()).cloned().unwrap_or_default();
-            view.add(row, columns.iter().map(cell).collect());
+            view.add(row, &columns.iter().map(|column| column.cell(row, 0)).collect::<Vec<_>>());
         }
         Ok(Some(view))
     }
@@ -170,17 +169,19 @@ impl<'state> Placed<'state> {
     fn cells(&self, row: usize, place: usize, now: &Snapshot) -> Vec<NewCell> {
         let (first, last) = self.table.place.span;
         let row_now = |other: usize| {
-            if other == row { Some(place) } else { now.view.rows.get(&self.before.key_of(other)?)?.first().copied() }
+            if other == row { Some(place) } else { now.view.rows.of(&self.before.key_of(other)?).first().copied() }
         };
         let mut cells = vec![NewCell::Value(Cell::Empty); last - first + 1];
         // A column beyond the last heading may be where one with a heading is now.
-        for place in (first..=last).filter(|place| *self.before.cell(row, *place) != Cell::Empty) {
+        for place in (first..=last).filter(|place| self.before.cell(row, *place) != Cell::Empty) {
             let Some(slot) = self.column(place).and_then(|column| cells.get_mut(column - first)) else { continue };
             *slot = match self.before.cell(row, place) {
                 Cell::Text(formula) if self.before.has_formula(row, place) => {
-                    NewCell::Formula(rewritten(formula, &self.table.place.title, row_now, |column| self.column(column)))
+                    NewCell::Formula(rewritten(&formula, &self.table.place.title, row_now, |column| {
+                        self.column(column)
+                    }))
                 }
-                cell => NewCell::Value(cell.clone()),
+                cell => NewCell::Value(cell),
             };
         }
         cells
@@ -215,15 +216,15 @@ fn lost_without_key(before: &Snapshot, now: &Snapshot) -> Vec<usize> {
 /// Returns the rows that were removed in the place of others: those that are gone and were not meant, unless somebody else
 /// removed just them.
 fn lost(before: &Snapshot, after: &View, keys: &HashSet<String>, rows: &[usize]) -> Vec<usize> {
-    let gone = |rows: &HashMap<String, Vec<usize>>, key: &String| !rows.contains_key(key);
+    let gone = |key: &str| !after.rows.has(key);
     let lost: Vec<usize> = before
         .view
         .rows
         .iter()
-        .filter(|(key, _)| !keys.contains(*key) && gone(&after.rows, key))
+        .filter(|(key, _)| !keys.contains(*key) && gone(key))
         .flat_map(|(_, rows)| rows.iter().copied())
         .collect();
-    let are_all_gone = keys.iter().all(|key| gone(&after.rows, key));
+    let are_all_gone = keys.iter().all(|key| gone(key));
     let as_set = |rows: &[usize]| rows.iter().copied().collect::<HashSet<usize>>();
     let is_somebody_elses = hits(rows, &lost) == as_set(rows) && hits(rows, rows) != as_set(&lost);
     if are_all_gone && is_somebody_elses { Vec::new() } else { lost }
@@ -243,17 +244,13 @@ fn sort(batch: &[BatchRecord], snapshot: &Snapshot) -> (Outcomes, HashSet<String
     let mut outcomes = Outcomes::with_capacity(batch.len());
     for (place, record) in batch.iter().enumerate() {
         let key = record.destination_id.as_deref().unwrap_or_default();
-        let outcome = match snapshot.view.rows.get(key).map(Vec::as_slice) {
-            None | Some([]) => Outcome::Deleted,
-            Some([_]) => {
+        let outcome = match snapshot.view.rows.of(key) {
+            [] => Outcome::Deleted,
+            [_] => {
                 keys.insert(key.to_owned());
                 Outcome::Deleted
             }
-            Some(rows) => {
-                let rows: Vec<String> = rows.iter().map(|row| (row + 1).to_string()).collect();
-                let reason = format!("{} rows have this key: rows {}", rows.len(), rows.join(", "));
-                Outcome::Held(Rejection::new("ambiguous_key", reason))
-            }
+            rows => Outcome::Held(shared_key(rows)),
         };
         outcomes.push((place, outcome));
     }

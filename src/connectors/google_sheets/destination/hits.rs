@@ -57,7 +57,7 @@ struct Missed<'state> {
 impl Should {
     /// Returns what a cell of an earlier state should hold.
     pub(super) fn of(before: &Snapshot, (row, column): (usize, usize)) -> Self {
-        let (cell, is_formula) = (before.cell(row, column).clone(), before.has_formula(row, column));
+        let (cell, is_formula) = (before.cell(row, column), before.has_formula(row, column));
         Self { correction: Correction { cell, is_formula }, row }
     }
 }
@@ -68,9 +68,9 @@ pub(super) fn of_snapshot(before: &Snapshot) -> Vec<Stray> {
     for ((row, place), correction) in before.corrections() {
         let stray = strays.entry(*row).or_insert_with(|| Stray {
             row: *row,
-            key: Snapshot::key_in(before.held_by(*row), before.first_column(), before.key_places()),
+            key: Snapshot::key_in(&before.held_by(*row), before.first_column(), before.key_places()),
             is_key_hit: false,
-            cells: before.held_by(*row).to_vec(),
+            cells: before.held_by(*row),
             hits: BTreeMap::new(),
             origin: Some(*row),
         });
@@ -147,7 +147,7 @@ impl Missed<'_> {
         let told = self.of_write.get(column - self.first).copied().flatten();
         let held = self.before.held(row, column);
         let is_new = |offset: &usize| self.then.get(*offset).copied().flatten().is_none();
-        let found = || (0..cells.len()).filter(is_new).find(|offset| !held.is_blank() && cells[*offset] == *held);
+        let found = || (0..cells.len()).filter(is_new).find(|offset| !held.is_blank() && cells[*offset] == held);
         told.or_else(found).map(|offset| offset + self.first)
     }
 
@@ -179,13 +179,13 @@ impl Missed<'_> {
         let has_any = others.iter().any(|(_, cell)| !cell.is_blank());
         let is_equal = |row: usize| {
             let mut cells = others.iter();
-            cells.all(|(column, cell)| before.holds_formula(row, *column) || before.held(row, *column) == *cell)
+            cells.all(|(column, cell)| before.holds_formula(row, *column) || before.held(row, *column) == **cell)
         };
         let is_candidate = |row: &usize| match &stray.key {
             Some(key) => before.held_key_of(*row).as_ref() == Some(key),
             None => stray.is_key_hit || before.held_key_of(*row).is_none(),
         };
-        let is_lost = |row: usize| before.held_key_of(row).is_some_and(|key| !self.now.view.rows.contains_key(&key));
+        let is_lost = |row: usize| before.held_key_of(row).is_some_and(|key| !self.now.view.rows.has(&key));
         let rows = before.rows().skip(1).filter(|row| !self.used.contains(row)).filter(is_candidate);
         // A blank row is like any other: only one that did not move is taken for the same.
         let rows = rows.filter(|row| (has_any || *row == stray.row) && is_equal(*row));

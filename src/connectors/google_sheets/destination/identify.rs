@@ -96,7 +96,7 @@ impl Told<'_> {
         self.columns.iter().all(|(now, column)| {
             self.is_written(row, *now)
                 || self.before.holds_formula(then, *column)
-                || self.before.held(then, *column) == self.cell(row, *now)
+                || self.before.held(then, *column) == *self.cell(row, *now)
         })
     }
 

@@ -172,7 +172,7 @@ impl SheetsDestination {
             "start": { "sheetId": sheet_id, "rowIndex": first, "columnIndex": first_column },
         }});
         let shown = self.client.change_showing(&[room, cells], &[table.place.header_row_range()]).await?;
-        Ok(table.place.headings_of(shown.into_iter().next().unwrap_or_default()))
+        Ok(table.place.headings_of(&shown.into_iter().next().unwrap_or_default()))
     }
 }
 

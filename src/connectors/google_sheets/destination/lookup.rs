@@ -1,6 +1,6 @@
 //! Looks rows up by their keys.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::connector::{ConnectorError, ErrorKind, FetchRequest, Selection};
 use crate::model::{FieldName, Fields, ObjectName, Record, Value};
@@ -32,8 +32,8 @@ impl SheetsDestination {
         let view = self.read_view(known, object, &key).await?;
         let table = &known.table()?;
         let records = view.keys.iter().filter_map(|(row, cells)| {
-            let id = row_id(&view, *row, cells)?;
-            let value = |(name, cell): (&FieldName, &Cell)| (name.clone(), typed(table, name, cell));
+            let id = row_id(&view, row, key_text(&cells)?);
+            let value = |(name, cell): (&FieldName, Cell)| (name.clone(), typed(table, name, &cell));
             Some(Record { id, fields: fields.iter().zip(cells).map(value).collect(), merged_into: None })
         });
         let records = records.collect();
@@ -65,31 +65,27 @@ impl SheetsDestination {
         columns.extend(request.fields.iter().map(ToString::to_string).filter(|name| !key.contains(name)));
         let view = self.read_view(known, &request.object, &columns).await?;
         let table = &known.table()?;
-        let keys: HashMap<usize, Vec<Cell>> =
-            view.keys.iter().map(|(row, cells)| (*row, cells[..key.len()].to_vec())).collect();
-        let mut by_key = View::empty(table);
-        view.keys.iter().for_each(|(row, _)| by_key.add(*row, keys[row].clone()));
-        let found = view.keys.iter().filter(|(row, _)| key_text(&keys[row]).is_some_and(|key| wanted.contains(&key)));
-        let records = found.filter_map(|(row, cells)| {
+        let only_keys = view.keys.iter().map(|(row, cells)| (row, cells[..key.len()].to_vec()));
+        let by_key = View::empty(table).with_keys(only_keys, table.place.header_row);
+        let records = view.keys.iter().filter_map(|(row, cells)| {
+            let id = key_text(&cells[..key.len()]).filter(|id| wanted.contains(id))?;
             let named = columns
                 .iter()
                 .zip(cells)
                 .filter(|(name, _)| request.fields.iter().any(|field| field.as_str() == *name));
             let fields: Fields = named
-                .map(|(name, cell)| (FieldName::new(name), typed(table, name, cell)))
+                .map(|(name, cell)| (FieldName::new(name), typed(table, name, &cell)))
                 .filter(|(_, value)| !value.is_null())
                 .collect();
-            Some(Record { id: row_id(&by_key, *row, &keys[row])?, fields, merged_into: None })
+            Some(Record { id: row_id(&by_key, row, id), fields, merged_into: None })
         });
         Ok(records.collect())
     }
 }
 
 /// Returns the id of a row: its key, or its number where other rows have the same key, so that a person finds both.
-fn row_id(view: &View, row: usize, cells: &[Cell]) -> Option<String> {
-    let key = key_text(cells)?;
-    let is_shared = view.rows.get(&key).is_some_and(|rows| rows.len() > 1);
-    Some(if is_shared { format!("row {}", row + 1) } else { key })
+fn row_id(view: &View, row: usize, key: String) -> String {
+    if view.rows.of(&key).len() > 1 { format!("row {}", row + 1) } else { key }
 }
 
 /// Returns a cell's value by its column's type; as it is seen where it has another.

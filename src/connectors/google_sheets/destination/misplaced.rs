@@ -69,7 +69,7 @@ impl SheetsDestination {
 impl Candidates {
     /// Rows that had their key before are none of those that were added.
     fn new(before: &View, now: &Snapshot) -> Self {
-        let is_known = |row: usize| now.key_of(row).is_some_and(|key| before.rows.contains_key(&key));
+        let is_known = |row: usize| now.key_of(row).is_some_and(|key| before.rows.has(&key));
         let mut by_text: HashMap<String, Vec<usize>> = HashMap::new();
         for row in now.rows().skip(1).filter(|row| !is_known(*row)) {
             for cell in now.held_by(row).iter().filter(|cell| !cell.is_blank()) {
@@ -89,7 +89,7 @@ impl Candidates {
             record.cells.iter().map(|(_, cell)| cell.seen()).filter(|text| !text.trim().is_empty()).collect();
         // The text that the fewest rows hold.
         let rows = texts.iter().map(|text| self.by_text.get(text)).min_by_key(|rows| rows.map_or(0, Vec::len))??;
-        let is_free = |row: &usize| !self.used.contains(row) && holds_all(now.held_by(*row), &texts);
+        let is_free = |row: &usize| !self.used.contains(row) && holds_all(&now.held_by(*row), &texts);
         let mut found: Vec<usize> = rows.iter().copied().filter(is_free).collect();
         found.sort_by_key(|row| (now.key_of(*row) != *key, row.abs_diff(hint)));
         let (row, others) = found.split_first()?;
@@ -113,11 +113,11 @@ fn holds_all(cells: &[Cell], texts: &[String]) -> bool {
 fn correct((row, record): (usize, &NewRow), now: &mut Snapshot, plan: &Plan, table: &Table) {
     let wanted = wanted(row, record, now, plan, table);
     let is_right =
-        |now: &Snapshot, place: usize| wanted.get(&place).is_some_and(|wanted| *now.held(row, place) == wanted.cell);
+        |now: &Snapshot, place: usize| wanted.get(&place).is_some_and(|wanted| now.held(row, place) == wanted.cell);
     let has_formulas = !plan.formulas.is_empty();
     let emptied: Vec<usize> = places(row, now)
         .filter(|place| !is_right(now, *place))
-        .filter(|place| (has_formulas && now.holds_formula(row, *place)) || is_of(record, now.held(row, *place)))
+        .filter(|place| (has_formulas && now.holds_formula(row, *place)) || is_of(record, &now.held(row, *place)))
         .collect();
     for place in &emptied {
         now.correct((row, *place), Correction { cell: Cell::Empty, is_formula: false });
@@ -145,7 +145,7 @@ fn wanted(row: usize, (_, record): &NewRow, now: &Snapshot, plan: &Plan, table: 
 
 /// Notes that a row holds nothing of a record.
 fn clear((row, record): (usize, &NewRow), now: &mut Snapshot) {
-    let ours: Vec<usize> = places(row, now).filter(|place| is_of(record, now.held(row, *place))).collect();
+    let ours: Vec<usize> = places(row, now).filter(|place| is_of(record, &now.held(row, *place))).collect();
     for place in ours {
         now.correct((row, place), Correction { cell: Cell::Empty, is_formula: false });
     }

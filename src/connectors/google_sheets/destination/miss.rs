@@ -120,7 +120,7 @@ impl Miss {
         (self.first_column..self.first_column + width).all(|place| {
             let cell = cells.get(place - self.first_column).unwrap_or(&Cell::Empty);
             let is_written = write.values.contains_key(&place) || write.formulas.contains_key(&place);
-            is_written || snapshot.holds_formula(row, place) || snapshot.held(row, place) == cell
+            is_written || snapshot.holds_formula(row, place) || snapshot.held(row, place) == *cell
         })
     }
 

@@ -10,6 +10,7 @@ mod delete;
 mod hits;
 mod identify;
 mod insert;
+mod keys;
 mod lookup;
 mod misplaced;
 mod miss;
@@ -53,7 +54,7 @@ use super::{
 
 use self::{
     plan::{Formula, Plan},
-    prepare::Prepared,
+    replace::NewVersion,
     rules::check_formulas,
     view::View,
 };
@@ -87,7 +88,7 @@ struct Known {
     /// The last view; none where it may be out of date.
     view: Option<View>,
     /// The rows of a version that is written anew.
-    new_version: Option<Vec<Prepared>>,
+    new_version: Option<NewVersion>,
 }
 
 impl SheetsDestination {
@@ -128,7 +129,7 @@ impl SheetsDestination {
         }
         let named = (&batch.object, plan);
         let written = match batch.operation {
-            _ if known.new_version.is_some() => Ok(replace::keep(known, prepared)),
+            _ if known.new_version.is_some() => replace::keep(known, named, prepared),
             Operation::Insert => self.insert(known, named, prepared).await,
             Operation::Update => self.update(known, named, &batch.records, prepared).await,
             Operation::Delete => self.delete(known, named, &batch.records).await,

@@ -8,7 +8,7 @@ use crate::connector::{ConnectorError, ErrorKind, Replace};
 use crate::model::{Field, ObjectName, Outcome};
 
 use super::{
-    super::{cell::Cell, errors::after_write, limits::MAX_REPAIRS, table::Table},
+    super::{cell::Cell, errors::after_write, limits::MAX_REPAIRS, rows::Rows, table::Table},
     Known, SheetsDestination,
     insert::NewCell,
     plan::Plan,
@@ -23,12 +23,23 @@ use super::{
 
 /// Most bytes of the one call. A request that runs over 180 seconds is cut off.
 const MAX_BYTES: usize = 20_000_000;
+/// Bytes that a cell takes in the call at least, beside its text.
+const CELL_BYTES: usize = r#"{"userEnteredValue":{"boolValue":true}},"#.len();
+
+/// The rows of a version that is to be written, packed until it is complete.
+#[derive(Debug, Default)]
+pub(super) struct NewVersion {
+    /// The cells of the plan's fields, in their order.
+    rows: Rows,
+    /// Bytes that the call has at least.
+    bytes: usize,
+}
 
 #[async_trait]
 impl Replace for SheetsDestination {
     async fn begin(&self, object: &ObjectName, _fields: &[Field]) -> Result<(), ConnectorError> {
         let mut objects = self.objects.lock().await;
-        self.known(&mut objects, object).await?.new_version = Some(Vec::new());
+        self.known(&mut objects, object).await?.new_version = Some(NewVersion::default());
         Ok(())
     }
 
@@ -37,8 +48,8 @@ impl Replace for SheetsDestination {
         let mut objects = self.objects.lock().await;
         let known = self.known(&mut objects, object).await?;
         self.make_ready(known, &plan, object).await?;
-        let Some(records) = known.new_version.take() else { return Ok(()) };
-        self.write_anew(known, (object, &plan), &records).await
+        let Some(version) = known.new_version.take() else { return Ok(()) };
+        self.write_anew(known, (object, &plan), &version.rows).await
     }
 }
 
@@ -48,7 +59,7 @@ impl SheetsDestination {
         &self,
         known: &mut Known,
         (object, plan): (&ObjectName, &Plan),
-        records: &[Prepared],
+        records: &Rows,
     ) -> Result<(), ConnectorError> {
         let mut is_written = false;
         for attempt in 0..MAX_REPAIRS {
@@ -70,7 +81,7 @@ impl SheetsDestination {
                 Err(error) => return Err(told(error)),
             };
             is_written = true;
-            let headings = table.place.headings_of(shown.into_iter().next().unwrap_or_default());
+            let headings = table.place.headings_of(&shown.into_iter().next().unwrap_or_default());
             let written = written_places(plan, &before.view, &table)?;
             if before.view.is_same_header(&headings, &table) {
                 return Ok(());
@@ -87,31 +98,41 @@ impl SheetsDestination {
 
 fn check_size(requests: &[Json], object: &ObjectName) -> Result<(), ConnectorError> {
     let bytes: usize = requests.iter().map(|request| request.to_string().len()).sum();
-    if bytes <= MAX_BYTES {
-        return Ok(());
-    }
-    let message = format!(
-        "the new version of `{object}` has {bytes} bytes, and a tab is written anew in one call of {MAX_BYTES} at most"
-    );
-    Err(ConnectorError::new(ErrorKind::Refused, "too_large_to_replace", message)
-        .with_hint("write fewer columns, or share the records out over several tabs"))
+    if bytes <= MAX_BYTES { Ok(()) } else { Err(too_large(object, bytes)) }
 }
 
-/// Keeps records for the new version.
-pub(super) fn keep(known: &mut Known, records: Vec<Prepared>) -> Outcomes {
-    let kept = known.new_version.get_or_insert_default();
+fn too_large(object: &ObjectName, bytes: usize) -> ConnectorError {
+    let message = format!(
+        "the new version of `{object}` has {bytes} bytes or more, and a tab is written anew in one call of {MAX_BYTES} at most"
+    );
+    // No record is to blame: the engine must not look for one.
+    ConnectorError::new(ErrorKind::Unavailable, "too_large_to_replace", message)
+        .with_hint("write fewer columns, or share the records out over several tabs")
+}
+
+/// Keeps records for the new version. One that is certain to be too large is refused before all of it is read.
+pub(super) fn keep(
+    known: &mut Known,
+    (object, plan): (&ObjectName, &Plan),
+    records: Vec<Prepared>,
+) -> Result<Outcomes, ConnectorError> {
+    let version = known.new_version.get_or_insert_default();
     let mut outcomes = Outcomes::with_capacity(records.len());
     for record in records {
-        let id = format!("row {}", kept.len() + 1);
+        let id = format!("row {}", version.rows.len() + 1);
         outcomes.push((record.place, Outcome::Created { id }));
-        kept.push(record);
+        let cell = |field: &Field| record.cell(field.name.as_str()).cloned().unwrap_or_default();
+        let cells: Vec<Cell> = plan.fields.iter().map(cell).collect();
+        let filled = cells.iter().filter(|cell| **cell != Cell::Empty);
+        version.bytes += filled.map(|cell| CELL_BYTES + cell.length()).sum::<usize>();
+        version.rows.push(&cells);
     }
-    outcomes
+    if version.bytes <= MAX_BYTES { Ok(outcomes) } else { Err(too_large(object, version.bytes)) }
 }
 
 /// Returns the requests that write every row: room for them, then each run of columns that the pipeline writes. Within a range,
 /// cells without data are cleared, so that nothing of the earlier version stays below.
-fn requests(table: &Table, plan: &Plan, view: &View, records: &[Prepared]) -> Result<Vec<Json>, ConnectorError> {
+fn requests(table: &Table, plan: &Plan, view: &View, records: &Rows) -> Result<Vec<Json>, ConnectorError> {
     let sheet_id = table.place.sheet_id;
     let first = table.place.header_row + 1;
     let rows = table.place.rows.max(first + records.len());
@@ -133,7 +154,7 @@ fn requests(table: &Table, plan: &Plan, view: &View, records: &[Prepared]) -> Re
         for (offset, record) in records.iter().enumerate() {
             let mut cells = Vec::with_capacity(run.len());
             for place in &run {
-                cells.push(cell(plan, view, table, record, first + offset, *place)?.json());
+                cells.push(cell(plan, view, table, &record, first + offset, *place)?.json());
             }
             data.push(json!({ "values": cells }));
         }
@@ -174,7 +195,7 @@ fn cell(
     plan: &Plan,
     view: &View,
     table: &Table,
-    record: &Prepared,
+    record: &[Cell],
     row: usize,
     place: usize,
 ) -> Result<NewCell, ConnectorError> {
@@ -182,6 +203,6 @@ fn cell(
     if let Some(formula) = formula {
         return Ok(NewCell::Formula(formula.text(row, view, table)?));
     }
-    let name = view.columns.iter().find(|column| column.place == place).map(|column| column.name.as_str());
-    Ok(NewCell::Value(name.and_then(|name| record.cell(name)).cloned().unwrap_or(Cell::Empty)))
+    let field = plan.fields.iter().position(|field| view.place(&field.name) == Some(place));
+    Ok(NewCell::Value(field.and_then(|field| record.get(field)).cloned().unwrap_or_default()))
 }

@@ -4,7 +4,7 @@
 //! column was still the one that was meant. What hit another one is noted (`strays`) and put right in the next call, together
 //! with what is still to be changed; and as a person may move rows again meanwhile, the table is read once more after that.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::connector::ConnectorError;
 use crate::model::{ObjectName, Outcome};
@@ -220,7 +220,7 @@ fn restored(snapshot: &Snapshot) -> Writes {
     }
     for (row, write) in &mut writes {
         write.new_key = if write.changes_key {
-            key_text(&keys.iter().map(|place| snapshot.cell(*row, *place).clone()).collect::<Vec<_>>())
+            key_text(&keys.iter().map(|place| snapshot.cell(*row, *place)).collect::<Vec<_>>())
         } else {
             snapshot.key_of(*row)
         };
@@ -243,17 +243,14 @@ fn needed(plan: &Plan, snapshot: &Snapshot, writes: &Writes) -> Vec<usize> {
 }
 
 /// Returns the view as the writes left it.
-fn with_new_keys(snapshot: Snapshot) -> View {
-    let keys = snapshot.view.keys.iter().map(|(row, cells)| {
-        let now = |(place, shown): (&usize, &Cell)| {
-            if snapshot.holds_formula(*row, *place) { shown.clone() } else { snapshot.held(*row, *place).clone() }
+fn with_new_keys(mut snapshot: Snapshot) -> View {
+    let mut view = std::mem::take(&mut snapshot.view);
+    let keys = std::mem::take(&mut view.keys);
+    let now = keys.iter().map(|(row, cells)| {
+        let now = |(place, shown): (&usize, Cell)| {
+            if snapshot.holds_formula(row, *place) { shown } else { snapshot.held(row, *place) }
         };
-        (*row, snapshot.key_places().iter().zip(cells).map(now).collect())
+        (row, snapshot.key_places().iter().zip(cells).map(now).collect())
     });
-    let keys: Vec<(usize, Vec<Cell>)> = keys.collect();
-    let mut view = View { rows: HashMap::new(), keys: Vec::new(), ..snapshot.view };
-    for (row, cells) in keys {
-        view.add(row, cells);
-    }
-    view
+    view.with_keys(now, snapshot.rows().start)
 }

@@ -10,6 +10,7 @@ use super::{
         client::{Render, SheetsClient, ValueRange},
         header::{Named, named_columns},
         limits::MAX_READ_AGAIN,
+        rows::Rows,
         table::Table,
     },
     view::{View, key_text},
@@ -22,7 +23,9 @@ pub(super) struct Snapshot {
     first_row: usize,
     first_column: usize,
     key_places: Vec<usize>,
-    rows: Vec<Vec<Cell>>,
+    rows: Rows,
+    /// Rows into which something was written since, as they are now, by their offsets.
+    written: BTreeMap<usize, Vec<Cell>>,
     /// The cells that hold a formula, by row and column. A text that only begins like one is none.
     formulas: HashSet<(usize, usize)>,
     /// What cells should hold that Ferry overwrote by mistake: it is to be written back.
@@ -38,9 +41,9 @@ pub(super) struct Correction {
 
 /// The rows of a table twice, the header first: with formulas in the place of what they give, and with what they give.
 struct Cells {
-    rows: Vec<Vec<Cell>>,
+    rows: Rows,
     /// None where no cell begins like a formula.
-    shown: Option<Vec<Vec<Cell>>>,
+    shown: Option<Rows>,
 }
 
 impl Snapshot {
@@ -52,7 +55,7 @@ impl Snapshot {
         key: impl FnOnce(&[Cell], &[Named]) -> Result<Vec<usize>, ConnectorError>,
     ) -> Result<Self, ConnectorError> {
         let Cells { rows, shown } = Cells::read(client, table).await?;
-        let headings = shown.as_ref().unwrap_or(&rows)[0].clone();
+        let headings = shown.as_ref().unwrap_or(&rows).row(0);
         let (first_row, first_column) = (table.place.header_row, table.place.span.0);
         let columns = named_columns(&headings, first_column, &[]);
         let key_places = key(&headings, &columns)?;
@@ -62,6 +65,7 @@ impl Snapshot {
             first_column,
             key_places,
             rows,
+            written: BTreeMap::new(),
             formulas: HashSet::new(),
             corrections: BTreeMap::new(),
         };
@@ -70,15 +74,16 @@ impl Snapshot {
         }
         for (offset, row) in shown.as_ref().unwrap_or(&snapshot.rows).iter().enumerate().skip(1) {
             let cell = |place: &usize| row.get(place - first_column).cloned().unwrap_or_default();
-            snapshot.view.add(first_row + offset, snapshot.key_places.iter().map(cell).collect());
+            let cells: Vec<Cell> = snapshot.key_places.iter().map(cell).collect();
+            snapshot.view.add(first_row + offset, &cells);
         }
         Ok(snapshot)
     }
 
-    fn note_formulas(&mut self, shown: &[Vec<Cell>]) {
+    fn note_formulas(&mut self, shown: &Rows) {
         for (offset, row) in self.rows.iter().enumerate() {
             for (place, cell) in row.iter().enumerate().filter(|(_, cell)| cell.looks_like_formula()) {
-                let is_text = shown.get(offset).and_then(|row| row.get(place)) == Some(cell);
+                let is_text = shown.cell(offset, place) == *cell;
                 if !is_text {
                     self.formulas.insert((self.first_row + offset, self.first_column + place));
                 }
@@ -87,15 +92,21 @@ impl Snapshot {
     }
 
     /// Returns what a cell holds.
-    pub(super) fn held(&self, row: usize, column: usize) -> &Cell {
-        let place = column.checked_sub(self.first_column);
-        place.and_then(|place| self.held_by(row).get(place)).unwrap_or(&Cell::Empty)
+    pub(super) fn held(&self, row: usize, column: usize) -> Cell {
+        let (Some(offset), Some(place)) = (row.checked_sub(self.first_row), column.checked_sub(self.first_column))
+        else {
+            return Cell::Empty;
+        };
+        match self.written.get(&offset) {
+            Some(cells) => cells.get(place).cloned().unwrap_or_default(),
+            None => self.rows.cell(offset, place),
+        }
     }
 
     /// Returns what the cells of a row hold, from the first column on.
-    pub(super) fn held_by(&self, row: usize) -> &[Cell] {
-        let cells = row.checked_sub(self.first_row).and_then(|offset| self.rows.get(offset));
-        cells.map(Vec::as_slice).unwrap_or_default()
+    pub(super) fn held_by(&self, row: usize) -> Vec<Cell> {
+        let Some(offset) = row.checked_sub(self.first_row) else { return Vec::new() };
+        self.written.get(&offset).cloned().unwrap_or_else(|| self.rows.row(offset))
     }
 
     /// Tells whether a cell holds a formula.
@@ -104,8 +115,9 @@ impl Snapshot {
     }
 
     /// Returns what a cell should hold: what it holds, unless Ferry overwrote it.
-    pub(super) fn cell(&self, row: usize, column: usize) -> &Cell {
-        self.corrections.get(&(row, column)).map_or_else(|| self.held(row, column), |correction| &correction.cell)
+    pub(super) fn cell(&self, row: usize, column: usize) -> Cell {
+        let correction = self.corrections.get(&(row, column));
+        correction.map_or_else(|| self.held(row, column), |correction| correction.cell.clone())
     }
 
     /// Tells whether a cell should hold a formula.
@@ -116,7 +128,8 @@ impl Snapshot {
 
     /// Returns the rows that hold anything, the header first, from 0.
     pub(super) fn rows(&self) -> std::ops::Range<usize> {
-        self.first_row..self.first_row + self.rows.len()
+        let written = self.written.last_key_value().map_or(0, |(offset, _)| offset + 1);
+        self.first_row..self.first_row + self.rows.len().max(written)
     }
 
     /// Returns the first column.
@@ -131,15 +144,17 @@ impl Snapshot {
 
     /// Returns the key of a row.
     pub(super) fn key_of(&self, row: usize) -> Option<String> {
-        let place = self.view.keys.partition_point(|(other, _)| *other < row);
-        let (_, cells) = self.view.keys.get(place).filter(|(other, _)| *other == row)?;
-        key_text(cells)
+        self.view.keys.key_of(row)
     }
 
     /// Returns the key that a row holds, right or wrong.
     pub(super) fn held_key_of(&self, row: usize) -> Option<String> {
         let is_formula = self.key_places.iter().any(|place| self.holds_formula(row, *place));
-        if is_formula { self.key_of(row) } else { Self::key_in(self.held_by(row), self.first_column, &self.key_places) }
+        if is_formula {
+            self.key_of(row)
+        } else {
+            key_text(&self.key_places.iter().map(|place| self.held(row, *place)).collect::<Vec<_>>())
+        }
     }
 
     /// Returns the rows by the keys that they hold.
@@ -155,10 +170,7 @@ impl Snapshot {
 
     /// Returns the only row with a key.
     pub(super) fn only(&self, key: &str) -> Option<usize> {
-        match self.view.rows.get(key).map(Vec::as_slice) {
-            Some([row]) => Some(*row),
-            _ => None,
-        }
+        self.view.rows.only(key)
     }
 
     /// Returns the row of the header if this is its key: somebody may insert rows above it.
@@ -171,7 +183,7 @@ impl Snapshot {
     pub(super) fn correct(&mut self, (row, column): (usize, usize), correction: Correction) {
         let is_there = row >= self.first_row && column >= self.first_column;
         let is_right =
-            *self.held(row, column) == correction.cell && self.holds_formula(row, column) == correction.is_formula;
+            self.held(row, column) == correction.cell && self.holds_formula(row, column) == correction.is_formula;
         if is_there && !is_right {
             self.corrections.insert((row, column), correction);
         }
@@ -188,13 +200,11 @@ impl Snapshot {
         else {
             return;
         };
-        if self.rows.len() <= offset {
-            self.rows.resize(offset + 1, Vec::new());
+        let cells = self.written.entry(offset).or_insert_with(|| self.rows.row(offset));
+        if cells.len() <= place {
+            cells.resize(place + 1, Cell::Empty);
         }
-        if self.rows[offset].len() <= place {
-            self.rows[offset].resize(place + 1, Cell::Empty);
-        }
-        self.rows[offset][place] = cell;
+        cells[place] = cell;
         if is_formula {
             self.formulas.insert((row, column));
         } else {
@@ -204,20 +214,18 @@ impl Snapshot {
     }
 
     /// Finds the rows by the keys that they should have, once it is known which cells are to be written back.
-    pub(super) fn with_correct_keys(mut self) -> Self {
-        let mut keys: BTreeMap<usize, Vec<Cell>> = std::mem::take(&mut self.view.keys).into_iter().collect();
+    pub(super) fn with_correct_keys(self) -> Self {
+        if !self.corrections.keys().any(|(_, column)| self.key_places.contains(column)) {
+            return self;
+        }
+        let mut keys: BTreeMap<usize, Vec<Cell>> = self.view.keys.iter().collect();
         for ((row, column), correction) in &self.corrections {
             if let Some(part) = self.key_places.iter().position(|place| place == column) {
                 let cells = keys.entry(*row).or_insert_with(|| vec![Cell::Empty; self.key_places.len()]);
                 cells[part] = correction.cell.clone();
             }
         }
-        self.view.rows.clear();
-        self.view.last_row = self.first_row;
-        for (row, cells) in keys {
-            self.view.add(row, cells);
-        }
-        self
+        Self { view: self.view.with_keys(keys.into_iter(), self.first_row), ..self }
     }
 
     /// Returns the key of a row among the cells of an answer that begin at a column; none where a part of it is not among them.
@@ -234,7 +242,7 @@ impl Cells {
             [Some(table.place.header()), table.place.below_header(table.place.span)].into_iter().flatten().collect();
         for _ in 0..=MAX_READ_AGAIN {
             let rows = with_header(client.values(&ranges, Render::Formulas).await?);
-            if !rows.iter().flatten().any(Cell::looks_like_formula) {
+            if !rows.iter().flatten().any(|cell| cell.looks_like_formula()) {
                 return Ok(Self { rows, shown: None });
             }
             let shown = with_header(client.values(&ranges, Render::Values).await?);
@@ -249,10 +257,9 @@ impl Cells {
 }
 
 /// Tells whether two reads show the same but for what formulas give.
-fn is_alike(rows: &[Vec<Cell>], shown: &[Vec<Cell>]) -> bool {
-    let none = Vec::new();
+fn is_alike(rows: &Rows, shown: &Rows) -> bool {
     (0..rows.len().max(shown.len())).all(|row| {
-        let (cells, others) = (rows.get(row).unwrap_or(&none), shown.get(row).unwrap_or(&none));
+        let (cells, others) = (rows.row(row), shown.row(row));
         (0..cells.len().max(others.len())).all(|place| {
             let (cell, other) = (cells.get(place).unwrap_or(&Cell::Empty), others.get(place).unwrap_or(&Cell::Empty));
             cell.looks_like_formula() || cell == other
@@ -261,8 +268,10 @@ fn is_alike(rows: &[Vec<Cell>], shown: &[Vec<Cell>]) -> bool {
 }
 
 /// Puts the header before the rows, as the ranges of a read have them.
-fn with_header(read: Vec<ValueRange>) -> Vec<Vec<Cell>> {
+fn with_header(read: Vec<ValueRange>) -> Rows {
     let mut read = read.into_iter();
-    let header = read.next().and_then(|header| header.values.into_iter().next()).unwrap_or_default();
-    std::iter::once(header).chain(read.next().map(|range| range.values).unwrap_or_default()).collect()
+    let mut rows = Rows::default();
+    rows.push(&read.next().map(|header| header.values.row(0)).unwrap_or_default());
+    rows.append(read.next().map(|range| range.values).unwrap_or_default());
+    rows
 }

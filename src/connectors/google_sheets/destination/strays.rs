@@ -101,7 +101,7 @@ fn rows_now(strays: Vec<Stray>, columns: &Columns, now: &Snapshot, used: &mut Ha
     let mut found = Vec::with_capacity(strays.len());
     let mut rest = Vec::new();
     for stray in strays {
-        if stray.key.as_ref().is_some_and(|key| !now.view.rows.contains_key(key)) {
+        if stray.key.as_ref().is_some_and(|key| !now.view.rows.has(key)) {
             // Somebody removed the row.
             continue;
         }
@@ -143,7 +143,7 @@ impl Stray {
         now: &Snapshot,
     ) -> bool {
         let is_formula = now.holds_formula(row, column);
-        is_formula == hit.is_formula && (is_formula || now.held(row, column) == self.cell(place, columns))
+        is_formula == hit.is_formula && (is_formula || now.held(row, column) == *self.cell(place, columns))
     }
 
     /// Tells whether a row holds what was written by mistake, and else what it should hold.
@@ -157,7 +157,7 @@ impl Stray {
             is_ours
                 || match should {
                     Some(should) if should.is_formula => now.holds_formula(row, column),
-                    Some(should) => *now.held(row, column) == should.cell,
+                    Some(should) => now.held(row, column) == should.cell,
                     None => now.held(row, column).is_blank(),
                 }
         }) && has_any
@@ -177,7 +177,7 @@ impl Stray {
 
     /// Tells whether a row holds what the row held beside what was overwritten.
     fn is_alike(&self, row: usize, columns: &Columns, now: &Snapshot) -> bool {
-        self.others(columns).all(|(column, cell)| now.holds_formula(row, column) || now.held(row, column) == cell)
+        self.others(columns).all(|(column, cell)| now.holds_formula(row, column) || now.held(row, column) == *cell)
     }
 
     /// Returns the nearest row that passes a test, among those that may be this one.
@@ -192,7 +192,7 @@ impl Stray {
     fn column_now(&self, place: usize, row: usize, columns: &Columns, now: &Snapshot) -> Option<usize> {
         columns.now(place).or_else(|| {
             let written = self.cell(place, columns);
-            columns.new_ones(now).find(|column| !written.is_blank() && now.held(row, *column) == written)
+            columns.new_ones(now).find(|column| !written.is_blank() && now.held(row, *column) == *written)
         })
     }
 }

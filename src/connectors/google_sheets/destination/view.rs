@@ -1,7 +1,5 @@
 //! What is known of a table at a moment: where its columns are and which rows have which keys.
 
-use std::collections::HashMap;
-
 use crate::connector::{ConnectorError, file::joined_id};
 
 use super::super::{
@@ -9,23 +7,25 @@ use super::super::{
     client::{Render, SheetsClient},
     header::{Named, is_meant, named_columns},
     place::Place,
+    rows::Rows,
     table::Table,
 };
+use super::keys::{KeyCells, KeyRows};
 
 /// How often a header is read again because the columns moved while it was read.
 const MAX_MOVES: u32 = 3;
 
 /// The header and the keys of a table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct View {
     /// What the header's cells show, from the table's first column on.
     pub(super) headings: Vec<Cell>,
     /// The columns that have a name now.
     pub(super) columns: Vec<Named>,
-    /// The rows of each key, from 0.
-    pub(super) rows: HashMap<String, Vec<usize>>,
+    /// The rows of each key.
+    pub(super) rows: KeyRows,
     /// The cells of the key, by row; rows without any are left out.
-    pub(super) keys: Vec<(usize, Vec<Cell>)>,
+    pub(super) keys: KeyCells,
     /// The last row with a value in a key column; the header's where there is none.
     pub(super) last_row: usize,
 }
@@ -39,15 +39,13 @@ impl View {
             let mut ranges = vec![table.place.header()];
             ranges.extend(places.iter().filter_map(|place| table.place.below_header((*place, *place))));
             let read = client.values(&ranges, Render::Values).await?;
-            let headings = read.first().and_then(|header| header.values.first()).map(Vec::as_slice).unwrap_or_default();
-            let now = named_columns(headings, table.place.span.0, &[]);
-            let headings = headings.to_vec();
+            let headings = read.first().map(|header| header.values.row(0)).unwrap_or_default();
+            let now = named_columns(&headings, table.place.span.0, &[]);
             if let Some(gone) = key.iter().find(|name| !now.iter().any(|column| is_meant(&column.name, name))) {
                 return Err(table.gone_column(gone, &headings));
             }
             if key_places(&now, key, table)? == places {
-                let cells =
-                    read.get(1..).unwrap_or_default().iter().map(|range| range.values.as_slice()).collect::<Vec<_>>();
+                let cells: Vec<Rows> = read.into_iter().skip(1).map(|range| range.values).collect();
                 return Ok(Self { headings, ..Self::of(now, &cells, &table.place) });
             }
             columns = now;
@@ -60,29 +58,36 @@ impl View {
         Self { columns: table.named(), ..Self::of(Vec::new(), &[], &table.place) }
     }
 
-    fn of(columns: Vec<Named>, key_columns: &[&[Vec<Cell>]], place: &Place) -> Self {
-        let (headings, rows, keys) = (Vec::new(), HashMap::new(), Vec::new());
-        let mut view = Self { headings, columns, rows, keys, last_row: place.header_row };
-        let count = key_columns.iter().map(|column| column.len()).max().unwrap_or_default();
+    fn of(columns: Vec<Named>, key_columns: &[Rows], place: &Place) -> Self {
+        let (rows, keys) = (KeyRows::default(), KeyCells::default());
+        let mut view = Self { headings: Vec::new(), columns, rows, keys, last_row: place.header_row };
+        let count = key_columns.iter().map(Rows::len).max().unwrap_or_default();
         for offset in 0..count {
-            let cell =
-                |column: &&[Vec<Cell>]| column.get(offset).and_then(|row| row.first()).cloned().unwrap_or_default();
-            let cells: Vec<Cell> = key_columns.iter().map(cell).collect();
-            view.add(place.header_row + 1 + offset, cells);
+            let cells: Vec<Cell> = key_columns.iter().map(|column| column.cell(offset, 0)).collect();
+            view.add(place.header_row + 1 + offset, &cells);
         }
         view
     }
 
-    /// Adds a row by the cells of its key.
-    pub(super) fn add(&mut self, row: usize, cells: Vec<Cell>) {
+    /// Returns the view with other keys, by their rows in order.
+    pub(super) fn with_keys(self, keys: impl Iterator<Item = (usize, Vec<Cell>)>, header_row: usize) -> Self {
+        let mut view = Self { rows: KeyRows::default(), keys: KeyCells::default(), last_row: header_row, ..self };
+        for (row, cells) in keys {
+            view.add(row, &cells);
+        }
+        view
+    }
+
+    /// Adds a row, below all others, by the cells of its key.
+    pub(super) fn add(&mut self, row: usize, cells: &[Cell]) {
         if cells.iter().all(Cell::is_blank) {
             return;
         }
         self.last_row = self.last_row.max(row);
-        if let Some(key) = key_text(&cells) {
-            self.rows.entry(key).or_default().push(row);
+        if let Some(key) = key_text(cells) {
+            self.rows.add(key, row);
         }
-        self.keys.push((row, cells));
+        self.keys.push(row, cells);
     }
 
     /// Returns the place of a column.

@@ -150,15 +150,14 @@ fn answer(answered: &[UpdateAnswer], sent: Writes, first_column: usize) -> Resul
     let of = |answer: &UpdateAnswer| {
         answer.updated_data.clone().ok_or_else(|| incomplete("it does not show what was written"))
     };
-    let headings = of(header)?.values.into_iter().next().unwrap_or_default();
+    let headings = of(header)?.values.row(0);
     let mut rows = HashMap::new();
     for answer in written {
         let data = of(answer)?;
         let area = a1::parse_on(&data.range).or_else(|| a1::parse_on(&answer.updated_range));
         let Some((_, area)) = area else { return Err(incomplete("a range of it cannot be read")) };
         let last = area.last_row.unwrap_or(area.first_row + data.values.len().max(1) - 1);
-        let mut values = data.values.into_iter();
-        rows.extend((area.first_row..=last).map(|row| (row, values.next().unwrap_or_default())));
+        rows.extend((area.first_row..=last).map(|row| (row, data.values.row(row - area.first_row))));
     }
     if sent.keys().any(|row| !rows.contains_key(row)) {
         return Err(incomplete("a row that was written is not in it"));

@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use crate::connector::{ConnectorError, ErrorKind};
 use crate::spool::{Spool, SpoolWriter};
 
-use super::super::cell::Cell;
+use super::super::rows::Rows;
 
 /// Takes blocks.
 pub(super) struct Holder {
@@ -37,7 +37,7 @@ impl Holder {
     }
 
     /// Takes a block.
-    pub(super) async fn add(mut self, first_row: usize, rows: Vec<Vec<Cell>>) -> Result<Self, ConnectorError> {
+    pub(super) async fn add(mut self, first_row: usize, rows: Rows) -> Result<Self, ConnectorError> {
         on_disk(move || {
             let start = self.file.len();
             serde_json::to_writer(&mut self.file, &rows)?;
@@ -60,7 +60,7 @@ impl Held {
     }
 
     /// Returns a block: the number of its first row, and its rows.
-    pub(super) async fn block(&self, number: usize) -> Result<(usize, Vec<Vec<Cell>>), ConnectorError> {
+    pub(super) async fn block(&self, number: usize) -> Result<(usize, Rows), ConnectorError> {
         let (file, Block { first_row, start, end }) = (self.file.clone(), self.blocks[number]);
         let rows = on_disk(move || Ok(serde_json::from_slice(&file.bytes(start, end)?)?)).await?;
         Ok((first_row, rows))
@@ -79,15 +79,16 @@ async fn on_disk<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::super::cell::Cell, *};
 
     #[tokio::test]
     async fn blocks_come_back_as_they_were() {
         let rows = vec![vec![Cell::text("a"), Cell::Empty, Cell::Number(0.1)], vec![], vec![Cell::Boolean(true)]];
+        let rows: Rows = rows.into_iter().collect();
         let holder = Holder::new().await.unwrap().add(0, rows.clone()).await.unwrap();
-        let held = holder.add(3, Vec::new()).await.unwrap().finish().await.unwrap();
+        let held = holder.add(3, Rows::default()).await.unwrap().finish().await.unwrap();
         assert_eq!(held.len(), 2);
-        assert_eq!(held.block(1).await.unwrap(), (3, Vec::new()));
+        assert_eq!(held.block(1).await.unwrap(), (3, Rows::default()));
         assert_eq!(held.block(0).await.unwrap(), (0, rows));
     }
 }

@@ -18,6 +18,7 @@ use super::super::{
     errors::unexpected,
     header::{is_meant, named_columns},
     place::Place,
+    rows::Rows,
     schema::decode,
     table::{ROW, Table},
 };
@@ -92,8 +93,7 @@ impl Reading {
     }
 
     /// Tells whether the header of the rows is the one that the columns were learned from.
-    pub(super) fn is_header(&self, headings: Option<&Vec<Cell>>) -> bool {
-        let headings = headings.map(Vec::as_slice).unwrap_or_default();
+    pub(super) fn is_header(&self, headings: &[Cell]) -> bool {
         let named = named_columns(headings, self.place.span.0, &self.id_columns);
         named.len() == self.columns.len()
             && named.iter().zip(&self.columns).all(|(now, then)| now.place == then.place && now.name == then.name)
@@ -112,15 +112,15 @@ impl Reading {
     }
 
     /// Makes a page of rows; `first_row` is the number of the first one, from 0.
-    pub(super) fn page(&mut self, first_row: usize, rows: &[Vec<Cell>]) -> Result<Page, ConnectorError> {
+    pub(super) fn page(&mut self, first_row: usize, rows: &Rows) -> Result<Page, ConnectorError> {
         let mut frame = Frame { fields: self.fields.iter().map(|_| Vec::new()).collect(), ..Frame::default() };
         let mut rejects = Vec::new();
         for (offset, cells) in rows.iter().enumerate() {
             let row = first_row + offset;
-            if row <= self.place.header_row || self.is_empty(row, cells) {
+            if row <= self.place.header_row || self.is_empty(row, &cells) {
                 continue;
             }
-            match self.record(row, cells) {
+            match self.record(row, &cells) {
                 Ok(Some((id, updated, values))) => {
                     frame.ids.push(Value::Text(id));
                     frame.updated.push(updated);
