@@ -24,8 +24,24 @@ const MIN_GATHERED_RECORDS: NonZeroU32 = count(500);
 /// Most bytes of records that are written together, as comma-separated values: about as many as their request has.
 const GATHERED_BYTES: usize = 1_900_000;
 
-/// Cells of the first block of a read: some 2 MB at 20 bytes each. Later blocks are sized by what came.
-pub(super) const FIRST_BLOCK_CELLS: usize = 100_000;
+/// How large the blocks are in which a table is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BlockSize {
+    /// Cells of the first block. Later ones are sized by what came.
+    pub(super) first_cells: usize,
+    /// Bytes that a block should have.
+    pub(super) bytes: usize,
+}
+
+/// Blocks of a read: some 2 MB at 20 bytes a cell.
+pub(super) const READ_BLOCK: BlockSize = BlockSize { first_cells: 100_000, bytes: PAYLOAD_BYTES };
+
+/// Blocks of a table that is held while it is written to. They are larger, because each write reads all of them; and far smaller
+/// than the 64 MB of the largest answer that is taken.
+pub(super) const HELD_BLOCK: BlockSize = BlockSize { first_cells: 1_000_000, bytes: 16_000_000 };
+
+/// Most rows of a block.
+pub(super) const MAX_BLOCK_ROWS: usize = 10_000_000;
 
 /// Rows under the header whose formats are read to learn the columns' types.
 pub(super) const FORMAT_ROWS: usize = 100;

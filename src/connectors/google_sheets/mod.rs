@@ -6,6 +6,7 @@
 
 mod a1;
 mod auth;
+mod blocks;
 mod cell;
 mod client;
 mod columns;

@@ -60,6 +60,21 @@ impl Rows {
         self.unpacked(row).nth(place).unwrap_or_default()
     }
 
+    /// Adds empty rows until there are so many.
+    pub(super) fn pad(&mut self, count: usize) {
+        self.ends.resize(self.len().max(count), self.bytes.len());
+    }
+
+    /// Returns about how many bytes the rows have in an answer.
+    pub(super) fn json_bytes(&self) -> usize {
+        let size = |cell: Cell| match cell {
+            Cell::Text(text) => text.len() + 3,
+            Cell::Empty => 3,
+            Cell::Number(_) | Cell::Boolean(_) => 12,
+        };
+        self.iter().flatten().map(size).sum::<usize>() + 3 * self.len()
+    }
+
     /// Returns the rows one by one.
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = Vec<Cell>> {
         (0..self.len()).map(|number| self.row(number))
@@ -241,6 +256,14 @@ mod tests {
             prop_assert_eq!(&text, &serde_json::to_string(&rows).unwrap());
             prop_assert_eq!(serde_json::from_str::<Rows>(&text).unwrap(), packed);
         }
+    }
+
+    #[test]
+    fn empty_rows_are_added_and_none_is_taken_away() {
+        let mut rows: Rows = [vec![Cell::text("a")]].into_iter().collect();
+        rows.pad(0);
+        rows.pad(3);
+        assert_eq!(rows.iter().collect::<Vec<_>>(), [vec![Cell::text("a")], vec![], vec![]]);
     }
 
     #[test]

@@ -17,14 +17,12 @@ use crate::connector::{ConnectorError, ErrorKind, FixtureForm, Fixtures, Inspect
 use crate::model::{Cursor, ObjectName, Page, Schema, SyncMode};
 
 use super::{
-    a1::Area,
-    cell::Cell,
+    blocks::{Blocks, version},
     client::{Render, SheetsClient},
     config::Tables,
     fixture::form,
     inspection::inspect,
-    limits::{FIRST_BLOCK_CELLS, MAX_READ_AGAIN, PAYLOAD_BYTES},
-    rows::Rows,
+    limits::{MAX_READ_AGAIN, READ_BLOCK},
     table::Table,
 };
 
@@ -66,17 +64,6 @@ impl SheetsSource {
         self.described.lock().ok()?.remove(object)
     }
 
-    /// Returns the file's version; none where this login may not ask Drive. Reading goes on without it.
-    async fn version(&self) -> Option<String> {
-        match self.client.version().await {
-            Ok(version) => Some(version),
-            Err(error) => {
-                tracing::info!(%error, "the version of the spreadsheet cannot be told: every run reads it whole");
-                None
-            }
-        }
-    }
-
     /// Reads all blocks of one version, or says that the sheet does not stand still.
     async fn read_whole(&self, request: &ReadRequest, mark: &Mark) -> Result<(Reading, Held), ConnectorError> {
         let mut described = self.take_described(&request.object);
@@ -87,8 +74,8 @@ impl SheetsSource {
                 None => self.table(&request.object).await?,
             };
             let reading = Reading::new(&table, request, &self.tables, mark.since)?;
-            let mut blocks = Blocks::new(&table);
-            let before = if blocks.are_several() { self.version().await } else { None };
+            let mut blocks = Blocks::new(&table, READ_BLOCK);
+            let before = if blocks.are_several() { version(&self.client).await } else { None };
             let (mut holder, mut is_same_header) = (Holder::new().await?, true);
             while let Some(area) = blocks.next_area() {
                 let range = area.on(&table.place.title);
@@ -109,7 +96,7 @@ impl SheetsSource {
                 }
                 holder = holder.add(area.first_row, rows).await?;
             }
-            if is_same_header && (before.is_none() || before == self.version().await) {
+            if is_same_header && (before.is_none() || before == version(&self.client).await) {
                 return Ok((reading, holder.finish().await?));
             }
             tracing::info!(object = %request.object, "the sheet changed while it was read and is read again");
@@ -139,7 +126,7 @@ impl Source for SheetsSource {
         let pages = try_stream! {
             let is_incremental = request.sync_mode == SyncMode::Incremental;
             let mark = request.cursor.as_ref().filter(|_| is_incremental).map(Mark::read).transpose()?.unwrap_or_default();
-            let version = if is_incremental { self.version().await } else { None };
+            let version = if is_incremental { version(&self.client).await } else { None };
             if version.is_some() && version == mark.version {
                 // Nothing changed: an empty page carries the place on.
                 return;
@@ -193,95 +180,5 @@ impl Mark {
         }
         let version = cursor.0["version"].as_str().map(str::to_owned);
         Ok(Self { version, since: cursor.0.get("since").and_then(Json::as_i64) })
-    }
-}
-
-/// Cuts a table into blocks of rows near 2 MB, by the size of those that came.
-struct Blocks {
-    next: usize,
-    end: usize,
-    span: (usize, usize),
-    /// Whether the object has no last row: its last block takes in what was added since the tab's size was told.
-    is_open: bool,
-    rows: usize,
-    last_rows: usize,
-}
-
-impl Blocks {
-    /// Begins at the header, so that it is of the same version as the rows.
-    fn new(table: &Table) -> Self {
-        let (first, last) = table.place.span;
-        let rows = (FIRST_BLOCK_CELLS / (last - first + 1)).max(1);
-        let place = &table.place;
-        let is_open = place.last_row.is_none();
-        Self { next: place.header_row, end: place.end(), span: place.span, is_open, rows, last_rows: 0 }
-    }
-
-    fn are_several(&self) -> bool {
-        self.end - self.next >= self.rows
-    }
-
-    fn is_done(&self) -> bool {
-        self.next > self.end
-    }
-
-    fn next_area(&mut self) -> Option<Area> {
-        if self.is_done() {
-            return None;
-        }
-        let last = self.next.saturating_add(self.rows - 1).min(self.end);
-        let mut area = Area::of((self.next, last), self.span);
-        if self.is_open && last == self.end {
-            area.last_row = None;
-        }
-        self.last_rows = last - self.next + 1;
-        self.next = last + 1;
-        Some(area)
-    }
-
-    /// Sizes the next block by the one that came; after empty rows, it takes many more.
-    fn note(&mut self, rows: &Rows) {
-        let size = |cell: &Cell| match cell {
-            Cell::Text(text) => text.len() + 3,
-            Cell::Empty => 3,
-            Cell::Number(_) | Cell::Boolean(_) => 12,
-        };
-        let bytes: usize = rows.iter().map(|row| row.iter().map(size).sum::<usize>() + 3).sum();
-        self.rows = (self.last_rows.saturating_mul(PAYLOAD_BYTES) / bytes.max(1)).clamp(1, 10_000_000);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use chrono_tz::Tz;
-
-    use super::super::place::Place;
-    use super::*;
-
-    #[test]
-    fn blocks_are_sized_by_what_came_and_cover_every_row_once() {
-        let place = Place {
-            title: "T".to_owned(),
-            sheet_id: 0,
-            rows: 1_000_000,
-            columns: 10,
-            header_row: 0,
-            span: (0, 9),
-            last_row: None,
-        };
-        let mut blocks = Blocks::new(&Table { place, columns: Vec::new(), zone: Tz::UTC });
-        let mut next = 0;
-        let row = vec![Cell::text("x".repeat(97)); 10];
-        let mut count = 0;
-        while let Some(area) = blocks.next_area() {
-            assert_eq!(area.first_row, next);
-            let last = area.last_row.unwrap_or(999_999);
-            let filled = if next < 30_000 { last.min(30_000) - next } else { 0 };
-            blocks.note(&std::iter::repeat_n(row.clone(), filled).collect());
-            next = last + 1;
-            count += 1;
-        }
-        assert_eq!(next, 1_000_000);
-        assert!((14..=22).contains(&count), "{count} blocks of some 2,000 rows, and the empty rest in few");
     }
 }

@@ -6,10 +6,11 @@ use crate::connector::{ConnectorError, ErrorKind};
 
 use super::{
     super::{
+        blocks::{Blocks, version},
         cell::Cell,
-        client::{Render, SheetsClient, ValueRange},
+        client::{Render, SheetsClient},
         header::{Named, named_columns},
-        limits::MAX_READ_AGAIN,
+        limits::{HELD_BLOCK, MAX_READ_AGAIN},
         rows::Rows,
         table::Table,
     },
@@ -47,7 +48,8 @@ struct Cells {
 }
 
 impl Snapshot {
-    /// Reads the table in one call; in a second one where there are formulas, to tell them from texts that look like one.
+    /// Reads the table in one call, or in several if it is large; once more where there are formulas, to tell them from texts
+    /// that look like one.
     /// `key` finds the places of the key's columns, from the headings and the columns that have a name.
     pub(super) async fn read(
         client: &SheetsClient,
@@ -238,16 +240,15 @@ impl Snapshot {
 impl Cells {
     /// Reads both ways, and both again where somebody changed the table between the two.
     async fn read(client: &SheetsClient, table: &Table) -> Result<Self, ConnectorError> {
-        let ranges: Vec<String> =
-            [Some(table.place.header()), table.place.below_header(table.place.span)].into_iter().flatten().collect();
+        let are_several = Blocks::new(table, HELD_BLOCK).are_several();
         for _ in 0..=MAX_READ_AGAIN {
-            let rows = with_header(client.values(&ranges, Render::Formulas).await?);
-            if !rows.iter().flatten().any(|cell| cell.looks_like_formula()) {
-                return Ok(Self { rows, shown: None });
-            }
-            let shown = with_header(client.values(&ranges, Render::Values).await?);
-            if is_alike(&rows, &shown) {
-                return Ok(Self { rows, shown: Some(shown) });
+            let before = if are_several { version(client).await } else { None };
+            let rows = read_rows(client, table, Render::Formulas).await?;
+            let has_formulas = rows.iter().flatten().any(|cell| cell.looks_like_formula());
+            let shown = if has_formulas { Some(read_rows(client, table, Render::Values).await?) } else { None };
+            let is_one_version = before.is_none() || before == version(client).await;
+            if is_one_version && shown.as_ref().is_none_or(|shown| is_alike(&rows, shown)) {
+                return Ok(Self { rows, shown });
             }
         }
         let message = format!("`{}` changed each of {} times while it was read", table.place.title, MAX_READ_AGAIN + 1);
@@ -267,11 +268,21 @@ fn is_alike(rows: &Rows, shown: &Rows) -> bool {
     })
 }
 
-/// Puts the header before the rows, as the ranges of a read have them.
-fn with_header(read: Vec<ValueRange>) -> Rows {
-    let mut read = read.into_iter();
+/// Reads the header and all rows below it.
+async fn read_rows(client: &SheetsClient, table: &Table, render: Render) -> Result<Rows, ConnectorError> {
+    let mut blocks = Blocks::new(table, HELD_BLOCK);
     let mut rows = Rows::default();
-    rows.push(&read.next().map(|header| header.values.row(0)).unwrap_or_default());
-    rows.append(read.next().map(|range| range.values).unwrap_or_default());
-    rows
+    while let Some(area) = blocks.next_area() {
+        let read = client.values(&[area.on(&table.place.title)], render).await?;
+        let block = read.into_iter().next().map(|read| read.values).unwrap_or_default();
+        blocks.note(&block);
+        if block.len() > 0 {
+            // Blank rows at the end of a block are left out of the answer.
+            rows.pad(area.first_row - table.place.header_row);
+            rows.append(block);
+        }
+    }
+    // The header is there even if it is blank.
+    rows.pad(1);
+    Ok(rows)
 }
