@@ -9,6 +9,8 @@ pub struct WritePlan {
     pub object: ObjectName,
     /// The fields that identify a record; empty where the pipeline names none.
     pub key: Vec<FieldName>,
+    /// Whether records are only added (`write: insert`): then several may have one key.
+    pub only_adds: bool,
     /// The fields that records may have, in the mappings' order and with their types.
     pub fields: Vec<Field>,
     /// The formulas that the destination computes by itself.

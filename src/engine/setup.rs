@@ -365,6 +365,7 @@ fn write_plan(config: &StreamDestination, key: &[FieldName], declared: &Schema, 
     WritePlan {
         object: config.object.clone(),
         key: key.to_vec(),
+        only_adds: config.write == WriteMode::Insert,
         fields: written_fields(mapper.fields(), declared),
         formulas: computed
             .map(|(field, formula, is_rewritten)| FormulaField { field, formula, is_rewritten })

@@ -205,6 +205,7 @@ impl Destination for OnShelf {
         let record = |(id, key): (&u64, &String)| Record {
             id: id.to_string(),
             fields: Fields::from_iter([(FieldName::new("Key"), Value::Text(key.clone()))]),
+            place: None,
             merged_into: None,
         };
         Ok(found.map(record).collect())

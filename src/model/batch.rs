@@ -64,6 +64,9 @@ pub struct Record {
     pub id: String,
     /// The fields that were asked for; those without a value may be absent.
     pub fields: Fields,
+    /// Where a person finds it, where several records have this id: `row 5`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// The id under which the destination holds the record now, where that is not `id`: it was merged into that one there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<String>,

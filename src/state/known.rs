@@ -1,6 +1,6 @@
 //! What is known of a chunk of records before it is decided what to do with them: in a few queries, whatever its size.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::model::ObjectName;
 
@@ -28,8 +28,8 @@ pub struct Known {
     pub by_key: HashMap<u128, IdEntry>,
     /// By stream and source id, the records that links lead to. A duplicate leads to its survivor.
     pub linked: HashMap<String, HashMap<String, LinkedRecord>>,
-    /// The destination ids that belong to a source record.
-    pub owned: HashSet<String>,
+    /// How many source records each destination id belongs to; those that belong to none are left out.
+    pub owned: HashMap<String, usize>,
 }
 
 /// A record at the destination that a link leads to.
@@ -64,7 +64,7 @@ impl Work<'_> {
         }
         if !wanted.destination_ids.is_empty() {
             let owners = self.owners_of(target, wanted.destination_ids.iter().map(String::as_str))?;
-            known.owned = owners.into_keys().collect();
+            known.owned = owners.into_iter().map(|(id, owners)| (id, owners.len())).collect();
         }
         for (stream, source_ids) in &wanted.linked {
             known.linked.insert(stream.clone(), self.linked_records(target, stream, source_ids)?);

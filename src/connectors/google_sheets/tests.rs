@@ -1,6 +1,7 @@
 //! The connector and the local Google Sheets, which follow the same vendor pages and share no code: each trap of the vendor once.
 
 mod login;
+mod own_rows;
 mod person;
 mod reading;
 mod seeds;
@@ -118,19 +119,13 @@ impl Desk {
         fields: &[(&str, FieldType)],
         formulas: &[(&str, &str, bool)],
     ) -> Box<dyn Destination> {
+        self.knowing(write_plan(object, key, fields, formulas)).await
+    }
+
+    /// Makes a destination that knows what a run writes.
+    async fn knowing(&self, plan: WritePlan) -> Box<dyn Destination> {
         let destination = self.destination();
-        destination.describe(&object.into()).await.unwrap();
-        let formula = |(field, formula, is_rewritten): &(&str, &str, bool)| FormulaField {
-            field: (*field).into(),
-            formula: (*formula).to_owned(),
-            is_rewritten: *is_rewritten,
-        };
-        let plan = WritePlan {
-            object: object.into(),
-            key: key.iter().map(|name| (*name).into()).collect(),
-            fields: fields.iter().map(|(name, field_type)| Field::new(name, *field_type)).collect(),
-            formulas: formulas.iter().map(formula).collect(),
-        };
+        destination.describe(&plan.object).await.unwrap();
         destination.plan(plan).unwrap();
         destination
     }
@@ -323,6 +318,21 @@ fn of_spreadsheet(mut actions: Json) -> Json {
 
 fn write(folder: &Path, name: &str, text: &str) {
     fs::write(folder.join(name), text).unwrap();
+}
+
+fn write_plan(object: &str, key: &[&str], fields: &[(&str, FieldType)], formulas: &[(&str, &str, bool)]) -> WritePlan {
+    let formula = |(field, formula, is_rewritten): &(&str, &str, bool)| FormulaField {
+        field: (*field).into(),
+        formula: (*formula).to_owned(),
+        is_rewritten: *is_rewritten,
+    };
+    WritePlan {
+        object: object.into(),
+        key: key.iter().map(|name| (*name).into()).collect(),
+        only_adds: false,
+        fields: fields.iter().map(|(name, field_type)| Field::new(name, *field_type)).collect(),
+        formulas: formulas.iter().map(formula).collect(),
+    }
 }
 
 fn request(object: &str, fields: &[&str]) -> ReadRequest {

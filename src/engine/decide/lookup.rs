@@ -1,6 +1,6 @@
 //! Looks records up at the destination, by id and by key, in as few calls as it allows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -24,39 +24,59 @@ pub(in crate::engine) enum Lookup {
 /// The records of the destination that were found by key.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct FoundRecords {
-    by_key: HashMap<u128, Vec<String>>,
+    by_key: RecordsByKey,
+}
+
+/// The records of the destination by the hashes of their keys.
+pub(in crate::engine) type RecordsByKey = HashMap<u128, Vec<FoundRecord>>;
+
+/// A record of the destination. Where its id is its key, several may have one id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine) struct FoundRecord {
+    pub id: String,
+    /// Where a person finds it, where the id does not tell.
+    pub place: Option<String>,
 }
 
 pub(super) enum Found {
     None,
     One(String),
+    /// What a person knows each of them by.
     Several(Vec<String>),
 }
 
 impl FoundRecords {
     #[cfg(test)]
-    pub(super) fn of(by_key: HashMap<u128, Vec<String>>) -> Self {
-        Self { by_key }
+    pub(super) fn of(ids_by_key: HashMap<u128, Vec<String>>) -> Self {
+        let found = |id| FoundRecord { id, place: None };
+        Self { by_key: ids_by_key.into_iter().map(|(key, ids)| (key, ids.into_iter().map(found).collect())).collect() }
     }
 
     /// Picks what is known of these keys.
-    fn picked(ids_by_key: &HashMap<u128, Vec<String>>, keys: &[&Key]) -> Self {
-        let found = keys.iter().filter_map(|key| Some((key.hash, ids_by_key.get(&key.hash)?.clone())));
+    fn picked(by_key: &RecordsByKey, keys: &[&Key]) -> Self {
+        let found = keys.iter().filter_map(|key| Some((key.hash, by_key.get(&key.hash)?.clone())));
         Self { by_key: found.collect() }
     }
 
     fn add(&mut self, record: &Record, preparation: &Preparation) {
         let values = preparation.key.iter().map(|field| record.fields.get(field).filter(|value| !is_blank(value)));
         let Some(values) = values.map(Option::<&Value>::cloned).collect::<Option<Vec<Value>>>() else { return };
-        self.by_key.entry(preparation.hash_key(&values)).or_default().push(record.id.clone());
+        let found = FoundRecord { id: record.id.clone(), place: record.place.clone() };
+        match self.by_key.entry(preparation.hash_key(&values)) {
+            Entry::Occupied(mut others) => others.get_mut().push(found),
+            // Room for one: an object may have millions of keys.
+            Entry::Vacant(first) => drop(first.insert(vec![found])),
+        }
     }
 
     pub(super) fn matching(&self, record: &Prepared) -> Found {
-        let ids = record.key.as_ref().and_then(|key| self.by_key.get(&key.hash));
-        match ids.map(Vec::as_slice) {
+        let found = record.key.as_ref().and_then(|key| self.by_key.get(&key.hash));
+        match found.map(Vec::as_slice) {
             None | Some([]) => Found::None,
-            Some([id]) => Found::One(id.clone()),
-            Some(ids) => Found::Several(ids.to_vec()),
+            Some([one]) => Found::One(one.id.clone()),
+            Some(several) => {
+                Found::Several(several.iter().map(|one| one.place.as_ref().unwrap_or(&one.id).clone()).collect())
+            }
         }
     }
 
@@ -70,18 +90,30 @@ impl FoundRecords {
 
     /// Returns the record of this number among those with a key.
     pub(super) fn nth(&self, key: &Key, number: usize) -> Option<&str> {
-        self.by_key.get(&key.hash)?.get(number).map(String::as_str)
+        self.by_key.get(&key.hash)?.get(number).map(|found| found.id.as_str())
     }
 
     /// Takes the first of the records that were found with a key.
     fn take(&mut self, key: &Key) -> Option<String> {
-        let ids = self.by_key.get_mut(&key.hash).filter(|ids| !ids.is_empty())?;
-        Some(ids.remove(0))
+        let found = self.by_key.get_mut(&key.hash).filter(|found| !found.is_empty())?;
+        Some(found.remove(0).id)
     }
 
-    /// Leaves out the records that belong to other source records.
-    fn leave_out(&mut self, owned: &HashSet<String>) {
-        self.by_key.values_mut().for_each(|ids| ids.retain(|id| !owned.contains(id)));
+    /// Leaves out records that are known to be gone.
+    fn leave_out(&mut self, missing: &HashSet<String>) {
+        self.by_key.values_mut().for_each(|found| found.retain(|record| !missing.contains(&record.id)));
+    }
+
+    /// Leaves out the records that belong to other source records: of those that have one id, as many as own it.
+    fn leave_out_owned(&mut self, owned: &HashMap<String, usize>) {
+        for found in self.by_key.values_mut() {
+            let mut counts: HashMap<String, usize> = HashMap::new();
+            found.retain(|record| {
+                let count = counts.entry(record.id.clone()).or_default();
+                *count += 1;
+                *count > owned.get(&record.id).copied().unwrap_or_default()
+            });
+        }
     }
 }
 
@@ -121,9 +153,9 @@ pub(super) async fn find_keys(loader: &Loader, keys: &[&Key], age: Age<'_>) -> R
         None => ask_for_keys(loader, keys).await?,
     };
     if loader.policy.write == WriteMode::Insert {
-        let destination_ids = found.by_key.values().flatten().cloned().collect();
+        let destination_ids = found.by_key.values().flatten().map(|record| record.id.clone()).collect();
         let wanted = Wanted { destination_ids, ..Wanted::default() };
-        found.leave_out(&loader.services.state.known(loader.target.id, wanted).await?.owned);
+        found.leave_out_owned(&loader.services.state.known(loader.target.id, wanted).await?.owned);
     }
     Ok(found)
 }
@@ -135,7 +167,7 @@ async fn find_cheaper(
     whole: WholeObject,
 ) -> Result<FoundRecords, EngineError> {
     let mut index = loader.whole_object.0.lock().await;
-    if let (Age::OfThisRun(missing), Some(known)) = (age, &index.ids_by_key) {
+    if let (Age::OfThisRun(missing), Some(known)) = (age, &index.records_by_key) {
         let mut found = FoundRecords::picked(known, keys);
         found.leave_out(missing);
         return Ok(found);
@@ -157,7 +189,7 @@ async fn find_cheaper(
         all.add(&record, &loader.shape.preparation);
     }
     let found = FoundRecords::picked(&all.by_key, keys);
-    index.ids_by_key = Some(all.by_key);
+    index.records_by_key = Some(all.by_key);
     Ok(found)
 }
 

@@ -1,8 +1,8 @@
 //! What a run read of a whole object, where that is how records are looked up.
 
-use std::collections::HashMap;
-
 use tokio::sync::Mutex;
+
+use super::lookup::RecordsByKey;
 
 /// What a run knows of the whole object at one target, and what it spent on asking for keys so far.
 #[derive(Debug, Default)]
@@ -13,5 +13,5 @@ pub(super) struct Index {
     pub(super) spent: u64,
     /// What it costs to read the whole object, once that is known.
     pub(super) cost: Option<u32>,
-    pub(super) ids_by_key: Option<HashMap<u128, Vec<String>>>,
+    pub(super) records_by_key: Option<RecordsByKey>,
 }

@@ -164,7 +164,7 @@ async fn ids_that_are_keys_are_sealed_and_found() {
     save(&state, target_id, &[("1", ADDRESS, 1), ("2", "bob@example.test", 2)]).await;
     assert_eq!(known(&state, target_id, &["1"]).await.by_source["1"].destination_id, ADDRESS);
     let wanted = Wanted { destination_ids: texts(&[ADDRESS, "nobody"]), ..Wanted::default() };
-    assert_eq!(state.known(target_id, wanted).await.unwrap().owned, [ADDRESS.to_owned()].into());
+    assert_eq!(state.known(target_id, wanted).await.unwrap().owned, [(ADDRESS.to_owned(), 1)].into());
     let moved = vec![("bob@example.test".to_owned(), format!("bob.{ADDRESS}"))];
     let changes = Changes { missing: texts(&[ADDRESS]), moved, ..Changes::default() };
     state.commit(place(target_id, "run_1"), changes).await.unwrap();

@@ -164,7 +164,7 @@ fn typed(fields: &[&TableField], record: &RawRecord) -> Record {
             values.insert(FieldName::new(&field.name), value);
         }
     }
-    Record { id: record.id.clone(), fields: values, merged_into: None }
+    Record { id: record.id.clone(), fields: values, place: None, merged_into: None }
 }
 
 fn page_len() -> usize {

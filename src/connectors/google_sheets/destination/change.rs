@@ -17,6 +17,8 @@ pub(super) struct Change {
     pub(super) place: usize,
     /// The key that the row has now.
     pub(super) key: String,
+    /// Whether the record brings its key along, and so all that is written of it.
+    pub(super) has_key: bool,
     /// The key that it will have.
     pub(super) new_key: String,
     pub(super) values: Vec<(String, Cell)>,

@@ -32,9 +32,10 @@ impl SheetsDestination {
         let view = self.read_view(known, object, &key).await?;
         let table = &known.table()?;
         let records = view.keys.iter().filter_map(|(row, cells)| {
-            let id = row_id(&view, row, key_text(&cells)?);
+            let id = key_text(&cells)?;
+            let place = shared_place(&view, row, &id);
             let value = |(name, cell): (&FieldName, Cell)| (name.clone(), typed(table, name, &cell));
-            Some(Record { id, fields: fields.iter().zip(cells).map(value).collect(), merged_into: None })
+            Some(Record { id, fields: fields.iter().zip(cells).map(value).collect(), place, merged_into: None })
         });
         let records = records.collect();
         known.view = Some(view);
@@ -77,15 +78,15 @@ impl SheetsDestination {
                 .map(|(name, cell)| (FieldName::new(name), typed(table, name, &cell)))
                 .filter(|(_, value)| !value.is_null())
                 .collect();
-            Some(Record { id: row_id(&by_key, row, id), fields, merged_into: None })
+            Some(Record { place: shared_place(&by_key, row, &id), id, fields, merged_into: None })
         });
         Ok(records.collect())
     }
 }
 
-/// Returns the id of a row: its key, or its number where other rows have the same key, so that a person finds both.
-fn row_id(view: &View, row: usize, key: String) -> String {
-    if view.rows.of(&key).len() > 1 { format!("row {}", row + 1) } else { key }
+/// Says where a row is whose key others have too.
+fn shared_place(view: &View, row: usize, key: &str) -> Option<String> {
+    (view.rows.of(key).len() > 1).then(|| format!("row {}", row + 1))
 }
 
 /// Returns a cell's value by its column's type; as it is seen where it has another.

@@ -16,6 +16,7 @@ mod misplaced;
 mod miss;
 mod moves;
 mod offers;
+mod own_rows;
 mod plan;
 mod prepare;
 mod replace;
@@ -232,7 +233,7 @@ impl Destination for SheetsDestination {
             check_formulas(table, &formulas, &plan.fields)?;
         }
         let key = plan.key.iter().map(ToString::to_string).collect();
-        let plan_of_object = Plan { key, fields: plan.fields, formulas };
+        let plan_of_object = Plan { key, only_adds: plan.only_adds, fields: plan.fields, formulas };
         self.plans.lock().unwrap_or_else(PoisonError::into_inner).insert(plan.object, plan_of_object);
         Ok(())
     }

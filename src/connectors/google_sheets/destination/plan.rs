@@ -12,6 +12,8 @@ use super::{
 #[derive(Debug, Clone, Default)]
 pub(super) struct Plan {
     pub(super) key: Vec<String>,
+    /// Whether records are only added: then several rows may have one key.
+    pub(super) only_adds: bool,
     pub(super) fields: Vec<Field>,
     pub(super) formulas: Vec<Formula>,
 }

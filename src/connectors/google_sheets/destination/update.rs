@@ -9,6 +9,7 @@ use super::{
     super::cell::Cell,
     Known, SheetsDestination,
     change::Change,
+    own_rows::find_own_rows,
     plan::Plan,
     prepare::{Outcomes, Prepared},
     rules::{check_key, check_shared},
@@ -33,6 +34,9 @@ impl SheetsDestination {
         let mut changes = Vec::with_capacity(records.len());
         for record in &records {
             changes.push(change(record, &batch[record.place], plan)?);
+        }
+        if plan.only_adds {
+            find_own_rows(&mut changes, &snapshot);
         }
         let settling = Settling { snapshot, changes: &mut changes, is_written: false };
         let view = self.settle(known, &mut table, (object, plan), settling).await?;
@@ -59,5 +63,5 @@ fn change(record: &Prepared, of_batch: &BatchRecord, plan: &Plan) -> Result<Chan
         Outcome::Rejected(Rejection::new("empty_key", reason))
     });
     let new_key = new_key.unwrap_or_else(|| key.clone());
-    Ok(Change { place: record.place, key, new_key, values: record.cells.clone(), outcome })
+    Ok(Change { place: record.place, key, has_key, new_key, values: record.cells.clone(), outcome })
 }

@@ -115,8 +115,8 @@ async fn a_key_twice_is_held_with_both_rows() {
     let desk = Desk::typed("Deals", json!([["Id", "Amount", "Owner"], [1, 1, "x"], ["'1", 2, "y"]])).await;
     let sheet = desk.planned("Deals", &["Id"], DEAL, &[]).await;
     let found = sheet.fetch_whole().unwrap().fetch_whole(&"Deals".into(), &["Id".into()]).await.unwrap();
-    let ids: Vec<&str> = found.iter().map(|record| record.id.as_str()).collect();
-    assert_eq!(ids, ["row 2", "row 3"], "1 and the text 1 are one key");
+    let told: Vec<_> = found.iter().map(|record| (record.id.as_str(), record.place.as_deref())).collect();
+    assert_eq!(told, [("1", Some("row 2")), ("1", Some("row 3"))], "1 and the text 1 are one key");
     let outcomes = load(&*sheet, "Deals", Operation::Update, vec![deal(Some("1"), "1", 5.0, "z")]).await;
     let [Outcome::Held(reason)] = &outcomes[..] else { panic!("{outcomes:?}") };
     assert!(reason.reason.contains("rows 2, 3"), "{}", reason.reason);
@@ -152,6 +152,7 @@ async fn what_is_not_there_and_not_to_be_created_is_told() {
     let plan = WritePlan {
         object: "Deals".into(),
         key: Vec::new(),
+        only_adds: false,
         fields: Vec::new(),
         formulas: vec![FormulaField { field: "Vat".into(), formula: "={Amuont}*2".to_owned(), is_rewritten: true }],
     };

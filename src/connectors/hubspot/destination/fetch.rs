@@ -201,7 +201,7 @@ impl Fetcher<'_> {
             fields.insert(FieldName::new(name), value);
         }
         let current = record.id.as_deref().filter(|current| *current != id);
-        Record { id: id.to_owned(), fields, merged_into: current.map(str::to_owned) }
+        Record { id: id.to_owned(), fields, place: None, merged_into: current.map(str::to_owned) }
     }
 }
 

@@ -152,7 +152,7 @@ impl<'fetch> Fetcher<'fetch> {
                 _ => {}
             }
         }
-        Some(Record { id: id_of(&raw)?, fields, merged_into: None })
+        Some(Record { id: id_of(&raw)?, fields, place: None, merged_into: None })
     }
 
     fn query(&self) -> Vec<(&'static str, String)> {

@@ -184,7 +184,7 @@ fn typed(fields: &[&SalesforceField], record: &Json) -> Result<Record, Connector
             values.insert(field.field.name.clone(), value);
         }
     }
-    Ok(Record { id, fields: values, merged_into: None })
+    Ok(Record { id, fields: values, place: None, merged_into: None })
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Destination for Crm {
         let mut held = self.held.lock().unwrap();
         match batch.operation {
             Operation::Insert => {
-                held.push(Record { id: "7".to_owned(), fields: record.fields.clone(), merged_into: None });
+                held.push(Record { id: "7".to_owned(), fields: record.fields.clone(), place: None, merged_into: None });
                 if let Some(stop) = &self.stop {
                     stop.cancel();
                 }

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::FoundRecords;
 use crate::clock::Clock;
 use crate::config::{Connection, Limits, OnError, OnMissing, Pipeline, Stream, StreamDestination, WriteMode};
 use crate::connector::{
@@ -126,7 +127,7 @@ impl Source for AtSheet {
 impl Sheet {
     fn record((id, key): (&u64, &String)) -> Record {
         let fields = Fields::from_iter([(FieldName::new("Key"), Value::Text(key.clone()))]);
-        Record { id: id.to_string(), fields, merged_into: None }
+        Record { id: id.to_string(), fields, place: None, merged_into: None }
     }
 }
 
@@ -267,6 +268,16 @@ async fn keys_are_looked_up_the_cheaper_way_and_a_whole_object_is_read_once() {
     ] {
         assert_eq!(go(name, whole_cost, per_keys, None).await, expected, "{name}");
     }
+}
+
+#[test]
+fn of_records_with_one_id_as_many_are_left_out_as_belong_to_others() {
+    let left = |owned: usize| {
+        let mut found = FoundRecords::of([(1, vec!["A".to_owned(); 3]), (2, vec!["B".to_owned()])].into());
+        found.leave_out_owned(&[("A".to_owned(), owned)].into());
+        (found.by_key[&1].len(), found.by_key[&2].len())
+    };
+    assert_eq!([0, 1, 3, 4].map(left), [(3, 1), (2, 1), (0, 1), (0, 1)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -269,6 +269,7 @@ impl Destination for InBulkSystem {
         let record = |(id, key): (&u64, &String)| Record {
             id: id.to_string(),
             fields: Fields::from_iter([(FieldName::new("Key"), Value::Text(key.clone()))]),
+            place: None,
             merged_into: None,
         };
         Ok(own.held.iter().filter(|(_, key)| is_wanted(key)).map(record).collect())
