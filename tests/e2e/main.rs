@@ -73,6 +73,8 @@ mod sales;
 #[cfg(test)]
 mod sheet_answers;
 #[cfg(test)]
+mod sheet_quota;
+#[cfg(test)]
 mod sheets;
 #[cfg(test)]
 mod signals;

@@ -11,6 +11,9 @@ use serde_json::Value as Json;
 
 use super::FERRY;
 
+/// How often an emulator that loses answers is asked.
+const ATTEMPTS: usize = 30;
+
 /// Emulators in a process of their own, which ends with this.
 #[derive(Debug)]
 pub(crate) struct Crms {
@@ -62,6 +65,12 @@ impl Crms {
         self.web.get(&format!("{}{path}", self.urls[vendor]))
     }
 
+    /// Returns the answer of a path as JSON, from an emulator that loses answers.
+    pub(crate) fn get_at_last(&self, vendor: &str, path: &str) -> Json {
+        let url = format!("{}{path}", self.urls[vendor]);
+        (0..ATTEMPTS).find_map(|_| self.web.try_get(&url).ok()).unwrap_or_else(|| panic!("{url} is never answered"))
+    }
+
     /// Opens a page as a browser does, redirects and all, and returns the status of where it ends.
     pub(crate) fn visit(&self, url: &str) -> u16 {
         self.web.visit(url)
@@ -100,10 +109,13 @@ impl Web {
     }
 
     fn get(&self, url: &str) -> Json {
-        let answer = async {
+        self.try_get(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    fn try_get(&self, url: &str) -> reqwest::Result<Json> {
+        self.runtime.block_on(async {
             let request = self.client.get(url).bearer_auth("a-test").timeout(super::COMMAND_TIMEOUT);
             request.send().await?.error_for_status()?.json().await
-        };
-        self.runtime.block_on(answer).unwrap_or_else(|error| panic!("{url}: {error}"))
+        })
     }
 }

@@ -1,6 +1,9 @@
 //! A gateway before a local CRM: it answers some requests itself, as no well-behaved vendor would, and passes the others on.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use axum::{
     Router,
@@ -24,6 +27,7 @@ pub(crate) struct Gateway {
     _runtime: Runtime,
     url: String,
     said: Arc<Mutex<Vec<Said>>>,
+    answered: Arc<AtomicUsize>,
 }
 
 /// What is answered to the requests whose `METHOD /path` begins so, and holds the rest of the words.
@@ -39,6 +43,7 @@ struct Behind {
     url: String,
     client: reqwest::Client,
     said: Arc<Mutex<Vec<Said>>>,
+    answered: Arc<AtomicUsize>,
 }
 
 impl Gateway {
@@ -49,14 +54,25 @@ impl Gateway {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let said = Arc::new(Mutex::new(Vec::new()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let behind = Behind { url: crms.url(vendor).to_owned(), client, said: Arc::clone(&said) };
+        let answered = Arc::<AtomicUsize>::default();
+        let behind = Behind {
+            url: crms.url(vendor).to_owned(),
+            client,
+            said: Arc::clone(&said),
+            answered: Arc::clone(&answered),
+        };
         let service = Router::new().fallback(answer).with_state(behind);
         runtime.spawn(async move { axum::serve(listener, service).await.unwrap() });
-        Self { _runtime: runtime, url, said }
+        Self { _runtime: runtime, url, said, answered }
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Returns how many requests it answered itself.
+    pub(crate) fn answered(&self) -> usize {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// Answers so, from now on, to the requests whose `METHOD /path?query` holds these words, parted by `…`; forgets what it
@@ -82,6 +98,7 @@ async fn answer(State(behind): State<Behind>, request: Request) -> Response {
     let said = behind.said.lock().unwrap().iter().find(|said| said.is_asked_by(&asked)).cloned();
     match said {
         Some(said) => {
+            behind.answered.fetch_add(1, Ordering::Relaxed);
             let status = StatusCode::from_u16(said.status).unwrap();
             (status, [(header::CONTENT_TYPE, "application/json")], said.body.to_string()).into_response()
         }
