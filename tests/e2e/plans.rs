@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use serde_json::{Value as Json, json};
 
 use super::mirrors::{PLACES, Place, SPEED};
+use super::pages::check_all;
 use super::support::{Crms, Desk};
 
 const PEOPLE: usize = 30;
@@ -216,4 +217,49 @@ fn a_plan_is_bound_to_its_pipeline_its_account_and_its_key() {
     assert_eq!(applied.code, 0, "{}", applied.stderr);
     assert!(applied.stderr.contains("approved by Ada"), "{}", applied.stderr);
     assert!(written(&crms, place) > before);
+}
+
+#[test]
+fn what_a_person_sees_of_a_plan() {
+    let place = &PLACES[0];
+    let (crms, other) = (place.start(), Crms::start(&["hubspot"], None, &["--account", "999"]));
+    let mut desk = Desk::new(&crms);
+    let rows = |name: &str| (1..=5).map(|number| person(number, name)).collect::<Vec<_>>();
+    put(&desk, "people", &rows("Ada"));
+    let file = pipeline(&desk, place, "people", "upsert");
+    desk.run(&crms, &file, &SPEED, 0);
+    change_by_hand(&desk, place, [2]);
+    let changed =
+        [rows("Ada"), vec![person(7, "Grace"), r#"{"id": "p8", "email": "p8@example.org"}"#.to_owned()]].concat();
+    put(&desk, "people", &changed);
+    let words =
+        |words: &[&str]| [words, &SPEED[..], &["--quiet"]].concat().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mut pages = Vec::new();
+    pages.push(("a plan", desk.ferry(words(&["plan", "people.yaml", "-o", "people.plan"]))));
+    pages.push(("every change", desk.ferry(words(&["plan", "people.yaml", "--all", "--exit-code"]))));
+    pages.push(("no plan", desk.ferry(["apply", "people.yaml"])));
+    pages.push(("nobody approved", desk.ferry(["apply", "people.plan", "--approved-only"])));
+    let whole = std::fs::read(desk.path("people.plan")).unwrap();
+    std::fs::write(desk.path("cut.plan"), without_last_part(&whole)).unwrap();
+    pages.push(("a plan without its end", desk.ferry(["apply", "cut.plan"])));
+    pipeline(&desk, place, "people", "update");
+    pages.push(("another pipeline", desk.ferry(["apply", "people.plan"])));
+    pipeline(&desk, place, "people", "upsert");
+    desk.set("HUBSPOT_URL", other.url("hubspot"));
+    pages.push(("another account", desk.ferry(["apply", "people.plan"])));
+    desk.set("HUBSPOT_URL", crms.url("hubspot"));
+    pages.push(("an apply", desk.ferry(words(&["apply", "people.plan"]))));
+    pages.push(("a second apply", desk.ferry(["apply", "people.plan"])));
+    check_all(&desk, "plans", &pages);
+}
+
+/// Leaves out the last part of a plan: each begins with its length.
+fn without_last_part(whole: &[u8]) -> &[u8] {
+    let mut lines = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let (mut end, mut last) = (lines.nth(1).unwrap().0 + 1, 0);
+    while end < whole.len() {
+        let length = u32::from_le_bytes(whole[end..end + 4].try_into().unwrap());
+        (last, end) = (end, end + 4 + usize::try_from(length).unwrap());
+    }
+    &whole[..last]
 }

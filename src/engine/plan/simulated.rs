@@ -58,8 +58,10 @@ impl Destination for Simulated {
     async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
         let Selection::Ids(ids) = &request.selection else { return self.real.fetch(request).await };
         let (planned, real): (Vec<String>, Vec<String>) = ids.iter().cloned().partition(|id| id.starts_with(PLANNED));
-        let mut found: Vec<Record> =
-            planned.into_iter().map(|id| Record { id, fields: Fields::new(), merged_into: None }).collect();
+        let mut found: Vec<Record> = planned
+            .into_iter()
+            .map(|id| Record { id, fields: Fields::new(), merged_into: None, place: None })
+            .collect();
         if !real.is_empty() {
             let request = FetchRequest { selection: Selection::Ids(real), ..request.clone() };
             found.extend(self.real.fetch(&request).await?);
