@@ -81,7 +81,7 @@ impl State {
     pub async fn start_attempt(&self, run: Run, now: DateTime<Utc>) -> Result<u32, StateError> {
         self.write(move |work| {
             work.save_run(&run)?;
-            work.drop_old_merged(&run.pipeline)?;
+            work.apply_retention(&run.pipeline, now)?;
             let started_at = now.to_rfc3339();
             let mut statement = work.transaction.prepare_cached(INSERT)?;
             Ok(statement.query_row(params![run.run_id, started_at], |row| row.get(0))?)

@@ -10,22 +10,16 @@ use super::{
     changes::{ChangePlace, Duplicate, RecordKey},
     error::StateError,
     seal::{Cell, hexadecimal},
-    sets::texts,
     target::TargetId,
 };
 
 /// Most records of a run and target that are named; the ledger counts all of them.
 const MAX_NAMED: usize = 10_000;
-/// The last runs of a pipeline whose merged records are named. Of older runs the ledger and its count are left: at a run a night
-/// that is a month, and at most 2 MB a run and target.
-const NAMED_RUNS: u32 = 30;
 /// Bytes of a keyed hash that stand for a record: enough to tell a run's records apart.
 const NAME_BYTES: usize = 8;
 
 const SAVE: &str = "INSERT OR REPLACE INTO merged (run_id, target_id, source_key, survivor_key, sealed)";
 const COUNT: &str = "SELECT COUNT(*) FROM merged WHERE run_id = ?1 AND target_id = ?2";
-pub(super) const DROP: &str = "DELETE FROM merged WHERE run_id IN rarray(?1)";
-const OLD_RUNS: &str = "SELECT run_id FROM runs WHERE pipeline = ?1 ORDER BY rowid DESC LIMIT -1 OFFSET ?2";
 const OF_RUN: &str = "SELECT source_key, survivor_key, sealed FROM merged WHERE run_id = ?1 AND target_id = ?2";
 
 /// A record that was not written because another one is the same.
@@ -112,17 +106,6 @@ impl Work<'_> {
             ]);
         }
         self.insert_rows(SAVE, "", &rows)
-    }
-
-    /// Removes the names of records that the older runs of a pipeline merged.
-    pub(super) fn drop_old_merged(&self, pipeline: &str) -> Result<(), StateError> {
-        let mut statement = self.transaction.prepare_cached(OLD_RUNS)?;
-        let old = statement.query_map(params![pipeline, NAMED_RUNS], |row| row.get::<_, String>(0))?;
-        let old = old.collect::<Result<Vec<_>, _>>()?;
-        if !old.is_empty() {
-            self.transaction.prepare_cached(DROP)?.execute([texts(old.iter().map(String::as_str))])?;
-        }
-        Ok(())
     }
 
     pub(super) fn merged(

@@ -21,6 +21,7 @@ mod links;
 mod merged;
 mod migrate;
 mod progress;
+mod retention;
 mod runs;
 mod seal;
 mod sealed_file;

@@ -40,28 +40,3 @@ async fn the_newest_run_comes_first_whatever_the_clock_says() {
     assert_eq!(state.run("last").await.unwrap().unwrap().run_id, "run_3");
     assert!(state.run("run_9").await.unwrap().is_none());
 }
-
-#[tokio::test]
-async fn of_a_pipelines_older_runs_the_merged_records_are_not_named_any_more() {
-    let state = in_memory();
-    let target = opened(&state, "contacts").await;
-    let merged = || vec![Duplicate { source_id: "2".to_owned(), survivor: RecordKey::Id("1".to_owned()) }];
-    let begin = async |run: Run| {
-        let place = place(target, &run.run_id);
-        state.start_attempt(run, at(0)).await.unwrap();
-        state.commit(place, Changes { merged: merged(), ..Changes::default() }).await.unwrap();
-    };
-    begin(Run { pipeline: "other".to_owned(), ..run("other") }).await;
-    for number in 1..=33 {
-        begin(run(&format!("run_{number}"))).await;
-    }
-    let mut named = Vec::new();
-    for run in state.runs().await.unwrap() {
-        if !state.merged(&run.run_id, target, SourceIds::Hidden).await.unwrap().is_empty() {
-            named.push(run.run_id);
-        }
-    }
-    let newest = (4..=33).rev().map(|number| format!("run_{number}"));
-    assert_eq!(named, newest.chain(["other".to_owned()]).collect::<Vec<_>>());
-    assert_eq!(state.runs().await.unwrap().len(), 34, "the history stays");
-}
