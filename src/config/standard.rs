@@ -48,7 +48,7 @@ impl Side<'_> {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.schema.is_none_or(|schema| schema.field(name).is_some())
+        self.schema.is_none_or(|schema| schema.is_open || schema.field(name).is_some())
     }
 
     fn is_writable(&self, name: &str) -> bool {

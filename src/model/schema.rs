@@ -12,7 +12,8 @@ pub struct Schema {
     pub object: ObjectName,
     /// The fields, in the system's order.
     pub fields: Vec<Field>,
-    /// Whether fields that are not listed may be written too (files take any field).
+    /// Whether fields that are not listed may be used too: a file that is written takes any field, and one that is read may hold
+    /// nothing that says which fields its records have.
     #[serde(default)]
     pub is_open: bool,
 }

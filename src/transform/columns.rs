@@ -23,7 +23,9 @@ pub(super) fn type_of(schema: &Schema, column: &str) -> Option<FieldType> {
 /// Returns the type of a column, or says that there is none and which name is nearest.
 pub(super) fn require(schema: &Schema, column: &str) -> Result<FieldType, TransformError> {
     refuse_ambiguous(schema, column)?;
-    type_of(schema, column).ok_or_else(|| unknown_field(schema, column, "`ferry describe` lists its fields"))
+    // No record holds anything in a field that an open schema does not list.
+    let known = type_of(schema, column).or(schema.is_open.then_some(FieldType::Text));
+    known.ok_or_else(|| unknown_field(schema, column, "`ferry describe` lists its fields"))
 }
 
 /// Refuses a name of Ferry's own where the file has a column of that name too: nobody can tell which of the two is meant.
@@ -57,11 +59,10 @@ fn has_no_fields(schema: &Schema) -> bool {
     schema.fields.iter().all(|field| is_reserved(&field.name))
 }
 
-/// A file of JSON has the fields of its records: an empty one has none, and neither has one whose records are all unreadable.
+/// A file may name no column, and a record nothing but its id.
 fn no_fields(schema: &Schema, columns: &str) -> TransformError {
     let message = format!("`{}` has no field `{columns}`, and no other either", schema.object);
     TransformError::new("transform.unknown_field", message)
-        .hint("a file of JSON has the fields of its records: it holds none, or none with each name once")
 }
 
 /// Says that a frame of the schema has none of these columns, with the nearest name of each.

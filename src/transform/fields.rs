@@ -28,6 +28,9 @@ impl FieldsUsed {
         if self.is_everything {
             return source.fields.iter().map(|field| field.name.clone()).collect();
         }
+        if source.is_open {
+            return self.fields.clone();
+        }
         // A label of several fields is said where it is compiled.
         let found = self.fields.iter().filter_map(|word| source.find(word).ok().flatten());
         found.map(|field| field.name.clone()).collect()

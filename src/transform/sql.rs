@@ -31,6 +31,9 @@ use super::{
     labels::in_expression,
 };
 
+/// Most columns of an expression that no record has and whose dtypes are chosen one by one; of more, all have the same dtype.
+const MAX_CHOSEN: usize = 4;
+
 /// A SQL expression that is known to run on every frame of its schema.
 #[derive(Debug, Clone)]
 pub(super) struct Sql {
@@ -49,16 +52,36 @@ pub(super) fn names(sql: &str) -> Result<Vec<String>, TransformError> {
 
 /// Compiles a SQL expression over the columns of a schema.
 pub(super) fn compile(sql: &str, schema: &Schema) -> Result<Sql, TransformError> {
+    compile_as(sql, schema, None)
+}
+
+/// Compiles a SQL condition over the columns of a schema.
+pub(super) fn compile_condition(sql: &str, schema: &Schema) -> Result<Sql, TransformError> {
+    let compiled = compile_as(sql, schema, Some(FieldType::Boolean))?;
+    if compiled.field_type == FieldType::Boolean {
+        return Ok(compiled);
+    }
+    let message = format!("is {} and no condition that is true or false", compiled.field_type.as_str());
+    Err(TransformError::new("transform.sql", message).hint("compare it with something, e.g. `country = 'DE'`"))
+}
+
+/// Compiles a SQL expression, whose values are to be of a type where that can be chosen.
+fn compile_as(sql: &str, schema: &Schema, wanted: Option<FieldType>) -> Result<Sql, TransformError> {
     let parsed = in_expression(parse(sql)?, schema)?;
     let roots = root_names(&parsed);
     roots.iter().try_for_each(|root| refuse_ambiguous(schema, root))?;
+    refuse_many_records(&parsed)?;
     let unknown: Vec<&str> = roots.iter().map(String::as_str).filter(|root| type_of(schema, root).is_none()).collect();
     match unknown.as_slice() {
-        [] => {}
-        [root] => return Err(unknown_field(schema, root, format!("text stands in single quotes: '{root}'"))),
-        several => return Err(unknown_fields(schema, several)),
+        [] => compile_over(parsed, &roots, schema),
+        unknown if schema.is_open => compile_without(&parsed, unknown, schema, wanted),
+        [root] => Err(unknown_field(schema, root, format!("text stands in single quotes: '{root}'"))),
+        several => Err(unknown_fields(schema, several)),
     }
-    refuse_many_records(&parsed)?;
+}
+
+/// Compiles an expression whose columns the schema has.
+fn compile_over(parsed: Expr, roots: &[String], schema: &Schema) -> Result<Sql, TransformError> {
     let columns = polars_schema(schema, roots.iter().map(String::as_str));
     let typed = parsed.try_map_expr(|expr| moment_literals(expr, &columns)).map_err(|error| problem(&error))?;
     let (lenient, casts) = lenient_casts(typed);
@@ -79,30 +102,95 @@ pub(super) fn compile(sql: &str, schema: &Schema) -> Result<Sql, TransformError>
     Ok(Sql { expr, field_type, failed })
 }
 
-/// Compiles a SQL condition over the columns of a schema.
-pub(super) fn compile_condition(sql: &str, schema: &Schema) -> Result<Sql, TransformError> {
-    let compiled = compile(sql, schema)?;
-    if compiled.field_type == FieldType::Boolean {
-        return Ok(compiled);
+/// Compiles an expression with columns that no record has: each is null, of whatever type the expression can do with.
+fn compile_without(
+    parsed: &Expr,
+    unknown: &[&str],
+    schema: &Schema,
+    wanted: Option<FieldType>,
+) -> Result<Sql, TransformError> {
+    let mut first_error = None;
+    let mut other = None;
+    for dtypes in absent_dtypes(unknown.len()) {
+        let filled = parsed.clone().map_expr(|part| match &part {
+            Expr::Column(name) => match unknown.iter().position(|absent| absent == name) {
+                Some(place) => lit(polars::prelude::NULL).cast(dtypes[place].clone()),
+                None => part,
+            },
+            _ => part,
+        });
+        match compile_over(filled.clone(), &root_names(&filled), schema) {
+            Ok(compiled) if wanted.is_none_or(|wanted| wanted == compiled.field_type) => return Ok(compiled),
+            Ok(compiled) => other = Some(compiled),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
     }
-    let message = format!("is {} and no condition that is true or false", compiled.field_type.as_str());
-    Err(TransformError::new("transform.sql", message).hint("compare it with something, e.g. `country = 'DE'`"))
+    match (other, first_error) {
+        (Some(compiled), _) => Ok(compiled),
+        (None, Some(error)) => Err(error),
+        (None, None) => Err(TransformError::new("transform.sql", "the SQL cannot be used")),
+    }
 }
 
-/// Returns the columns that a query of the table `self` gives, in order, with their dtypes.
-pub(super) fn query_columns(sql: &str, schema: &Schema) -> Result<PolarsSchema, TransformError> {
-    let empty = DataFrame::empty_with_schema(&full_polars_schema(schema));
+/// Returns the dtypes that so many absent columns may have, one choice after the other.
+fn absent_dtypes(count: usize) -> Vec<Vec<DataType>> {
+    let dtypes = [DataType::Null, DataType::String, DataType::Float64, DataType::Boolean];
+    let mut choices: Vec<Vec<DataType>> = dtypes.iter().map(|dtype| vec![dtype.clone(); count]).collect();
+    if (2..=MAX_CHOSEN).contains(&count) {
+        let all = (0..count).fold(vec![Vec::new()], |choices: Vec<Vec<DataType>>, _| {
+            choices
+                .iter()
+                .flat_map(|choice| dtypes.iter().map(|dtype| [choice.as_slice(), &[dtype.clone()]].concat()))
+                .collect()
+        });
+        choices.extend(all);
+    }
+    choices
+}
+
+/// Returns the columns that a query of the table `self` gives, in order, with their dtypes; and those that it uses although an
+/// open schema does not list them, with the dtypes that it can do with.
+pub(super) fn query_columns(sql: &str, schema: &Schema) -> Result<(PolarsSchema, PolarsSchema), TransformError> {
     let text = guard::on_large_stack(|| guard::query(sql).map(Cow::into_owned))?;
-    let result = guard::on_large_stack(|| run_query(&text, empty.lazy()).and_then(LazyFrame::collect));
-    let result = result.map_err(|error| {
-        let known = schema.fields.iter().map(|field| field.name.as_str());
-        let missing = missing_column(&error.to_string());
-        let error = problem(&error);
-        match missing {
-            Some(name) => error.nearest(&name, known),
-            None => error,
+    let known = full_polars_schema(schema);
+    let error = match result_columns(&text, &known) {
+        Ok(result) => return Ok((result, PolarsSchema::default())),
+        Err(error) => error,
+    };
+    if schema.is_open {
+        let mut choices = [DataType::Float64, DataType::String, DataType::Null].into_iter();
+        if let Some(found) = choices.find_map(|dtype| with_absent(&text, &known, &dtype)) {
+            return Ok(found);
         }
-    })?;
+    }
+    let missing = missing_column(&error.to_string());
+    let error = problem(&error);
+    Err(match missing {
+        Some(name) => error.nearest(&name, schema.fields.iter().map(|field| field.name.as_str())),
+        None => error,
+    })
+}
+
+/// Adds the columns that a query lacks, all of one dtype, until it runs; none where that does not help.
+fn with_absent(text: &str, known: &PolarsSchema, dtype: &DataType) -> Option<(PolarsSchema, PolarsSchema)> {
+    let mut absent = PolarsSchema::default();
+    let mut all = known.clone();
+    loop {
+        match result_columns(text, &all) {
+            Ok(result) => return Some((result, absent)),
+            Err(error) => {
+                let name = missing_column(&error.to_string())?;
+                all.insert(name.as_str().into(), dtype.clone());
+                // A name that is still missing is not one of `self`.
+                absent.insert(name.into(), dtype.clone()).is_none().then_some(())?;
+            }
+        }
+    }
+}
+
+fn result_columns(text: &str, columns: &PolarsSchema) -> PolarsResult<PolarsSchema> {
+    let empty = DataFrame::empty_with_schema(columns);
+    let result = guard::on_large_stack(|| run_query(text, empty.lazy()).and_then(LazyFrame::collect))?;
     Ok(result.schema().as_ref().clone())
 }
 

@@ -25,6 +25,8 @@ mod dry_runs;
 #[cfg(test)]
 mod duplicates;
 #[cfg(test)]
+mod empty_files;
+#[cfg(test)]
 mod file_pages;
 #[cfg(test)]
 mod guides;

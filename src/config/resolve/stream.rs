@@ -89,8 +89,10 @@ impl Resolver<'_> {
         };
         // A description is of both ends; what can only be written is nothing to a source.
         let schema = schema.map(|schema| Schema {
+            // Files take fields that they do not list; they give them only where they list none.
+            is_open: schema.is_open && schema.fields.is_empty(),
             fields: schema.fields.into_iter().filter(|field| !field.is_write_only).collect(),
-            ..schema
+            object: schema.object,
         });
         let is_sound = !self.broken.touches_stream(at);
         let known = schema.as_ref().filter(|_| is_sound);

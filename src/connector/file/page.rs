@@ -93,6 +93,8 @@ pub fn absent_column(absent: &[Vec<String>]) -> Column {
 
 /// Returns the fields that a request asks for, in its order, as the file declares them.
 ///
+/// A file that holds nothing to know its fields by has each of them, without any value.
+///
 /// # Errors
 /// Fails when the file has no such field, and when links are asked for: files hold none.
 pub fn requested(request: &ReadRequest, schema: &Schema) -> Result<Vec<Field>, ConnectorError> {
@@ -107,6 +109,9 @@ pub fn requested(request: &ReadRequest, schema: &Schema) -> Result<Vec<Field>, C
 fn find(name: &FieldName, object: &ObjectName, schema: &Schema) -> Result<Field, ConnectorError> {
     if let Some(field) = schema.field(name) {
         return Ok(field.clone());
+    }
+    if schema.is_open {
+        return Ok(Field::new(name.as_str(), FieldType::Text));
     }
     let message = format!("`{object}` has no field `{name}`");
     let near = nearest(name, schema.fields.iter().map(|field| &*field.name));

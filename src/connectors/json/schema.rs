@@ -49,6 +49,11 @@ impl Types {
         }
     }
 
+    /// Tells whether no record said anything about its fields.
+    pub(super) fn is_blank(&self) -> bool {
+        self.fields.is_empty() && self.objects.is_empty()
+    }
+
     /// Returns the fields, in the order in which they were first seen. A field that holds an object in one record and another
     /// value in the next is a text, beside the fields of the object's members.
     pub(super) fn fields(&self, id_fields: &[String]) -> Vec<Field> {

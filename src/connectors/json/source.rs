@@ -27,16 +27,16 @@ use super::{
     schema::{Types, decode, leaves, text_of},
 };
 
-/// The fields of objects whose files were looked at, with the version of the file that was.
-type KnownTypes = HashMap<ObjectName, (Stamp, Vec<Field>)>;
+/// What objects look like whose files were looked at, with the version of the file that was.
+type KnownSchemas = HashMap<ObjectName, (Stamp, Schema)>;
 
 /// JSON files, to read.
 #[derive(Debug, Clone)]
 pub(super) struct JsonSource {
     folder: Folder,
     config: JsonConfig,
-    /// The types found in each object's file, as long as the file is the same.
-    types: Arc<Mutex<KnownTypes>>,
+    /// What was found in each object's file, as long as the file is the same.
+    known: Arc<Mutex<KnownSchemas>>,
 }
 
 /// Where a read may go on, in which version of the file.
@@ -49,7 +49,7 @@ struct Bookmark {
 impl JsonSource {
     pub(super) fn new(config: JsonConfig, context: &Context) -> Self {
         let folder = Folder::new(&context.base_dir, &config.path, config.endings());
-        Self { folder, config, types: Arc::default() }
+        Self { folder, config, known: Arc::default() }
     }
 
     fn locate(&self, object: &ObjectName) -> Result<Location, ConnectorError> {
@@ -61,11 +61,11 @@ impl JsonSource {
     }
 
     /// Returns the fields with the types that hold for every record of the file.
-    fn fields(&self, object: &ObjectName, location: &Location) -> Result<Vec<Field>, ConnectorError> {
+    fn schema(&self, object: &ObjectName, location: &Location) -> Result<Schema, ConnectorError> {
         let stamp = Stamp::of(&location.path)?;
-        let known = self.types.lock().unwrap_or_else(PoisonError::into_inner).get(object).cloned();
-        if let Some((_, fields)) = known.filter(|(known, _)| *known == stamp) {
-            return Ok(fields);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(object).cloned();
+        if let Some((_, schema)) = known.filter(|(known, _)| *known == stamp) {
+            return Ok(schema);
         }
         refuse_other_kind(&location.path)?;
         let mut types = Types::default();
@@ -76,17 +76,14 @@ impl JsonSource {
             Ok(true)
         })?;
         let fields = types.fields(&self.id_fields(object));
-        let mut all = self.types.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(object.clone(), (stamp, fields.clone()));
-        Ok(fields)
+        let schema = Schema { object: object.clone(), fields, is_open: types.is_blank() };
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(object.clone(), (stamp, schema.clone()));
+        Ok(schema)
     }
 
     fn id_fields(&self, object: &ObjectName) -> Vec<String> {
         self.config.id.as_ref().map(|id| id.columns(object)).unwrap_or_default()
-    }
-
-    fn schema(&self, object: &ObjectName, location: &Location) -> Result<Schema, ConnectorError> {
-        Ok(Schema { object: object.clone(), fields: self.fields(object, location)?, is_open: false })
     }
 
     fn read_blocking(&self, request: &ReadRequest, pages: &PageSender) -> Result<(), ConnectorError> {
@@ -95,7 +92,7 @@ impl JsonSource {
         let schema = self.schema(&request.object, &location)?;
         let fields = requested(request, &schema)?;
         let id_fields = self.id_fields(&request.object);
-        if let Some(unknown) = id_fields.iter().find(|name| !schema.fields.is_empty() && !is_in(&schema, name)) {
+        if let Some(unknown) = id_fields.iter().find(|name| !schema.is_open && !is_in(&schema, name)) {
             return Err(unknown_id_field(unknown, &location.path));
         }
         let mut reading = Reading {

@@ -56,7 +56,8 @@ impl ParquetSource {
             .into_iter()
             .filter_map(|field| Some(FieldColumn { column: column(own_name(&field.name))?.clone(), field }))
             .collect();
-        if let Some(unknown) = id_columns.iter().find(|name| column(name).is_none()) {
+        // A file without columns has no record that lacks an id.
+        if let Some(unknown) = id_columns.iter().find(|name| column(name).is_none() && !all.is_empty()) {
             let message = format!("`{}` has no column `{unknown}`, which option `id` names", path.display());
             return Err(ConnectorError::new(ErrorKind::NotFound, "unknown_field", message));
         }
@@ -101,7 +102,7 @@ struct FieldColumn {
 
 fn object_schema(object: &ObjectName, columns: &[FileColumn], id_columns: &[String]) -> Schema {
     let field = |column: &FileColumn| Some(Field::new(field_name(&column.name, id_columns)?, column.field_type));
-    Schema { object: object.clone(), fields: columns.iter().filter_map(field).collect(), is_open: false }
+    Schema { object: object.clone(), fields: columns.iter().filter_map(field).collect(), is_open: columns.is_empty() }
 }
 
 /// Refuses columns that are needed and cannot be read: by their name and type, before any record is.

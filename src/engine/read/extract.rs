@@ -185,16 +185,18 @@ impl ReadPlan {
         };
         let used = fields_used(&stream.transforms, mappings, stream.filter.as_deref());
         let used = used.map_err(failed)?;
-        let declared_fields = declared.fields.iter().map(|field| field.name.clone());
         let names = used.names(&declared);
         let is_read = |name: &FieldName| !is_reserved(name) && (all || names.contains(name));
+        let listed = declared.fields.iter().map(|field| field.name.clone()).filter(is_read);
+        // What an open schema does not list is asked for all the same, so that every frame has the columns that are used.
+        let unlisted = names.iter().filter(|name| declared.is_open && declared.field(name).is_none());
         let predicate = filter.as_ref().and_then(Filter::predicate);
         Ok(Self {
             stream: stream.name.clone(),
             connection: stream.connection.clone(),
             request: ReadRequest {
                 object: stream.object.clone(),
-                fields: declared_fields.filter(is_read).collect(),
+                fields: listed.chain(unlisted.cloned()).collect(),
                 links: used.links.into_iter().collect(),
                 filter: predicate.and_then(|predicate| pushed_down(predicate, extraction.capabilities.filter)),
                 sync_mode: stream.sync_mode,

@@ -67,7 +67,7 @@ pub(super) fn origins(spec: &FullMapping) -> Vec<String> {
 /// Tells whether both sides have the fields of a mapping, and the destination lets its one be written.
 pub(super) fn is_possible(name: &str, spec: &FullMapping, source: &Schema, destination: &Schema) -> bool {
     let is_writable = destination.field(name).map_or(destination.is_open, |field| !field.is_read_only);
-    is_writable && read_columns(spec).iter().all(|name| source.field(name).is_some())
+    is_writable && read_columns(spec).iter().all(|name| source.is_open || source.field(name).is_some())
 }
 
 /// Finds what is wrong with a mapping that the destination computes.

@@ -175,3 +175,35 @@ fn no_polars_feature_that_reaches_the_network_is_asked_for() {
         assert!(!features.contains(feature), "{feature}");
     }
 }
+
+#[test]
+fn of_records_that_name_no_field_every_field_is_null_of_a_type_that_fits() {
+    let open = Schema { object: "people".into(), fields: Vec::new(), is_open: true };
+    let boolean = FieldType::Boolean;
+    for (sql, field_type) in [
+        ("name", FieldType::Text),
+        ("UPPER(name) || '!'", FieldType::Text),
+        ("age * 1.2", FieldType::Number),
+        ("age > 3 AND name = 'Ada'", boolean),
+        ("UPPER(name) = 'ADA' AND age > 3 AND NOT is_test", boolean),
+        ("since >= '2024-01-01'", boolean),
+        ("country IN ('DE', 'AT')", boolean),
+        ("CAST(age AS DOUBLE) > 1", boolean),
+        ("COALESCE(name, 'nobody')", FieldType::Text),
+        ("CASE WHEN active THEN 1 ELSE 2 END", FieldType::Integer),
+    ] {
+        let compiled = compile(sql, &open).unwrap_or_else(|error| panic!("{sql}: {}", error.message));
+        assert_eq!(compiled.field_type, field_type, "{sql}");
+        let records = polars::df!("_id" => ["1", "2"]).unwrap();
+        let made = records.lazy().with_column(compiled.expr.alias("x")).collect().unwrap();
+        assert_eq!(made.height(), 2, "{sql}");
+    }
+    assert_eq!(compile_condition("is_active", &open).unwrap().field_type, boolean);
+    assert!(compile("UPPER(name", &open).is_err(), "what is no SQL stays an error");
+    let (columns, absent) =
+        query_columns("SELECT country, SUM(amount) AS total FROM self GROUP BY country", &open).unwrap();
+    assert_eq!(columns.iter_names().map(|name| name.as_str()).collect::<Vec<_>>(), ["country", "total"]);
+    assert_eq!(absent.len(), 2);
+    assert_eq!(query_columns("SELECT country FROM self", &people()).unwrap().1.len(), 0);
+    assert!(query_columns("SELECT mood FROM self", &people()).is_err(), "a closed schema has what it lists");
+}

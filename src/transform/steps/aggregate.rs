@@ -30,6 +30,8 @@ use crate::transform::{
 pub(super) struct Aggregate {
     spec: AggregateSpec,
     output: Vec<Field>,
+    /// Columns that the query uses and no record has.
+    absent: Vec<Expr>,
 }
 
 /// Finds what can be found without knowing the fields.
@@ -38,7 +40,7 @@ pub(super) fn check_alone(spec: &AggregateSpec) -> Vec<TransformError> {
 }
 
 pub(super) fn compile(spec: &AggregateSpec, schema: &mut Schema) -> Result<Aggregate, TransformError> {
-    let result = sql::query_columns(&spec.sql, schema).map_err(|error| error.under(["aggregate", "sql"]))?;
+    let (result, absent) = sql::query_columns(&spec.sql, schema).map_err(|error| error.under(["aggregate", "sql"]))?;
     let mut output = Vec::new();
     for (name, dtype) in result.iter() {
         if name.as_str() == UPDATED_AT && matches!(dtype, DataType::Datetime(..)) {
@@ -59,10 +61,14 @@ pub(super) fn compile(spec: &AggregateSpec, schema: &mut Schema) -> Result<Aggre
         return Err(TransformError::new("transform.step", message).under(["aggregate", "id"]));
     }
     schema.fields.clone_from(&output);
+    // The result has the columns that the query names and no others.
+    schema.is_open = false;
+    let absent = absent.iter().map(|(name, dtype)| lit(NULL).cast(dtype.clone()).alias(name.clone()));
+    let absent = absent.collect();
     for (index, name) in spec.id.iter().enumerate() {
         columns::require(schema, name).map_err(|error| error.under(["aggregate", "id", &index.to_string()]))?;
     }
-    Ok(Aggregate { spec: spec.clone(), output })
+    Ok(Aggregate { spec: spec.clone(), output, absent })
 }
 
 impl Aggregate {
@@ -74,7 +80,7 @@ impl Aggregate {
         let scan = LazyFrame::scan_parquet_files(paths.into(), options)?;
         let count = scan.clone().select([polars::prelude::len()]).collect()?;
         let count: u64 = count.columns()[0].get(0)?.try_extract()?;
-        Ok((sql::query(&self.spec.sql, scan.filter(col(DELETED).not()))?, count))
+        Ok((sql::query(&self.spec.sql, scan.filter(col(DELETED).not()).with_columns(&self.absent))?, count))
     }
 
     /// Gives the result's fields their types, and the columns that every frame has.
