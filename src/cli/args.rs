@@ -157,6 +157,9 @@ pub(super) struct RunArgs {
     /// Write every request of a dry run with its body to a file, a JSON object per line (holds the fixtures' values)
     #[arg(long, value_name = "FILE", requires = "dry_run")]
     pub requests: Option<PathBuf>,
+    /// Write the records that a dry run rejects to a CSV file, with all their values
+    #[arg(long, value_name = "FILE", requires = "dry_run")]
+    pub rejects: Option<PathBuf>,
     /// Read at most so many records of each stream; the checkpoint stays where it is
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
@@ -182,7 +185,7 @@ pub(super) struct PreviewArgs {
     #[arg(long = "stream", value_name = "NAME")]
     pub streams: Vec<String>,
     /// Read at most so many records of each stream
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub rows: u64,
     /// Show so many records of each destination
     #[arg(long, value_name = "N", default_value_t = 3)]
@@ -310,4 +313,11 @@ pub(super) struct EmulateArgs {
 pub(super) enum RejectsFormat {
     Csv,
     Json,
+}
+
+impl PreviewArgs {
+    /// Tells whether local CRMs are read instead of the live systems.
+    pub(super) fn is_local(&self) -> bool {
+        self.dry_run || self.fixtures.is_some()
+    }
 }

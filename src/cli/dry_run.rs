@@ -10,15 +10,16 @@ use std::{
 
 use comfy_table::CellAlignment;
 use indicatif::{HumanCount, HumanDuration};
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Pipeline;
-use crate::engine::{self, Environment};
+use crate::engine::{self, Environment, PreviewOptions, PreviewReport, RunReport, Silent};
 use crate::http::{Body, Exchange, MemoryTokens, Recorder};
-use crate::model::{ConnectionName, RateLimit};
+use crate::model::{ConnectionName, RateLimit, StreamName};
 use crate::private_file::PrivateFile;
 use crate::state::{Seal, State};
 
@@ -26,7 +27,7 @@ use super::{
     args::RunArgs,
     exit::{Exit, Failure},
     load::load_with_placeholder,
-    local, output,
+    local, output, preview,
     run::{observer, options, show_hints, show_mistakes},
     signals::Signals,
     summary::{new_table, summary},
@@ -37,19 +38,12 @@ use super::{
 const CLOCK_SPEED: f64 = 50.0;
 
 pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, Failure> {
-    if workspace.global.audit.is_some() {
-        return Err(Failure::new(
-            Exit::Usage,
-            "audit.dry_run",
-            "a dry run asks no live system: there is nothing to audit",
-        )
-        .with_hint("`--requests FILE` writes the requests that a live run would send"));
-    }
     let mut pipeline = load_with_placeholder(workspace, &args.file, Some(local::PLACEHOLDER))?;
     let clock = Clock::accelerated(CLOCK_SPEED);
     let fixtures = local::fixtures_folder(args.fixtures.as_deref(), &args.file);
     let requests = Arc::new(Requests::new(args.requests.as_deref())?);
     let folder = TempDir::with_prefix("ferry-dry-run-")?;
+    let untouched = pipeline.clone();
     let emulators = local::redirect(workspace, &mut pipeline, &fixtures, &clock).await?;
     for emulator in &emulators {
         requests.name(emulator);
@@ -72,10 +66,19 @@ pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, F
     let (table, least) = (requests.table(), requests.least_time());
     let failures = &finished.failures;
     show_mistakes(workspace, &pipeline, &environment.context, failures, Some(local::PLACEHOLDER)).await;
+    let findings = findings(workspace, args, untouched, folder.path()).await;
+    let letters = environment.state.letters(&finished.report.run_id).await?.open;
+    let findings = findings.map(|report| report.with_letters(letters));
+    if let (Some(path), Some(report)) = (&args.rejects, &findings) {
+        preview::write_rejects(workspace, path, report)?;
+    }
     if workspace.output.is_json {
-        output::json(&finished.report)?;
+        output::json(&WithFindings { report: &finished.report, findings: findings.as_ref() })?;
     } else {
         output::data(&format!("{table}\n\n{}\n", summary(&finished.report)))?;
+        if let Some(report) = &findings {
+            output::data(&format!("\n{}", preview::text(report)))?;
+        }
     }
     show_hints(&finished);
     workspace.output.say(&format!(
@@ -86,6 +89,41 @@ pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, F
         workspace.output.say(&format!("live, the vendors' rate limits alone make it last {}", HumanDuration(least)));
     }
     Ok(Exit::of_run(&finished, signals.number()))
+}
+
+/// What a dry run prints as JSON.
+#[derive(Debug, Serialize)]
+struct WithFindings<'a> {
+    #[serde(flatten)]
+    report: &'a RunReport,
+    /// What `ferry preview --json` prints, of all records; none where they could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings: Option<&'a PreviewReport>,
+}
+
+/// Looks at the same records as the run did, in emulators of their own: its requests and their limits are those of the run alone.
+/// What cannot be looked at is nothing new: the run failed for the same reason, and said so.
+async fn findings(
+    workspace: &Workspace,
+    args: &RunArgs,
+    mut pipeline: Pipeline,
+    folder: &Path,
+) -> Option<PreviewReport> {
+    let clock = Clock::accelerated(CLOCK_SPEED);
+    let fixtures = local::fixtures_folder(args.fixtures.as_deref(), &args.file);
+    let _emulators = local::redirect(workspace, &mut pipeline, &fixtures, &clock).await.ok()?;
+    throw_away_files(workspace, &mut pipeline, folder);
+    let options = PreviewOptions {
+        streams: args.streams.iter().map(StreamName::new).collect(),
+        filter: None,
+        rows: args.limit.unwrap_or(u64::MAX),
+        shown: 0,
+    };
+    let tokens = Arc::new(MemoryTokens::default());
+    let context = context(clock, &pipeline.base_dir, tokens, CancellationToken::new(), None).ok()?;
+    let state = State::in_memory(Seal::ephemeral()).ok()?;
+    let environment = Environment { registry: workspace.registry.clone(), context, state, observer: Arc::new(Silent) };
+    engine::preview(&environment, &pipeline, &options).await.ok()
 }
 
 /// Points files that would be written at a folder that is thrown away.

@@ -15,6 +15,7 @@ pub mod diagnostics;
 mod dry_run;
 mod emulate;
 mod exit;
+mod flags;
 mod load;
 mod local;
 mod login;
@@ -84,6 +85,7 @@ pub fn main() -> ExitCode {
 }
 
 async fn dispatch(workspace: Workspace, command: Command) -> Result<Exit, Failure> {
+    flags::check(&workspace.global, &command)?;
     match command {
         Command::Validate { files, fixtures } => validate::validate(&workspace, files, fixtures.as_deref()).await,
         Command::Check { file, write } => check::check(&workspace, &file, write).await,

@@ -106,6 +106,39 @@ pub struct StreamDestination {
     pub on_missing: OnMissing,
     /// The standard mappings, the stream's and the destination's, where the later win.
     pub mappings: MappingSpecs,
+    /// What its `standard` stands for, where it has one.
+    pub standard: Option<StandardUse>,
+}
+
+/// What `standard` stands for between two systems.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandardUse {
+    /// The kind of records, by its word in the pipeline.
+    pub kind: &'static str,
+    /// Ferry's word for each field, and what the destination calls it; none where one of the systems is known not to have it.
+    pub fields: Vec<(String, Option<String>)>,
+}
+
+impl StandardUse {
+    /// Returns Ferry's words for the fields that take part and for those that do not, where `takes_part` knows which of the
+    /// destination's fields do.
+    pub fn split(&self, takes_part: impl Fn(&str) -> bool) -> (Vec<&str>, Vec<&str>) {
+        let (mut matched, mut left_out) = (Vec::new(), Vec::new());
+        for (word, name) in &self.fields {
+            let is_in = name.as_deref().is_some_and(&takes_part);
+            if is_in { matched.push(word.as_str()) } else { left_out.push(word.as_str()) }
+        }
+        (matched, left_out)
+    }
+
+    /// Says that no field takes part.
+    pub fn unmatched(&self) -> String {
+        let count = self.fields.len();
+        format!(
+            "`standard: {}` maps none of its {count} fields: no field of both systems is known to be one of them",
+            self.kind
+        )
+    }
 }
 
 /// What a run must stay within.

@@ -8,7 +8,7 @@ use crate::connector::{StandardField, StandardFields, StandardNames};
 use crate::model::Schema;
 use crate::transform::spec::{CleanerSpec, FullMapping, MappingSpec, MappingSpecs};
 
-use super::raw::Standard;
+use super::{pipeline::StandardUse, raw::Standard};
 
 const FIELDS: &str = include_str!("standard.yaml");
 
@@ -63,27 +63,46 @@ impl KnownField {
     }
 }
 
-/// Returns the mappings of the fields that both systems have.
-pub(super) fn mappings(kind: Standard, source: Side<'_>, destination: Side<'_>) -> MappingSpecs {
+/// Returns the mappings of the fields that both systems have, and what became of each field.
+pub(super) fn mappings(kind: Standard, source: Side<'_>, destination: Side<'_>) -> (MappingSpecs, StandardUse) {
     let (source_names, destination_names) = (source.names(kind), destination.names(kind));
     let mut mappings = MappingSpecs::new();
+    let mut fields = Vec::new();
     for field in known(kind) {
-        let Some(StandardField::Name(target)) = field.at(&destination_names) else { continue };
-        let from = match field.at(&source_names) {
-            Some(StandardField::Name(name)) if source.has(&name) => {
-                FullMapping { from: Some(name), ..FullMapping::default() }
-            }
-            Some(StandardField::Expression { expr, fields }) if fields.iter().all(|name| source.has(name)) => {
-                FullMapping { expr: Some(expr), ..FullMapping::default() }
-            }
-            _ => continue,
-        };
-        if destination.is_writable(&target) {
-            let spec = FullMapping { apply: field.apply, is_standard: true, ..from };
-            mappings.insert(target, MappingSpec::Full(Box::new(spec)));
-        }
+        let mapping = mapping(&field, (source, &source_names), (destination, &destination_names));
+        let target = mapping.map(|(target, spec)| {
+            mappings.insert(target.clone(), MappingSpec::Full(Box::new(spec)));
+            target
+        });
+        fields.push((field.field, target));
     }
-    mappings
+    (mappings, StandardUse { kind: word(kind), fields })
+}
+
+/// Returns the mapping of a field, with what the destination calls it; none where one of the systems does not have it.
+fn mapping(
+    field: &KnownField,
+    (source, source_names): (Side<'_>, &StandardNames),
+    (destination, destination_names): (Side<'_>, &StandardNames),
+) -> Option<(String, FullMapping)> {
+    let Some(StandardField::Name(target)) = field.at(destination_names) else { return None };
+    let from = match field.at(source_names)? {
+        StandardField::Name(name) if source.has(&name) => FullMapping { from: Some(name), ..FullMapping::default() },
+        StandardField::Expression { expr, fields } if fields.iter().all(|name| source.has(name)) => {
+            FullMapping { expr: Some(expr), ..FullMapping::default() }
+        }
+        StandardField::Name(_) | StandardField::Expression { .. } => return None,
+    };
+    let spec = FullMapping { apply: field.apply.clone(), is_standard: true, ..from };
+    destination.is_writable(&target).then_some((target, spec))
+}
+
+fn word(kind: Standard) -> &'static str {
+    match kind {
+        Standard::Contact => "contact",
+        Standard::Company => "company",
+        Standard::Deal => "deal",
+    }
 }
 
 fn known(kind: Standard) -> Vec<KnownField> {
@@ -110,7 +129,7 @@ mod tests {
     const FILE: Side<'_> = Side { standard_fields: None, schema: None };
 
     fn between(source: Side<'_>, destination: Side<'_>) -> Vec<String> {
-        mappings(Standard::Contact, source, destination).keys().cloned().collect()
+        mappings(Standard::Contact, source, destination).0.keys().cloned().collect()
     }
 
     #[test]

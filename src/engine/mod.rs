@@ -49,7 +49,7 @@ pub use plan::{
 };
 pub use preview::{
     DestinationPreview, DroppedValue, FieldPreview, PreviewOptions, PreviewReport, RecordPreview, RejectPreview,
-    RejectSample, RejectedRecord, StreamPreview, UnmappedField, preview,
+    RejectSample, RejectedRecord, StandardPreview, StreamPreview, UnmappedField, preview,
 };
 pub use redrive::{Correction, LetterPlace, letter_place, redrive};
 pub use report::{DestinationReport, ReasonReport, RunReport, StreamReport, WaitingReport};

@@ -113,7 +113,7 @@ impl Environment {
         let declared = declared.map_err(|error| EngineError::connector(&connection.name, error))?;
         let mapper =
             Mapper::compile(&config.mappings, schema, &declared).map_err(|error| transform_error(stream, error))?;
-        check_writes_a_field(&mapper, stream, config)?;
+        check_standard(&mapper, &declared, stream, config)?;
         let capabilities = (entry.capabilities_of)(connection.options.clone())
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
         let key = key_names(&config.key, &declared).map_err(|error| transform_error(stream, error))?;
@@ -332,15 +332,38 @@ fn written_fields(mapped: &[MappedField], declared: &Schema) -> Vec<Field> {
     mapped.iter().map(field).collect()
 }
 
-/// Refuses a mapping without any field left: every record would be blank.
-fn check_writes_a_field(mapper: &Mapper, stream: &Stream, config: &StreamDestination) -> Result<(), EngineError> {
-    if !mapper.fields().is_empty() {
-        return Ok(());
+/// Refuses mappings without any field left, and a `standard` of which nothing is left: somebody counts on it.
+fn check_standard(
+    mapper: &Mapper,
+    declared: &Schema,
+    stream: &Stream,
+    config: &StreamDestination,
+) -> Result<(), EngineError> {
+    let Some(standard) = &config.standard else {
+        return if mapper.fields().is_empty() {
+            let message =
+                format!("stream `{}` writes no field to `{}`: every record would be blank", stream.name, config.object);
+            Err(EngineError::Unsupported(message))
+        } else {
+            Ok(())
+        };
+    };
+    let is_mapped = |word: &str| is_mapped(word, declared, mapper.fields().iter().map(|field| &field.name));
+    if standard.split(is_mapped).0.is_empty() {
+        let (objects, said) = (format!("`{}` and `{}`", stream.object, config.object), standard.unmatched());
+        return Err(EngineError::Unsupported(format!("stream `{}`, between {objects}: {said}", stream.name)));
     }
-    Err(EngineError::Unsupported(format!(
-        "stream `{}` writes no field to `{}`: the two objects have none of the fields of `standard` in common, so every record would be blank",
-        stream.name, config.object
-    )))
+    Ok(())
+}
+
+/// Tells whether the destination's field that a word means is among these.
+pub(in crate::engine) fn is_mapped<'a>(
+    word: &str,
+    declared: &Schema,
+    mut mapped: impl Iterator<Item = &'a FieldName>,
+) -> bool {
+    let name = declared.find(word).ok().flatten().map_or(word, |field| field.name.as_str());
+    mapped.any(|field| field.as_str() == name)
 }
 
 /// The lease of those who write where one run at a time can, or who look records of an object up by this key and create what

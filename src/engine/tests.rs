@@ -243,6 +243,7 @@ fn pipeline(number: u64, upserts: bool) -> Pipeline {
         key: vec!["Key".into()],
         on_missing: OnMissing::Recreate,
         mappings: serde_yaml::from_str("Key: key").unwrap(),
+        standard: None,
     };
     let stream = Stream {
         name: "things".into(),

@@ -63,7 +63,10 @@ fn nothing_of_a_dry_run_reaches_a_proxy_or_the_host_of_the_logins() {
 fn check_keys(report: &Json) {
     let keys = |json: &Json| json.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
-    assert_eq!(keys(report), set(&["run_id", "status", "is_resumed", "streams", "reasons", "earlier_rejects"]));
+    assert_eq!(
+        keys(report),
+        set(&["run_id", "status", "is_resumed", "streams", "reasons", "earlier_rejects", "findings"])
+    );
     let calls = ["calls", "calls_read", "calls_write", "rate_limited", "calls_halving"];
     let links = ["links_pending", "waiting", "missing"];
     let account =

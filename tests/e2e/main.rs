@@ -11,6 +11,8 @@ mod architecture;
 #[cfg(test)]
 mod audit_log;
 #[cfg(test)]
+mod blank_records;
+#[cfg(test)]
 mod checks;
 #[cfg(test)]
 mod chinook;
@@ -82,6 +84,9 @@ mod sheets;
 mod signals;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod terminals;
 #[cfg(test)]
 mod trees;
 #[cfg(test)]

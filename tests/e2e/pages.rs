@@ -21,7 +21,7 @@ pub(crate) fn check_all(desk: &Desk, name: &str, pages: &[(&str, Ran)]) {
 }
 
 /// Compares a text with its snapshot; blanks what differs from run to run.
-fn check_text(desk: &Desk, name: &str, text: &str) {
+pub(crate) fn check_text(desk: &Desk, name: &str, text: &str) {
     let folder = regex::escape(desk.path("").to_str().unwrap());
     let folder = format!("(/private)?{}/?", folder.trim_end_matches('/'));
     with_settings!({ filters => vec![
@@ -168,6 +168,16 @@ fn names_that_are_not_there_are_answered_with_those_that_are() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     check(&desk, "port_is_taken", &desk.ferry(["emulate", "hubspot", "--port", &port]));
+    let needless = [
+        ("a preview of the fixtures", vec!["preview", "people.yaml", "--dry-run", "--audit", "log"]),
+        ("a command that only reads the state", vec!["runs", "--audit", "log"]),
+        ("JSON has no cells", vec!["rejects", "--raw", "--format", "json"]),
+        ("a preview of no record", vec!["preview", "people.yaml", "--rows", "0"]),
+        ("the rejects of a live run", vec!["run", "people.yaml", "--rejects", "bad.csv"]),
+    ];
+    let pages: Vec<_> = needless.into_iter().map(|(title, args)| (title, desk.ferry(args))).collect();
+    assert!(pages.iter().all(|(_, ran)| ran.code == 2) && !desk.path("log").exists());
+    check_all(&desk, "flags_that_do_nothing", &pages);
     check(&desk, "audit_of_a_dry_run", &desk.ferry(["run", "people.yaml", "--dry-run", "--audit", "log"]));
 }
 

@@ -11,14 +11,14 @@ use super::{
 };
 
 /// A file with what exports of other languages hold: one value of each kind is refused by a plain mapping.
-const EXPORT: &str = "id,mail,amount,since,seen,active,stage,note
+pub(crate) const EXPORT: &str = "id,mail,amount,since,seen,active,stage,note
 1,ada@example.org,\"1.234,50\",31.12.2024,31.12.2024 08:30,ja,Open,first
 2,grace@example.org,\"7,25\",01.02.2024,01.02.2024 09:00,nein,Won,
 3,linus@example.org,\"1.000,00\",15.03.2024,15.03.2024 10:15,ja,Lost,
 ";
 
 /// Writes a pipeline from the export to a file of typed fields; each field with what its mapping says beside `from`.
-fn put_pipeline(desk: &Desk, rules: &BTreeMap<&str, String>) {
+pub(crate) fn put_pipeline(desk: &Desk, rules: &BTreeMap<&str, String>) {
     let text = String::from(
         "version: 1\nname: typed\nconnections:\n  in: { type: csv, path: ., id: { export: id } }\n  out: { type: parquet, path: out }\nstreams:\n  \
          - name: all\n    source: { connection: in, object: export }\n    destinations:\n      - connection: out\n        object: all\n        mappings:\n          mail: mail\n",
@@ -138,6 +138,123 @@ fn records_that_would_be_rejected_go_to_a_private_file() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(fs::metadata(desk.path("bad.csv")).unwrap().permissions().mode() & 0o777, 0o600);
     }
+}
+
+/// Says what of a report is not as `schemas/preview.schema.json` says.
+fn against_schema(report: &Json) -> Vec<String> {
+    let schema = fs::read_to_string(repository("schemas/preview.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    validator.iter_errors(report).map(|error| format!("{}: {error}", error.instance_path())).collect()
+}
+
+#[test]
+fn what_a_preview_prints_is_what_its_schema_says() {
+    let desk = Desk::without_tokens();
+    desk.write("export.csv", EXPORT);
+    let rules =
+        [("amount", "type: number".to_owned()), ("stage", "values: { Open: o }, otherwise: \"null\"".to_owned())];
+    put_pipeline(&desk, &rules.into());
+    let mut reports = vec![desk.ferry(["preview", "typed.yaml", "--json"]).json()];
+    for name in ["hubspot-to-airtable", "csv-to-hubspot", "salesforce-to-hubspot"] {
+        let pipeline = repository(&format!("pipelines/{name}.yaml"));
+        let pipeline = pipeline.to_str().unwrap();
+        reports.push(desk.ferry(["preview", pipeline, "--dry-run", "--json"]).json());
+        reports.push(desk.ferry(["run", pipeline, "--dry-run", "--json"]).json()["findings"].take());
+    }
+    for report in &reports {
+        assert_eq!(against_schema(report), Vec::<String>::new(), "{report}");
+    }
+    let has =
+        |what: &str| reports.iter().any(|report| only(report)[what].as_array().is_some_and(|list| !list.is_empty()));
+    for what in ["records", "rejects", "dropped", "fields"] {
+        assert!(has(what), "no report has {what}");
+    }
+    let mut other = reports[0].clone();
+    other["streams"][0]["destinations"][0]["accepted"] = json!("3");
+    other["streams"][0]["more"] = json!(1);
+    other.as_object_mut().unwrap().remove("pipeline");
+    assert_eq!(against_schema(&other).len(), 3, "what is missing, of another type or unknown is found");
+}
+
+#[test]
+fn a_dry_run_ends_with_what_a_preview_finds_and_writes_its_rejects_to_a_file() {
+    let desk = Desk::without_tokens();
+    desk.write("export.csv", EXPORT);
+    let rules = [
+        ("amount", "type: number".to_owned()),
+        ("stage", "values: { Open: o, Won: w }, otherwise: \"null\"".to_owned()),
+    ];
+    put_pipeline(&desk, &rules.into());
+    let preview = report(&desk.ferry(["preview", "typed.yaml", "--show", "0", "--json"]), 4);
+    let mut run = report(&desk.ferry(["run", "typed.yaml", "--dry-run", "--rejects", "bad.csv", "--json"]), 4);
+    let mut found = run["findings"].take();
+    assert_eq!(only(&found)["connection"], "out (dry run)");
+    found["streams"][0]["destinations"][0]["connection"] = json!("out");
+    assert_eq!(found, preview);
+    desk.ferry(["preview", "typed.yaml", "--rejects", "same.csv"]);
+    let read = |name: &str| fs::read_to_string(desk.path(name)).unwrap().replace("out (dry run)", "out");
+    assert_eq!(read("bad.csv"), read("same.csv"));
+    let ran = desk.ferry(["run", "typed.yaml", "--dry-run"]);
+    for part in ["would be rejected", "hint: for `amount`, apply: [{ number: { decimal", "not mapped"] {
+        assert!(ran.stdout.contains(part), "{part}: {}", ran.page());
+    }
+    assert!(!desk.path("state.db").exists(), "something is kept");
+    assert_eq!(desk.ferry(["run", "typed.yaml", "--rejects", "bad.csv"]).code, 2, "a live run has `ferry rejects`");
+}
+
+#[test]
+fn a_dry_run_lists_what_the_system_refuses_too() {
+    let desk = Desk::without_tokens();
+    let pipeline = repository("pipelines/hubspot-to-airtable.yaml");
+    let run = desk.ferry(["run", pipeline.to_str().unwrap(), "--dry-run", "--rejects", "bad.csv", "--json"]).json();
+    let mut rows = 0;
+    for (found, ran) in pairs(&run["findings"]["streams"], &run["streams"]) {
+        for (found, ran) in pairs(&found["destinations"], &ran["destinations"]) {
+            let left = ran["rejected"].as_u64().unwrap() + ran["held"].as_u64().unwrap();
+            assert_eq!(found["rejected"].as_u64().unwrap(), left, "{ran}");
+            rows += left;
+        }
+    }
+    let written = csv::Reader::from_path(desk.path("bad.csv")).unwrap().records().count();
+    assert_eq!(u64::try_from(written).unwrap(), rows);
+}
+
+#[test]
+fn what_standard_stands_for_is_shown_and_must_stand_for_something() {
+    let desk = Desk::without_tokens();
+    let put = |header: &str, more: &str| {
+        desk.write("people.csv", &format!("{header}\n1,ada@example.org,Ada,x\n"));
+        desk.write(
+            "standard.yaml",
+            &format!(
+                "version: 1\nname: standard\nconnections:\n  in: {{ type: csv, path: ., id: {{ people: id }} }}\n  out: {{ type: json, path: out }}\nstreams:\n  \
+                 - name: all\n    source: {{ connection: in, object: people }}\n    destinations:\n      - connection: out\n        object: all\n        standard: contact\n{more}"
+            ),
+        );
+    };
+    put("id,email,first_name,other", "        mappings: { last_name: other }\n");
+    let some = desk.ferry(["preview", "standard.yaml", "--show", "0"]);
+    let report = desk.ferry(["preview", "standard.yaml", "--json"]).json();
+    let standard = &only(&report)["standard"];
+    assert_eq!(
+        standard["mapped"],
+        json!(["email", "first_name", "last_name"]),
+        "an own mapping takes part: {standard}"
+    );
+    assert_eq!(standard["left_out"].as_array().unwrap().len(), 10, "{standard}");
+    put("id,mail,vorname,other", "        mappings: { x: other }\n");
+    let none = ["validate", "preview", "run"].map(|command| desk.ferry([command, "standard.yaml"]));
+    for ran in &none {
+        assert_eq!(ran.code, 2, "{}", ran.page());
+    }
+    let [validate, preview, run] = none;
+    let pages = [
+        ("what it stands for", some),
+        ("it stands for nothing", validate),
+        ("a preview says so too", preview),
+        ("and so does a run", run),
+    ];
+    check_all(&desk, "standard", &pages);
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod paging;
 mod rejects;
 mod text;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,7 @@ use crate::state::{Seal, State};
 
 use super::{
     args::PreviewArgs,
-    audit,
+    audit::{self, Audit},
     exit::{Exit, Failure},
     load::load_with_placeholder,
     local, output,
@@ -26,7 +26,7 @@ use super::{
 };
 
 pub(super) async fn preview(workspace: &Workspace, args: &PreviewArgs) -> Result<Exit, Failure> {
-    let is_local = args.dry_run || args.fixtures.is_some();
+    let is_local = args.is_local();
     let placeholder = is_local.then_some(local::PLACEHOLDER);
     let mut pipeline = load_with_placeholder(workspace, &args.file, placeholder)?;
     check_streams(&pipeline, &args.streams)?;
@@ -41,7 +41,8 @@ pub(super) async fn preview(workspace: &Workspace, args: &PreviewArgs) -> Result
     };
     let pace = pipeline.limits.requests_per_sec;
     let mut context = context(clock, &pipeline.base_dir, tokens, CancellationToken::new(), pace)?;
-    let audit = audit::attach(workspace, &pipeline, &mut context)?;
+    // Local CRMs are nobody's live system.
+    let audit = if is_local { Audit::default() } else { audit::attach(workspace, &pipeline, &mut context)? };
     let environment = Environment {
         registry: workspace.registry.clone(),
         context,
@@ -65,13 +66,24 @@ pub(super) async fn preview(workspace: &Workspace, args: &PreviewArgs) -> Result
         }
     };
     if let Some(path) = &args.rejects {
-        let count = rejects::write(path, &report)?;
-        workspace.output.say(&format!("{} written to `{}`", output::counted(count, "record"), path.display()));
+        write_rejects(workspace, path, &report)?;
     }
     show(workspace, &report)?;
     let fixtures = if is_local { format!(" of the fixtures in `{}`", fixtures.display()) } else { String::new() };
     workspace.output.say(&format!("this was a preview{fixtures}: nothing was written and nothing is kept"));
     Ok(if report.has_rejects() { Exit::Rejected } else { Exit::Done })
+}
+
+/// Writes the records that would be rejected to a file, and says how many.
+pub(super) fn write_rejects(workspace: &Workspace, path: &Path, report: &PreviewReport) -> Result<(), Failure> {
+    let count = rejects::write(path, report)?;
+    workspace.output.say(&format!("{} written to `{}`", output::counted(count, "record"), path.display()));
+    Ok(())
+}
+
+/// Returns all that a preview found, as text.
+pub(super) fn text(report: &PreviewReport) -> String {
+    text::whole(report)
 }
 
 fn show(workspace: &Workspace, report: &PreviewReport) -> Result<(), Failure> {

@@ -29,6 +29,9 @@ pub(super) fn page(report: &PreviewReport) -> Result<(), Failure> {
         output::data(&format!("{}\n", text::title(stream)))?;
         for destination in &stream.destinations {
             output::data(&format!("{}\n", text::heading(stream, destination)))?;
+            if let Some(standard) = text::standard(destination) {
+                output::data(&format!("\n{standard}\n"))?;
+            }
             for (index, record) in destination.records.iter().enumerate() {
                 output::data(&format!("\n{}\n", text::record(destination, record, index)))?;
                 if !goes_on(&term, stream, destination)? {

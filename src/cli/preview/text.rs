@@ -4,7 +4,9 @@ use comfy_table::{CellAlignment, Table};
 use indicatif::HumanCount;
 use serde_json::Value as Json;
 
-use crate::engine::{DestinationPreview, DroppedValue, PreviewReport, RecordPreview, RejectPreview, StreamPreview};
+use crate::engine::{
+    DestinationPreview, DroppedValue, PreviewReport, RecordPreview, RejectPreview, StandardPreview, StreamPreview,
+};
 
 use super::super::{output::counted, printable::one_line, rejects::cell_text, summary::new_table};
 
@@ -20,6 +22,7 @@ pub(super) fn whole(report: &PreviewReport) -> String {
         parts.push(title(stream));
         for destination in &stream.destinations {
             parts.push(heading(stream, destination));
+            parts.extend(standard(destination));
             let records = destination.records.iter().enumerate();
             parts.extend(records.map(|(index, shown)| record(destination, shown, index)));
             parts.extend(findings(destination));
@@ -44,17 +47,36 @@ pub(super) fn title(stream: &StreamPreview) -> String {
 
 /// Says how much a destination would take.
 pub(super) fn heading(stream: &StreamPreview, destination: &DestinationPreview) -> String {
-    let standard = destination.fields.iter().filter(|field| field.is_standard).count();
-    let of_standard = if standard > 0 { format!(" ({standard} from `standard`)") } else { String::new() };
     let mapped = counted(u64::try_from(destination.fields.len()).unwrap_or(u64::MAX), "field");
     format!(
-        "{} → {}.{}: {} to be sent, {} rejected, {mapped} mapped{of_standard}",
+        "{} → {}.{}: {} to be sent, {} rejected, {mapped} mapped",
         stream.name,
         destination.connection,
         destination.object,
         counted(destination.accepted, "record"),
         HumanCount(destination.rejected),
     )
+}
+
+/// Says what `standard` came to; nothing where the destination has none.
+pub(super) fn standard(destination: &DestinationPreview) -> Option<String> {
+    let StandardPreview { kind, mapped, left_out } = destination.standard.as_ref()?;
+    let mut table = new_table();
+    table.set_header(["source", "rule", "destination"]);
+    for field in destination.fields.iter().filter(|field| field.is_standard) {
+        table.add_row([
+            one_line(&field.from.join(", ")).into_owned(),
+            short(&one_line(&field.rule)),
+            one_line(&field.field).into_owned(),
+        ]);
+    }
+    let not_there = if left_out.is_empty() {
+        String::new()
+    } else {
+        format!("\none of the two systems does not have: {}", left_out.join(", "))
+    };
+    let all = mapped.len() + left_out.len();
+    Some(format!("`standard: {kind}` maps {} of {all} fields\n{table}{not_there}", mapped.len()))
 }
 
 /// Shows a record on both sides.

@@ -12,7 +12,7 @@ use crate::transform::{
 use super::{
     super::{
         diagnostic::Diagnostic,
-        pipeline::StreamDestination,
+        pipeline::{StandardUse, StreamDestination},
         raw::{RawDestination, WriteMode},
         span::{At, Node},
         standard,
@@ -25,6 +25,7 @@ use super::{
 /// The mappings of a destination, and where each of them is written; those of `standard` nowhere.
 struct Merged<'a> {
     mappings: MappingSpecs,
+    standard: Option<StandardUse>,
     places: BTreeMap<String, At<'a>>,
     /// The fields that the file maps in a way that does not fit the schema: mapped, but nothing more is known.
     unreadable: Vec<String>,
@@ -88,6 +89,7 @@ impl Resolver<'_> {
             key: raw.key.iter().map(FieldName::new).collect(),
             on_missing: raw.on_missing.unwrap_or_default(),
             mappings: merged.mappings,
+            standard: merged.standard,
         })
     }
 
@@ -160,6 +162,11 @@ impl Resolver<'_> {
             let message = "the destination has no mappings";
             let hint = "add `mappings`, or `standard: contact`, `company` or `deal`";
             self.findings.push(Diagnostic::error("config.no_mappings", at.key_spot(), message).with_hint(hint));
+        }
+        if let Some(used) = merged.standard.as_ref().filter(|used| used.fields.iter().all(|(_, name)| name.is_none())) {
+            let message = used.unmatched();
+            let finding = Diagnostic::error("config.standard_unmatched", at.key("standard").value_spot(), message);
+            self.findings.push(finding.with_hint("remove `standard`, and map the fields by their own names"));
         }
         for mistake in check_mappings(&merged.mappings, stream.mapped_schema, schema) {
             let field = mistake.path.get(1).map(String::as_str).unwrap_or_default();
@@ -308,18 +315,19 @@ fn merge<'a>(
     entry: Option<Entry>,
     schema: Option<&Schema>,
 ) -> Merged<'a> {
-    let standard = match (raw.standard, stream.source_entry, entry) {
+    let (standard, used) = match (raw.standard, stream.source_entry, entry) {
         (Some(kind), Some(source), Some(destination)) => {
             let source = standard::Side {
                 standard_fields: source.standard_fields,
                 schema: stream.mapped_schema.or(stream.source_schema),
             };
             let destination = standard::Side { standard_fields: destination.standard_fields, schema };
-            standard::mappings(kind, source, destination)
+            let (mappings, used) = standard::mappings(kind, source, destination);
+            (mappings, Some(used))
         }
-        _ => MappingSpecs::new(),
+        _ => (MappingSpecs::new(), None),
     };
-    let mut merged = Merged { mappings: standard, places: BTreeMap::new(), unreadable: Vec::new() };
+    let mut merged = Merged { mappings: standard, standard: used, places: BTreeMap::new(), unreadable: Vec::new() };
     for (specs, place) in [(&stream.raw.mappings, stream.at), (&raw.mappings, at)] {
         let place = place.key("mappings");
         for entry in place.node().into_iter().flat_map(Node::entries) {

@@ -15,18 +15,17 @@ use crate::engine::{
     },
     error::EngineError,
     read::extract::Chunk,
-    setup::Loader,
+    setup::{Loader, is_mapped},
     write::letters::Originals,
 };
 use crate::model::{FieldName, ID, Rejection, Schema, Value};
-use crate::transform::{Rejected, ShownMapping, remedy, shown_mappings};
+use crate::transform::{Rejected, ShownMapping, shown_mappings};
 
-use super::report::{
-    DestinationPreview, DroppedValue, FieldPreview, RecordPreview, RejectPreview, RejectSample, RejectedRecord,
+use super::{
+    reasons::reasons,
+    report::{DestinationPreview, DroppedValue, FieldPreview, RecordPreview, RejectedRecord, StandardPreview},
 };
 
-/// Most values that are shown of one reason.
-const MAX_SAMPLES: usize = 5;
 /// Most different values that are counted as dropped, in values of a destination.
 const MAX_DROPPED: usize = 1_000;
 
@@ -34,6 +33,7 @@ const MAX_DROPPED: usize = 1_000;
 pub(super) struct Previewed {
     loader: Loader,
     mappings: Vec<ShownMapping>,
+    standard: Option<StandardPreview>,
     /// Of each mapping, how many records have a value.
     filled: Vec<u64>,
     accepted: u64,
@@ -46,10 +46,17 @@ pub(super) struct Previewed {
 impl Previewed {
     pub(super) fn new(loader: Loader, config: &StreamDestination, source: &Schema, shown: usize) -> Self {
         let mappings = shown_mappings(&config.mappings, source, &loader.shape.schema);
+        let standard = config.standard.as_ref().map(|used| {
+            let names = || mappings.iter().map(|mapping| &mapping.field);
+            let (mapped, left_out) = used.split(|word| is_mapped(word, &loader.shape.schema, names()));
+            let owned = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect();
+            StandardPreview { kind: used.kind.to_owned(), mapped: owned(mapped), left_out: owned(left_out) }
+        });
         Self {
             filled: vec![0; mappings.len()],
             loader,
             mappings,
+            standard,
             accepted: 0,
             records: Vec::new(),
             shown,
@@ -148,6 +155,7 @@ impl Previewed {
             object: self.loader.target.names.object.clone(),
             accepted: self.accepted,
             rejected: u64::try_from(self.rejected.len()).unwrap_or(u64::MAX),
+            standard: self.standard,
             fields: fields.collect(),
             records: self.records,
             rejects: reasons(&self.rejected),
@@ -155,34 +163,6 @@ impl Previewed {
             dropped,
         }
     }
-}
-
-/// Groups records by the code and field of the reason, the most frequent first.
-fn reasons(rejected: &[RejectedRecord]) -> Vec<RejectPreview> {
-    let mut by_reason: BTreeMap<(&str, Option<&str>), RejectPreview> = BTreeMap::new();
-    for RejectedRecord { id, line, rejection, .. } in rejected {
-        let Rejection { code, field, reason, value, .. } = rejection;
-        let reason = by_reason.entry((code, field.as_deref())).or_insert_with(|| RejectPreview {
-            code: code.clone(),
-            field: field.clone(),
-            reason: reason.clone(),
-            records: 0,
-            samples: Vec::new(),
-            remedy: None,
-        });
-        reason.records += 1;
-        let is_new = value.is_none() || reason.samples.iter().all(|known| known.value != *value);
-        if is_new && reason.samples.len() < MAX_SAMPLES {
-            reason.samples.push(RejectSample { id: id.clone(), line: *line, value: value.clone() });
-        }
-    }
-    let mut reasons: Vec<RejectPreview> = by_reason.into_values().collect();
-    for reason in &mut reasons {
-        let values: Vec<&str> = reason.samples.iter().filter_map(|sample| sample.value.as_deref()).collect();
-        reason.remedy = remedy(&reason.code, &values);
-    }
-    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.records));
-    reasons
 }
 
 /// Returns the rows of a frame by their source ids.

@@ -1,6 +1,8 @@
 //! Shows what a pipeline would make of its records: reads some of them, maps them, and writes nothing. Start at [`preview`].
 
 mod destination;
+mod letters;
+mod reasons;
 mod report;
 
 use std::{
@@ -29,7 +31,7 @@ use crate::model::{ConnectionName, StreamName, SyncMode, Value, is_reserved};
 
 pub use report::{
     DestinationPreview, DroppedValue, FieldPreview, PreviewReport, RecordPreview, RejectPreview, RejectSample,
-    RejectedRecord, StreamPreview, UnmappedField,
+    RejectedRecord, StandardPreview, StreamPreview, UnmappedField,
 };
 
 use destination::Previewed;

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::model::{ConnectionName, FieldName, ObjectName, Rejection, StreamName};
 
 /// What a pipeline makes of records.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct PreviewReport {
     /// The pipeline's name.
     pub pipeline: String,
@@ -17,7 +19,8 @@ pub struct PreviewReport {
 }
 
 /// What is read of a stream, and what becomes of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct StreamPreview {
     /// Its name.
     pub name: StreamName,
@@ -40,7 +43,8 @@ pub struct StreamPreview {
 }
 
 /// A field of the source that no mapping takes.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct UnmappedField {
     /// Its name.
     pub field: String,
@@ -51,7 +55,8 @@ pub struct UnmappedField {
 }
 
 /// What a destination would be given.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct DestinationPreview {
     /// The connection that would be written.
     pub connection: ConnectionName,
@@ -61,6 +66,8 @@ pub struct DestinationPreview {
     pub accepted: u64,
     /// How many would not.
     pub rejected: u64,
+    /// What `standard` came to; none where the destination has none.
+    pub standard: Option<StandardPreview>,
     /// The mappings that take part.
     pub fields: Vec<FieldPreview>,
     /// The first records, one with the other.
@@ -74,8 +81,21 @@ pub struct DestinationPreview {
     pub dropped: Vec<DroppedValue>,
 }
 
+/// What `standard` came to between two systems.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct StandardPreview {
+    /// The kind of records: `contact`, `company` or `deal`.
+    pub kind: String,
+    /// Its fields that are mapped, by Ferry's words for them.
+    pub mapped: Vec<String>,
+    /// Its fields that one of the two systems does not have.
+    pub left_out: Vec<String>,
+}
+
 /// A mapping.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct FieldPreview {
     /// The destination's field.
     pub field: FieldName,
@@ -90,7 +110,8 @@ pub struct FieldPreview {
 }
 
 /// A record on both sides.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct RecordPreview {
     /// The source's id.
     pub id: String,
@@ -101,7 +122,8 @@ pub struct RecordPreview {
 }
 
 /// Records that would be refused for one reason.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct RejectPreview {
     /// A word for the reason.
     pub code: String,
@@ -118,7 +140,8 @@ pub struct RejectPreview {
 }
 
 /// A record that would be refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct RejectSample {
     /// The source's id, or the record's place.
     pub id: String,
@@ -142,7 +165,8 @@ pub struct RejectedRecord {
 }
 
 /// A value that a mapping gives up.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct DroppedValue {
     /// The destination's field.
     pub field: FieldName,

@@ -80,6 +80,12 @@ impl Desk {
         self.variables.remove(name);
     }
 
+    /// Returns the variables of the environment of all further commands.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (String, String)> {
+        let state = ("FERRY_STATE".to_owned(), self.path("state.db").to_str().unwrap().to_owned());
+        self.variables.clone().into_iter().chain([state])
+    }
+
     /// Returns a path on the desk.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

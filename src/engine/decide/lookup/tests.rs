@@ -204,6 +204,7 @@ fn pipeline(options: serde_json::Value) -> Pipeline {
         key: vec!["Key".into()],
         on_missing: OnMissing::Recreate,
         mappings: serde_yaml::from_str("Key: key").unwrap(),
+        standard: None,
     };
     let stream = Stream {
         name: "things".into(),

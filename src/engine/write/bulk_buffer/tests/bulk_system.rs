@@ -398,5 +398,6 @@ pub(in crate::engine) fn destination(connection: &str, write: WriteMode) -> Stre
         key: vec!["Key".into()],
         on_missing: OnMissing::Recreate,
         mappings: serde_yaml::from_str("Key: key").unwrap(),
+        standard: None,
     }
 }

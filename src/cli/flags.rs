@@ -1,0 +1,60 @@
+//! Flags that mean nothing with a command or with each other: refused before anything is done, because somebody counts on them.
+//!
+//! What clap can say of two flags (`requires`, `conflicts_with`) is in `args.rs`.
+
+use super::{
+    args::{Command, Global, RejectsFormat},
+    exit::{Exit, Failure},
+};
+
+/// Refuses flags that would do nothing.
+pub(super) fn check(global: &Global, command: &Command) -> Result<(), Failure> {
+    if global.audit.is_some() {
+        check_audit(command)?;
+    }
+    match command {
+        Command::Rejects { raw: true, format, .. } if global.json || *format == RejectsFormat::Json => {
+            let message = "`--raw` is about the cells of CSV, and JSON has none";
+            Err(Failure::new(Exit::Usage, "rejects.raw_json", message)
+                .with_hint("leave `--raw` out: JSON holds every value as it is"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An audit log lists requests to live systems.
+fn check_audit(command: &Command) -> Result<(), Failure> {
+    let name = match command {
+        Command::Run(args) if args.dry_run => return Err(dry_run("run")),
+        Command::Preview(args) if args.is_local() => return Err(dry_run("preview")),
+        Command::Check { .. }
+        | Command::Describe { .. }
+        | Command::Record(_)
+        | Command::Login(_)
+        | Command::Preview(_)
+        | Command::Run(_)
+        | Command::Plan(_)
+        | Command::Apply(_)
+        | Command::Redrive { .. } => return Ok(()),
+        Command::Validate { .. } => "validate",
+        Command::Runs => "runs",
+        Command::Show { .. } => "show",
+        Command::Rejects { .. } => "rejects",
+        Command::Emulate(_) => "emulate",
+        Command::Schema => "schema",
+        Command::Completions { .. } => "completions",
+    };
+    let message = format!("`ferry {name}` asks no live system: there is nothing to audit");
+    Err(Failure::new(Exit::Usage, "audit.no_requests", message))
+}
+
+fn dry_run(command: &str) -> Failure {
+    let message = "a dry run asks no live system: there is nothing to audit";
+    let failure = Failure::new(Exit::Usage, "audit.dry_run", message);
+    // A preview writes nothing, so it has no requests to show.
+    if command == "run" {
+        failure.with_hint("`--requests FILE` writes the requests that a live run would send")
+    } else {
+        failure
+    }
+}

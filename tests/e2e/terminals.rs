@@ -1,0 +1,150 @@
+//! A preview on a terminal: the keys that page it, and how it fits the width.
+
+use std::{
+    io::{Read, Write},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use super::{
+    pages::check_text,
+    previews::{EXPORT, put_pipeline},
+    support::{Desk, FERRY, wait_until},
+};
+
+/// What asks for a key.
+const KEYS: &str = "n next record · r what would be rejected · q quit";
+
+/// A command that works on a terminal, which the program `script` of util-linux makes. A crate for it would bring features of `libc`
+/// along that have all of polars built a second time.
+struct Terminal {
+    child: Child,
+    keys: ChildStdin,
+    shown: Arc<Mutex<Vec<u8>>>,
+    /// How often a key was asked for when the last one was typed.
+    asked: usize,
+}
+
+impl Terminal {
+    fn open(desk: &Desk, columns: u16, args: &[&str]) -> Self {
+        let quoted: Vec<String> = args.iter().map(|arg| format!("'{}'", arg.replace('\'', "'\\''"))).collect();
+        let typed = format!("stty rows 50 cols {columns} && exec '{FERRY}' {}", quoted.join(" "));
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--return", "--command", &typed, "/dev/null"]);
+        command.current_dir(desk.path("")).env_clear().envs(desk.variables());
+        // Escape codes of a terminal would be in the way of what is compared.
+        command.env("TERM", "dumb").env("SHELL", "/bin/sh").env("PATH", std::env::var("PATH").unwrap());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let (mut reader, keys) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&shown);
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut bytes) {
+                sink.lock().unwrap().extend_from_slice(&bytes[..count]);
+            }
+        });
+        Self { child, keys, shown, asked: 0 }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.shown.lock().unwrap()).replace('\r', "")
+    }
+
+    /// Waits until a key is asked for once more, and types one.
+    fn press(&mut self, key: &str) {
+        wait_until("a key is asked for", || self.text().matches(KEYS).count() > self.asked);
+        self.asked = self.text().matches(KEYS).count();
+        self.keys.write_all(key.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Waits for the end, and returns the exit code with all that was shown.
+    fn end(mut self) -> (i32, String) {
+        let mut code = None;
+        wait_until("the command ends", || {
+            code = self.child.try_wait().unwrap();
+            code.is_some()
+        });
+        wait_until("all is shown", || self.text().contains("this was a preview"));
+        (code.and_then(|code| code.code()).unwrap_or(-1), self.text())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn desk() -> Desk {
+    let desk = Desk::without_tokens();
+    desk.write("export.csv", &format!("{EXPORT}4,,\"1,00\",01.01.2024,,,Open,\n"));
+    let amount = ("amount", "apply: [{ number: { decimal: \",\", thousands: \".\" } }], required: true".to_owned());
+    let since = ("since", "format: \"%d.%m.%Y\"".to_owned());
+    let stage = ("stage", "values: { Open: o, Won: w }".to_owned());
+    put_pipeline(&desk, &[amount, since, stage].into());
+    desk
+}
+
+fn record(number: u32) -> String {
+    format!("record {number}: ")
+}
+
+#[test]
+fn keys_show_the_next_record_the_rejects_and_the_end() {
+    let desk = desk();
+    let mut terminal = Terminal::open(&desk, 120, &["preview", "typed.yaml", "--show", "3"]);
+    // What means nothing is passed over.
+    terminal.press("xr");
+    terminal.press("n");
+    terminal.press("q");
+    let (code, text) = terminal.end();
+    assert_eq!(code, 4, "{text}");
+    assert_eq!(text.matches("would be rejected\n").count(), 1, "`r` shows them, once: {text}");
+    assert!(text.contains(&record(1)) && text.contains(&record(2)) && !text.contains(&record(3)), "{text}");
+    assert!(!text.contains("not mapped"), "`q` ends it before all findings: {text}");
+}
+
+#[test]
+fn behind_the_last_record_all_findings_are_shown() {
+    let desk = desk();
+    for key in ["n", " ", "\r", "\u{1b}[B"] {
+        let mut terminal = Terminal::open(&desk, 120, &["preview", "typed.yaml", "--show", "2"]);
+        terminal.press(key);
+        terminal.press(key);
+        let (code, text) = terminal.end();
+        assert_eq!(code, 4, "{text}");
+        assert!(text.contains("would be rejected\n") && text.contains("not mapped\n"), "{key:?}: {text}");
+    }
+}
+
+#[test]
+fn a_terminal_without_records_to_show_asks_for_no_key() {
+    let desk = desk();
+    for args in [["--show", "0"], ["--where", "id = 'none'"]] {
+        let (_, text) = Terminal::open(&desk, 120, &[&["preview", "typed.yaml"], &args[..]].concat()).end();
+        assert!(!text.contains(KEYS), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn a_preview_fits_the_terminal() {
+    let desk = desk();
+    for columns in [80, 120] {
+        let mut terminal = Terminal::open(&desk, columns, &["preview", "typed.yaml", "--show", "2"]);
+        terminal.press("n");
+        terminal.press("n");
+        let (_, text) = terminal.end();
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        let tables: Vec<&str> =
+            text.lines().filter(|line| !line.starts_with("hint") && !line.starts_with("this")).collect();
+        let wide = tables.iter().filter(|line| line.chars().count() > usize::from(columns)).collect::<Vec<_>>();
+        assert!(wide.is_empty(), "{columns} columns, {widest} wide: {wide:?}");
+        check_text(&desk, &format!("preview_at_{columns}_columns"), &text);
+    }
+}
