@@ -4,18 +4,20 @@
 
 use std::{collections::VecDeque, fmt::Write as _, fs, path::Path};
 
-use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value as Json};
 
 use crate::config::json_schema;
 use crate::connectors::registry;
-use crate::engine::PreviewReport;
+use crate::engine::{PlanLine, PreviewReport};
 use crate::transform::cleaner_names;
 
 /// The page, below the crate's folder.
 const PAGE: &str = "docs/reference/pipeline.md";
 /// The schema of what a preview prints, below the crate's folder.
 const PREVIEW_SCHEMA: &str = "schemas/preview.schema.json";
+/// The schema of a line of a plan, below the crate's folder.
+const PLAN_SCHEMA: &str = "schemas/plan.schema.json";
 /// Begins the references of the schema.
 const DEFINITIONS: &str = "#/$defs/";
 const HEAD: &str = "<!-- Generated from the types in src/config/raw.rs, src/transform/spec.rs and the connectors' config.rs: `cargo test` \
@@ -43,15 +45,24 @@ fn the_reference_page_is_what_the_types_say() {
 
 #[test]
 fn the_schema_of_a_preview_is_what_the_types_say() {
-    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<PreviewReport>();
-    schema.insert("title".to_owned(), Json::from("What `ferry preview --json` prints"));
+    check_schema::<PreviewReport>(PREVIEW_SCHEMA, "What `ferry preview --json` prints");
+}
+
+#[test]
+fn the_schema_of_a_plan_is_what_the_types_say() {
+    check_schema::<PlanLine<'_>>(PLAN_SCHEMA, "A line of what `ferry plan --json` prints");
+}
+
+fn check_schema<T: JsonSchema>(file: &str, title: &str) {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
+    schema.insert("title".to_owned(), Json::from(title));
     let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PREVIEW_SCHEMA);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if fs::read_to_string(&path).is_ok_and(|written| written == text) {
         return;
     }
     fs::write(&path, text).unwrap();
-    panic!("`{PREVIEW_SCHEMA}` was out of date and is rewritten: look at the change and commit it");
+    panic!("`{file}` was out of date and is rewritten: look at the change and commit it");
 }
 
 fn page() -> String {

@@ -278,8 +278,8 @@ impl EngineError {
             | Self::Registry(_)
             | Self::Transform { .. }
             | Self::Order(_)
-            | Self::Unsupported(_)
-            | Self::Plan(_) => true,
+            | Self::Unsupported(_) => true,
+            Self::Plan(error) => !matches!(error, PlanError::OtherAccount { .. }),
             Self::Connector { error, .. } => Blame::of(error.kind) == Blame::Pipeline,
             _ => false,
         }

@@ -45,7 +45,7 @@ pub use order::{OrderError, order_streams};
 pub use place::{Finished, RunOptions};
 pub use plan::{
     Approval, Change, ChangeKind, ChangeReason, FieldChange, FieldCounts, LinkChange, PlanCounts, PlanFile, PlanHeader,
-    PlanOptions, PlanReport, PlanViewer, TargetPlan, approve, plan,
+    PlanLine, PlanOptions, PlanReport, PlanViewer, TargetPlan, approve, plan,
 };
 pub use preview::{
     DestinationPreview, DroppedValue, FieldPreview, PreviewOptions, PreviewReport, RecordPreview, RejectPreview,

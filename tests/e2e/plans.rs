@@ -6,21 +6,21 @@ use serde_json::{Value as Json, json};
 
 use super::mirrors::{PLACES, Place, SPEED};
 use super::pages::check_all;
-use super::support::{Crms, Desk};
+use super::support::{Crms, Desk, repository};
 
 const PEOPLE: usize = 30;
 
 /// One person, whose name is at the destination what it is here.
-fn person(number: usize, name: &str) -> String {
+pub(crate) fn person(number: usize, name: &str) -> String {
     json!({ "id": format!("p{number}"), "email": format!("p{number}@example.org"), "name": name }).to_string()
 }
 
-fn put(desk: &Desk, object: &str, rows: &[String]) {
+pub(crate) fn put(desk: &Desk, object: &str, rows: &[String]) {
     desk.write(&format!("{object}.jsonl"), &format!("{}\n", rows.join("\n")));
 }
 
 /// Writes the pipeline of an object: names of people, by their addresses.
-fn pipeline(desk: &Desk, place: &Place, object: &str, write: &str) -> PathBuf {
+pub(crate) fn pipeline(desk: &Desk, place: &Place, object: &str, write: &str) -> PathBuf {
     let Place { connection, object: target, key, name, email, .. } = place;
     let email = if key == email { String::new() } else { format!(", {email}: email") };
     desk.write(
@@ -51,6 +51,11 @@ fn plan(desk: &Desk, file: &PathBuf, more: &[&str]) -> (i32, Vec<Json>, Json) {
     let args = ["plan", file.to_str().unwrap(), "--json", "--quiet", "--exit-code"];
     let ran = desk.ferry([&args[..], &SPEED, more].concat());
     let mut lines: Vec<Json> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let schema = std::fs::read_to_string(repository("schemas/plan.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    for line in &lines {
+        assert!(schema.is_valid(line), "{line}: {:?}", schema.iter_errors(line).next());
+    }
     let summary = lines.pop().unwrap_or_else(|| panic!("{}", ran.stderr));
     assert_eq!(summary["type"], "summary", "{summary}");
     let target = &summary["targets"][0];

@@ -8,7 +8,9 @@ use std::{
 };
 
 use super::{
+    mirrors::{PLACES, SPEED},
     pages::check_text,
+    plans,
     previews::{EXPORT, put_pipeline},
     support::{Desk, FERRY, wait_until},
 };
@@ -62,13 +64,18 @@ impl Terminal {
     }
 
     /// Waits for the end, and returns the exit code with all that was shown.
-    fn end(mut self) -> (i32, String) {
+    fn end(self) -> (i32, String) {
+        self.end_with("this was a preview")
+    }
+
+    /// Waits for the end, which shows this last.
+    fn end_with(mut self, last: &str) -> (i32, String) {
         let mut code = None;
         wait_until("the command ends", || {
             code = self.child.try_wait().unwrap();
             code.is_some()
         });
-        wait_until("all is shown", || self.text().contains("this was a preview"));
+        wait_until("all is shown", || self.text().contains(last));
         (code.and_then(|code| code.code()).unwrap_or(-1), self.text())
     }
 }
@@ -146,5 +153,24 @@ fn a_preview_fits_the_terminal() {
         let wide = tables.iter().filter(|line| line.chars().count() > usize::from(columns)).collect::<Vec<_>>();
         assert!(wide.is_empty(), "{columns} columns, {widest} wide: {wide:?}");
         check_text(&desk, &format!("preview_at_{columns}_columns"), &text);
+    }
+}
+
+#[test]
+fn a_plan_fits_the_terminal() {
+    let place = &PLACES[0];
+    let crms = place.start();
+    let desk = Desk::new(&crms);
+    plans::put(&desk, "people", &[plans::person(1, "Ada")]);
+    let file = plans::pipeline(&desk, place, "people", "upsert");
+    desk.run(&crms, &file, &SPEED, 0);
+    plans::put(&desk, "people", &[plans::person(1, &"A long name ".repeat(9)), plans::person(2, "Grace")]);
+    for columns in [80, 120] {
+        let args = [&["plan", "people.yaml", "--quiet"], &SPEED[..]].concat();
+        let (code, text) = Terminal::open(&desk, columns, &args).end_with("since Ferry wrote it");
+        assert_eq!(code, 0, "{text}");
+        let wide = text.lines().find(|line| line.chars().count() > usize::from(columns));
+        assert!(wide.is_none(), "{columns} columns: {wide:?}\n{text}");
+        check_text(&desk, &format!("plan_at_{columns}_columns"), &text);
     }
 }

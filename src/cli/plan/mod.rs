@@ -9,7 +9,7 @@ use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::engine::{self, Environment, PlanOptions, PlanReport, PlanViewer};
+use crate::engine::{self, Environment, PlanLine, PlanOptions, PlanReport, PlanViewer};
 use crate::model::StreamName;
 use crate::state::{LeaseName, is_sealed_file};
 
@@ -49,8 +49,8 @@ pub(super) async fn plan(workspace: &Workspace, args: &PlanArgs) -> Result<Exit,
     let options =
         PlanOptions { streams: args.streams.iter().map(StreamName::new).collect(), file: args.output.clone() };
     let viewer: Arc<dyn PlanViewer> = match (workspace.output.is_json, args.all) {
-        (true, _) => Arc::new(JsonLines::default()),
-        (false, true) => Arc::new(TextLines::default()),
+        (true, _) => Arc::new(JsonLines),
+        (false, true) => Arc::new(TextLines),
         (false, false) => Arc::new(Nobody),
     };
     let planned = engine::plan(&environment, &pipeline, &options, Arc::clone(&viewer)).await;
@@ -77,7 +77,7 @@ fn exit(report: &PlanReport, tells_changes: bool, signal: Option<u8>) -> Exit {
 
 fn show(workspace: &Workspace, report: &PlanReport, args: &PlanArgs) -> Result<(), Failure> {
     if workspace.output.is_json {
-        output::json(&viewers::summary_line(report))?;
+        output::json(&PlanLine::Summary(report))?;
     } else {
         output::data(&text::whole(report, args.all))?;
     }

@@ -71,7 +71,7 @@ fn heading(target: &TargetPlan) -> String {
         (write, read) => format!(": {} to write, {} to look", counted(write, "call"), HumanCount(read)),
     };
     let quota =
-        target.quota_used.map_or_else(String::new, |used| format!(", {:.0} % of today's quota used", used * 100.0));
+        target.quota_used.map_or_else(String::new, |used| format!(", {:.1} % of today's quota used", used * 100.0));
     let anew = if target.is_replaced { ", written anew by each run" } else { "" };
     let error = target.error.as_ref().map_or_else(String::new, |error| format!("\nnot planned to its end: {error}"));
     format!("\n{} → {}{calls}{quota}{anew}{error}", one_line(&target.stream), one_line(&place))

@@ -30,7 +30,8 @@ pub use entry::{Approval, PlanHeader};
 pub use file::{PlanFile, approve};
 pub use planner::PlanViewer;
 pub use report::{
-    Change, ChangeKind, ChangeReason, FieldChange, FieldCounts, LinkChange, PlanCounts, PlanReport, TargetPlan,
+    Change, ChangeKind, ChangeReason, FieldChange, FieldCounts, LinkChange, PlanCounts, PlanLine, PlanReport,
+    TargetPlan,
 };
 
 use entry::{FORM, Part};

@@ -1,18 +1,30 @@
 //! What a plan says, for people and programs.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::engine::error::EngineError;
 use crate::model::{ConnectionName, FieldName, ObjectName, StreamName};
 
+/// A line of what `ferry plan --json` prints: changes as they are found, and the plan without them at the end.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum PlanLine<'plan> {
+    /// What would become of one record.
+    Change(&'plan Change),
+    /// The last line.
+    Summary(&'plan PlanReport),
+}
+
 /// What a run would do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PlanReport {
     /// The pipeline's name.
     pub pipeline: String,
     /// When the destinations were looked at.
+    #[schemars(with = "String")]
     pub created_at: DateTime<Utc>,
     /// What tells the plan file from others; none where there is none.
     pub plan_id: Option<String>,
@@ -28,7 +40,7 @@ pub struct PlanReport {
 }
 
 /// What a run would do with a stream's records at one destination.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TargetPlan {
     /// The stream.
     pub stream: StreamName,
@@ -62,7 +74,7 @@ pub struct TargetPlan {
 
 /// Counts what would become of the records of a stream at one destination. `read` is the sum of the others, but for those about
 /// fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct PlanCounts {
     /// Records read from the source, and those that a mirror deletes.
     pub read: u64,
@@ -89,7 +101,7 @@ pub struct PlanCounts {
 }
 
 /// What becomes of one field, in records that would be changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FieldCounts {
     /// The destination's field.
     pub field: FieldName,
@@ -106,7 +118,7 @@ pub struct FieldCounts {
 }
 
 /// What would become of one record.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Change {
     /// The stream.
     pub stream: StreamName,
@@ -133,7 +145,7 @@ pub struct Change {
 }
 
 /// Kinds of changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     /// A new record.
@@ -151,7 +163,7 @@ pub enum ChangeKind {
 }
 
 /// What becomes of a field.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FieldChange {
     /// The destination's field.
     pub field: FieldName,
@@ -162,7 +174,7 @@ pub struct FieldChange {
 }
 
 /// A link that would be set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LinkChange {
     /// The link field.
     pub field: String,
@@ -173,7 +185,7 @@ pub struct LinkChange {
 }
 
 /// Why a record is refused or held.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ChangeReason {
     /// A stable word.
     pub code: String,
