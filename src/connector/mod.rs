@@ -5,6 +5,7 @@
 mod account;
 mod authorization;
 mod bulk;
+mod call;
 mod context;
 mod error;
 pub mod file;
@@ -35,6 +36,7 @@ pub use crate::http::LATEST_ARRIVAL;
 pub use account::{Account, AccountAnswer, AccountForm};
 pub use authorization::{Authorization, ClientAuthentication};
 pub use bulk::{BulkBatch, Outcomes, SEGMENT_RECORDS, Segments};
+pub use call::CallError;
 pub use context::{Context, check_base_url};
 pub use error::{ConfigError, ConnectorError, ErrorKind};
 pub use fixture::FixtureForm;

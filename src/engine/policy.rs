@@ -20,6 +20,8 @@ pub(super) struct WritePolicy {
     pub stamps: Vec<FieldName>,
     /// The fields of the key by whose other values the destination finds a record too.
     pub aliased: Vec<FieldName>,
+    /// The links that are written once their record is there, by calls of their own.
+    pub linked_apart: Vec<FieldName>,
     pub batch_size: Option<NonZeroU32>,
     /// What is done with records that somebody deleted at the destination.
     pub on_missing: OnMissing,
@@ -89,6 +91,7 @@ pub(super) fn write_policy(
         if_blank,
         stamps,
         aliased: key.iter().filter(|name| schema.field(name).is_some_and(|field| field.has_aliases)).cloned().collect(),
+        linked_apart: linked_apart(mapper, schema),
         batch_size: pipeline.limits.batch_size,
         on_missing: config.on_missing,
         max_rejects: match pipeline.on_error {
@@ -100,6 +103,12 @@ pub(super) fn write_policy(
         reads: Reads::Nothing,
         tells_by_id: true,
     }
+}
+
+fn linked_apart(mapper: &Mapper, schema: &Schema) -> Vec<FieldName> {
+    let links = mapper.fields().iter().filter(|field| field.link.is_some());
+    let apart = links.filter(|link| schema.field(&link.name).is_some_and(|field| field.is_linked_apart));
+    apart.map(|link| link.name.clone()).collect()
 }
 
 /// Refuses what the destination cannot do, before anything is read.

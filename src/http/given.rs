@@ -32,6 +32,12 @@ impl GivenIds {
         self.claim(&claims, |_, _| false)
     }
 
+    /// Tells whether an id is known.
+    pub fn has(&self, id: &str) -> bool {
+        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        generations.iter().any(|ids| ids.contains_key(&hash(id)))
+    }
+
     /// Takes note of ids of records that were there before: no new record has one of them.
     pub fn note<'id>(&self, ids: impl Iterator<Item = &'id str>) {
         let claims: HashMap<u64, u64> = ids.map(|id| (hash(id), NO_KEY)).collect();
@@ -81,6 +87,7 @@ mod tests {
         assert!(given.claim_new(["1", "2"].into_iter()));
         assert!(!given.claim_new(["3", "2"].into_iter()), "an id of another batch");
         assert!(!given.claim_new(["4", "4"].into_iter()), "an id twice in one answer");
+        assert!(given.has("2") && !given.has("3"));
         assert!(given.claim_new(["3", "4"].into_iter()), "nothing was noted of an answer that was not believed");
     }
 

@@ -62,6 +62,9 @@ pub struct Field {
     /// Whether people's formulas fill it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_formula: bool,
+    /// Whether its links are written by calls of their own once the record is there, where the other links are fields of the record.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_linked_apart: bool,
     /// The parent that its values name, where it stands for another field that holds the parent's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentKey>,
@@ -205,6 +208,7 @@ impl Field {
             format: None,
             filled_percent: None,
             is_formula: false,
+            is_linked_apart: false,
             is_upsert_key: false,
             is_write_only: false,
             parent: None,

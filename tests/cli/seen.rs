@@ -38,12 +38,7 @@ struct Text {
 }
 
 /// Hints that no test can show, and why.
-const UNSEEN_HINTS: [(&str, &str); 9] = [
-    (
-        "the company's tokens of the day are spent: they come back at midnight of the time zone of Pipedrive's server, at the latest in \
-         24 hours; run again then, and it resumes where it stopped",
-        "needs 30,000 tokens; the connector's tests show its class",
-    ),
+const UNSEEN_HINTS: [(&str, &str); 8] = [
     (
         "name another place for the state file with `--state FILE`",
         "needs a folder that nobody may write to, and tests may run as root",

@@ -24,6 +24,7 @@
 //! currency: EUR
 //! contact_sync: true          # persons have job_title, birthday, postal_address, im and notes
 //! search_lag_secs: 0          # two seconds otherwise, and none without limits
+//! pipelines: [{ id: 1, name: Sales, stages: [{ id: 1, name: New }] }]   # as `ferry record` writes them
 //! api_domain: http://127.0.0.1:4014   # what OAuth says; where the request came to otherwise
 //! ```
 
@@ -43,6 +44,7 @@ use super::{
     leads,
     limits::Plan,
     notes,
+    recorded::in_own_form,
     store::{Content, Records},
     time::read_any,
     write::{born, written},
@@ -72,6 +74,24 @@ struct CompanySpec {
     contact_sync: bool,
     search_lag_secs: Option<i64>,
     api_domain: Option<String>,
+    /// Pipelines with their stages, where they are no fixtures of their own.
+    pipelines: Vec<PipelineSpec>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PipelineSpec {
+    id: u64,
+    name: String,
+    #[serde(default)]
+    stages: Vec<StageSpec>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StageSpec {
+    id: u64,
+    name: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -111,6 +131,7 @@ pub(super) fn load(account: &mut Account, folder: &Path) -> Result<(), String> {
     let settings =
         load_company(account, fixtures.get("company")).map_err(|reason| format!("fixture `company`: {reason}"))?;
     account.search_lag = settings.unwrap_or(lag);
+    load_pipelines(account, fixtures.get("company")).map_err(|reason| format!("fixture `company`: {reason}"))?;
     for (name, fixture) in &fixtures {
         let Some(kind) = Kind::of_path(name).filter(|_| !fixture.schema.is_null()) else { continue };
         load_fields(account, kind, &fixture.schema).map_err(|reason| format!("fixture `{name}`: {reason}"))?;
@@ -141,6 +162,27 @@ fn load_company(account: &mut Account, fixture: Option<&Fixture>) -> Result<Opti
         account.company.currency = currency;
     }
     Ok(spec.search_lag_secs.map(|seconds| seconds * 1000))
+}
+
+/// Makes the pipelines that the company's file names, in the place of the one that every account has.
+fn load_pipelines(account: &mut Account, fixture: Option<&Fixture>) -> Result<(), String> {
+    let Some(fixture) = fixture.filter(|fixture| !fixture.schema.is_null()) else { return Ok(()) };
+    let spec: CompanySpec = decode(&fixture.schema)?;
+    if spec.pipelines.is_empty() {
+        return Ok(());
+    }
+    for kind in [Kind::Stages, Kind::Pipelines] {
+        account.records.remove(&kind);
+    }
+    let row = |json: Json| json.as_object().cloned().unwrap_or_default();
+    for pipeline in spec.pipelines {
+        load_record(account, Kind::Pipelines, &row(json!({"id": pipeline.id, "name": pipeline.name})))?;
+        for stage in pipeline.stages {
+            let stage = json!({"id": stage.id, "name": stage.name, "pipeline_id": pipeline.id});
+            load_record(account, Kind::Stages, &row(stage))?;
+        }
+    }
+    Ok(())
 }
 
 fn load_users(account: &mut Account, fixture: Option<&Fixture>) -> Result<(), String> {
@@ -213,11 +255,14 @@ fn load_record(account: &mut Account, kind: Kind, row: &Map<String, Json>) -> Re
     for (column, cell) in row.iter().filter(|(_, cell)| !cell.is_null() && *cell != "") {
         let time = || read_any(&as_text(cell)).ok_or_else(|| format!("`{column}` is no time"));
         match column.as_str() {
-            "id" => id = Some(as_text(cell)),
+            "id" | "_id" => id = Some(as_text(cell)),
             "add_time" => added = time()?,
             "update_time" => updated = Some(time()?),
             "order_nr" => order = as_text(cell).parse::<u64>().ok(),
-            _ => place(account, kind, (column, cell), &mut body)?,
+            _ => {
+                let (column, cell) = in_own_form(account, kind, (column, cell), &body);
+                place(account, kind, (&column, &cell), &mut body)?;
+            }
         }
     }
     let message = Refusal::into_message;

@@ -40,6 +40,7 @@ mod people;
 mod pipelines;
 mod products;
 mod recents;
+mod recorded;
 mod records;
 mod render;
 mod request;

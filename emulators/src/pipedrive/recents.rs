@@ -46,11 +46,17 @@ fn list(account: &Account, call: &Call) -> Answered {
     let data: Vec<Json> = page
         .into_iter()
         .map(|(kind, record)| {
-            let shown = if kind == Kind::Notes {
+            let mut shown = if kind == Kind::Notes {
                 notes::show(account, record)
             } else {
                 show_all(account, kind, std::iter::once(record), Links::Ids).pop().unwrap_or_default()
             };
+            // Spec v1 has it of persons alone.
+            let loser =
+                account.merged.iter().filter(|((kind, _), winner)| *kind == Kind::Persons && **winner == record.id);
+            if let Some(loser) = loser.map(|((_, loser), _)| *loser).max().filter(|_| kind == Kind::Persons) {
+                shown["merge_what_id"] = json!(loser);
+            }
             json!({"item": kind.singular(), "id": record.id, "data": shown})
         })
         .collect();

@@ -52,7 +52,7 @@ impl Masks {
 
     /// Returns what stands for a field's value. Choices, flags, amounts and dates stay, but for those that tell of a person.
     pub(super) fn mask(&self, field: &Field, value: Value) -> Value {
-        let name = words(&field.name);
+        let name = words(told_name(field));
         let is_private = has_word(&name, &["birth", "birthday", "birthdate", "dob", "salary", "income", "ssn", "iban"]);
         let is_place = has_word(&name, &["latitude", "longitude", "lat", "lng"]);
         match value {
@@ -292,6 +292,16 @@ impl Form {
         }
     }
 }
+
+/// Returns the name that tells what a field is about: its label, where its name is a key that a system made up.
+fn told_name(field: &Field) -> &str {
+    let is_key =
+        field.name.len() >= KEY_LENGTH && field.name.bytes().take(KEY_LENGTH).all(|byte| byte.is_ascii_hexdigit());
+    field.label.as_deref().filter(|_| is_key).unwrap_or(&field.name)
+}
+
+/// Hexadecimal digits of such a key.
+const KEY_LENGTH: usize = 32;
 
 /// Words of fields whose texts tell of no person.
 const OPEN_WORDS: &[&str] = &[

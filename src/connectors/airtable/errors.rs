@@ -5,7 +5,7 @@
 
 use serde_json::Value as Json;
 
-use crate::connector::{ConnectorError, ErrorKind};
+use crate::connector::{self, ConnectorError, ErrorKind};
 use crate::http::{Answer, AnswerClass, HttpError, HttpErrorKind};
 
 use super::limits::RATE_LIMIT_WAIT;
@@ -28,13 +28,7 @@ pub(super) struct ApiError {
 }
 
 /// Why a call brought no result.
-#[derive(Debug)]
-pub(super) enum CallError {
-    /// Airtable refused it.
-    Refused(ApiError),
-    /// There is no usable answer.
-    Failed(ConnectorError),
-}
+pub(super) type CallError = connector::CallError<ApiError>;
 
 impl ApiError {
     /// Reads an error answer.
@@ -98,15 +92,6 @@ impl From<ApiError> for ConnectorError {
         converted.detail = error.message;
         converted.request = error.request;
         converted
-    }
-}
-
-impl From<CallError> for ConnectorError {
-    fn from(error: CallError) -> Self {
-        match error {
-            CallError::Refused(refused) => refused.into(),
-            CallError::Failed(failed) => failed,
-        }
     }
 }
 

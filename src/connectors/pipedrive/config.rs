@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
@@ -49,6 +50,10 @@ pub struct Config {
     /// Whether an option that a field does not have is added to it. Off by default: a typing error would become an option.
     #[serde(default)]
     pub create_options: bool,
+    /// The time zone of Pipedrive's server, such as `Europe/Berlin`: the tokens of the day come back at its midnight. It decides only
+    /// what Ferry says about the next day. Default: `UTC`.
+    #[serde(default)]
+    pub time_zone: Option<String>,
     /// Where the API is: the company's own address such as `https://acme.pipedrive.com`, an emulator or a proxy. Plain http only
     /// to loopback. Default: `https://api.pipedrive.com`.
     #[serde(default = "default_base_url")]
@@ -73,6 +78,8 @@ pub(super) struct Settings {
     pub(super) default_owner: Option<String>,
     /// Whether options are added.
     pub(super) creates_options: bool,
+    /// Where the company's day ends at midnight.
+    pub(super) time_zone: Tz,
 }
 
 /// How to log in.
@@ -103,12 +110,21 @@ impl Config {
             rate_limits: limits::rate_limits(self.plan, seats, self.burst()),
             default_owner: self.default_owner.clone().filter(|owner| !owner.trim().is_empty()),
             creates_options: self.create_options,
+            time_zone: self.zone()?,
         })
     }
 
     /// Returns the most requests in 2 seconds.
     pub(super) fn burst(&self) -> NonZeroU32 {
         self.requests_per_2_secs.unwrap_or_else(|| limits::burst(self.plan, self.token.is_none()))
+    }
+
+    fn zone(&self) -> Result<Tz, ConfigError> {
+        let Some(name) = &self.time_zone else { return Ok(Tz::UTC) };
+        name.trim().parse().map_err(|_| {
+            ConfigError::new("time_zone", format!("`{name}` is no time zone"))
+                .with_hint("write its name in the IANA database, such as `Europe/Berlin`")
+        })
     }
 
     fn credential(&self) -> Result<Credential, ConfigError> {
@@ -199,6 +215,7 @@ mod tests {
             (json!({"refresh_token": "r"}), "client_id"),
             (json!({"client_id": "c", "client_secret": " "}), "client_secret"),
             (json!({"token": "t", "base_url": "http://acme.pipedrive.com"}), "base_url"),
+            (json!({"token": "t", "time_zone": "Berlin"}), "time_zone"),
             (json!({"token": "t", "oauth_url": "http://oauth.pipedrive.com"}), "oauth_url"),
         ];
         for (options, option) in cases {

@@ -2,13 +2,18 @@
 //!
 //! A message of Pipedrive's may quote a record's value: it goes into `detail` and into rejections, never into a message.
 
+use std::time::Duration;
+
 use serde_json::Value as Json;
 
-use crate::connector::{ConnectorError, ErrorKind};
+use crate::connector::{self, ConnectorError, ErrorKind};
 use crate::http::{Answer, AnswerClass, HttpError, HttpErrorKind};
 use crate::model::Quota;
 
-use super::limits::{LARGEST_COST, RATE_LIMIT_WAIT};
+use super::{
+    day::{Day, LONG},
+    limits::{LARGEST_COST, RATE_LIMIT_WAIT},
+};
 
 /// An error body of Pipedrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +29,7 @@ pub(super) struct ApiError {
 }
 
 /// Why a call brought no result.
-#[derive(Debug)]
-pub(super) enum CallError {
-    /// Pipedrive refused it.
-    Refused(ApiError),
-    /// There is no usable answer.
-    Failed(ConnectorError),
-}
+pub(super) type CallError = connector::CallError<ApiError>;
 
 impl ApiError {
     /// Reads an error answer.
@@ -101,39 +100,22 @@ impl From<ApiError> for ConnectorError {
     }
 }
 
-impl From<CallError> for ConnectorError {
-    fn from(error: CallError) -> Self {
-        match error {
-            CallError::Refused(refused) => refused.into(),
-            CallError::Failed(failed) => failed,
-        }
-    }
-}
-
-impl From<HttpError> for CallError {
-    fn from(error: HttpError) -> Self {
-        Self::Failed(from_http(error))
-    }
-}
-
 /// Puts a failure of the stack into the engine's terms.
-fn from_http(error: HttpError) -> ConnectorError {
+pub(super) fn from_http(error: HttpError, day: &Day) -> ConnectorError {
     let kind = error.kind;
+    let next_day = (kind == HttpErrorKind::QuotaSpent).then(|| day.when_spent(&error));
     let detail = error.answer.as_deref().and_then(|answer| ApiError::of(answer).message);
     let mut converted = ConnectorError::from(error);
     converted.detail = detail;
-    let hint = match kind {
-        _ if converted.hint.is_some() => return converted,
-        HttpErrorKind::Unauthorized => {
-            "check that the API token is complete and still the user's; where an OAuth login ended, log in again with `ferry login`"
-        }
-        HttpErrorKind::QuotaSpent => {
-            "the company's tokens of the day are spent: they come back at midnight of the time zone of Pipedrive's server, at the \
-             latest in 24 hours; run again then, and it resumes where it stopped"
-        }
-        _ => return converted,
-    };
-    converted.with_hint(hint)
+    if converted.hint.is_some() {
+        return converted;
+    }
+    if kind == HttpErrorKind::Unauthorized {
+        return converted.with_hint(
+            "check that the API token is complete and still the user's; where an OAuth login ended, log in again with `ferry login`",
+        );
+    }
+    converted.with_hint_if(next_day)
 }
 
 /// Makes the error for an answer that is JSON and yet not what Pipedrive documents.
@@ -153,20 +135,25 @@ pub(super) fn classify(answer: &Answer) -> AnswerClass {
     match answer.status.as_u16() {
         401 => AnswerClass::Reauthorize,
         429 if is_day_spent(answer) => AnswerClass::QuotaSpent,
-        429 => {
-            let reset = answer.header("x-ratelimit-reset").and_then(|text| text.trim().parse().ok());
-            let told = answer.retry_after().or_else(|| reset.map(std::time::Duration::from_secs));
-            AnswerClass::RateLimited { wait: told.unwrap_or(RATE_LIMIT_WAIT) }
-        }
+        429 => AnswerClass::RateLimited { wait: told_wait(answer).unwrap_or(RATE_LIMIT_WAIT) },
         501 | 505 => AnswerClass::Deliver,
         408 | 425 | 500.. => AnswerClass::Retry { wait: answer.retry_after() },
         _ => AnswerClass::Deliver,
     }
 }
 
-/// A spent day has no wait of its own, and fewer tokens left than a call may cost.
+/// A spent day has fewer tokens left than a call may cost and no wait of its own, or a wait that is far longer than a burst.
 fn is_day_spent(answer: &Answer) -> bool {
-    answer.retry_after().is_none() && tokens_left(answer).is_some_and(|quota| quota.remaining < LARGEST_COST)
+    match answer.retry_after() {
+        Some(wait) => wait >= LONG,
+        None => tokens_left(answer).is_some_and(|quota| quota.remaining < LARGEST_COST),
+    }
+}
+
+/// Returns how long an answer says to wait.
+pub(super) fn told_wait(answer: &Answer) -> Option<Duration> {
+    let reset = || answer.header("x-ratelimit-reset")?.trim().parse().ok().map(Duration::from_secs);
+    answer.retry_after().or_else(reset)
 }
 
 /// Reads what is left of the day's tokens. The headers are not documented and may be missing.
@@ -191,8 +178,6 @@ pub(super) fn refused_renewal(answer: &Answer) -> HttpError {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use reqwest::StatusCode;
     use serde_json::json;
 
@@ -228,6 +213,7 @@ mod tests {
         assert_eq!(burst(&[("x-ratelimit-reset", "1")]), wait(1));
         assert_eq!(burst(&[("retry-after", "7"), ("x-ratelimit-reset", "1")]), wait(7));
         assert_eq!(burst(&[]), wait(2));
+        assert_eq!(burst(&[("retry-after", "7200")]), AnswerClass::QuotaSpent, "no burst is as long");
     }
 
     #[test]

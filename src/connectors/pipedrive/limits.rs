@@ -73,7 +73,7 @@ pub(super) const ARCHIVED_PAGE_TOKENS: u32 = 20;
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
     filter: FilterSupport::Some {
-        comparisons: &[Comparison::Equal, Comparison::Greater, Comparison::GreaterOrEqual],
+        comparisons: &[Comparison::Equal, Comparison::Greater, Comparison::GreaterOrEqual, Comparison::Less],
         has_in: true,
         has_null_tests: false,
         has_or: false,

@@ -10,8 +10,10 @@ mod auth;
 mod client;
 mod config;
 mod costs;
+mod day;
 mod destination;
 mod errors;
+mod fixture;
 mod inspection;
 mod limits;
 mod object;
@@ -34,7 +36,7 @@ pub use config::Config;
 pub use limits::CompanyPlan;
 
 use self::{
-    auth::Login, client::Api, config::Settings, destination::PipedriveDestination, schema::Catalog,
+    auth::Login, client::Api, config::Settings, day::Day, destination::PipedriveDestination, schema::Catalog,
     source::PipedriveSource,
 };
 
@@ -62,7 +64,8 @@ impl Connector for Pipedrive {
     }
 
     fn account(config: Config, context: &Context) -> Result<AccountAnswer, ConfigError> {
-        let api = Api::new(client(&config.resolve()?, context));
+        let settings = config.resolve()?;
+        let api = Api::new(client(&settings, context), day(&settings, context));
         Ok(AccountAnswer::Asked(account::ask(api).boxed()))
     }
 
@@ -72,15 +75,20 @@ impl Connector for Pipedrive {
 
     fn source(config: Config, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
         let settings = config.resolve()?;
-        let catalog = Catalog::new(Api::new(client(&settings, context)));
+        let catalog = Catalog::new(Api::new(client(&settings, context), day(&settings, context)));
         Ok(Box::new(PipedriveSource::new(Arc::new(catalog), context.clock().clone())))
     }
 
     fn destination(config: Config, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
         let settings = config.resolve()?;
-        let catalog = Catalog::new(Api::new(client(&settings, context).with_own_connections()));
+        let http = client(&settings, context).with_own_connections();
+        let catalog = Catalog::new(Api::new(http, day(&settings, context)));
         Ok(Box::new(PipedriveDestination::new(Arc::new(catalog), settings.default_owner, settings.creates_options)))
     }
+}
+
+fn day(settings: &Settings, context: &Context) -> Day {
+    Day::new(settings.time_zone, context.clock().clone())
 }
 
 fn client(settings: &Settings, context: &Context) -> Client {

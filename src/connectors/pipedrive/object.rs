@@ -95,6 +95,11 @@ impl Object {
         !matches!(self, Self::Users | Self::Pipelines | Self::Stages)
     }
 
+    /// Tells whether its list takes `updated_until`, which is exclusive. Source: spec v2.
+    pub(super) fn takes_until(self) -> bool {
+        matches!(self, Self::Persons | Self::Organizations | Self::Deals | Self::Activities)
+    }
+
     /// Tells whether archived records are in a list of their own.
     pub(super) fn has_archive(self) -> bool {
         matches!(self, Self::Deals | Self::Leads)

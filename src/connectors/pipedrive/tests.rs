@@ -2,6 +2,8 @@
 
 mod company;
 mod fields;
+mod merges;
+mod participants;
 mod reading;
 mod strangers;
 mod writing;

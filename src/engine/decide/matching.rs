@@ -303,7 +303,9 @@ fn record_write(
     for link in &record.links {
         let KnownLink { ids, count } = known.known(&link.stream, &link.linked_ids);
         let is_complete = count == link.linked_ids.len();
+        let is_apart = rules.policy.linked_apart.contains(&link.field);
         let is_carried = !ids.is_empty()
+            && !is_apart
             && match rules.links {
                 LinkWay::SourceIds | LinkWay::Fields => true,
                 LinkWay::Calls => false,

@@ -33,6 +33,9 @@ async fn the_loser_of_a_merge_disappears_and_what_hung_on_it_moves() {
     assert_eq!(account.data("api/v2/deals/1").await["person_id"], 2);
     assert_eq!(account.data("api/v2/activities/1").await["person_id"], 2);
     assert_eq!(account.data("v1/notes/1").await["person_id"], 2);
+    let recents = account.data("v1/recents?items=person&since_timestamp=2000-01-01%2000:00:00").await;
+    let told = recents.as_array().unwrap().iter().map(|one| (&one["id"], &one["data"]["merge_what_id"]));
+    assert!(told.collect::<Vec<_>>().contains(&(&json!(2), &json!(1))), "{recents}");
     for (path, body, expected) in [
         ("v1/persons/2/merge", json!({"merge_with_id": 2}), 400),
         ("v1/persons/2/merge", json!({}), 400),

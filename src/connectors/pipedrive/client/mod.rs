@@ -1,5 +1,6 @@
 //! The requests, one function each, as Pipedrive documents them. No policy.
 
+mod merges;
 mod requests;
 mod whole;
 mod wire;
@@ -17,7 +18,8 @@ use crate::model::Quota;
 
 use super::{
     costs,
-    errors::{ApiError, CallError, unexpected},
+    day::Day,
+    errors::{ApiError, CallError, from_http, unexpected},
     limits::PAGE_RECORDS,
     object::Object,
 };
@@ -35,6 +37,7 @@ pub(super) struct Api {
     http: Client,
     /// The ids of records that were created here.
     given: Arc<GivenIds>,
+    day: Day,
 }
 
 /// One page of a list.
@@ -50,8 +53,8 @@ pub(super) struct Page {
 
 impl Api {
     /// Makes the client. Does no I/O.
-    pub(super) fn new(http: Client) -> Self {
-        Self { http, given: Arc::default() }
+    pub(super) fn new(http: Client, day: Day) -> Self {
+        Self { http, given: Arc::default(), day }
     }
 
     /// `GET api/v1/users/me`: whose login it is.
@@ -84,16 +87,13 @@ impl Api {
     }
 
     /// `POST api/v2/{…}Fields/{code}/options`: adds an option and returns the field's options.
-    pub(super) async fn add_option(
-        &self,
-        path: &str,
-        code: &str,
-        label: &str,
-    ) -> Result<Vec<WireOption>, ConnectorError> {
+    pub(super) async fn add_option(&self, path: &str, code: &str, label: &str) -> Result<Vec<WireOption>, CallError> {
         let body = json!([{ "label": label }]);
         let request = ApiRequest::write(Method::POST, format!("{path}/{code}/options"), body, costs::WRITE)
             .shown_as(format!("{path}/{{code}}/options"));
-        self.data(&request).await
+        let answer = self.accepted(&request).await?;
+        let added: Option<One<Vec<WireOption>>> = data_of(&answer);
+        added.and_then(|added| added.data).ok_or_else(|| CallError::Failed(unexpected("it has no data")))
     }
 
     /// `GET api/v1/leadLabels`
@@ -171,8 +171,13 @@ impl Api {
         let costs = if object.is_v1() { costs::WRITE_V1 } else { costs::WRITE };
         let (sent, given) = (body.clone(), Arc::clone(&self.given));
         let request = ApiRequest::write(Method::POST, object.path(), Json::from(body), costs)
-            .expecting(move |answer| whole::is_of_create(answer, &sent, &given));
+            .expecting(move |answer| whole::is_of_create(answer, object, &sent, &given));
         self.record(&request).await
+    }
+
+    /// Tells whether a record was created here lately.
+    pub(super) fn has_created(&self, object: Object, id: &str) -> bool {
+        self.given.has(&whole::given_id(object, id))
     }
 
     /// `PATCH {records}/{id}`; notes take `PUT`.
@@ -204,7 +209,7 @@ impl Api {
     }
 
     /// `GET api/v1/deals/{id}/participants`: the ids of the persons who take part in a deal.
-    pub(super) async fn participants(&self, deal: &str) -> Result<Vec<String>, CallError> {
+    pub(super) async fn participants(&self, deal: &str) -> Result<Vec<u64>, CallError> {
         let (mut ids, mut start) = (Vec::new(), 0);
         loop {
             let request = ApiRequest::get(participants_path(deal), costs::PARTICIPANTS)
@@ -247,14 +252,14 @@ impl Api {
     }
 
     async fn accepted(&self, request: &ApiRequest) -> Result<Answer, CallError> {
-        let answer = self.http.send(request).await?;
+        let sent = self.http.send(request).await;
+        let answer = sent.map_err(|error| from_http(error, &self.day))?;
         if answer.status.is_success() { Ok(answer) } else { Err(CallError::Refused(ApiError::of(&answer))) }
     }
 }
 
 /// Returns the person of a participant, whom version 1 writes in brief.
-fn participant(one: &Raw) -> Option<String> {
+fn participant(one: &Raw) -> Option<u64> {
     let person = one.get("person_id")?;
-    let id = person.get("value").unwrap_or(person);
-    id.as_u64().map(|id| id.to_string())
+    person.get("value").unwrap_or(person).as_u64()
 }

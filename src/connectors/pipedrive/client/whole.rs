@@ -5,7 +5,10 @@ use serde_json::{Map, Value as Json};
 
 use crate::http::{Answer, Doubt, GivenIds};
 
-use super::wire::{Found, Listed, One, Raw, id_of};
+use super::{
+    super::object::Object,
+    wire::{Found, Listed, One, Raw, id_of},
+};
 
 /// Tells whether an answer is a page of records, each with its id, that does not go on where it was asked to begin.
 pub(super) fn is_page(answer: &Answer, query: &[(String, String)]) -> bool {
@@ -39,10 +42,15 @@ pub(super) fn is_of_delete(answer: &Answer, id: &str) -> bool {
 }
 
 /// Tells whether an answer speaks of a new record that can be the one that was sent.
-pub(super) fn is_of_create(answer: &Answer, sent: &Map<String, Json>, given: &GivenIds) -> bool {
+pub(super) fn is_of_create(answer: &Answer, object: Object, sent: &Map<String, Json>, given: &GivenIds) -> bool {
     let Ok(One { success: true, data: Some(record) }) = answer.json::<One<Raw>>() else { return false };
     let Some(id) = id_of(&record) else { return false };
-    can_be(sent, &record) && given.claim_new(std::iter::once(id.as_str()))
+    can_be(sent, &record) && given.claim_new(std::iter::once(given_id(object, &id).as_str()))
+}
+
+/// Names a record among those of all objects: each object numbers its own.
+pub(super) fn given_id(object: Object, id: &str) -> String {
+    format!("{}/{id}", object.name())
 }
 
 /// Tells whether a record can be the one that was sent: its name is the same, but for what a vendor may do to blanks; without
@@ -96,7 +104,7 @@ mod tests {
     #[test]
     fn another_record_is_not_the_answer_to_a_create() {
         let sent = json!({"name": "Ada  Lovelace ", "org_id": 7}).as_object().cloned().unwrap();
-        let of = |body: Json| is_of_create(&answer(&body), &sent, &GivenIds::default());
+        let of = |body: Json| is_of_create(&answer(&body), Object::Persons, &sent, &GivenIds::default());
         assert!(of(json!({"success": true, "data": {"id": 1, "name": "Ada Lovelace"}})));
         assert!(!of(json!({"success": true, "data": {"id": 1, "name": "Grace", "org_id": 7}})));
         assert!(!of(json!({"success": true, "data": {"name": "Ada Lovelace"}})), "without an id");
@@ -108,8 +116,10 @@ mod tests {
     fn a_new_record_has_an_id_of_its_own() {
         let (sent, given) = (json!({"name": "Ada"}).as_object().cloned().unwrap(), GivenIds::default());
         let body = json!({"success": true, "data": {"id": 5, "name": "Ada"}});
-        assert!(is_of_create(&answer(&body), &sent, &given));
-        assert!(!is_of_create(&answer(&body), &sent, &given), "a late answer of an earlier request");
+        let is_of = |object| is_of_create(&answer(&body), object, &sent, &given);
+        assert!(is_of(Object::Persons));
+        assert!(!is_of(Object::Persons), "a late answer of an earlier request");
+        assert!(is_of(Object::Organizations), "each object numbers its own records");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::super::{
 };
 use super::{
     contacts::ContactChange,
-    encode::{Encoder, record_id, rejection, texts},
+    encode::{Encoder, person_id, record_id, rejection, texts},
 };
 
 /// What a record says, field by field.
@@ -28,7 +28,7 @@ pub(super) struct Draft<'info> {
     /// The persons of an activity, the primary one first.
     people: Option<Vec<Json>>,
     /// The further persons of a deal.
-    pub(super) participants: Option<Vec<String>>,
+    pub(super) participants: Option<Vec<u64>>,
 }
 
 /// Fields of Pipedrive's own that cannot be empty: they stay as they are where a record has no value for them.
@@ -78,7 +78,9 @@ impl<'info> Draft<'info> {
                 self.contacts.entry(&property.code).or_default().add(column.part, value);
             }
             (Part::Whole, Kind::Stage) => self.add_stage(info, encoder, (property, value), columns)?,
-            (Part::Whole, Kind::People) if info.object == Object::Deals => self.participants = Some(texts(value)),
+            (Part::Whole, Kind::People) if info.object == Object::Deals => {
+                self.participants = Some(texts(value).iter().map(|id| person_id(id)).collect::<Result<_, _>>()?);
+            }
             (Part::Whole, Kind::People) => {
                 let ids =
                     texts(value).iter().map(|id| record_id(Object::Persons, id)).collect::<Result<Vec<_>, _>>()?;

@@ -233,6 +233,14 @@ pub(super) fn record_id(to: Object, id: &str) -> Result<Json, Problem> {
     if to == Object::Leads {
         return Ok(Json::from(id));
     }
-    let number = id.trim().parse::<u64>().map(Json::from);
-    number.map_err(|_| ("not_an_id", format!("it is no id of {}", to.name())))
+    number_id(to, id).map(Json::from)
+}
+
+/// Returns the id of a person.
+pub(super) fn person_id(id: &str) -> Result<u64, Problem> {
+    number_id(Object::Persons, id)
+}
+
+fn number_id(to: Object, id: &str) -> Result<u64, Problem> {
+    id.trim().parse().map_err(|_| ("not_an_id", format!("it is no id of {}", to.name())))
 }

@@ -23,7 +23,9 @@ pub(super) async fn fetch(catalog: &Catalog, request: &FetchRequest) -> Result<V
         Selection::Ids(ids) => {
             let fetcher = Fetcher::new(catalog, &info, &request.fields).await?;
             let records = fetcher.by_ids(ids).await?;
-            Ok(records.iter().filter_map(|raw| fetcher.record(raw)).collect())
+            let mut found: Vec<Record> = records.iter().filter_map(|raw| fetcher.record(raw)).collect();
+            found.extend(fetcher.merged(ids, &found).await?);
+            Ok(found)
         }
         Selection::Keys { fields: key, values } => {
             let fields: Vec<FieldName> = key.iter().chain(&request.fields).cloned().collect();
@@ -192,6 +194,24 @@ impl<'fetch> Fetcher<'fetch> {
             found.extend(records);
         }
         Ok(found)
+    }
+
+    /// Returns those of the ids that were not found and are another record now.
+    async fn merged(&self, ids: &[String], found: &[Record]) -> Result<Vec<Record>, ConnectorError> {
+        let known: HashSet<&str> = found.iter().map(|record| record.id.as_str()).collect();
+        let mut merged = Vec::new();
+        for id in ids.iter().filter(|id| !known.contains(id.as_str())) {
+            let Some(survivor) = self.catalog.survivor(self.info.object, id).await? else { continue };
+            for raw in self.by_ids(std::slice::from_ref(&survivor)).await? {
+                let record = self.record(&raw);
+                merged.extend(record.map(|record| Record {
+                    id: id.clone(),
+                    merged_into: Some(survivor.clone()),
+                    ..record
+                }));
+            }
+        }
+        Ok(merged)
     }
 
     /// Lists records, all pages.

@@ -29,8 +29,11 @@ impl PipedriveDestination {
         let encoder = Encoder { object: info.object, names, default_user };
         let mut outcomes = Vec::with_capacity(batch.records.len());
         for record in &batch.records {
-            if self.creates_options {
-                self.add_options(&info, record).await?;
+            if self.creates_options
+                && let Some(rejection) = self.add_options(&info, record).await?
+            {
+                outcomes.push(Outcome::Rejected(rejection));
+                continue;
             }
             outcomes.push(match Draft::of(&info, &encoder, record, &batch.operation)? {
                 Err(rejection) => Outcome::Rejected(rejection),
@@ -41,20 +44,29 @@ impl PipedriveDestination {
         Ok(outcomes)
     }
 
-    /// Adds the options that a record needs and its fields do not have.
-    async fn add_options(&self, info: &ObjectInfo, record: &BatchRecord) -> Result<(), ConnectorError> {
+    /// Adds the options that a record needs and its fields do not have. Returns why one is refused.
+    async fn add_options(&self, info: &ObjectInfo, record: &BatchRecord) -> Result<Option<Rejection>, ConnectorError> {
         for (name, value) in &record.fields {
             let property = info.property(info.column(name)?);
             if !matches!(property.kind, Kind::Option | Kind::Set) || !property.is_custom {
                 continue;
             }
             for label in texts(value) {
-                if property.options.id_of(&label) == Meaning::None {
-                    self.catalog.add_option(info.object, property, &label).await?;
+                if property.options.id_of(&label) != Meaning::None {
+                    continue;
+                }
+                match self.catalog.add_option(info.object, property, &label).await {
+                    Ok(_) => {}
+                    // A right that only this option needs is no reason to stop the others.
+                    Err(CallError::Refused(error)) if error.is_about_record() || error.status == 403 => {
+                        let rejection = rejection(info, record, &error).at(property.shown(), label);
+                        return Ok(Some(rejection));
+                    }
+                    Err(error) => return Err(error.into()),
                 }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn create(
@@ -71,10 +83,13 @@ impl PipedriveDestination {
             Ok(raw) => id_of(&raw).ok_or_else(|| unexpected("a new record has no id"))?,
             Err(error) => return refused(info, record, error),
         };
-        self.add_participants(&created, draft).await?;
-        Ok(Outcome::Created { id: created })
+        match self.add_participants(&created, draft).await {
+            Ok(()) => Ok(Outcome::Created { id: created }),
+            Err(error) => self.take_back(info, record, &created, error).await,
+        }
     }
 
+    /// Changes a record; one that was merged into another one there, that other one.
     async fn update(
         &self,
         info: &ObjectInfo,
@@ -82,10 +97,28 @@ impl PipedriveDestination {
         draft: &Draft<'_>,
     ) -> Result<Outcome, ConnectorError> {
         let id = own_id(record)?;
+        let outcome = self.update_at(id, info, record, draft).await?;
+        if outcome != Outcome::Missing {
+            return Ok(outcome);
+        }
+        match self.catalog.survivor(info.object, id).await? {
+            Some(survivor) => self.update_at(&survivor, info, record, draft).await,
+            None => Ok(Outcome::Missing),
+        }
+    }
+
+    async fn update_at(
+        &self,
+        id: &str,
+        info: &ObjectInfo,
+        record: &BatchRecord,
+        draft: &Draft<'_>,
+    ) -> Result<Outcome, ConnectorError> {
         let current = if draft.needs_current() {
-            match self.current(info, id).await? {
-                Some(raw) => raw,
-                None => return Ok(Outcome::Missing),
+            match self.current(info, id).await {
+                Ok(Some(raw)) => raw,
+                Ok(None) => return Ok(Outcome::Missing),
+                Err(error) => return refused(info, record, error),
             }
         } else {
             Raw::new()
@@ -101,17 +134,20 @@ impl PipedriveDestination {
                 Err(error) => return refused(info, record, error),
             }
         }
-        self.add_participants(id, draft).await?;
-        Ok(Outcome::Updated { id: id.to_owned() })
+        match self.add_participants(id, draft).await {
+            Ok(()) => Ok(Outcome::Updated { id: id.to_owned() }),
+            Err(error) => self.without_participants(info, record, id, error).await,
+        }
     }
 
     /// Returns a record as it is; none where it is gone.
-    async fn current(&self, info: &ObjectInfo, id: &str) -> Result<Option<Raw>, ConnectorError> {
+    pub(super) async fn current(&self, info: &ObjectInfo, id: &str) -> Result<Option<Raw>, CallError> {
         match self.catalog.api.one(info.object, id).await {
             Ok(raw) if raw.get("is_deleted") == Some(&Json::Bool(true)) => Ok(None),
             Ok(raw) => Ok(Some(normal(info, raw))),
             Err(CallError::Refused(error)) if error.is_missing() => Ok(None),
-            Err(error) => Err(not_written(error.into())),
+            Err(CallError::Failed(error)) => Err(CallError::Failed(not_written(error))),
+            Err(error) => Err(error),
         }
     }
 
@@ -157,7 +193,8 @@ fn refused(info: &ObjectInfo, record: &BatchRecord, error: CallError) -> Result<
     Ok(Outcome::Rejected(rejection(info, record, &error)))
 }
 
-fn rejection(info: &ObjectInfo, record: &BatchRecord, error: &ApiError) -> Rejection {
+/// Puts a refusal into the words of a dead letter.
+pub(super) fn rejection(info: &ObjectInfo, record: &BatchRecord, error: &ApiError) -> Rejection {
     let reason = error.message.clone().unwrap_or_else(|| format!("Pipedrive answered {}", error.status));
     let rejection = Rejection::new(error.code.clone(), reason);
     let Some(property) = error.field().and_then(|code| info.property_of(code)) else { return rejection };

@@ -11,7 +11,7 @@ use crate::model::ObjectName;
 use super::{
     super::{
         client::{Api, Next, Raw, Shelf, WireOption},
-        errors::unexpected,
+        errors::{CallError, unexpected},
         object::Object,
     },
     Kind, Meaning, ObjectInfo, Pipelines, Property, Users,
@@ -27,6 +27,8 @@ pub(in super::super) struct Catalog {
     objects: Mutex<HashMap<Object, Arc<ObjectInfo>>>,
     users: OnceCell<Arc<Users>>,
     pipelines: OnceCell<Arc<Pipelines>>,
+    /// Persons that were merged into others.
+    merged_persons: OnceCell<HashMap<String, String>>,
     /// One option is added at a time, so that none is added twice.
     adding: Mutex<()>,
 }
@@ -40,8 +42,14 @@ pub(in super::super) struct Names {
 
 impl Catalog {
     pub(in super::super) fn new(api: Api) -> Self {
-        let (objects, users, pipelines) = (Mutex::default(), OnceCell::new(), OnceCell::new());
-        Self { api, objects, users, pipelines, adding: Mutex::default() }
+        Self {
+            api,
+            objects: Mutex::default(),
+            users: OnceCell::new(),
+            pipelines: OnceCell::new(),
+            merged_persons: OnceCell::new(),
+            adding: Mutex::default(),
+        }
     }
 
     /// Returns the fields of an object.
@@ -98,6 +106,25 @@ impl Catalog {
         self.pipelines.get_or_try_init(pipelines).await.cloned()
     }
 
+    /// Returns the record that a missing one was merged into, where Pipedrive tells: of persons.
+    pub(in super::super) async fn survivor(&self, object: Object, id: &str) -> Result<Option<String>, CallError> {
+        if object != Object::Persons {
+            return Ok(None);
+        }
+        let merged = async || match self.api.merged_persons().await {
+            // Who may not see it is told of no merge.
+            Err(CallError::Refused(_)) => Ok(HashMap::new()),
+            other => other,
+        };
+        let winners = self.merged_persons.get_or_try_init(merged).await?;
+        let mut survivor = winners.get(id);
+        for _ in 0..winners.len() {
+            let Some(next) = survivor.and_then(|id| winners.get(id)) else { break };
+            survivor = Some(next);
+        }
+        Ok(survivor.filter(|survivor| *survivor != id).cloned())
+    }
+
     async fn all(&self, object: Object) -> Result<Vec<Raw>, ConnectorError> {
         let mut records = Vec::new();
         let mut next: Option<Next> = None;
@@ -118,31 +145,33 @@ impl Catalog {
         object: Object,
         property: &Property,
         label: &str,
-    ) -> Result<Json, ConnectorError> {
+    ) -> Result<Json, CallError> {
         let _alone = self.adding.lock().await;
         if let Meaning::One(id) = property.options.id_of(label) {
             return Ok(id);
         }
         let path = object.fields_path().filter(|_| property.is_custom).ok_or_else(|| {
             let message = format!("options of `{}` cannot be added by the API", property.shown());
-            ConnectorError::new(ErrorKind::Refused, "unknown_option", message)
+            CallError::Failed(ConnectorError::new(ErrorKind::Refused, "unknown_option", message))
         })?;
         match self.api.add_option(path, &property.code, label).await {
             Ok(options) => property.options.extend(options),
             // It may have been added: the field tells.
-            Err(error) if error.kind == ErrorKind::Unanswered => {
+            Err(CallError::Failed(error)) if error.kind == ErrorKind::Unanswered => {
                 let fields = self.api.fields(path).await?;
                 let field = fields.into_iter().find(|field| field.field_code == property.code);
                 property.options.replace(field.and_then(|field| field.options).unwrap_or_default());
                 if property.options.id_of(label) == Meaning::None {
-                    return Err(ConnectorError { kind: ErrorKind::Unavailable, ..error });
+                    return Err(CallError::Failed(ConnectorError { kind: ErrorKind::Unavailable, ..error }));
                 }
             }
             Err(error) => return Err(error),
         }
         match property.options.id_of(label) {
             Meaning::One(id) => Ok(id),
-            Meaning::None | Meaning::Several => Err(unexpected("the option that was added is not in it")),
+            Meaning::None | Meaning::Several => {
+                Err(CallError::Failed(unexpected("the option that was added is not in it")))
+            }
         }
     }
 }

@@ -103,6 +103,7 @@ impl ObjectInfo {
                 is_required: is_required && matches!(part, Part::Whole),
                 is_case_insensitive: is_address,
                 has_aliases: is_address,
+                is_linked_apart: property.kind == Kind::People && self.object == Object::Deals,
                 options: if is_option { property.options.choices() } else { Vec::new() },
                 ..Field::new(&name, field_type)
             };
@@ -110,6 +111,11 @@ impl ObjectInfo {
             self.columns.push(Column { field, property: place, part });
         }
         self.properties.push(property);
+    }
+
+    /// Returns all columns.
+    pub(super) fn columns(&self) -> &[Column] {
+        &self.columns
     }
 
     /// Returns the column of that name.

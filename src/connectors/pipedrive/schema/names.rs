@@ -1,6 +1,8 @@
 //! What the ids of users, pipelines and stages are called.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Value as Json, json};
 
 use super::{
     super::client::{Raw, id_of},
@@ -11,6 +13,8 @@ use super::{
 #[derive(Debug, Default)]
 pub(in super::super) struct Users {
     emails: HashMap<String, String>,
+    /// The ids of those who have left.
+    gone: HashSet<String>,
     ids: HashMap<String, u64>,
 }
 
@@ -35,9 +39,17 @@ impl Users {
             {
                 all.ids.insert(email.to_lowercase(), number);
             }
+            if !is_active {
+                all.gone.insert(id.clone());
+            }
             all.emails.insert(id, email.to_owned());
         }
         all
+    }
+
+    /// Returns the users: id, e-mail address, and whether they are still there.
+    pub(in super::super) fn all(&self) -> impl Iterator<Item = (&str, &str, bool)> {
+        self.emails.iter().map(|(id, email)| (id.as_str(), email.as_str(), !self.gone.contains(id)))
     }
 
     /// Returns the e-mail address of a user; the id where there is none.
@@ -93,6 +105,15 @@ impl Pipelines {
         })
     }
 
+    /// Returns the pipelines with their stages, as a fixture lists them.
+    pub(in super::super) fn described(&self) -> Json {
+        let stages = |of: u64| -> Json {
+            let own = self.stages.iter().filter(|(.., pipeline)| *pipeline == of);
+            own.map(|(id, name, _)| json!({ "id": id, "name": name })).collect()
+        };
+        self.pipelines.iter().map(|(id, name)| json!({ "id": id, "name": name, "stages": stages(*id) })).collect()
+    }
+
     /// Returns the names of the pipelines, for a person.
     pub(in super::super) fn pipeline_names(&self) -> Vec<&str> {
         self.pipelines.iter().map(|(_, name)| name.as_str()).collect()
@@ -120,8 +141,6 @@ fn text<'record>(record: &'record Raw, name: &str) -> Option<&'record str> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value as Json, json};
-
     use super::*;
 
     fn raw(json: &Json) -> Raw {

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::model::Choice;
 
@@ -66,6 +66,11 @@ impl Options {
         }
     }
 
+    /// Returns the options as a fixture lists them.
+    pub(in super::super) fn described(&self) -> Json {
+        self.all().iter().map(|option| json!({ "id": option.id, "label": option.label })).collect()
+    }
+
     /// Takes over the options that there are now.
     pub(in super::super) fn replace(&self, all: Vec<WireOption>) {
         *self.all() = all;
@@ -88,8 +93,6 @@ fn text(id: &Json) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn options(all: &[(Json, &str)], is_custom: bool) -> Options {

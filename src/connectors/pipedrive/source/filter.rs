@@ -18,6 +18,8 @@ pub(super) struct Narrowing {
     pub(super) query: Vec<(&'static str, String)>,
     /// Since when records have changed, in seconds.
     pub(super) since: Option<i64>,
+    /// Before when they have, in seconds.
+    pub(super) until: Option<i64>,
 }
 
 /// Parameters that take one id. Source: both specs.
@@ -77,6 +79,13 @@ impl Narrowing {
             (UPDATED_AT, Comparison::Greater | Comparison::GreaterOrEqual) if info.object.is_incremental() => {
                 if let Value::DateTime(moment) = value {
                     self.since = self.since.max(Some(moment.timestamp()));
+                }
+            }
+            (UPDATED_AT, Comparison::Less) if info.object.takes_until() => {
+                if let Value::DateTime(moment) = value {
+                    // Whole seconds, and none too few.
+                    let until = moment.timestamp() + i64::from(moment.timestamp_subsec_nanos() > 0);
+                    self.until = Some(self.until.map_or(until, |known| known.min(until)));
                 }
             }
             (_, Comparison::Equal) if field == ID => self.any_of(field, std::slice::from_ref(value), info),

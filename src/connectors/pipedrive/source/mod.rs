@@ -12,10 +12,10 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use crate::clock::Clock;
-use crate::connector::{ConnectorError, Inspection, Probe, ReadRequest, Source};
+use crate::connector::{ConnectorError, FixtureForm, Fixtures, Inspection, Probe, ReadRequest, Source};
 use crate::model::{ObjectName, Page, Schema};
 
-use super::{inspection::inspect, schema::Catalog};
+use super::{fixture, inspection::inspect, schema::Catalog};
 
 use reader::Reader;
 
@@ -67,6 +67,17 @@ impl Source for PipedriveSource {
 
     fn probe(&self) -> Option<&dyn Probe> {
         Some(self)
+    }
+
+    fn fixtures(&self) -> Option<&dyn Fixtures> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Fixtures for PipedriveSource {
+    async fn fixture(&self, object: &ObjectName) -> Result<FixtureForm, ConnectorError> {
+        fixture::form(&self.catalog, object).await
     }
 }
 

@@ -7,17 +7,17 @@
 use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use serde_json::{Value as Json, json};
 
 use crate::clock::Clock;
 use crate::connector::{ConnectorError, ErrorKind, ReadRequest};
-use crate::model::{Page, SyncMode};
+use crate::model::{Page, ReadReject, SyncMode};
 
 use super::{
     super::{
         client::{self, Next, Raw, Shelf, id_of},
-        errors::{CallError, unexpected},
+        errors::{ApiError, CallError, unexpected},
         limits::OVERLAP,
         object::Object,
         schema::{Catalog, ObjectInfo},
@@ -96,26 +96,42 @@ impl<'catalog> Reader<'catalog> {
             .filter(|raw| id_of(raw).is_some_and(|id| self.seen.insert(id)))
             .map(|raw| Record { raw, is_deleted: place.list == List::Deleted })
             .collect();
+        let mut unread = Vec::new();
         if self.decoder.wants_participants() && place.list != List::Deleted {
-            self.add_participants(&mut fresh).await?;
+            (fresh, unread) = self.with_participants(fresh).await?;
         }
-        let (frame, rejects) = self.decoder.decode(fresh)?;
+        let (frame, mut rejects) = self.decoder.decode(fresh)?;
+        rejects.append(&mut unread);
         let position = self.after(&place, next, started_at);
         let cursor = position.to_cursor();
         self.position = Some(position);
         Ok(Some(Page { frame, rejects, cursor }))
     }
 
-    /// Reads who takes part in each deal.
-    async fn add_participants(&self, deals: &mut [Record]) -> Result<(), ConnectorError> {
-        let ids: Vec<String> = deals.iter().filter_map(|deal| id_of(&deal.raw)).collect();
-        let asked = stream::iter(ids).map(|id| async move { self.catalog.api.participants(&id).await });
-        let found: Vec<Vec<String>> = asked.buffered(PARTICIPANTS_AT_ONCE).try_collect().await?;
-        for (deal, persons) in deals.iter_mut().zip(found) {
-            let persons: Vec<Json> = persons.into_iter().map(|id| json!({ "person_id": id })).collect();
-            deal.raw.insert("participants".to_owned(), Json::from(persons));
+    /// Reads who takes part in each deal. A deal of which Pipedrive does not say it is rejected: without its persons it would look
+    /// like one that has none.
+    async fn with_participants(&self, deals: Vec<Record>) -> Result<(Vec<Record>, Vec<ReadReject>), ConnectorError> {
+        let asked = stream::iter(deals).map(|deal| async move {
+            let id = id_of(&deal.raw).unwrap_or_default();
+            let persons = self.catalog.api.participants(&id).await;
+            (deal, id, persons)
+        });
+        let mut asked = asked.buffered(PARTICIPANTS_AT_ONCE);
+        let (mut whole, mut rejects) = (Vec::new(), Vec::new());
+        while let Some((mut deal, id, persons)) = asked.next().await {
+            match persons {
+                Ok(persons) => {
+                    let persons: Vec<Json> = persons.into_iter().map(|id| json!({ "person_id": id })).collect();
+                    deal.raw.insert("participants".to_owned(), Json::from(persons));
+                    whole.push(deal);
+                }
+                Err(CallError::Refused(error)) if error.is_about_record() => {
+                    rejects.push(unread(id, deal, error));
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(())
+        Ok((whole, rejects))
     }
 
     async fn ask(&self, place: &Place) -> Result<client::Page, ConnectorError> {
@@ -151,6 +167,7 @@ impl<'catalog> Reader<'catalog> {
                 query.push(("updated_since", since));
             }
         }
+        query.extend(self.narrowing.until.and_then(seconds).map(|until| ("updated_until", until)));
         match object {
             Object::Users => {}
             Object::Leads => query.push(("sort", "add_time".to_owned())),
@@ -200,6 +217,21 @@ impl<'catalog> Reader<'catalog> {
             }
         };
         Position::List { list: place.list, since, cursor, start, started_at: Some(started_at) }
+    }
+}
+
+fn unread(id: String, deal: Record, error: ApiError) -> ReadReject {
+    let why = error.message.unwrap_or_else(|| error.code.clone());
+    ReadReject {
+        id,
+        has_id: true,
+        number: None,
+        line: None,
+        field: Some("participants".to_owned()),
+        value: None,
+        code: error.code,
+        reason: format!("its participants cannot be read: {why} ({})", error.status),
+        record: Json::Object(deal.raw),
     }
 }
 

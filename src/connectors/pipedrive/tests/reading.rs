@@ -117,6 +117,30 @@ async fn conditions_are_sent_as_far_as_lists_take_them() {
 }
 
 #[tokio::test]
+async fn times_of_a_condition_are_sent_in_whole_seconds() {
+    let persons = "id,name,update_time\n1,A,2026-01-05 08:00:00\n2,B,2026-01-05 08:00:01\n3,C,2026-01-05 08:00:02\n";
+    let company = Company::start(&[("persons.csv", persons)]).await;
+    let moment = |text: &str| Value::DateTime(text.parse().unwrap());
+    let part =
+        |comparison, text: &str| Predicate::Compare { field: "_updated_at".into(), comparison, value: moment(text) };
+    let cases = [
+        (vec![part(Comparison::Less, "2026-01-05T08:00:01Z")], vec!["A"]),
+        (vec![part(Comparison::Less, "2026-01-05T08:00:01.5Z")], vec!["A", "B"]),
+        (
+            vec![
+                part(Comparison::GreaterOrEqual, "2026-01-05T08:00:01Z"),
+                part(Comparison::Less, "2026-01-05T08:00:02Z"),
+            ],
+            vec!["B"],
+        ),
+    ];
+    for (parts, names) in cases {
+        let pages = company.read(filtered("persons", &["name"], Predicate::All(parts.clone()))).await;
+        assert_eq!(column(&pages, "name"), names, "{parts:?}");
+    }
+}
+
+#[tokio::test]
 async fn users_pipelines_and_stages_are_read() {
     let company = Company::start(&[("users.csv", "id,name,email\n1,Ada,ada@acme.test\n")]).await;
     assert_eq!(column(&company.read(request("users", &["email"])).await, "email"), ["ada@acme.test"]);

@@ -47,7 +47,10 @@ async fn headers_correct_the_plan_and_a_spent_day_stops() {
     company.call("PUT", "_emulator/tokens", json!({"left": 3})).await;
     let error = load("Bob").await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::QuotaSpent, "{error:?}");
-    assert!(error.hint.unwrap().contains("midnight"));
+    // The clock of the test starts at noon.
+    let tomorrow = company.context.clock().now().date_naive() + chrono::Days::new(1);
+    let hint = error.hint.unwrap();
+    assert!(hint.contains(&format!("the next day begins at {tomorrow} 00:00 UTC (midnight in `UTC`")), "{hint}");
 }
 
 #[tokio::test]

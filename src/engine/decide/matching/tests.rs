@@ -22,6 +22,7 @@ fn policy(write: WriteMode) -> WritePolicy {
         if_blank: Vec::new(),
         stamps: Vec::new(),
         aliased: Vec::new(),
+        linked_apart: Vec::new(),
         batch_size: None,
         on_missing: OnMissing::Recreate,
         max_rejects: None,
@@ -278,4 +279,19 @@ fn a_decision_is_the_same_after_it_was_written_down() {
         let text = serde_json::to_string(&decision).unwrap();
         assert_eq!(serde_json::from_str::<Decision>(&text).unwrap(), decision, "{text}");
     }
+}
+
+#[test]
+fn a_link_that_is_written_apart_waits_for_its_record() {
+    let target_id = serde_json::from_value(json!(1)).unwrap();
+    let known = LinkedRecord { target_id, object: "companies".into(), destination_id: "d-c1".to_owned() };
+    let link = LinkValue { field: "Company".into(), stream: "companies".into(), linked_ids: vec!["c1".to_owned()] };
+    let linking = Prepared { links: vec![link], ..record("r1", "k1", "new") };
+    let mut case =
+        Case::new(WriteMode::Upsert, [linking]).with_policy(|policy| policy.linked_apart = vec!["Company".into()]);
+    let records = [("c1".to_owned(), known)].into();
+    case.knowledge.links = LinkedIds::new([("companies".to_owned(), records)].into(), &Spellings::default());
+    let Action::Create(write) = case.decide().remove(0).action else { panic!("not created") };
+    assert!(!write.fields.contains_key("Company"));
+    assert_eq!(write.links.iter().map(|link| link.linked).collect::<Vec<_>>(), [0]);
 }
