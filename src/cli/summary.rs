@@ -1,11 +1,11 @@
 //! The table at the end of a run: per stream and destination the ledger, calls, quota, and why records were not written.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use indicatif::HumanCount;
 
-use crate::engine::{DestinationReport, RunReport};
+use crate::engine::{DestinationReport, QuotaReport, RunReport};
 use crate::model::Ledger;
 use crate::state::{RunStatus, TargetStatus};
 
@@ -30,7 +30,7 @@ const COLUMNS: [Column; 8] = [
 /// Returns the summary of a run as text.
 pub(super) fn summary(report: &RunReport) -> String {
     let mut text = table(report).to_string();
-    for line in remarks(report) {
+    for line in remarks(report).into_iter().chain(quotas(report)) {
         text.push('\n');
         text.push_str(&line);
     }
@@ -124,6 +124,39 @@ fn remarks(report: &RunReport) -> Vec<String> {
         }
     }
     remarks
+}
+
+/// Says what the run spent of each budget that requests have a cost in, and what is left of it.
+fn quotas(report: &RunReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut by_connection: BTreeMap<&str, QuotaReport> = BTreeMap::new();
+    for stream in &report.streams {
+        if let Some(quota) = &stream.quota {
+            lines.push(format!("· reading {}: {}", stream.name, spent(quota)));
+        }
+        for account in &stream.destinations {
+            let Some(quota) = account.quota else { continue };
+            by_connection
+                .entry(&account.connection)
+                .and_modify(|known| {
+                    known.spent += quota.spent;
+                    known.left = known.left.min(quota.left);
+                    // Of several kinds of records, the dearest is told.
+                    let both = known.records_per_day.into_iter().chain(quota.records_per_day);
+                    known.records_per_day = both.min();
+                })
+                .or_insert(quota);
+        }
+    }
+    lines.extend(by_connection.iter().map(|(connection, quota)| format!("· {connection}: {}", spent(quota))));
+    lines
+}
+
+fn spent(quota: &QuotaReport) -> String {
+    let [spent, left, max] = [quota.spent, quota.left, quota.max].map(HumanCount);
+    let unit = quota.unit;
+    let records = quota.records_per_day.map(|count| format!("; a day allows {} records", HumanCount(count)));
+    format!("{spent} {unit} spent, {left} of {max} left today{}", records.unwrap_or_default())
 }
 
 fn reasons(report: &RunReport) -> Table {

@@ -6,7 +6,13 @@ use crate::config::OnMissing;
 use crate::model::{Calls, Cursor, Ledger, SyncMode};
 use crate::state::{Checkpoint, SourceIds, TargetEnd, TargetLedger, TargetStatus};
 
-use super::{error::EngineError, place::RunPlace, report::DestinationReport, setup::Loader, writer::Report};
+use super::{
+    error::EngineError,
+    place::RunPlace,
+    report::{DestinationReport, QuotaReport},
+    setup::Loader,
+    writer::Report,
+};
 
 /// One destination of a stream in a run.
 #[derive(Debug)]
@@ -235,7 +241,9 @@ impl DestinationRun {
         report.merged = self.loader.services.state.merged(&target.run_id, target.id, SourceIds::Hidden).await?;
         report.missing = if self.loader.policy.on_missing == OnMissing::Recreate { missing } else { 0 };
         report.is_replaced = self.loader.is_replacing();
-        report.set_calls(self.tally.calls, self.loader.services.context.meter.quota());
+        let meter = &self.loader.services.context.meter;
+        report.set_calls(self.tally.calls, meter.quota());
+        report.quota = QuotaReport::of(meter.spending(), meter.quota(), meter.calls().write);
         Ok(report)
     }
 }

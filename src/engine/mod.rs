@@ -52,7 +52,7 @@ pub use preview::{
     RejectSample, RejectedRecord, StandardPreview, StreamPreview, UnmappedField, preview,
 };
 pub use redrive::{Correction, LetterPlace, letter_place, redrive};
-pub use report::{DestinationReport, ReasonReport, RunReport, StreamReport, WaitingReport};
+pub use report::{DestinationReport, QuotaReport, ReasonReport, RunReport, StreamReport, WaitingReport};
 pub use run::run;
 
 #[cfg(test)]

@@ -111,6 +111,7 @@ pub async fn redrive(
                 read: report.ledger.read,
                 calls: 0,
                 rate_limited: 0,
+                quota: None,
                 error: None,
                 destinations: vec![report],
             }),

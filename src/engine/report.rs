@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Calls, ConnectionName, Ledger, ObjectName, Quota, StreamName};
+use crate::model::{Calls, ConnectionName, Ledger, ObjectName, Quota, Spending, StreamName};
 use crate::state::{
     Attempt, LetterCount, MergedRecord, ReasonCount, Run, RunStatus, SourceIds, State, StateError, StoredRun,
     StoredTarget, TargetLedger, TargetStatus, WaitingCount,
@@ -44,6 +44,9 @@ pub struct StreamReport {
     pub calls: u64,
     /// Answers of the source that said its rate limit was crossed.
     pub rate_limited: u64,
+    /// What reading spent of the source's budget, where its requests have a cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<QuotaReport>,
     /// Why the source could not be read to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -90,12 +93,31 @@ pub struct DestinationReport {
     /// The share of the daily quota that was used when the run ended, where the vendor tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota_used: Option<f64>,
+    /// What this spent of the destination's budget, where its requests have a cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<QuotaReport>,
     /// Why the destination was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Whether there is a dead letter for each record that the ledger counts as rejected or held, and no other.
     #[serde(skip)]
     pub has_all_letters: bool,
+}
+
+/// What one side of a stream spent of a vendor's daily budget, and what is left of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct QuotaReport {
+    /// What the vendor counts: `tokens`.
+    pub unit: &'static str,
+    /// Spent here, in this process.
+    pub spent: u64,
+    /// Left of the day, for everybody who uses the account.
+    pub left: u64,
+    /// All that there is on a day.
+    pub max: u64,
+    /// The records that a whole day allows, at what a write cost here: one for each record. None where nothing was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records_per_day: Option<u64>,
 }
 
 /// How many links of a field wait for records of a stream.
@@ -125,6 +147,20 @@ pub struct ReasonReport {
     pub field: Option<String>,
     /// How many records.
     pub records: u64,
+}
+
+impl QuotaReport {
+    /// Makes the report of what was spent by so many writes and the reads beside them.
+    pub(super) fn of(spending: Option<Spending>, quota: Option<Quota>, writes: u64) -> Option<Self> {
+        let (spending, quota) = (spending?, quota?);
+        Some(Self {
+            unit: spending.unit,
+            spent: spending.reading + spending.writing,
+            left: quota.remaining,
+            max: quota.max,
+            records_per_day: quota.max.saturating_mul(writes).checked_div(spending.writing),
+        })
+    }
 }
 
 impl StreamReport {
@@ -162,6 +198,7 @@ impl DestinationReport {
             missing: 0,
             is_replaced: false,
             quota_used: None,
+            quota: None,
             error: None,
             has_all_letters: true,
         }
@@ -214,6 +251,7 @@ impl RunReport {
                     read: report.ledger.read,
                     calls: 0,
                     rate_limited: 0,
+                    quota: None,
                     error: None,
                     destinations: vec![report],
                 }),

@@ -22,7 +22,7 @@ use super::{
         extract::{Extent, ReadPlan, extract, is_expired},
         join_inputs::{Depth, read_join_inputs},
     },
-    report::{DestinationReport, StreamReport},
+    report::{DestinationReport, QuotaReport, StreamReport},
 };
 
 /// A stream in a run.
@@ -33,6 +33,8 @@ pub(super) struct StreamRun {
     pub is_read_to_end: bool,
     stream: Stream,
     source_calls: Calls,
+    /// What reading spent of the source's budget.
+    source_quota: Option<QuotaReport>,
     /// What reading the streams of its joins cost.
     join_calls: Calls,
     /// What failed before or beside the destinations: the source, or a destination that could not be connected.
@@ -65,6 +67,7 @@ pub(super) async fn run_stream(
         is_read_to_end: false,
         stream: stream.clone(),
         source_calls: Calls::default(),
+        source_quota: None,
         join_calls: Calls::default(),
         failures: Vec::new(),
         source_error: None,
@@ -124,7 +127,9 @@ impl StreamRun {
 
     fn count_source_calls(&mut self, extraction: &Extraction) {
         self.source_calls = self.join_calls;
-        self.source_calls += extraction.context.meter.calls();
+        let meter = &extraction.context.meter;
+        self.source_calls += meter.calls();
+        self.source_quota = QuotaReport::of(meter.spending(), meter.quota(), 0);
     }
 
     /// Asks the source what its records look like and compiles filter, steps and mappings; connects the destinations.
@@ -325,6 +330,7 @@ impl StreamRun {
             read,
             calls: self.source_calls.total(),
             rate_limited: self.source_calls.rate_limited,
+            quota: self.source_quota,
             error: self.source_error,
             destinations: destinations.into_iter().map(|(_, report)| report).collect(),
         })

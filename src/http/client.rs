@@ -184,6 +184,10 @@ impl Client {
         let single_file = self.way.enter(&self.transport.clock).await;
         let sent_at = self.transport.clock.elapsed();
         self.meter.count(request.access);
+        if let Some(limit) = self.dialect.quota_limit() {
+            let units = request.costs.iter().filter(|cost| cost.limit == limit).map(|cost| cost.units.get()).sum();
+            self.meter.count_spent(request.access, limit, units);
+        }
         self.meter.count_wait(sent_at.saturating_sub(asked_at));
         let sent = self.transmit(request, RequestBuilder::from_parts(http, built), &handed, attempt).await;
         drop((permits, single_file));

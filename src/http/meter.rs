@@ -2,13 +2,13 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use crate::model::{Calls, Quota};
+use crate::model::{Calls, Quota, Spending};
 
 use super::request::Access;
 
@@ -26,6 +26,10 @@ struct Counts {
     waited_millis: AtomicU64,
     doubtful_writes: AtomicU64,
     quota: Mutex<Option<Quota>>,
+    /// What the vendor counts the quota in, where requests have a cost.
+    unit: OnceLock<&'static str>,
+    spent_reading: AtomicU64,
+    spent_writing: AtomicU64,
 }
 
 impl Meter {
@@ -59,6 +63,23 @@ impl Meter {
         self.counts.doubtful_writes.load(Ordering::Relaxed)
     }
 
+    /// Counts what one attempt spends of the quota.
+    pub fn count_spent(&self, access: Access, unit: &'static str, units: u32) {
+        self.counts.unit.get_or_init(|| unit);
+        match access {
+            Access::Read => &self.counts.spent_reading,
+            Access::Write => &self.counts.spent_writing,
+        }
+        .fetch_add(u64::from(units), Ordering::Relaxed);
+    }
+
+    /// Returns what was spent of the quota, where requests have a cost.
+    pub fn spending(&self) -> Option<Spending> {
+        let unit = *self.counts.unit.get()?;
+        let [reading, writing] = [&self.counts.spent_reading, &self.counts.spent_writing];
+        Some(Spending { unit, reading: reading.load(Ordering::Relaxed), writing: writing.load(Ordering::Relaxed) })
+    }
+
     /// Notes what the vendor says is left of the quota.
     pub fn note_quota(&self, quota: Quota) {
         *self.counts.quota.lock().unwrap_or_else(PoisonError::into_inner) = Some(quota);
@@ -76,7 +97,12 @@ impl Meter {
             (&self.counts.write, &other.counts.write),
             (&self.counts.rate_limited, &other.counts.rate_limited),
             (&self.counts.waited_millis, &other.counts.waited_millis),
+            (&self.counts.spent_reading, &other.counts.spent_reading),
+            (&self.counts.spent_writing, &other.counts.spent_writing),
         ];
+        if let Some(unit) = other.counts.unit.get() {
+            self.counts.unit.get_or_init(|| unit);
+        }
         for (own, others) in pairs {
             own.fetch_add(others.swap(0, Ordering::Relaxed), Ordering::Relaxed);
         }
@@ -105,8 +131,11 @@ mod tests {
         let (first, second) = (Meter::default(), Meter::default());
         first.count(Access::Read);
         second.count(Access::Write);
+        first.count_spent(Access::Read, "tokens", 10);
         second.take_over(&first);
         second.take_over(&first);
         assert_eq!((second.calls().read, second.calls().write, first.calls().total()), (1, 1, 0));
+        assert_eq!(second.spending(), Some(Spending { unit: "tokens", reading: 10, writing: 0 }));
+        assert_eq!(Meter::default().spending(), None);
     }
 }

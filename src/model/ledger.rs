@@ -111,6 +111,17 @@ impl Quota {
     }
 }
 
+/// What requests have spent of a vendor's budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spending {
+    /// What the vendor counts: `tokens`.
+    pub unit: &'static str,
+    /// Spent by requests that read.
+    pub reading: u64,
+    /// Spent by requests that write.
+    pub writing: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,7 +31,7 @@ pub use column::column;
 pub use decimal::{exact_float, exact_integer, exact_number, is_number, plain_number};
 pub use file_kind::{FILE_HEAD_BYTES, FileKind, PARQUET, file_kind};
 pub use formula::{guarded, unguarded};
-pub use ledger::{Calls, Ledger, Quota};
+pub use ledger::{Calls, Ledger, Quota, Spending};
 pub use list::{LIST_SEPARATOR, join_list, split_list};
 pub use look::{is_invisible, one_form, visible};
 pub use name::{ConnectionName, FieldName, ObjectName, RUN_ID, StreamName};
