@@ -301,3 +301,26 @@ fn a_definition_is_the_same_however_it_is_spelled() {
     assert_ne!(definition(&VALID.replace("apply: [trim]", "apply: [lowercase]")), own);
     assert!(!own.to_string().contains("abc"), "connections are no part of it");
 }
+
+#[test]
+fn labels_of_a_mapping_are_mappings_of_their_own() {
+    let pipeline = |mappings: &str| {
+        format!(
+            "version: 1\nname: shops\nconnections:\n  here: {{ type: shop, token: a }}\n  there: {{ type: shop, token: b }}\nstreams:\n  - name: people\n    \
+             source: {{ connection: here, object: people }}\n    destinations:\n      - {{ connection: there, object: people, mappings: {mappings} }}\n"
+        )
+    };
+    let loaded = |mappings: &str| load_files(&[("pipeline.yaml", &pipeline(mappings))]);
+    let short = loaded("{ phone: { work: Desk, mobile: { from: Cell, apply: [trim] } }, name: name }");
+    let long = loaded("{ phone_work: Desk, phone_mobile: { from: Cell, apply: [trim] }, name: name }");
+    let mappings = |loaded: &Loaded| loaded.pipeline.as_ref().unwrap().streams[0].destinations[0].mappings.clone();
+    assert_eq!(mappings(&short), mappings(&long));
+    for mistaken in [
+        "{ phone: { work: Desk, from: Phone } }",
+        "{ phone: { work: { home: Desk } } }",
+        "{ phone: { work: Desk }, phone_work: Other }",
+    ] {
+        let found = loaded(mistaken).diagnostics;
+        assert!(found.iter().any(|finding| finding.message.contains("mappings of their own")), "{mistaken}: {found:?}");
+    }
+}

@@ -47,6 +47,19 @@ pub struct FullMapping {
     /// is no part of what makes a record changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub formula: Option<String>,
+    /// In a list of e-mail addresses or phone numbers, the one with the label `work`, as a mapping of its own. `phone: { work: Phone,
+    /// mobile: MobilePhone }` means `phone_work: Phone` and `phone_mobile: MobilePhone`; nothing else stands beside such labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<MappingSpec>,
+    /// The same for the label `home`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<MappingSpec>,
+    /// The same for the label `mobile`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mobile: Option<MappingSpec>,
+    /// The same for the label `other`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other: Option<MappingSpec>,
     /// Cleaners, applied in order, e.g. `[trim, lowercase]` or `[{ phone: { region: DE } }]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub apply: Vec<CleanerSpec>,
@@ -79,6 +92,20 @@ pub struct FullMapping {
     pub when: Option<When>,
     /// What becomes of the destination's value when the source has none. Default: `keep`.
     pub null: NullPolicy,
+}
+
+impl FullMapping {
+    /// Returns the mappings of single labels.
+    pub fn labels(&self) -> Vec<(&'static str, &MappingSpec)> {
+        let all = [("work", &self.work), ("home", &self.home), ("mobile", &self.mobile), ("other", &self.other)];
+        all.into_iter().filter_map(|(label, spec)| Some((label, spec.as_ref()?))).collect()
+    }
+
+    /// Tells whether it has labels and nothing else.
+    pub fn is_labels_only(&self) -> bool {
+        let without = Self { work: None, home: None, mobile: None, other: None, ..self.clone() };
+        without == Self::default() && !self.labels().is_empty()
+    }
 }
 
 /// Writes the default where the file says nothing, as earlier releases did: a stopped run is known by it.

@@ -331,16 +331,36 @@ fn merge<'a>(
     for (specs, place) in [(&stream.raw.mappings, stream.at), (&raw.mappings, at)] {
         let place = place.key("mappings");
         for entry in place.node().into_iter().flat_map(Node::entries) {
-            match specs.get(&entry.key) {
-                Some(spec) => {
-                    merged.mappings.insert(entry.key.clone(), spec.clone());
-                }
-                None => merged.unreadable.push(entry.key.clone()),
+            let Some(spec) = specs.get(&entry.key) else {
+                merged.unreadable.push(entry.key.clone());
+                merged.places.insert(entry.key.clone(), place.key(&entry.key));
+                continue;
+            };
+            for (field, spec, below) in labelled(&entry.key, spec, specs) {
+                let own = place.key(&entry.key);
+                merged.places.insert(field.clone(), below.map_or(own.clone(), |label| own.key(label)));
+                merged.mappings.insert(field, spec.clone());
             }
-            merged.places.insert(entry.key.clone(), place.key(&entry.key));
         }
     }
     merged
+}
+
+/// Returns what a mapping sets, each with the label that it stands under: `phone: { work: … }` sets `phone_work`. One whose labels do
+/// not stand alone stays as it is, and is a mistake.
+fn labelled<'spec>(
+    field: &str,
+    spec: &'spec MappingSpec,
+    all: &MappingSpecs,
+) -> Vec<(String, &'spec MappingSpec, Option<&'static str>)> {
+    let whole = || vec![(field.to_owned(), spec, None)];
+    let MappingSpec::Full(full) = spec else { return whole() };
+    let of_label = |label: &str| format!("{field}_{label}");
+    let labels = full.labels();
+    if !full.is_labels_only() || labels.iter().any(|(label, _)| all.contains_key(&of_label(label))) {
+        return whole();
+    }
+    labels.into_iter().map(|(label, spec)| (of_label(label), spec, Some(label))).collect()
 }
 
 fn word(write: WriteMode) -> &'static str {

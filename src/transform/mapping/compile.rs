@@ -134,6 +134,11 @@ pub(super) fn check_parents(named: &[Named<'_>], destination: &Schema) -> Vec<Tr
 }
 
 fn check_origin(spec: &FullMapping) -> Result<(), TransformError> {
+    if !spec.labels().is_empty() {
+        let message = "`work`, `home`, `mobile` and `other` are mappings of their own: nothing stands beside them, they have none \
+                       below them, and no other mapping sets the same field";
+        return Err(TransformError::new("transform.mapping", message));
+    }
     let given = [
         spec.from.is_some() && spec.link.is_none(),
         spec.expr.is_some(),
