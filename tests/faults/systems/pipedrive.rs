@@ -44,10 +44,25 @@ fn read_back(testbed: &Testbed) -> Pin<Box<dyn Future<Output = Content> + Send +
         }
         let mut content = Content::default();
         for (object, record) in records {
-            content.add(shown(object, &record, &names));
+            let mut text = shown(object, &record, &names);
+            if object == "deals" {
+                text.push_str(&participants(testbed, &record["id"], &names).await);
+            }
+            content.add(text);
         }
         content
     })
+}
+
+/// Returns the names of those who take part in a deal.
+async fn participants(testbed: &Testbed, deal: &Json, names: &BTreeMap<(&str, u64), String>) -> String {
+    let page = get(testbed.url("pipedrive"), &format!("api/v1/deals/{deal}/participants")).await;
+    let mut text = String::new();
+    for person in page["data"].as_array().into_iter().flatten() {
+        let id = person["person_id"]["value"].as_u64().unwrap();
+        write!(text, " + {}", names.get(&("persons", id)).map_or("?", String::as_str)).unwrap();
+    }
+    text
 }
 
 fn shown(object: &str, record: &Json, names: &BTreeMap<(&str, u64), String>) -> String {
