@@ -61,6 +61,8 @@ mod pipedrive;
 #[cfg(test)]
 mod pipedrive_answers;
 #[cfg(test)]
+mod pipedrive_cases;
+#[cfg(test)]
 mod plans;
 #[cfg(test)]
 mod previews;
@@ -72,6 +74,8 @@ mod recording;
 mod replaced;
 #[cfg(test)]
 mod round_trip;
+#[cfg(test)]
+mod round_trip_pipedrive;
 #[cfg(test)]
 mod sales;
 #[cfg(test)]
