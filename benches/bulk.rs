@@ -95,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     fs::create_dir(folder.path().join("salesforce"))?;
     fs::write(folder.path().join("salesforce/Contact.schema.yaml"), SCHEMA)?;
-    let emulator = Emulator::start("salesforce", folder.path())?;
+    let emulator = Emulator::start("salesforce", folder.path(), &[])?;
 
     let (measured, file_bytes) = go(&folder.path().join("upsert"), UPSERT, rows, &emulator)?;
     tell("CSV to Salesforce, upsert", rows, &measured, "/destinations/0", "created", least_writes(file_bytes))?;

@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     customers::write_rows(&folder.path().join("customers.csv"), rows)?;
     fs::write(folder.path().join("million.yaml"), PIPELINE)?;
-    let emulator = Emulator::start("hubspot", folder.path())?;
+    let emulator = Emulator::start("hubspot", folder.path(), &[])?;
     let measured = local::run(folder.path(), "million.yaml", &emulator.url, "20")?;
     let account = &measured.stream["destinations"][0];
     println!("rows {rows}, created {}, calls {}", account["created"], account["calls"]);

@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let rows = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(ROWS);
     let folder = tempfile::tempdir()?;
     write_rows(&folder.path().join("table.csv"), rows, "cell")?;
-    let emulator = Emulator::start("google_sheets", folder.path())?;
+    let emulator = Emulator::start("google_sheets", folder.path(), &[])?;
     let measured = go(folder.path(), "write", &writing(), &emulator)?;
     tell("CSV to a sheet", rows, &measured, "/destinations/0", "created")?;
     let measured = go(folder.path(), "read", &reading(), &emulator)?;

@@ -29,10 +29,14 @@ pub(super) struct Measured {
 }
 
 impl Emulator {
-    /// Starts the local CRM of a vendor without limits, filled from a folder of fixtures where there is one.
-    pub(super) fn start(vendor: &str, fixtures: &Path) -> Result<Self, Box<dyn Error>> {
+    /// Starts the local CRM of a vendor without limits, filled from a folder of fixtures where there is one; `more` are further
+    /// arguments.
+    pub(super) fn start(vendor: &str, fixtures: &Path, more: &[&str]) -> Result<Self, Box<dyn Error>> {
         let mut command = ferry();
-        command.args(["emulate", vendor, "--port", "0", "--no-limits", "--quiet", "--fixtures"]).arg(fixtures);
+        command
+            .args(["emulate", vendor, "--port", "0", "--no-limits", "--quiet", "--fixtures"])
+            .arg(fixtures)
+            .args(more);
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let stdout = child.stdout.take().ok_or("the emulator has no stdout")?;
         let mut line = String::new();
