@@ -133,6 +133,9 @@ pub(super) enum Command {
         #[arg(long, value_name = "FACTOR", default_value_t = 1.0, hide = true)]
         clock_speed: f64,
     },
+    /// Take back what a run wrote: delete what it created, restore what it changed, create again what it deleted
+    #[command(after_help = "Example: ferry undo last --plan")]
+    Undo(UndoArgs),
     /// Start local CRMs for other programs' tests; prints `VENDOR URL` per line once they answer
     Emulate(EmulateArgs),
     /// Print the JSON Schema of pipeline files
@@ -174,6 +177,24 @@ pub(super) struct RunArgs {
     pub verify: bool,
     /// Wait so many times as short as the limits say: for runs against `ferry emulate --clock-speed` with the same factor
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, hide = true, conflicts_with = "dry_run")]
+    pub clock_speed: f64,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct UndoArgs {
+    /// The run's id, or `last`
+    pub run: String,
+    /// Take back this stream only; may be given several times
+    #[arg(long = "stream", value_name = "NAME")]
+    pub streams: Vec<String>,
+    /// Show what would be done; writes nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub plan: bool,
+    /// Do it without asking
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Wait so many times as short as the limits say, as for a run
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, hide = true)]
     pub clock_speed: f64,
 }
 

@@ -34,6 +34,8 @@ mod runs;
 mod signals;
 mod summary;
 mod tokens;
+mod undo;
+mod undone;
 mod validate;
 mod workspace;
 
@@ -108,6 +110,7 @@ async fn dispatch(workspace: Workspace, command: Command) -> Result<Exit, Failur
         Command::Redrive { run, from, clock_speed } => {
             redrive::redrive(&workspace, &run, from.as_deref(), clock_speed).await
         }
+        Command::Undo(args) => undo::undo(&workspace, &args).await,
         Command::Emulate(args) => emulate::emulate(&workspace, args).await,
         Command::Schema => {
             let schema =

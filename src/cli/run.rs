@@ -143,8 +143,13 @@ pub(super) async fn show_mistakes(
 
 /// Says what can be done about the failures of a run: each thing once, however many destinations it would help.
 pub(super) fn show_hints(finished: &Finished) {
-    let hints: BTreeSet<&str> = finished.failures.iter().filter_map(EngineError::hint).collect();
-    for hint in hints {
-        output::insist(&format!("hint: {}", one_line(hint)));
+    for hint in hints_of(&finished.failures) {
+        output::insist(&hint);
     }
+}
+
+/// Returns what can be done about failures, a line for each thing.
+pub(super) fn hints_of(failures: &[EngineError]) -> Vec<String> {
+    let hints: BTreeSet<&str> = failures.iter().filter_map(EngineError::hint).collect();
+    hints.into_iter().map(|hint| format!("hint: {}", one_line(hint))).collect()
 }

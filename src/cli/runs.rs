@@ -6,15 +6,16 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::engine::RunReport;
+use crate::engine::{RunReport, UndoReport};
 use crate::model::ConnectionName;
-use crate::state::{Attempt, MergedRecord, Run, RunStatus, SourceIds, State};
+use crate::state::{Attempt, MergedRecord, Run, RunKind, RunStatus, SourceIds, State};
 
 use super::{
     exit::{Exit, Failure},
     output,
     printable::one_line,
     summary::{new_table, summary},
+    undone,
     workspace::Workspace,
 };
 
@@ -38,7 +39,7 @@ pub(super) async fn runs(workspace: &Workspace) -> Result<Exit, Failure> {
         table.add_row([
             run.run_id.clone(),
             run.pipeline.clone(),
-            run.status.as_str().to_owned(),
+            status_text(run),
             moment_text(run.started_at),
             took,
             accounts.get(&run.run_id).map_or_else(String::new, accounts_text),
@@ -46,6 +47,13 @@ pub(super) async fn runs(workspace: &Workspace) -> Result<Exit, Failure> {
     }
     output::data(&format!("{table}\n"))?;
     Ok(Exit::Done)
+}
+
+fn status_text(run: &Run) -> String {
+    match &run.undone_run {
+        Some(undone) => format!("{} (undo of {undone})", run.status.as_str()),
+        None => run.status.as_str().to_owned(),
+    }
 }
 
 /// A run with the accounts of its connections; those of files are not among them.
@@ -64,6 +72,9 @@ fn accounts_text(accounts: &BTreeMap<ConnectionName, String>) -> String {
 pub(super) async fn show(workspace: &Workspace, run_id: &str, are_ids_shown: bool) -> Result<Exit, Failure> {
     let state = workspace.find_state().await?;
     let run = find_run(&state, run_id).await?;
+    if run.kind == RunKind::Undo {
+        return show_undo(workspace, &state, &run).await;
+    }
     let ids = if are_ids_shown { SourceIds::Shown } else { SourceIds::Hidden };
     let report = RunReport::stored(&state, &run, ids).await?;
     if workspace.output.is_json {
@@ -74,6 +85,19 @@ pub(super) async fn show(workspace: &Workspace, run_id: &str, are_ids_shown: boo
         output::data(&merged_lines(&report))?;
         output::data(&attempt_lines(&run, report.attempts.as_deref().unwrap_or_default()))?;
     }
+    Ok(Exit::Done)
+}
+
+async fn show_undo(workspace: &Workspace, state: &State, run: &Run) -> Result<Exit, Failure> {
+    let report = UndoReport::stored(state, run).await?;
+    if workspace.output.is_json {
+        output::json(&report)?;
+        return Ok(Exit::Done);
+    }
+    workspace.output.say(&format!("{} of pipeline `{}`: {}", run.run_id, run.pipeline, status_text(run)));
+    output::data(&undone::text(&report))?;
+    let attempts = state.stored_run(&run.run_id, SourceIds::Hidden).await?.attempts;
+    output::data(&attempt_lines(run, &attempts))?;
     Ok(Exit::Done)
 }
 

@@ -39,7 +39,12 @@ pub struct Pipeline {
     pub on_error: OnError,
     /// What the run must stay within.
     pub limits: Limits,
+    /// For how many days runs can be taken back; none where they cannot.
+    pub undo_days: Option<NonZeroU32>,
 }
+
+/// For how many days runs can be taken back unless the pipeline says otherwise.
+pub const DEFAULT_UNDO_DAYS: Option<NonZeroU32> = NonZeroU32::new(30);
 
 /// An account at a system, or a place for files.
 #[derive(Clone)]

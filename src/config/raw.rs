@@ -40,6 +40,9 @@ pub struct RawPipeline {
     pub on_error: OnError,
     /// What the run must stay within.
     pub limits: RawLimits,
+    /// How long it is kept what records held before a run wrote them, so that `ferry undo` can take the run back. `off` keeps
+    /// nothing, and saves the calls that read it. Default: 30 days.
+    pub undo: Option<RawUndo>,
 }
 
 /// The shared connections of a folder: `connections.yaml` beside its pipelines.
@@ -247,6 +250,36 @@ pub struct RawLimits {
     /// Most records in one batch, where the destination allows more.
     #[schemars(range(min = 1))]
     pub batch_size: Option<u32>,
+}
+
+/// How long runs can be taken back: `off`, or `{ keep_days: 30 }`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Undo")]
+pub enum RawUndo {
+    /// Runs cannot be taken back.
+    Off(RawOff),
+    /// They can, for some time.
+    Keep(RawKeep),
+}
+
+/// The word `off`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum RawOff {
+    /// Off.
+    Off,
+}
+
+/// For how long runs can be taken back.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Keep")]
+pub struct RawKeep {
+    /// How many days what records held before is kept. Default: 30.
+    #[schemars(range(min = 1, max = 3650), extend("default" = 30))]
+    pub keep_days: Option<u32>,
 }
 
 /// A number of records, or a share of all records such as `5%`.

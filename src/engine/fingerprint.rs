@@ -73,6 +73,7 @@ mod tests {
             streams: Vec::new(),
             definition,
             on_error: OnError::Continue,
+            undo_days: None,
             limits: Limits::default(),
         }
     }

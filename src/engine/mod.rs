@@ -32,6 +32,7 @@ mod run;
 mod services;
 mod setup;
 mod stream;
+mod undo;
 mod write;
 mod writer;
 
@@ -54,6 +55,7 @@ pub use preview::{
 pub use redrive::{Correction, LetterPlace, letter_place, redrive};
 pub use report::{DestinationReport, QuotaReport, ReasonReport, RunReport, StreamReport, WaitingReport};
 pub use run::run;
+pub use undo::{Difference, LaterRun, LeftRecord, UndoCounts, UndoOptions, UndoReport, UndoTargetReport, Undone, undo};
 
 #[cfg(test)]
 mod tests;

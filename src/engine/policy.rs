@@ -33,6 +33,8 @@ pub(super) struct WritePolicy {
     pub is_verifying: bool,
     /// Which values of the destination are read before a record is decided upon, beside those that rules ask for.
     pub reads: Reads,
+    /// Whether it is kept what the run writes, and what was there before.
+    pub keeps_images: bool,
     /// Whether the id of a record that is rejected before it is mapped says which record of the destination it is.
     pub tells_by_id: bool,
 }
@@ -100,7 +102,8 @@ pub(super) fn write_policy(
         },
         max_deletes: pipeline.limits.max_deletes,
         is_verifying: false,
-        reads: Reads::Nothing,
+        reads: reads(pipeline, config.write.at(capabilities), capabilities),
+        keeps_images: pipeline.undo_days.is_some() && config.write.at(capabilities) != WriteMode::Replace,
         tells_by_id: true,
     }
 }
@@ -109,6 +112,19 @@ fn linked_apart(mapper: &Mapper, schema: &Schema) -> Vec<FieldName> {
     let links = mapper.fields().iter().filter(|field| field.link.is_some());
     let apart = links.filter(|link| schema.field(&link.name).is_some_and(|field| field.is_linked_apart));
     apart.map(|link| link.name.clone()).collect()
+}
+
+/// Says what is read before it is written. A record that is only created has nothing to read, and what cannot be looked up is not.
+fn reads(pipeline: &Pipeline, write: WriteMode, capabilities: &Capabilities) -> Reads {
+    let can_be_read = capabilities.fetch.is_some();
+    match write {
+        WriteMode::Update | WriteMode::Upsert | WriteMode::Mirror if pipeline.undo_days.is_some() && can_be_read => {
+            Reads::Overwritten
+        }
+        WriteMode::Insert | WriteMode::Replace | WriteMode::Update | WriteMode::Upsert | WriteMode::Mirror => {
+            Reads::Nothing
+        }
+    }
 }
 
 /// Refuses what the destination cannot do, before anything is read.

@@ -67,6 +67,7 @@ pub async fn redrive(
         status: RunStatus::Running,
         started_at: now,
         finished_at: None,
+        undone_run: None,
         ..run.clone()
     };
     let state = &environment.state;

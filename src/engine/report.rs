@@ -238,7 +238,7 @@ impl RunReport {
     pub async fn stored(state: &State, run: &Run, ids: SourceIds) -> Result<Self, StateError> {
         let StoredRun { targets, reasons, attempts } = state.stored_run(&run.run_id, ids).await?;
         let mut streams: Vec<StreamReport> = Vec::new();
-        for StoredTarget { ledger: account, waiting, merged } in targets {
+        for StoredTarget { ledger: account, waiting, merged, .. } in targets {
             let mut report = DestinationReport::stored(&account);
             report.set_waiting(waiting);
             report.merged = merged;

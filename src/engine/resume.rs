@@ -48,8 +48,9 @@ impl Resumable {
     /// Returns the pipeline's last run at these accounts, if it was stopped, killed or failed, and was asked for the same. Runs at
     /// other accounts that came between do not count.
     pub(super) async fn find(&self, state: &State) -> Result<Option<Run>, StateError> {
-        let own =
-            state.runs().await?.into_iter().filter(|run| run.pipeline == self.pipeline && run.kind == RunKind::Run);
+        let runs = state.runs().await?;
+        let taken_back: BTreeSet<String> = runs.iter().filter_map(|run| run.undone_run.clone()).collect();
+        let own = runs.into_iter().filter(|run| run.pipeline == self.pipeline && run.kind == RunKind::Run);
         for run in own {
             let stored = state.stored_run(&run.run_id, SourceIds::Hidden).await?;
             let reached: Vec<Target> = stored.targets.into_iter().map(|stored| stored.ledger.target).collect();
@@ -57,7 +58,9 @@ impl Resumable {
                 continue;
             }
             let is_same = run.fingerprint == self.fingerprint || self.is_same_of_old_release(&run, reached.into_iter());
-            return Ok(Some(run).filter(|run| is_same && run.status != RunStatus::Done));
+            // What was taken back is done anew, not gone on with.
+            let is_open = run.status != RunStatus::Done && !taken_back.contains(&run.run_id);
+            return Ok(Some(run).filter(|_| is_same && is_open));
         }
         Ok(None)
     }

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::config::{Pipeline, Stream, WriteMode};
+use crate::config::{DEFAULT_UNDO_DAYS, Pipeline, Stream, WriteMode};
 use crate::model::Ledger;
 use crate::state::{AttemptEnd, Run, RunKind, RunStatus};
 
@@ -142,9 +142,11 @@ async fn begin(
             status: RunStatus::Running,
             started_at: now,
             finished_at: None,
+            undone_run: None,
         },
     };
     let run_id = run.run_id.clone();
+    prune(environment, pipeline, now).await?;
     let attempt = environment.state.start_attempt(run, now).await?;
     Ok(RunPlace {
         pipeline: name,
@@ -157,6 +159,14 @@ async fn begin(
         accounts,
         review,
     })
+}
+
+/// Removes what records held before runs that are too old to be taken back.
+async fn prune(environment: &Environment, pipeline: &Pipeline, now: DateTime<Utc>) -> Result<(), EngineError> {
+    let Some(days) = pipeline.undo_days.or(DEFAULT_UNDO_DAYS) else { return Ok(()) };
+    let oldest = now - TimeDelta::days(i64::from(days.get()));
+    environment.state.prune_images(&pipeline.name, oldest).await?;
+    Ok(())
 }
 
 async fn finish(

@@ -12,7 +12,7 @@ use jsonschema::Validator;
 use crate::config::{Pipeline, Stream, StreamDestination, WriteMode, replaced_source};
 use crate::connector::{Context, FormulaField, Replace, WritePlan};
 use crate::model::{BatchLimit, Capabilities, ConnectionName, Field, FieldName, Operation, Schema};
-use crate::state::{Checkpoint, LeaseName, OpenIntent, OpenTarget, Target, TargetId, TargetLedger};
+use crate::state::{Before, Checkpoint, Intent, LeaseName, OpenIntent, OpenTarget, Target, TargetId, TargetLedger};
 use crate::transform::{MappedField, Mapper, formulas, key_names};
 
 use super::{
@@ -88,6 +88,8 @@ pub(super) struct Earlier {
     pub last_unsettled: Option<DateTime<Utc>>,
     /// How many records the destination was found not to hold any more.
     pub missing: u64,
+    /// What records held before a batch whose outcome is not known, by their ids in its intent.
+    pub before: HashMap<String, Before>,
 }
 
 impl Environment {
@@ -201,6 +203,7 @@ impl Environment {
                 checkpoint: opened.checkpoint,
                 ledger: opened.ledger,
                 missing: opened.missing,
+                before: before_intents(&opened.intents),
             },
             whole_object: WholeObjectIndex::default(),
             look_alikes: LookAlikes::default(),
@@ -268,7 +271,16 @@ impl Loader {
         // Links that calls of their own write are no fields of the record.
         let are_links_fields = self.services.capabilities.link.is_none();
         let is_field = |field: &&MappedField| field.link.is_none() || are_links_fields;
-        self.shape.preparation.fields.iter().filter(is_field).map(|field| field.name.clone()).collect()
+        let mut fields = Vec::with_capacity(self.shape.preparation.fields.len());
+        for field in self.shape.preparation.fields.iter().filter(is_field) {
+            let declared = self.shape.schema.field(&field.name);
+            if declared.is_none_or(|declared| !declared.is_write_only) {
+                fields.push(field.name.clone());
+            }
+            // What names a parent by its key is written; what holds the parent's id can be put back.
+            fields.extend(declared.and_then(|declared| declared.parent.as_ref()).map(|parent| parent.sets.clone()));
+        }
+        fields
     }
 
     /// Returns the limit of a batch where so many records of an operation wait: that of the bulk API, where there is
@@ -318,6 +330,19 @@ fn own_upserts(intents: &[OpenIntent], run_id: &str) -> HashMap<String, DateTime
         for source_id in &open.intent.source_ids {
             let saved_at = first.entry(source_id.clone()).or_insert(open.saved_at);
             *saved_at = open.saved_at.min(*saved_at);
+        }
+    }
+    first
+}
+
+/// Returns what records held before they were first about to be written.
+fn before_intents(intents: &[OpenIntent]) -> HashMap<String, Before> {
+    let mut first: HashMap<String, Before> = HashMap::new();
+    for Intent { source_ids, before, .. } in intents.iter().map(|open| &open.intent) {
+        for (source_id, before) in source_ids.iter().zip(before) {
+            if let Some(before) = before {
+                first.entry(source_id.clone()).or_insert_with(|| before.clone());
+            }
         }
     }
     first

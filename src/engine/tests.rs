@@ -264,6 +264,7 @@ fn pipeline(number: u64, upserts: bool) -> Pipeline {
         streams: vec![stream],
         definition: serde_json::Value::Null,
         on_error: OnError::Continue,
+        undo_days: None,
         limits: Limits::default(),
     }
 }

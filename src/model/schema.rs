@@ -46,6 +46,9 @@ pub struct Field {
     /// make it the record's own.
     #[serde(default, skip_serializing_if = "is_false")]
     pub has_aliases: bool,
+    /// Whether its values only move forward: the system ignores an earlier one (a stage of a person's life as a customer).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub only_advances: bool,
     /// Whether the system's own upsert takes it as a key. It is asked for where the key rule is
     /// [`KeyRule::NativeUpTo`](super::KeyRule::NativeUpTo); fields without it are matched with `fetch`.
     #[serde(default)]
@@ -205,6 +208,7 @@ impl Field {
             is_unique: false,
             is_case_insensitive: false,
             has_aliases: false,
+            only_advances: false,
             format: None,
             filled_percent: None,
             is_formula: false,

@@ -2,11 +2,14 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::model::Fields;
+
 use super::{
     SourceKey, State, Work,
     dead_letters::{Answered, DeadLetter, DeadLetterKind},
     error::StateError,
     id_map::{SeenMark, Written, WrittenAs},
+    image_kind::{ImageFate, ImageKind},
     intents::IntentId,
     links::Link,
     target::TargetId,
@@ -56,6 +59,10 @@ pub struct Changes {
     pub reopened: Vec<Link>,
     /// Links that the destination refuses.
     pub refused_links: Vec<i64>,
+    /// What records held before they were written.
+    pub images: Vec<NewImage>,
+    /// Images of another run that are taken back, or left.
+    pub taken_back: Vec<TakenBack>,
     /// Intents whose records all have an outcome here.
     pub intents: Vec<IntentId>,
 }
@@ -77,6 +84,32 @@ pub struct WrittenRecord {
     pub chunk: u64,
     /// Its links, in place of those that are stored; none where records of the target have no links.
     pub links: Option<Vec<Link>>,
+}
+
+/// An image to store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewImage {
+    /// The record by its source id.
+    pub source: RecordKey,
+    /// The destination's id.
+    pub destination_id: String,
+    /// What was done.
+    pub kind: ImageKind,
+    /// What the fields held before; none where that is not known.
+    pub before: Option<Fields>,
+    /// What was written.
+    pub wrote: Fields,
+}
+
+/// A record that was taken back, or left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenBack {
+    /// The image.
+    pub image_id: i64,
+    /// What became of it.
+    pub fate: ImageFate,
+    /// The id of a record that was created again.
+    pub new_id: Option<String>,
 }
 
 /// A record that was read.
@@ -132,6 +165,7 @@ impl State {
 impl Work<'_> {
     pub(super) fn commit(&self, place: &ChangePlace, changes: &Changes) -> Result<(), StateError> {
         let target = place.target_id;
+        self.save_images(place, &changes.images)?;
         self.commit_read(place, changes)?;
         self.commit_written(place, &changes.written)?;
         self.save_duplicates(target, &changes.duplicates)?;
@@ -141,6 +175,7 @@ impl Work<'_> {
         self.commit_links(place, changes)?;
         self.answer(place, &changes.forgotten, &[], None)?;
         self.forget_entries(target, &changes.forgotten)?;
+        self.take_back(place, &changes.taken_back)?;
         self.save_letters(target, &changes.letters, place.redriven_run.as_deref())?;
         self.remove_intents(&changes.intents)
     }

@@ -179,8 +179,19 @@ impl Work<'_> {
         Ok(self.transaction.prepare_cached(sql)?.query_row([target.0], |row| row.get(0))?)
     }
 
+    /// Returns what is stored of an id at the destination.
+    pub(super) fn stored_id(&self, target: TargetId, id: &str) -> Result<String, StateError> {
+        let stored = self.stored_ids(target, [id])?.into_iter().next();
+        Ok(stored.map_or_else(|| id.to_owned(), Cow::into_owned))
+    }
+
+    /// Returns a destination's id as it is, of what is stored of it.
+    pub(super) fn plain_id(&self, target: TargetId, stored: String) -> Result<String, StateError> {
+        Ok(plain_id(&self.seal, target, stored)?)
+    }
+
     /// Returns what is stored of ids at the destination, in their order.
-    fn stored_ids<'id>(
+    pub(super) fn stored_ids<'id>(
         &self,
         target: TargetId,
         ids: impl IntoIterator<Item = &'id str>,

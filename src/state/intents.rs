@@ -2,11 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use rusqlite::{params, types::Value};
+use serde::{Deserialize, Serialize};
 
-use super::{State, Work, error::StateError, runs::moment, seal::Cell, sets::numbers, target::TargetId};
+use super::{
+    State, Work, error::StateError, image_kind::Before, runs::moment, seal::Cell, sets::numbers, target::TargetId,
+};
 
 /// A batch that is about to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Intent {
     /// The run.
     pub run_id: String,
@@ -14,6 +17,16 @@ pub struct Intent {
     pub operation: String,
     /// The records.
     pub source_ids: Vec<String>,
+    /// What they hold before; empty where that is not kept, and none where it is not known of a record.
+    pub before: Vec<Option<Before>>,
+}
+
+/// What is sealed of an intent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum SealedIntent {
+    Ids(Vec<String>),
+    WithBefore { source_ids: Vec<String>, before: Vec<Option<Before>> },
 }
 
 /// Identifies an intent within the state.
@@ -21,7 +34,7 @@ pub struct Intent {
 pub struct IntentId(pub(super) i64);
 
 /// A batch of which it is unknown whether it took effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OpenIntent {
     /// Identifies it.
     pub intent_id: IntentId,
@@ -60,12 +73,33 @@ impl State {
         self.write(move |work| work.remove_intents(&intents)).await
     }
 
+    /// Removes the intents of one run at a target, when everything that it had to do is done.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be written.
+    pub async fn remove_intents_of_run(&self, target: TargetId, run_id: &str) -> Result<(), StateError> {
+        let run_id = run_id.to_owned();
+        self.write(move |work| {
+            let sql = "DELETE FROM intents WHERE target_id = ?1 AND run_id = ?2";
+            work.transaction.prepare_cached(sql)?.execute(params![target.0, run_id])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Removes the intents of a target for one operation, when everything that it had to do is done.
     ///
     /// # Errors
     /// Fails when the state cannot be written.
     pub async fn remove_intents_of(&self, target: TargetId, operation: &'static str) -> Result<(), StateError> {
         self.write(move |work| work.remove_intents_of(target, operation)).await
+    }
+}
+
+impl SealedIntent {
+    fn of(intent: &Intent) -> Self {
+        let (source_ids, before) = (intent.source_ids.clone(), intent.before.clone());
+        if before.is_empty() { Self::Ids(source_ids) } else { Self::WithBefore { source_ids, before } }
     }
 }
 
@@ -88,7 +122,7 @@ impl Work<'_> {
                 Value::Text(intent.run_id.clone()),
                 Value::Integer(target.0),
                 Value::Text(intent.operation.clone()),
-                Value::Blob(self.seal.seal(&cell(target, intent_id), &intent.source_ids)?),
+                Value::Blob(self.seal.seal(&cell(target, intent_id), &SealedIntent::of(intent))?),
                 Value::Text(now.to_rfc3339()),
             ]);
         }
@@ -122,10 +156,14 @@ impl Work<'_> {
         let mut open = Vec::new();
         while let Some(row) = rows.next()? {
             let intent_id: i64 = row.get("intent_id")?;
-            let source_ids = self.seal.open(&cell(target, intent_id), &row.get::<_, Vec<u8>>("sealed")?)?;
+            let (source_ids, before) =
+                match self.seal.open(&cell(target, intent_id), &row.get::<_, Vec<u8>>("sealed")?)? {
+                    SealedIntent::Ids(source_ids) => (source_ids, Vec::new()),
+                    SealedIntent::WithBefore { source_ids, before } => (source_ids, before),
+                };
             open.push(OpenIntent {
                 intent_id: IntentId(intent_id),
-                intent: Intent { run_id: row.get("run_id")?, operation: row.get("operation")?, source_ids },
+                intent: Intent { run_id: row.get("run_id")?, operation: row.get("operation")?, source_ids, before },
                 saved_at: moment(&row.get::<_, String>("created_at")?),
             });
         }

@@ -4,14 +4,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use rusqlite::{params, types::Value};
+use rusqlite::{Row, params, types::Value};
 use serde::{Deserialize, Serialize};
 
 use super::{
     SourceKey, State, Work,
     error::StateError,
     seal::Cell,
-    sets::{keys, numbers, signed},
+    sets::{Array, keys, numbers, signed},
     target::TargetId,
 };
 
@@ -62,6 +62,8 @@ const SAVE: &str =
     "INSERT OR REPLACE INTO links (link_id, target_id, source_key, field, stream, total, linked, sealed)";
 pub(super) const FORGET: &str =
     "DELETE FROM links INDEXED BY links_by_record WHERE target_id = ?1 AND source_key IN rarray(?2)";
+pub(super) const OF_RECORDS: &str =
+    "SELECT * FROM links INDEXED BY links_by_record WHERE target_id = ?1 AND source_key IN rarray(?2)";
 pub(super) const PENDING: &str = "SELECT * FROM links INDEXED BY links_pending
      WHERE target_id = ?1 AND linked < total AND link_id > ?2 ORDER BY link_id LIMIT ?3";
 pub(super) const COUNT_PENDING: &str =
@@ -190,20 +192,33 @@ impl Work<'_> {
         let mut rows = statement.query(params![target.0, after, limit])?;
         let mut links = Vec::new();
         while let Some(row) = rows.next()? {
-            let link_id: i64 = row.get("link_id")?;
-            let ends: SealedLink = self.seal.open(&cell(target, link_id), &row.get::<_, Vec<u8>>("sealed")?)?;
-            links.push(PendingLink {
-                link_id,
-                link: Link {
-                    source_id: ends.source_id,
-                    field: row.get("field")?,
-                    stream: row.get("stream")?,
-                    linked_ids: ends.linked_ids,
-                    linked: row.get::<_, i64>("linked")?.unsigned_abs(),
-                },
-            });
+            links.push(self.link(target, row)?);
         }
         Ok(links)
+    }
+
+    /// Returns all links that are stored of these records.
+    pub(super) fn links_of_records(&self, target: TargetId, source_keys: Array) -> Result<Vec<Link>, StateError> {
+        let mut statement = self.transaction.prepare_cached(OF_RECORDS)?;
+        let mut rows = statement.query(params![target.0, source_keys])?;
+        let mut links = Vec::new();
+        while let Some(row) = rows.next()? {
+            links.push(self.link(target, row)?.link);
+        }
+        Ok(links)
+    }
+
+    fn link(&self, target: TargetId, row: &Row<'_>) -> Result<PendingLink, StateError> {
+        let link_id: i64 = row.get("link_id")?;
+        let ends: SealedLink = self.seal.open(&cell(target, link_id), &row.get::<_, Vec<u8>>("sealed")?)?;
+        let link = Link {
+            source_id: ends.source_id,
+            field: row.get("field")?,
+            stream: row.get("stream")?,
+            linked_ids: ends.linked_ids,
+            linked: row.get::<_, i64>("linked")?.unsigned_abs(),
+        };
+        Ok(PendingLink { link_id, link })
     }
 
     pub(super) fn count_pending(&self, target: TargetId) -> Result<u64, StateError> {

@@ -27,6 +27,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_sealed_ids.sql"),
     include_str!("migrations/0003_accounts.sql"),
     include_str!("migrations/0004_merged.sql"),
+    include_str!("migrations/0005_images.sql"),
 ];
 /// Marks the file as Ferry's (`PRAGMA application_id`): "Fery" in ASCII.
 const APPLICATION_ID: i64 = 0x4665_7279;

@@ -11,6 +11,8 @@ mod dead_letters;
 mod duplicates;
 mod error;
 mod id_map;
+mod image_kind;
+mod images;
 mod intents;
 mod key_file;
 mod known;
@@ -49,11 +51,15 @@ use worker::Worker;
 
 pub use accounts::AccountSighting;
 pub use attempts::{Attempt, AttemptEnd, AttemptError};
-pub use changes::{ChangePlace, Changes, Duplicate, LinkedLink, ReadRecord, RecordKey, WrittenRecord};
+pub use changes::{
+    ChangePlace, Changes, Duplicate, LinkedLink, NewImage, ReadRecord, RecordKey, TakenBack, WrittenRecord,
+};
 pub use checkpoints::Checkpoint;
 pub use dead_letters::{DeadLetter, DeadLetterKind, LetterBody, LetterCount, Letters, ReasonCount};
 pub use error::StateError;
 pub use id_map::{IdEntry, SeenMark, Written, WrittenAs};
+pub use image_kind::{Before, ImageFate, ImageKind};
+pub use images::{Image, ImageCount};
 pub use intents::{Intent, IntentId, OpenIntent};
 pub use key_file::FileKey;
 pub use known::{Known, LinkedRecord, Wanted};
@@ -94,7 +100,7 @@ struct Shared {
 }
 
 /// A source's id as the state file looks it up: hashed with the key, so that the file holds no address that serves as an id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct SourceKey([u8; seal::KEYED_HASH_BYTES]);
 
 /// One transaction on the state file.

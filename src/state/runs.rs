@@ -27,6 +27,9 @@ pub struct Run {
     pub started_at: DateTime<Utc>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
+    /// The run that it takes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undone_run: Option<String>,
 }
 
 /// What a run worked on.
@@ -39,6 +42,8 @@ pub enum RunKind {
     Redrive,
     /// The records of a plan.
     Apply,
+    /// What another run wrote, to take it back.
+    Undo,
 }
 
 impl RunKind {
@@ -47,6 +52,7 @@ impl RunKind {
             Self::Run => "run",
             Self::Redrive => "redrive",
             Self::Apply => "apply",
+            Self::Undo => "undo",
         }
     }
 
@@ -54,6 +60,7 @@ impl RunKind {
         match word {
             "redrive" => Self::Redrive,
             "apply" => Self::Apply,
+            "undo" => Self::Undo,
             _ => Self::Run,
         }
     }
@@ -104,6 +111,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Run> {
         status: RunStatus::from_word(&row.get::<_, String>("status")?),
         started_at: moment(&row.get::<_, String>("started_at")?),
         finished_at: row.get::<_, Option<String>>("finished_at")?.as_deref().map(moment),
+        undone_run: row.get("undone_run")?,
     })
 }
 
@@ -136,8 +144,8 @@ impl Work<'_> {
     pub(super) fn save_run(&self, run: &Run) -> Result<(), StateError> {
         self.transaction
             .prepare_cached(
-                "INSERT INTO runs (run_id, pipeline, file, fingerprint, kind, status, started_at, version)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                "INSERT INTO runs (run_id, pipeline, file, fingerprint, kind, status, started_at, version, undone_run)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                  ON CONFLICT (run_id) DO UPDATE SET status = excluded.status, finished_at = NULL",
             )?
             .execute(params![
@@ -149,6 +157,7 @@ impl Work<'_> {
                 run.status.as_str(),
                 run.started_at.to_rfc3339(),
                 env!("CARGO_PKG_VERSION"),
+                run.undone_run,
             ])?;
         Ok(())
     }

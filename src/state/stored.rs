@@ -30,6 +30,8 @@ pub struct StoredRun {
 /// What is stored of a run at one target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredTarget {
+    /// Identifies the target.
+    pub target_id: TargetId,
     /// What it did.
     pub ledger: TargetLedger,
     /// The links that wait there now.
@@ -65,7 +67,7 @@ impl State {
             let ledgers = work.ledgers_of(&run_id)?.into_iter();
             let targets = ledgers.map(|(target, ledger)| {
                 let (waiting, merged) = (work.waiting_counts(target)?, work.merged(&run_id, target, ids)?);
-                Ok(StoredTarget { ledger, waiting, merged })
+                Ok(StoredTarget { target_id: target, ledger, waiting, merged })
             });
             Ok(StoredRun {
                 targets: targets.collect::<Result<_, StateError>>()?,

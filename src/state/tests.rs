@@ -4,6 +4,7 @@ mod accounts;
 mod compat;
 mod entries;
 mod figures;
+mod images;
 mod letters;
 mod links;
 mod plans;
@@ -104,6 +105,7 @@ pub(super) fn run(run_id: &str) -> Run {
         status: RunStatus::Running,
         started_at: at(0),
         finished_at: None,
+        undone_run: None,
     }
 }
 

@@ -164,6 +164,7 @@ mod tests {
             status: RunStatus::Running,
             started_at: at(0),
             finished_at: None,
+            undone_run: None,
         };
         state.start_attempt(run, at(0)).await.unwrap();
     }

@@ -94,4 +94,6 @@ mod terminals;
 #[cfg(test)]
 mod trees;
 #[cfg(test)]
+mod undo;
+#[cfg(test)]
 mod waiting;

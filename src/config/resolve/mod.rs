@@ -23,8 +23,8 @@ use super::{
     interpolate::{Lookup, fill},
     offline::OfflineSchemas,
     options::OptionNames,
-    pipeline::{CountOrShare, Limits, Pipeline},
-    raw::{RawConnectionsFile, RawCountOrShare, RawLimits, RawPipeline},
+    pipeline::{CountOrShare, DEFAULT_UNDO_DAYS, Limits, Pipeline},
+    raw::{RawConnectionsFile, RawCountOrShare, RawKeep, RawLimits, RawOff, RawPipeline, RawUndo},
     span::{At, Document},
 };
 
@@ -91,7 +91,16 @@ pub(super) fn resolve(
         definition,
         on_error: raw.on_error,
         limits,
+        undo_days: undo_days(raw.undo.as_ref()),
     })
+}
+
+fn undo_days(raw: Option<&RawUndo>) -> Option<NonZeroU32> {
+    match raw {
+        Some(RawUndo::Off(RawOff::Off)) => None,
+        Some(RawUndo::Keep(RawKeep { keep_days: Some(days) })) => NonZeroU32::new(*days),
+        Some(RawUndo::Keep(RawKeep { keep_days: None })) | None => DEFAULT_UNDO_DAYS,
+    }
 }
 
 /// Looks up names and collects findings.

@@ -20,7 +20,7 @@ use crate::engine::{
     },
 };
 use crate::model::{BatchLimit, BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value};
-use crate::state::{Changes, DeadLetter, DeadLetterKind, LetterBody, Link, LinkedLink, PendingLink, Wanted};
+use crate::state::{Before, Changes, DeadLetter, DeadLetterKind, LetterBody, Link, LinkedLink, PendingLink, Wanted};
 
 /// The links of one record that can be written now.
 #[derive(Debug)]
@@ -204,6 +204,10 @@ impl Item for LinkItem {
 
     fn source_id(&self) -> &str {
         &self.record.trace_id
+    }
+
+    fn before(&self) -> Option<&Before> {
+        None
     }
 
     fn commit(&self, context: &CommitContext, outcome: &Outcome, changes: &mut Changes) {

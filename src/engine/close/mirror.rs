@@ -1,5 +1,7 @@
 //! The deletes of `write: mirror`: records that Ferry itself wrote and that the source no longer has.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
 use crate::config::CountOrShare;
@@ -14,7 +16,9 @@ use crate::engine::{
     },
 };
 use crate::model::{BatchRecord, Fields, Ledger, Operation, Outcome, Rejection};
-use crate::state::{Changes, DeadLetter, DeadLetterKind, IdEntry, LetterBody, RecordKey, UnseenCount};
+use crate::state::{
+    Before, Changes, DeadLetter, DeadLetterKind, IdEntry, ImageKind, LetterBody, NewImage, RecordKey, UnseenCount,
+};
 
 /// Most records that a mirror deletes unless the pipeline says otherwise: the smaller of the two, but at least a few, so that a
 /// small table is not stuck.
@@ -61,6 +65,8 @@ impl Evidence {
 struct DeleteItem {
     entry: IdEntry,
     record: BatchRecord,
+    /// The record as it is; none where that is not kept.
+    before: Option<Before>,
 }
 
 /// Deletes what this run, having read the whole stream, did not see. Each such record counts as read and deleted.
@@ -107,17 +113,26 @@ pub(in crate::engine) async fn delete_unseen(
 /// Returns what is deleted of these records and what is left for a person: all are deleted, unless somebody looks at what is about
 /// to be done.
 async fn reviewed(loader: &Loader, entries: Vec<IdEntry>) -> Result<(Vec<DeleteItem>, Vec<DeleteItem>), EngineError> {
-    let Some(review) = &loader.review else {
+    let keeps = loader.policy.keeps_images && loader.services.capabilities.fetch.is_some();
+    if loader.review.is_none() && !keeps {
         return Ok((entries.into_iter().map(DeleteItem::new).collect(), Vec::new()));
-    };
+    }
     let ids: Vec<String> = entries.iter().map(|entry| entry.destination_id.clone()).collect();
     let current = current_of(loader, &ids).await?;
-    let deletes = ids.into_iter().map(|id| Delete { before: current.get(&id).cloned(), destination_id: id });
-    let verdicts = review.deletes(loader.review_place(), deletes.collect()).await?;
+    let verdicts = match &loader.review {
+        Some(review) => {
+            let deletes = ids.into_iter().map(|id| Delete { before: current.get(&id).cloned(), destination_id: id });
+            review.deletes(loader.review_place(), deletes.collect()).await?
+        }
+        None => vec![DeleteVerdict::Delete; entries.len()],
+    };
     let (mut deleted, mut held) = (Vec::new(), Vec::new());
     for (entry, verdict) in entries.into_iter().zip(verdicts) {
         match verdict {
-            DeleteVerdict::Delete => deleted.push(DeleteItem::new(entry)),
+            DeleteVerdict::Delete => {
+                let before = keeps.then(|| before_of(loader, &current, &entry)).flatten();
+                deleted.push(DeleteItem { before, ..DeleteItem::new(entry) });
+            }
             DeleteVerdict::Hold => held.push(DeleteItem::new(entry)),
             DeleteVerdict::Skip => {}
         }
@@ -138,6 +153,16 @@ async fn hold(dispatch: &Dispatch<'_>, held: &[DeleteItem], ledger: &mut Ledger)
     ledger.read += count;
     ledger.held += count;
     Ok(())
+}
+
+/// Returns what a record holds that is about to be deleted: the fields that mappings write. Of one that is gone already, what was read
+/// when it was about to be deleted first.
+fn before_of(loader: &Loader, current: &HashMap<String, Fields>, entry: &IdEntry) -> Option<Before> {
+    let id = &entry.destination_id;
+    match current.get(id) {
+        Some(fields) => Some(Before { destination_id: Some(id.clone()), fields: fields.clone() }),
+        None => loader.earlier.before.get(id).cloned(),
+    }
 }
 
 fn check_guards(loader: &Loader, read: u64, mapped: u64, unseen: u64) -> Result<(), EngineError> {
@@ -170,7 +195,7 @@ impl DeleteItem {
             destination_id: Some(entry.destination_id.clone()),
             fields: Fields::new(),
         };
-        Self { entry, record }
+        Self { entry, record, before: None }
     }
 
     fn refuse(&self, context: &CommitContext, kind: DeadLetterKind, reason: &Rejection, changes: &mut Changes) {
@@ -201,12 +226,24 @@ impl Item for DeleteItem {
         &self.entry.destination_id
     }
 
+    fn before(&self) -> Option<&Before> {
+        self.before.as_ref()
+    }
+
     fn commit(&self, context: &CommitContext, outcome: &Outcome, changes: &mut Changes) {
         match outcome {
             Outcome::Rejected(reason) | Outcome::Held(reason) => {
                 self.refuse(context, DeadLetterKind::Rejected, reason, changes)
             }
             Outcome::Deleted | Outcome::Missing | Outcome::Updated { .. } | Outcome::Created { .. } => {
+                // One that was gone before is not this run's work.
+                changes.images.extend(self.before.as_ref().map(|before| NewImage {
+                    source: RecordKey::Key(self.entry.source_key),
+                    destination_id: self.entry.destination_id.clone(),
+                    kind: ImageKind::Deleted,
+                    before: Some(before.fields.clone()),
+                    wrote: Fields::new(),
+                }));
                 changes.forgotten.push(self.entry.source_key);
             }
         }

@@ -44,9 +44,10 @@ pub(in crate::engine) async fn gather(
     let mut round = 0;
     loop {
         let steps = Matcher::new(rules, &entries).steps(records);
-        let found = find(loader, &entries, records, &steps).await?;
+        let mut found = find(loader, &entries, records, &steps).await?;
         let known_ids = known_ids(loader, &entries, &steps, records);
-        let current = read_current(loader, &known_ids, &steps, &found, records).await?;
+        let found_ids = found_ids(&steps, &found, records);
+        let current = read_current(loader, &known_ids, found_ids, found.take_fields()).await?;
         let gone = gone(loader, known_ids, &current).await?;
         round += 1;
         if gone.is_unchanged() || round > MAX_LOOKED_AGAIN {
@@ -103,7 +104,7 @@ async fn find(
     let keys: Vec<&Key> = wanted.iter().filter_map(|record| record.key.as_ref()).collect();
     let known = entries.by_id.values().chain(entries.by_key.values());
     let missing = known.filter(|entry| entry.is_missing).map(|entry| entry.destination_id.clone()).collect();
-    find_keys(loader, &keys, Age::OfThisRun(&missing)).await
+    find_keys(loader, &keys, Age::OfThisRun(&missing), &loader.fields_before()).await
 }
 
 /// Returns the ids of the destination's records that the state file tells of, as far as their values are read.
@@ -118,21 +119,27 @@ fn known_ids(loader: &Loader, entries: &Entries, steps: &[Step], records: &[Arc<
     steps.iter().zip(records).filter_map(id_of).collect()
 }
 
-/// Reads the fields that decide, or that are overwritten, of the records of these ids and of those that were found by key.
-async fn read_current(
-    loader: &Loader,
-    known_ids: &[String],
-    steps: &[Step],
-    found: &FoundRecords,
-    records: &[Arc<Prepared>],
-) -> Result<HashMap<String, Fields>, EngineError> {
+/// Returns the ids of the records that were found by key, each the only one with its key.
+fn found_ids(steps: &[Step], found: &FoundRecords, records: &[Arc<Prepared>]) -> Vec<String> {
     let found_id = |(step, record): (&Step, &Arc<Prepared>)| match step {
         Step::Find | Step::Upsert => found.only_one(record),
         Step::Update(_) | Step::Done(_) | Step::Create => None,
     };
-    let found_ids = steps.iter().zip(records).filter_map(found_id);
-    let ids: Vec<String> = known_ids.iter().cloned().chain(found_ids).collect();
-    current_of(loader, &ids).await
+    steps.iter().zip(records).filter_map(found_id).collect()
+}
+
+/// Reads the fields that decide, or that are overwritten, of the records of these ids and of those that were found by key, as far
+/// as they did not come with the answer.
+async fn read_current(
+    loader: &Loader,
+    known_ids: &[String],
+    found_ids: Vec<String>,
+    mut current: HashMap<String, Fields>,
+) -> Result<HashMap<String, Fields>, EngineError> {
+    let unread = found_ids.into_iter().filter(|id| !current.contains_key(id));
+    let ids: Vec<String> = known_ids.iter().cloned().chain(unread).collect();
+    current.extend(current_of(loader, &ids).await?);
+    Ok(current)
 }
 
 /// Reads the fields that decide, or that are overwritten, of the records of these ids.

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use crate::config::WriteMode;
 use crate::connector::{FetchRequest, LATEST_ARRIVAL, Selection};
 use crate::engine::{error::EngineError, setup::Loader};
-use crate::model::{FieldName, Record, Value, WholeObject};
+use crate::model::{FieldName, Fields, Record, Value, WholeObject};
 use crate::state::Wanted;
 
 use super::prepare::{Key, Preparation, Prepared};
@@ -25,6 +25,8 @@ pub(in crate::engine) enum Lookup {
 #[derive(Debug, Default)]
 pub(in crate::engine) struct FoundRecords {
     by_key: RecordsByKey,
+    /// What was read of them on the way, by their ids. Of those that are known from the whole object, nothing is.
+    fields: HashMap<String, Fields>,
 }
 
 /// The records of the destination by the hashes of their keys.
@@ -49,13 +51,19 @@ impl FoundRecords {
     #[cfg(test)]
     pub(super) fn of(ids_by_key: HashMap<u128, Vec<String>>) -> Self {
         let found = |id| FoundRecord { id, place: None };
-        Self { by_key: ids_by_key.into_iter().map(|(key, ids)| (key, ids.into_iter().map(found).collect())).collect() }
+        let by_key = ids_by_key.into_iter().map(|(key, ids)| (key, ids.into_iter().map(found).collect())).collect();
+        Self { by_key, fields: HashMap::new() }
     }
 
     /// Picks what is known of these keys.
     fn picked(by_key: &RecordsByKey, keys: &[&Key]) -> Self {
         let found = keys.iter().filter_map(|key| Some((key.hash, by_key.get(&key.hash)?.clone())));
-        Self { by_key: found.collect() }
+        Self { by_key: found.collect(), fields: HashMap::new() }
+    }
+
+    /// Takes the values that were read of the records on the way, by their ids.
+    pub(in crate::engine) fn take_fields(&mut self) -> HashMap<String, Fields> {
+        std::mem::take(&mut self.fields)
     }
 
     fn add(&mut self, record: &Record, preparation: &Preparation) {
@@ -89,7 +97,7 @@ impl FoundRecords {
     }
 
     /// Returns the record of this number among those with a key.
-    pub(super) fn nth(&self, key: &Key, number: usize) -> Option<&str> {
+    pub(in crate::engine) fn nth(&self, key: &Key, number: usize) -> Option<&str> {
         self.by_key.get(&key.hash)?.get(number).map(|found| found.id.as_str())
     }
 
@@ -133,7 +141,7 @@ pub(in crate::engine) async fn wait_to_look(loader: &Loader) -> Result<(), Engin
 
 /// How old what is known of a whole object may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Age<'ids> {
+pub(in crate::engine) enum Age<'ids> {
     /// As old as the run. What the run wrote since is in the id map, and so is what it found missing: these ids.
     OfThisRun(&'ids HashSet<String>),
     /// It is read now: a write of a moment ago has to be seen.
@@ -144,13 +152,20 @@ pub(super) enum Age<'ids> {
 ///
 /// How many keys the rest of a run will bring is not known. The object is read as soon as all keys so far would have cost as
 /// much, so no run spends more than twice what was possible.
-pub(super) async fn find_keys(loader: &Loader, keys: &[&Key], age: Age<'_>) -> Result<FoundRecords, EngineError> {
+///
+/// `read_along` are fields that are wanted of the records anyway: they come with the answer where keys are asked for.
+pub(in crate::engine) async fn find_keys(
+    loader: &Loader,
+    keys: &[&Key],
+    age: Age<'_>,
+    read_along: &[FieldName],
+) -> Result<FoundRecords, EngineError> {
     if keys.is_empty() {
         return Ok(FoundRecords::default());
     }
     let mut found = match loader.services.capabilities.fetch_whole {
-        Some(whole) => find_cheaper(loader, keys, age, whole).await?,
-        None => ask_for_keys(loader, keys).await?,
+        Some(whole) => find_cheaper(loader, keys, age, whole, read_along).await?,
+        None => ask_for_keys(loader, keys, read_along).await?,
     };
     if loader.policy.write == WriteMode::Insert {
         let destination_ids = found.by_key.values().flatten().map(|record| record.id.clone()).collect();
@@ -165,6 +180,7 @@ async fn find_cheaper(
     keys: &[&Key],
     age: Age<'_>,
     whole: WholeObject,
+    read_along: &[FieldName],
 ) -> Result<FoundRecords, EngineError> {
     let mut index = loader.whole_object.0.lock().await;
     if let (Age::OfThisRun(missing), Some(known)) = (age, &index.records_by_key) {
@@ -181,7 +197,7 @@ async fn find_cheaper(
         if spent < u64::from(cost) {
             index.spent = spent;
             drop(index);
-            return ask_for_keys(loader, keys).await;
+            return ask_for_keys(loader, keys, read_along).await;
         }
     }
     let mut all = FoundRecords::default();
@@ -210,19 +226,24 @@ async fn fetch_whole(loader: &Loader) -> Result<Vec<Record>, EngineError> {
     fetched.map_err(|error| EngineError::connector(loader.connection(), error))
 }
 
-async fn ask_for_keys(loader: &Loader, keys: &[&Key]) -> Result<FoundRecords, EngineError> {
+async fn ask_for_keys(loader: &Loader, keys: &[&Key], read_along: &[FieldName]) -> Result<FoundRecords, EngineError> {
     let key_fields: Vec<FieldName> = loader.shape.preparation.key.to_vec();
+    let mut fields = key_fields.clone();
+    fields.extend(read_along.iter().filter(|field| !key_fields.contains(field)).cloned());
     let requests = keys.chunks(key_count(loader)).map(|keys| FetchRequest {
         object: loader.target.names.object.clone(),
         selection: Selection::Keys {
             fields: key_fields.clone(),
             values: keys.iter().map(|key| key.values.clone()).collect(),
         },
-        fields: key_fields.clone(),
+        fields: fields.clone(),
     });
     let mut found = FoundRecords::default();
     for record in fetch_all(loader, requests.collect()).await? {
         found.add(&record, &loader.shape.preparation);
+        if !read_along.is_empty() {
+            found.fields.insert(record.id, record.fields);
+        }
     }
     Ok(found)
 }
@@ -262,7 +283,7 @@ pub(in crate::engine) async fn look_up_written(
         return Ok(vec![None; keys.len()]);
     }
     let wanted: Vec<&Key> = keys.iter().flatten().copied().collect();
-    let mut found = find_keys(loader, &wanted, Age::Now).await?;
+    let mut found = find_keys(loader, &wanted, Age::Now, &[]).await?;
     let lookups = keys.iter().map(|key| Some(found.take((*key)?).map_or(Lookup::NotWritten, Lookup::Written)));
     Ok(lookups.collect())
 }

@@ -40,6 +40,7 @@ impl<'loader> Dispatch<'loader> {
             chunk,
             redriven_run: loader.target.redriven_run.clone(),
             has_links: loader.shape.preparation.fields.iter().any(|field| field.link.is_some()),
+            keeps_images: loader.policy.keeps_images,
             now: loader.services.context.clock().now(),
         };
         Self { loader, context, has_failed: AtomicBool::new(false), halving_calls: AtomicU64::new(0) }

@@ -8,19 +8,22 @@ use std::{
 use crate::config::WriteMode;
 use crate::engine::{
     decide::{
-        decision::{Action, Because, Decision, RecordWrite, Survivor},
+        decision::{Action, Because, Current, Decision, RecordWrite, Survivor},
         existence::{LinkedExistence, verify_linked},
         prepare::{LinkValue, Prepared},
     },
     error::EngineError,
+    policy::Reads,
+    setup::Loader,
 };
 use crate::model::{BatchLimit, Ledger, Operation, Outcome};
-use crate::state::{Changes, DeadLetterKind, Duplicate, RecordKey};
+use crate::state::{Before, Changes, DeadLetterKind, Duplicate, RecordKey};
 
 use super::{
     bulk_buffer::BulkBuffer,
     dispatch::Dispatch,
     fate::{Fate, operation_word},
+    images::oldest,
     item::RecordItem,
     letters::{Originals, letter},
     store::{save_existence, save_rejects},
@@ -123,8 +126,15 @@ fn sort(dispatch: &Dispatch<'_>, decisions: Vec<Decision>, originals: &Originals
         };
         match action {
             Action::Create(write) => sorted.creates.push(item(write)),
-            Action::Upsert { write, .. } => sorted.upserts.push(item(write)),
-            Action::Update { write, is_own, .. } => sorted.updates.push(item(write).own(is_own)),
+            Action::Upsert { write, current } => {
+                let before = before_upsert(dispatch.loader, &record, current, &write);
+                sorted.upserts.push(item(write).behind(before));
+            }
+            Action::Update { write, before, is_own } => {
+                let read = Before { destination_id: write.destination_id.clone(), fields: before };
+                let before = oldest(dispatch.loader, &record.source_id, Some(read), &write.fields);
+                sorted.updates.push(item(write).own(is_own).behind(before));
+            }
             Action::Adopt(write) => {
                 sorted.stored.count += 1;
                 tally.ledger.unchanged += 1;
@@ -134,6 +144,16 @@ fn sort(dispatch: &Dispatch<'_>, decisions: Vec<Decision>, originals: &Originals
         }
     }
     sorted
+}
+
+/// Returns what is known of a record before a native upsert of it: where keys are looked up first, also that it was not there.
+fn before_upsert(loader: &Loader, record: &Prepared, current: Option<Current>, write: &RecordWrite) -> Option<Before> {
+    let is_looked_up = loader.policy.reads > Reads::Nothing && loader.services.capabilities.looks_up_keys();
+    let read = match current {
+        Some(Current { destination_id, fields }) => Some(Before { destination_id: Some(destination_id), fields }),
+        None => is_looked_up.then(Before::default),
+    };
+    oldest(loader, &record.source_id, read, &write.fields)
 }
 
 impl Stored {

@@ -9,7 +9,7 @@ use crate::engine::{
     setup::{Loader, UNKNOWN_EFFECT},
 };
 use crate::model::{BatchRecord, Operation, Outcome, Rejection};
-use crate::state::{Changes, Target, TargetId};
+use crate::state::{Before, Changes, Target, TargetId};
 
 /// Something that is written as one record of a batch.
 #[async_trait]
@@ -20,6 +20,8 @@ pub(in crate::engine) trait Item: Send + Sync + Sized + 'static {
     fn record_mut(&mut self) -> &mut BatchRecord;
     /// The source's id, for the intent.
     fn source_id(&self) -> &str;
+    /// Returns what the destination held before, where that is kept: it goes into the intent.
+    fn before(&self) -> Option<&Before>;
     /// Adds what is stored of its outcome, in the transaction that removes the intent.
     fn commit(&self, context: &CommitContext, outcome: &Outcome, changes: &mut Changes);
     /// Adds what is stored where it cannot be told whether it was written.
@@ -40,6 +42,8 @@ pub(in crate::engine) struct CommitContext {
     pub redriven_run: Option<String>,
     /// Whether records of the target have links, so that they are to be kept.
     pub has_links: bool,
+    /// Whether it is kept what is written, and what was there before.
+    pub keeps_images: bool,
     pub now: DateTime<Utc>,
 }
 

@@ -15,10 +15,11 @@ use crate::engine::{
     setup::Loader,
 };
 use crate::model::{BatchRecord, Outcome, Rejection, Spellings};
-use crate::state::{Changes, DeadLetter, DeadLetterKind, Link, RecordKey, WrittenAs, WrittenRecord};
+use crate::state::{Before, Changes, DeadLetter, DeadLetterKind, Link, RecordKey, WrittenAs, WrittenRecord};
 
 use super::{
     fate::{CommitContext, Item},
+    images::image,
     letters::{Original, letter},
 };
 
@@ -38,6 +39,8 @@ pub(in crate::engine) struct RecordItem {
     links: Vec<Link>,
     /// Whether this run created it, and was stopped before it knew: what is sent is an update.
     pub is_own: bool,
+    /// What the destination held before; none where that is not known or not kept.
+    before: Option<Before>,
     /// The key by which later records are known to be the same; none where records are only inserted, each for itself.
     key_hash: Option<u128>,
 }
@@ -53,7 +56,12 @@ impl RecordItem {
     ) -> Self {
         let RecordWrite { destination_id, fields, links } = write;
         let record = BatchRecord { trace_id: number.to_string(), destination_id, fields };
-        Self { place: 0, chunk, record, links, prepared, is_own: false, key_hash, source }
+        Self { place: 0, chunk, record, links, prepared, is_own: false, before: None, key_hash, source }
+    }
+
+    /// Says what the destination held before.
+    pub(in crate::engine) fn behind(self, before: Option<Before>) -> Self {
+        Self { before, ..self }
     }
 
     /// Says whether this run created the record, and was stopped before it knew.
@@ -96,6 +104,14 @@ impl RecordItem {
         changes.seen_at.extend(self.record.destination_id.clone());
     }
 
+    /// Adds what is kept of a write, so that it can be taken back.
+    fn keep(&self, context: &CommitContext, id: &str, outcome: WrittenAs, changes: &mut Changes) {
+        if context.keeps_images {
+            let source = RecordKey::Id(self.prepared.source_id.clone());
+            changes.images.push(image(source, id, outcome, self.before.as_ref(), &self.record.fields));
+        }
+    }
+
     fn written(&self, context: &CommitContext, destination_id: &str, written_as: WrittenAs) -> WrittenRecord {
         WrittenRecord {
             record: self.prepared.read_record(),
@@ -123,13 +139,21 @@ impl Item for RecordItem {
         &self.prepared.source_id
     }
 
+    fn before(&self) -> Option<&Before> {
+        self.before.as_ref()
+    }
+
     fn commit(&self, context: &CommitContext, outcome: &Outcome, changes: &mut Changes) {
         match outcome {
-            Outcome::Created { id } => changes.written.push(self.written(context, id, WrittenAs::Created)),
-            Outcome::Updated { id } if self.is_own => {
+            Outcome::Created { id } => {
+                self.keep(context, id, WrittenAs::Created, changes);
                 changes.written.push(self.written(context, id, WrittenAs::Created));
             }
-            Outcome::Updated { id } => changes.written.push(self.written(context, id, WrittenAs::Updated)),
+            Outcome::Updated { id } => {
+                let written_as = if self.is_own { WrittenAs::Created } else { WrittenAs::Updated };
+                self.keep(context, id, written_as, changes);
+                changes.written.push(self.written(context, id, written_as));
+            }
             // Not by the source's id: a record with the same key may be the one that is known under it.
             Outcome::Missing | Outcome::Deleted => changes.missing.extend(self.record.destination_id.clone()),
             Outcome::Rejected(reason) => self.refuse(context, DeadLetterKind::Rejected, reason, changes),

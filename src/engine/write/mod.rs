@@ -9,6 +9,7 @@ pub(in crate::engine) mod dispatch;
 pub(in crate::engine) mod execute;
 pub(in crate::engine) mod fate;
 pub(in crate::engine) mod flush;
+mod images;
 mod item;
 pub(in crate::engine) mod letters;
 mod levels;

@@ -199,14 +199,18 @@ impl Dispatch<'_> {
     ) -> Result<Vec<IntentId>, EngineError> {
         let all: Vec<usize> = (0..shipment.len()).collect();
         let mut intents = Vec::with_capacity(all.len() / SEGMENT_RECORDS + 1);
+        // What records held before is not small, so each segment is stored by itself. Nothing is sent before all of them are.
         for places in all.chunks(SEGMENT_RECORDS) {
-            intents.push(Intent {
+            let intent = Intent {
                 run_id: self.context().run_id.clone(),
                 operation: operation_word(operation).to_owned(),
                 source_ids: shipment.source_ids(places).await?,
-            });
+                before: if self.context().keeps_images { shipment.before(places).await? } else { Vec::new() },
+            };
+            let saved = self.loader.services.state.save_intents(self.context().target_id, vec![intent], now).await?;
+            intents.extend(saved);
         }
-        Ok(self.loader.services.state.save_intents(self.context().target_id, intents, now).await?)
+        Ok(intents)
     }
 
     /// Looked up each time and never there: the destination is not to be reached. The intents stay, and the next run looks for

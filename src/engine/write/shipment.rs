@@ -8,6 +8,7 @@ use tokio::task::spawn_blocking;
 use crate::connector::{BulkBatch, ConnectorError, ErrorKind, Outcomes};
 use crate::engine::{decide::lookup::Lookup, error::EngineError, setup::Loader};
 use crate::model::{Batch, BatchRecord, Operation};
+use crate::state::Before;
 
 use super::{
     bulk_buffer::{BufferedRecords, Selected},
@@ -25,6 +26,9 @@ pub(super) trait Shipment: Send + Sync {
 
     /// Returns the source ids at these places, for an intent.
     async fn source_ids(&self, places: &[usize]) -> Result<Vec<String>, EngineError>;
+
+    /// Returns what the destination held before of the records at these places, for an intent; nothing where that is known of none.
+    async fn before(&self, places: &[usize]) -> Result<Vec<Option<Before>>, EngineError>;
 
     /// Sends the records at these places as one request.
     async fn load(
@@ -52,6 +56,12 @@ pub(super) struct Loaded<T> {
 pub(super) struct OnDisk {
     pub buffered: Arc<BufferedRecords>,
     pub places: Vec<usize>,
+}
+
+/// Returns what was there before of each item; nothing where it is known of none.
+fn before_of<'item, T: Item>(items: impl Iterator<Item = &'item T>) -> Vec<Option<Before>> {
+    let before: Vec<Option<Before>> = items.map(|item| item.before().cloned()).collect();
+    if before.iter().all(Option::is_none) { Vec::new() } else { before }
 }
 
 impl<T: Item> Loaded<T> {
@@ -83,6 +93,10 @@ impl<T: Item> Shipment for Loaded<T> {
 
     async fn source_ids(&self, places: &[usize]) -> Result<Vec<String>, EngineError> {
         Ok(self.at(places).into_iter().map(|item| item.source_id().to_owned()).collect())
+    }
+
+    async fn before(&self, places: &[usize]) -> Result<Vec<Option<Before>>, EngineError> {
+        Ok(before_of(self.at(places).into_iter()))
     }
 
     async fn load(
@@ -139,6 +153,10 @@ impl Shipment for OnDisk {
     async fn source_ids(&self, places: &[usize]) -> Result<Vec<String>, EngineError> {
         let (buffered, places) = (Arc::clone(&self.buffered), self.buffered_places(places));
         spawn_blocking(move || buffered.source_ids(&places)).await.map_err(|_| EngineError::Stopped)?
+    }
+
+    async fn before(&self, places: &[usize]) -> Result<Vec<Option<Before>>, EngineError> {
+        Ok(before_of(self.read(self.buffered_places(places)).await?.iter()))
     }
 
     async fn load(

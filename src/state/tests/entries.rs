@@ -120,8 +120,12 @@ async fn an_intent_is_open_until_its_outcomes_are_stored() {
     let state = in_memory();
     let target_id = opened(&state, "contacts").await;
     state.start_attempt(run("run_1"), at(0)).await.unwrap();
-    let intent =
-        |ids: &[&str]| Intent { run_id: "run_1".to_owned(), operation: "insert".to_owned(), source_ids: texts(ids) };
+    let intent = |ids: &[&str]| Intent {
+        run_id: "run_1".to_owned(),
+        operation: "insert".to_owned(),
+        source_ids: texts(ids),
+        before: Vec::new(),
+    };
     let ids = state.save_intents(target_id, vec![intent(&["1"]), intent(&["2", "3"])], at(5)).await.unwrap();
     let changes = Changes { written: vec![written("1", "rec1", 1)], intents: vec![ids[0]], ..Changes::default() };
     state.commit(place(target_id, "run_1"), changes).await.unwrap();

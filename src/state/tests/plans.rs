@@ -1,7 +1,7 @@
 //! No statement of a record or batch looks through a target: each goes by an index.
 
 use super::*;
-use crate::state::links;
+use crate::state::{images, links};
 
 /// The statements that run for each chunk, batch or page, with what SQLite is to say of each.
 const FREQUENT: &[(&str, &str)] = &[
@@ -17,6 +17,12 @@ const FREQUENT: &[(&str, &str)] = &[
     (id_map::UNSEEN, "SEARCH id_map USING INTEGER PRIMARY KEY (rowid>?)"),
     (id_map::COUNT_MISSING, "SEARCH id_map USING INDEX id_map_missing (target_id=?)"),
     (id_map::FORGET_MISSING, "SEARCH id_map USING INDEX id_map_missing (target_id=?)"),
+    (
+        images::FIND,
+        "SEARCH images USING INDEX images_by_record (run_id=? AND target_id=? AND source_key=? AND destination_id=?)",
+    ),
+    (images::PAGE, "SEARCH images USING INTEGER PRIMARY KEY (rowid>?)"),
+    (links::OF_RECORDS, "SEARCH links USING INDEX links_by_record (target_id=? AND source_key=?)"),
     (duplicates::SURVIVORS, "SEARCH duplicates USING PRIMARY KEY (target_id=? AND source_key=?)"),
     (duplicates::HAS_ANY, "SEARCH duplicates USING INDEX duplicates_by_survivor (target_id=?)"),
     (duplicates::FORGET, "SEARCH duplicates USING PRIMARY KEY (target_id=? AND source_key=?)"),

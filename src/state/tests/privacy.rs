@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::model::{FieldName, Fields, Value};
+
 use super::*;
 
 pub(super) const ADDRESS: &str = "ada@example.test";
@@ -14,10 +16,28 @@ pub(super) async fn store_everywhere(state: &State) {
     let duplicate = Duplicate { source_id: format!("{ADDRESS}.2"), survivor: RecordKey::Id(ADDRESS.to_owned()) };
     let body = LetterBody { reason: ADDRESS.to_owned(), value: Some(ADDRESS.to_owned()), ..LetterBody::default() };
     let held = DeadLetter { body, ..letter("run_1", ADDRESS, 1, DeadLetterKind::Held) };
-    let changes =
-        Changes { written: vec![with_link], duplicates: vec![duplicate], letters: vec![held], ..Changes::default() };
+    let held_before: Fields = [(FieldName::new("email"), Value::Text(ADDRESS.to_owned()))].into();
+    let image = NewImage {
+        source: RecordKey::Id(ADDRESS.to_owned()),
+        destination_id: "rec1".to_owned(),
+        kind: ImageKind::Updated,
+        before: Some(held_before.clone()),
+        wrote: held_before.clone(),
+    };
+    let changes = Changes {
+        written: vec![with_link],
+        duplicates: vec![duplicate],
+        letters: vec![held],
+        images: vec![image],
+        ..Changes::default()
+    };
     state.commit(place(target_id, "run_1"), changes).await.unwrap();
-    let intent = Intent { run_id: "run_1".to_owned(), operation: "insert".to_owned(), source_ids: texts(&[ADDRESS]) };
+    let intent = Intent {
+        run_id: "run_1".to_owned(),
+        operation: "insert".to_owned(),
+        source_ids: texts(&[ADDRESS]),
+        before: vec![Some(Before { destination_id: None, fields: held_before })],
+    };
     state.save_intents(target_id, vec![intent], at(0)).await.unwrap();
     let begun = TargetLedger { start_cursor: Some(cursor(ADDRESS)), ..ledger(target("contacts"), Ledger::default()) };
     let checkpoint =

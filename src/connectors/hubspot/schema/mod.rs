@@ -14,6 +14,9 @@ pub(super) use value::{decode, encode, search_text};
 
 /// The property that names a record's owner on every object.
 pub(super) const OWNER_PROPERTY: &str = "hubspot_owner_id";
+/// The property of contacts and companies whose value only moves forward: an earlier stage is taken only after it was cleared. Said
+/// of the vendor, not tried on a paying account.
+const LIFECYCLE_PROPERTY: &str = "lifecyclestage";
 /// The field with the owner's e-mail address, which a read fills in.
 pub(super) const OWNER_EMAIL: &str = "hubspot_owner_email";
 /// Ends the names of the fields with the name of a pipeline or stage, which a read fills in.
@@ -153,6 +156,7 @@ impl Property {
             is_unique: wire.has_unique_value || is_contact_email,
             is_case_insensitive: is_contact_email,
             has_aliases: is_contact_email,
+            only_advances: wire.name == LIFECYCLE_PROPERTY,
             is_upsert_key: wire.has_unique_value || is_contact_email,
             options: options.collect(),
             ..Field::new(&wire.name, field_type)

@@ -225,6 +225,7 @@ fn pipeline(options: serde_json::Value) -> Pipeline {
         streams: vec![stream],
         definition: serde_json::Value::Null,
         on_error: OnError::Continue,
+        undo_days: None,
         limits: Limits::default(),
     }
 }

@@ -386,6 +386,7 @@ pub(in crate::engine) fn pipeline(number: u64, bulk_records: u32) -> Pipeline {
         streams: vec![stream],
         definition: serde_json::Value::Null,
         on_error: OnError::Continue,
+        undo_days: None,
         limits: Limits::default(),
     }
 }

@@ -1,0 +1,99 @@
+//! `ferry undo`: takes back what a run wrote.
+
+use std::{
+    io::{self, BufRead, IsTerminal},
+    sync::Arc,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::engine::{self, Environment, UndoOptions, Undone};
+use crate::model::StreamName;
+use crate::state::{LeaseName, RunStatus};
+
+use super::{
+    args::UndoArgs,
+    audit,
+    exit::{Exit, Failure},
+    load::load,
+    output,
+    run::{check_streams, hints_of, observer},
+    runs::find_run,
+    signals::Signals,
+    tokens::StateTokens,
+    undone,
+    workspace::{Workspace, context},
+};
+
+pub(super) async fn undo(workspace: &Workspace, args: &UndoArgs) -> Result<Exit, Failure> {
+    let state = workspace.find_state().await?;
+    let run = find_run(&state, &args.run).await?;
+    if !args.plan && !args.yes && !io::stdin().is_terminal() {
+        let message = format!("what {} wrote would be taken back, and there is no terminal to ask", run.run_id);
+        return Err(Failure::new(Exit::Usage, "undo.unasked", message)
+            .with_hint("`--plan` shows what would be done, `--yes` does it without asking"));
+    }
+    let pipeline = load(workspace, &run.file)?;
+    check_streams(&pipeline, &args.streams)?;
+    let clock = Clock::accelerated(args.clock_speed);
+    let name = LeaseName::Run { pipeline: pipeline.name.clone() };
+    let _lease = state.take_lease(name, &pipeline.name, clock.now()).await?;
+    let shutdown = CancellationToken::new();
+    let signals = Signals::listen(shutdown.clone(), workspace.output);
+    let tokens = Arc::new(StateTokens(state.clone()));
+    let mut context = context(clock, &pipeline.base_dir, tokens, shutdown, pipeline.limits.requests_per_sec)?;
+    let audit = audit::attach(workspace, &pipeline, &mut context)?;
+    let observer = audit.observer(observer(workspace.output));
+    let environment = Environment { registry: workspace.registry.clone(), context, state, observer };
+    let streams: Vec<StreamName> = args.streams.iter().map(StreamName::new).collect();
+    if args.plan || !args.yes {
+        let options = UndoOptions { streams: streams.clone(), is_plan: true };
+        let planned = engine::undo(&environment, &pipeline, &run, &options).await?;
+        let exit = show(workspace, &planned)?;
+        if args.plan || exit != Exit::Done || !is_agreed().await? {
+            audit.finish()?;
+            return Ok(exit);
+        }
+    }
+    let undone = engine::undo(&environment, &pipeline, &run, &UndoOptions { streams, is_plan: false }).await?;
+    let exit = show(workspace, &undone)?;
+    let exit = match (undone.report.status, signals.number()) {
+        (Some(RunStatus::Interrupted), Some(signal)) => Exit::Signal(signal),
+        _ => exit,
+    };
+    if let (Some(run_id), Some(attempt)) = (&undone.report.run_id, undone.attempt) {
+        environment.state.note_exit_code(run_id, attempt, exit.code()).await?;
+    }
+    audit.finish()?;
+    Ok(exit)
+}
+
+/// Asks whether it is to be done.
+async fn is_agreed() -> Result<bool, Failure> {
+    output::insist("take this back? [y/N]");
+    let read = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = read.await.map_err(io::Error::other)??;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Shows what was done, or would be, and decides how the process ends.
+fn show(workspace: &Workspace, undone: &Undone) -> Result<Exit, Failure> {
+    let Undone { report, failures, attempt } = undone;
+    if workspace.output.is_json {
+        output::json(report)?;
+    } else {
+        output::data(&undone::text(report))?;
+    }
+    for hint in hints_of(failures) {
+        output::insist(&hint);
+    }
+    workspace.output.say(&undone::closing(report));
+    if let Some(failure) = failures.first() {
+        return Ok(Exit::of_error(failure));
+    }
+    Ok(if attempt.is_some() && !report.is_whole() { Exit::Rejected } else { Exit::Done })
+}
