@@ -98,6 +98,7 @@ async fn run_of_plan(
                 status: RunStatus::Running,
                 started_at: now,
                 finished_at: None,
+                undone_run: None,
             };
             Ok((run, false))
         }

@@ -86,7 +86,7 @@ pub async fn undo(
         environment.observer.run_started(&undo.run_id);
         accounts.note(environment, pipeline).await?;
     }
-    let identity = RunIdentity { id: &undo.run_id, accounts: &accounts };
+    let identity = RunIdentity { id: &undo.run_id, accounts: &accounts, review: None };
     let undoing = Undoing { environment, pipeline, run, options, identity };
     let mut targets = Vec::new();
     let mut failures = Vec::new();
