@@ -35,6 +35,7 @@ fn check_audit(command: &Command) -> Result<(), Failure> {
         | Command::Run(_)
         | Command::Plan(_)
         | Command::Apply(_)
+        | Command::Undo(_)
         | Command::Redrive { .. } => return Ok(()),
         Command::Validate { .. } => "validate",
         Command::Runs => "runs",

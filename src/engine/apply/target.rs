@@ -284,6 +284,7 @@ impl ApplyTarget {
             read: report.ledger.read,
             calls: self.source_calls.total(),
             rate_limited: self.source_calls.rate_limited,
+            quota: None,
             error: None,
             destinations: vec![report],
         }

@@ -134,7 +134,7 @@ impl UndoTarget {
         let read = found.take_fields();
         let record = |id: String| {
             let fields = read.get(&id).cloned().unwrap_or_default();
-            Record { id, fields, merged_into: None }
+            Record { id, fields, merged_into: None, place: None }
         };
         Ok(ids.into_iter().map(|(image_id, id)| (image_id, record(id))).collect())
     }

@@ -21,7 +21,7 @@ fn image(kind: ImageKind, before: Option<&[(&str, &str)]>, wrote: &[(&str, &str)
 }
 
 fn record(id: &str, pairs: &[(&str, &str)]) -> Record {
-    Record { id: id.to_owned(), fields: fields(pairs), merged_into: None }
+    Record { id: id.to_owned(), fields: fields(pairs), merged_into: None, place: None }
 }
 
 fn schema() -> Schema {
