@@ -130,7 +130,7 @@ impl SheetsDestination {
         }
         let named = (&batch.object, plan);
         let written = match batch.operation {
-            _ if known.new_version.is_some() => replace::keep(known, named, prepared),
+            _ if known.new_version.is_some() => Ok(replace::keep(known, plan, prepared)),
             Operation::Insert => self.insert(known, named, prepared).await,
             Operation::Update => self.update(known, named, &batch.records, prepared).await,
             Operation::Delete => self.delete(known, named, &batch.records).await,

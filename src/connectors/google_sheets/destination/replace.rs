@@ -29,8 +29,9 @@ const CELL_BYTES: usize = r#"{"userEnteredValue":{"boolValue":true}},"#.len();
 /// The rows of a version that is to be written, packed until it is complete.
 #[derive(Debug, Default)]
 pub(super) struct NewVersion {
-    /// The cells of the plan's fields, in their order.
+    /// The cells of the plan's fields, in their order; none once it is certain that all of them are too large.
     rows: Rows,
+    count: usize,
     /// Bytes that the call has at least.
     bytes: usize,
 }
@@ -49,6 +50,7 @@ impl Replace for SheetsDestination {
         let known = self.known(&mut objects, object).await?;
         self.make_ready(known, &plan, object).await?;
         let Some(version) = known.new_version.take() else { return Ok(()) };
+        check_size(version.bytes, object)?;
         self.write_anew(known, (object, &plan), &version.rows).await
     }
 }
@@ -69,7 +71,7 @@ impl SheetsDestination {
             check_shared(&table, &before.view.columns, plan).map_err(told)?;
             check_cells(known, &table, records.len().saturating_sub(table.place.rows)).map_err(told)?;
             let requests = requests(&table, plan, &before.view, records).map_err(told)?;
-            check_size(&requests, object)?;
+            check_size(requests.iter().map(|request| request.to_string().len()).sum(), object)?;
             let ranges = [table.place.header_row_range()];
             let shown = match self.client.change_showing(&requests, &ranges).await {
                 Ok(shown) => shown,
@@ -96,30 +98,23 @@ impl SheetsDestination {
     }
 }
 
-fn check_size(requests: &[Json], object: &ObjectName) -> Result<(), ConnectorError> {
-    let bytes: usize = requests.iter().map(|request| request.to_string().len()).sum();
-    if bytes <= MAX_BYTES { Ok(()) } else { Err(too_large(object, bytes)) }
+fn check_size(bytes: usize, object: &ObjectName) -> Result<(), ConnectorError> {
+    if bytes <= MAX_BYTES {
+        return Ok(());
+    }
+    let message =
+        format!("the new version of `{object}` has more than {MAX_BYTES} bytes, and a tab is written anew in one call");
+    Err(ConnectorError::new(ErrorKind::Refused, "too_large_to_replace", message)
+        .with_hint("write fewer columns, or share the records out over several tabs"))
 }
 
-fn too_large(object: &ObjectName, bytes: usize) -> ConnectorError {
-    let message = format!(
-        "the new version of `{object}` has {bytes} bytes or more, and a tab is written anew in one call of {MAX_BYTES} at most"
-    );
-    // No record is to blame: the engine must not look for one.
-    ConnectorError::new(ErrorKind::Unavailable, "too_large_to_replace", message)
-        .with_hint("write fewer columns, or share the records out over several tabs")
-}
-
-/// Keeps records for the new version. One that is certain to be too large is refused before all of it is read.
-pub(super) fn keep(
-    known: &mut Known,
-    (object, plan): (&ObjectName, &Plan),
-    records: Vec<Prepared>,
-) -> Result<Outcomes, ConnectorError> {
+/// Keeps records for the new version. Of one that is certain to be too large, only the size is kept.
+pub(super) fn keep(known: &mut Known, plan: &Plan, records: Vec<Prepared>) -> Outcomes {
     let version = known.new_version.get_or_insert_default();
     let mut outcomes = Outcomes::with_capacity(records.len());
     for record in records {
-        let id = format!("row {}", version.rows.len() + 1);
+        version.count += 1;
+        let id = format!("row {}", version.count);
         outcomes.push((record.place, Outcome::Created { id }));
         let cell = |field: &Field| record.cell(field.name.as_str()).cloned().unwrap_or_default();
         let cells: Vec<Cell> = plan.fields.iter().map(cell).collect();
@@ -127,7 +122,10 @@ pub(super) fn keep(
         version.bytes += filled.map(|cell| CELL_BYTES + cell.length()).sum::<usize>();
         version.rows.push(&cells);
     }
-    if version.bytes <= MAX_BYTES { Ok(outcomes) } else { Err(too_large(object, version.bytes)) }
+    if version.bytes > MAX_BYTES {
+        version.rows = Rows::default();
+    }
+    outcomes
 }
 
 /// Returns the requests that write every row: room for them, then each run of columns that the pipeline writes. Within a range,
