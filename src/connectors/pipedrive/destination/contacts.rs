@@ -84,6 +84,10 @@ impl ContactChange {
 
     fn set_labelled(&self, list: &mut Vec<Json>, label: &str, value: Option<&str>) {
         let has_label = |one: &Json| one["label"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(label));
+        // A merged person may have several of one label.
+        if value.is_some_and(|value| list.iter().any(|one| has_label(one) && same(&one["value"], value))) {
+            return;
+        }
         match (value, list.iter_mut().find(|one| has_label(one))) {
             (Some(value), Some(one)) => one["value"] = json!(value),
             (Some(value), None) => match list.iter_mut().find(|one| one["value"] == value && self.all.is_some()) {
@@ -187,6 +191,16 @@ mod tests {
         for (parts, expected) in cases {
             assert_eq!(shown(&change(&parts).applied(&current)), expected, "{parts:?}");
         }
+    }
+
+    #[test]
+    fn one_of_several_with_a_label_is_enough() {
+        let current = [
+            json!({"value": "ada@x.test", "label": "work", "primary": true}),
+            json!({"value": "a2@x.test", "label": "work", "primary": false}),
+        ];
+        let change = change(&[(Part::Labelled("work"), text("A2@x.test"))]);
+        assert_eq!(shown(&change.applied(&current)), ["*work:ada@x.test", "work:a2@x.test"]);
     }
 
     #[test]
