@@ -6,9 +6,7 @@ use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::clock::Clock;
-use crate::http::HttpError;
-
-use super::errors::told_wait;
+use crate::http::{Answer, HttpError};
 
 /// The company's day.
 #[derive(Debug, Clone)]
@@ -57,6 +55,12 @@ impl Day {
 
 /// From how long a wait on the day is meant, and not the burst of 2 s.
 pub(super) const LONG: Duration = Duration::from_mins(10);
+
+/// Returns how long an answer says to wait.
+pub(super) fn told_wait(answer: &Answer) -> Option<Duration> {
+    let reset = || answer.header("x-ratelimit-reset")?.trim().parse().ok().map(Duration::from_secs);
+    answer.retry_after().or_else(reset)
+}
 
 #[cfg(test)]
 mod tests {

@@ -2,8 +2,6 @@
 //!
 //! A message of Pipedrive's may quote a record's value: it goes into `detail` and into rejections, never into a message.
 
-use std::time::Duration;
-
 use serde_json::Value as Json;
 
 use crate::connector::{self, ConnectorError, ErrorKind};
@@ -11,7 +9,7 @@ use crate::http::{Answer, AnswerClass, HttpError, HttpErrorKind};
 use crate::model::Quota;
 
 use super::{
-    day::{Day, LONG},
+    day::{Day, LONG, told_wait},
     limits::{LARGEST_COST, RATE_LIMIT_WAIT},
 };
 
@@ -150,12 +148,6 @@ fn is_day_spent(answer: &Answer) -> bool {
     }
 }
 
-/// Returns how long an answer says to wait.
-pub(super) fn told_wait(answer: &Answer) -> Option<Duration> {
-    let reset = || answer.header("x-ratelimit-reset")?.trim().parse().ok().map(Duration::from_secs);
-    answer.retry_after().or_else(reset)
-}
-
 /// Reads what is left of the day's tokens. The headers are not documented and may be missing.
 pub(super) fn tokens_left(answer: &Answer) -> Option<Quota> {
     let number = |name: &str| answer.header(name)?.trim().parse().ok();
@@ -178,6 +170,8 @@ pub(super) fn refused_renewal(answer: &Answer) -> HttpError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use reqwest::StatusCode;
     use serde_json::json;
 
