@@ -101,8 +101,8 @@ struct WithFindings<'a> {
     findings: Option<&'a PreviewReport>,
 }
 
-/// Looks at the same records as the run did, in emulators of their own: its requests and their limits are those of the run alone.
-/// What cannot be looked at is nothing new: the run failed for the same reason, and said so.
+/// Looks at the same records as the run did, in separate emulators, so that the requests and limits of the run stay its own.
+/// Where that fails, the run failed for the same reason and said so.
 async fn findings(
     workspace: &Workspace,
     args: &RunArgs,

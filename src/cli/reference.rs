@@ -22,10 +22,10 @@ const PLAN_SCHEMA: &str = "schemas/plan.schema.json";
 const DEFINITIONS: &str = "#/$defs/";
 const HEAD: &str = "<!-- Generated from the types in src/config/raw.rs, src/transform/spec.rs and the connectors' config.rs: `cargo test` \
                     rewrites it. -->\n\n# Pipeline files\n\nEverything that a pipeline may say. The same as a JSON Schema: `ferry schema`.\n\n\
-                    Texts may hold `${NAME}` (from the environment, or a file `.env` beside the pipeline), `${NAME:-default}` and \
-                    `${file:path}`; `$${` stands for `${`. Values in `.env` are taken as they stand: a `$` is a `$`. A blank and \
+                    Texts may hold `${NAME}` (from the environment, or a file `.env` next to the pipeline), `${NAME:-default}` and \
+                    `${file:path}`; `$${` means `${`. Values in `.env` are taken literally: a `$` is a `$`. A blank and \
                     `#` begin a comment; single quotes hold anything; in double quotes `\\n`, `\\r`, `\\t`, `\\\"`, `\\\\` and \
-                    `\\$` are escapes. A secret may stand in the options of a connection that are made for one, and in constant \
+                    `\\$` are escapes. A secret may be used in the options of a connection that are made for one, and in constant \
                     values; not in names, paths and SQL.\n\nEvery record has the fields `_id`, `_updated_at` and `_deleted`, and \
                     `_links.<object>` with the ids of the records that it is linked to.\n";
 const CLEANERS_HEAD: &str = "\n## Cleaners\n\nWhat `apply` may name. A value that a cleaner can make nothing of rejects its record.\n\n\

@@ -246,7 +246,7 @@ pub(super) fn closing(report: &RunReport, started: Started<'_>, state: &str) -> 
             "{run} is done; every record is accounted for\nnext: `ferry rejects {run}{state}` names the records that wait for others"
         ),
         RunStatus::Done => format!("{run} is done; every record is accounted for"),
-        RunStatus::Interrupted => format!("{run} was stopped\nnext: `{again}` goes on where it stands"),
+        RunStatus::Interrupted => format!("{run} was stopped\nnext: `{again}` resumes where it stopped"),
         RunStatus::Failed | RunStatus::Running => {
             format!("{run} failed\nnext: fix the errors above and run `{again}` again; it resumes where it stopped")
         }

@@ -142,7 +142,7 @@ impl ColumnQuery {
         Cell { column: name.to_owned(), stage: stage + 1, field_type }
     }
 
-    /// Computes a condition beside the newest stage, where the columns it names still have their old values.
+    /// Computes a condition in the newest stage, where the columns it names still have their old values.
     pub(super) fn note(&mut self, condition: Expr) -> Expr {
         let name = self.fresh_name();
         match self.stages.last_mut() {

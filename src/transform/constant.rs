@@ -1,4 +1,4 @@
-//! Constants that stand in a pipeline, as columns.
+//! The constants of a pipeline, as columns.
 
 use polars::prelude::{Expr, NamedFrom, Series, lit};
 use serde_json::Value;

@@ -190,7 +190,7 @@ pub(super) fn split_at(text: Expr, separator: &str) -> Expr {
     )
 }
 
-/// Leaves out the items that stand in the list already.
+/// Leaves out the items that the list has already.
 pub(super) fn once_each(items: Vec<String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::with_capacity(items.len());
     for item in items {

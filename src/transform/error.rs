@@ -1,4 +1,4 @@
-//! What is wrong with a transform or mapping, in words for the person who wrote it, and where in the YAML it stands.
+//! What is wrong with a transform or mapping, in words for the person who wrote it, and where it is in the YAML.
 
 use std::fmt;
 

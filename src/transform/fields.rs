@@ -162,7 +162,7 @@ impl Needed {
     }
 }
 
-/// The cleaners of an `apply` step stand under the field's name, not under a second `apply`.
+/// The cleaners of an `apply` step are listed under the field's name, not under a second `apply`.
 fn renamed(mut error: TransformError, field: &str) -> TransformError {
     error.path.splice(0..1, ["apply".to_owned(), field.to_owned()]);
     error

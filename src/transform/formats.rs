@@ -279,7 +279,7 @@ fn known_millis(millis: i64) -> Option<i64> {
     (1..=9999).contains(&moment.year()).then_some(millis)
 }
 
-/// Says what a number that stands where a date should be looks like, and the form that reads it.
+/// Says what a number in the place of a date looks like, and the form that reads it.
 fn likely_number(text: &str) -> Option<(&'static str, &'static str)> {
     let number: f64 = text.parse().ok().filter(|_| is_number(text))?;
     let size = number.abs();
@@ -380,7 +380,7 @@ fn options(format: &str) -> StrptimeOptions {
     StrptimeOptions { format: Some(format.into()), strict: false, exact: true, cache: true }
 }
 
-/// Reads an ISO 8601 day or moment that stands in a pipeline; without a zone it is UTC.
+/// Reads an ISO 8601 day or moment of a pipeline; without a zone it is UTC.
 pub(super) fn parse_moment_text(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
         return Some(moment.with_timezone(&Utc));

@@ -143,7 +143,7 @@ fn keyed<V: Clone>(map: &IndexMap<String, V>, schema: &Schema) -> Result<IndexMa
     Ok(named)
 }
 
-/// Says that a field stands in one place under its name and its label.
+/// Says that a field is named in one place both by its name and by its label.
 pub(super) fn twice(name: &str) -> TransformError {
     TransformError::new(
         "transform.field_twice",

@@ -29,8 +29,8 @@ pub struct FullMapping {
     /// Whether it comes from `standard`: a side that has no such field does without.
     #[serde(skip)]
     pub is_standard: bool,
-    /// The source field whose value is taken, by its name or by a label that only one field has. Names with spaces need no quotes
-    /// of their own.
+    /// The source field whose value is taken, by its name or by a label that only one field has. Names with spaces need no
+    /// further quotes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// A SQL expression over the source fields, e.g. `concat_ws(' ', firstname, lastname)`.
@@ -71,7 +71,7 @@ pub struct FullMapping {
     /// 1970. Several are separated by `|`; the first that fits is taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// What stands between the items where a list is written as one text, e.g. `","`. Default: `;`. In the text, a backslash
+    /// The separator between the items where a list is written as one text, e.g. `","`. Default: `;`. In the text, a backslash
     /// takes the meaning from a separator that belongs to an item.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,
@@ -220,7 +220,7 @@ impl StepSpec {
 pub struct SplitSpec {
     /// The field to split; it stays.
     pub field: String,
-    /// What stands between the parts.
+    /// The separator between the parts.
     pub separator: String,
     /// The fields that get the parts, in order; the last one gets the rest.
     pub into: Vec<String>,
@@ -232,7 +232,7 @@ pub struct SplitSpec {
 pub struct ExplodeSpec {
     /// The field: a list, or text with a separator.
     pub field: String,
-    /// What stands between the items of a text.
+    /// The separator between the items of a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,
 }

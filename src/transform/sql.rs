@@ -75,7 +75,7 @@ fn compile_as(sql: &str, schema: &Schema, wanted: Option<FieldType>) -> Result<S
     match unknown.as_slice() {
         [] => compile_over(parsed, &roots, schema),
         unknown if schema.is_open => compile_without(&parsed, unknown, schema, wanted),
-        [root] => Err(unknown_field(schema, root, format!("text stands in single quotes: '{root}'"))),
+        [root] => Err(unknown_field(schema, root, format!("put text in single quotes: '{root}'"))),
         several => Err(unknown_fields(schema, several)),
     }
 }
@@ -256,7 +256,7 @@ fn problem_text(text: &str) -> TransformError {
     let mixes_text_and_numbers =
         line.contains("cannot compare string with numeric") || line.contains("arithmetic on dtypes str");
     if mixes_text_and_numbers {
-        return error.hint("text stands in single quotes: '5'; CAST(… AS DOUBLE) makes a number of it");
+        return error.hint("put text in single quotes: '5'; CAST(… AS DOUBLE) makes a number of it");
     }
     error
 }

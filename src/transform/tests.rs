@@ -76,7 +76,7 @@ pub(super) fn records(frame: &DataFrame) -> Vec<Value> {
         .collect()
 }
 
-/// Reads mappings or steps as they stand in a pipeline.
+/// Reads mappings or steps as a pipeline has them.
 pub(super) fn yaml<T: serde::de::DeserializeOwned>(text: &str) -> T {
     // By way of JSON, as `serde_yaml` alone wants the steps to be written with tags.
     let json: Value = serde_yaml::from_str(text).unwrap();
@@ -230,7 +230,7 @@ fn a_filter_rejects_what_a_failed_cast_keeps_it_from_judging() {
 fn wrong_sql_is_told_with_a_hint() {
     let wrong = |sql: &str| -> TransformError { Filter::compile(sql, &contacts()).unwrap_err() };
     assert_eq!(wrong("emial = 'x'").hint.as_deref(), Some("did you mean `email`?"));
-    assert_eq!(wrong("country = DE").hint.as_deref(), Some("text stands in single quotes: 'DE'"));
+    assert_eq!(wrong("country = DE").hint.as_deref(), Some("put text in single quotes: 'DE'"));
     assert_eq!(wrong("country").message, "is text and no condition that is true or false");
     assert_eq!(wrong("count(email) > 1").code, "transform.sql");
     assert_eq!(
@@ -240,7 +240,7 @@ fn wrong_sql_is_told_with_a_hint() {
     assert_eq!(wrong("email ~ '('").message, "the SQL cannot be used: regex parse error: unclosed group");
     assert_eq!(
         wrong("country = 5").hint.as_deref(),
-        Some("text stands in single quotes: '5'; CAST(… AS DOUBLE) makes a number of it")
+        Some("put text in single quotes: '5'; CAST(… AS DOUBLE) makes a number of it")
     );
     assert_eq!(wrong("_updated_at > 'yesterday'").code, "transform.sql");
 }

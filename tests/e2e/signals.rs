@@ -24,7 +24,7 @@ fn ctrl_c_keeps_what_is_written_and_the_next_run_goes_on() {
     let stopped = stop_in_the_middle(&crms, &desk, "INT", 130, &["--json"]);
     let first = stopped.json();
     assert_eq!(first["status"], "interrupted");
-    assert!(stopped.stderr.contains("goes on where it stands"), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("resumes where it stopped"), "{}", stopped.stderr);
     audit_stopped(&pipeline, &first, &before, &crms.counts());
     check_counted(&desk, "run_is_stopped_by_ctrl_c", &stop_in_the_middle(&crms, &desk, "INT", 130, &[]));
 

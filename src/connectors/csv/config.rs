@@ -22,7 +22,7 @@ pub struct CsvConfig {
     /// that is UTF-8 under another name is refused. Default: `utf-8`.
     #[serde(default)]
     pub encoding: Encoding,
-    /// What stands between the cells: one character, e.g. `;`, or `tab`. A first line `sep=;`, as Excel writes it, wins over it.
+    /// The separator between cells: one character, e.g. `;`, or `tab`. A first line `sep=;`, as Excel writes it, wins over it.
     /// Default: `,`.
     #[serde(default = "comma")]
     pub separator: String,

@@ -143,7 +143,7 @@ impl Reading {
                     page.rejects.push(self.reject(line, &cells, code, format!("{reason}{separator}{hint}")));
                 }
             }
-            // A cursor can only stand behind all lines of a record that is refused line by line.
+            // A cursor can only point behind all lines of a record that is refused line by line.
             if page.is_full() && !reader.has_more_broken() {
                 let full = std::mem::replace(&mut page, OpenPage::new(self));
                 if !pages.send(full.into_page(&self.stamp, reader.place())?) {

@@ -22,7 +22,7 @@ pub struct JsonConfig {
     /// `.jsonl` and `.ndjson` are lines, `.json` is an array.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
-    /// Where the list of records stands in a document, as a JSON pointer, e.g. `/data/items`; `{object}` stands for the
+    /// Where the list of records is in a document, as a JSON pointer, e.g. `/data/items`; `{object}` stands for the
     /// object's name. Default: the document itself, or `/{object}` where `path` is a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<String>,

@@ -55,11 +55,11 @@ impl Types {
     }
 
     /// Returns the fields, in the order in which they were first seen. A field that holds an object in one record and another
-    /// value in the next is a text, beside the fields of the object's members.
+    /// value in the next is a text, in addition to the fields of the object's members.
     pub(super) fn fields(&self, id_fields: &[String]) -> Vec<Field> {
         let named = self.fields.iter().filter(|(name, _)| !name.is_empty());
         let fields = named.filter_map(|(name, seen)| {
-            // What is null wherever it is no object has no value of its own.
+            // What is null wherever it is no object has no own value.
             if seen.is_none() && self.objects.contains(name) {
                 return None;
             }

@@ -232,7 +232,7 @@ impl Reading {
         }
     }
 
-    /// Returns the fields that a record says nothing of: neither they nor an object above them stand in it.
+    /// Returns the fields that a record says nothing of: it mentions neither them nor an object above them.
     fn absent_of(&self, record: &BTreeMap<String, &Node>) -> Vec<String> {
         let names = self.fields.iter().map(|field| field.name.as_str());
         let is_absent = |name: &&str| !record.contains_key(own_name(name)) && !is_below_null(own_name(name), record);

@@ -36,7 +36,7 @@ pub struct Finding {
     pub result: Result<String, EngineError>,
 }
 
-/// What a check does beside asking.
+/// What a check does in addition to asking.
 #[derive(Debug, Clone)]
 pub struct CheckOptions {
     /// Whether a test record is written to each destination, and removed again.

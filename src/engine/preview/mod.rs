@@ -41,7 +41,7 @@ use destination::Previewed;
 pub struct PreviewOptions {
     /// The streams; all of them where empty.
     pub streams: Vec<StreamName>,
-    /// A condition beside the stream's own `where`.
+    /// A condition in addition to the stream's `where`.
     pub filter: Option<String>,
     /// Most records to read of a stream.
     pub rows: u64,

@@ -1,6 +1,6 @@
 //! Cleaners: named steps on one value, such as `trim` or `{ phone: { region: DE } }`.
 //!
-//! Each lives in a file of its own and is one line of [`CLEANERS`]. A cleaner that polars can do is a polars expression;
+//! Each is in its own file and is one line of [`CLEANERS`]. A cleaner that polars can do is a polars expression;
 //! the others map each distinct value of a column once. A value that a cleaner cannot make sense of becomes no value, and
 //! the caller refuses the record with the cleaner's code and reason.
 

@@ -13,7 +13,7 @@ use crate::transform::{
 };
 
 /// `{ number: { decimal: ",", thousands: "." } }`: `"€ 1.234,50"` → 1234.5. Without options `"1,234.50"` → 1234.5. Thousands
-/// must stand in groups, so `"1,5"` is refused and not read as 15; the code is `not_a_number`. A number of more digits than can
+/// must be grouped, so `"1,5"` is refused and not read as 15; the code is `not_a_number`. A number of more digits than can
 /// be carried exactly is refused with `not_exact`.
 pub(super) fn compile(options: &Options) -> Result<Cleaner, TransformError> {
     let decimal = options.text("decimal")?.unwrap_or(".").to_owned();
@@ -47,7 +47,7 @@ struct Marks {
     decimal: String,
     thousands: String,
     shape: Regex,
-    /// Signs of currencies and blanks, which stand around a number and say nothing about its size.
+    /// Signs of currencies and blanks, which surround a number and say nothing about its size.
     around: Regex,
 }
 

@@ -9,7 +9,7 @@ use super::{Cleaner, Options, country, map_texts};
 use crate::transform::error::TransformError;
 
 /// `{ phone: { region: DE } }`: `"030 1234567"` → `"+49301234567"`. A number that begins with `+` needs no region; with
-/// `region_from: country` the region of the others stands in that field, as a name or code. What is no number of its region
+/// `region_from: country` the region of the others is in that field, as a name or code. What is no number of its region
 /// is refused with `invalid_phone`.
 pub(super) fn compile(options: &Options) -> Result<Cleaner, TransformError> {
     let region = match options.text("region")? {

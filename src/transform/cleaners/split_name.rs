@@ -3,7 +3,7 @@
 use super::{Cleaner, Options};
 use crate::transform::error::TransformError;
 
-/// Words that belong to the last name when they stand before it.
+/// Words that belong to the last name when they precede it.
 const PARTICLES: [&str; 24] = [
     "af", "al", "bin", "da", "das", "de", "del", "den", "der", "di", "do", "dos", "du", "el", "ibn", "la", "le", "lo",
     "ten", "ter", "van", "von", "zu", "zur",

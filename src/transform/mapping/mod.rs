@@ -195,7 +195,7 @@ pub fn formulas(specs: &MappingSpecs, destination: &Schema) -> Vec<(FieldName, S
 }
 
 /// Says whether a name is that of a column which every frame has. `_links.<object>` is none of them: destinations whose links
-/// are written by calls of their own have fields of that name.
+/// are written by separate calls have fields of that name.
 fn is_ours(name: &str) -> bool {
     is_reserved(name) && !name.starts_with(LINK_PREFIX)
 }

@@ -1,7 +1,7 @@
 //! Decides what polars' SQL is given: texts that see the stream's own records and nothing else, and that are not too deep.
 //!
 //! A text is parsed here first, by the parser that polars uses. Functions are an allow-list, so one that a new version of
-//! polars brings is refused until somebody looks at it; a query may name `self` and the queries of its own `WITH`. Start at
+//! polars brings is refused until somebody looks at it; a query may name `self` and the queries of its `WITH`. Start at
 //! [`expression`] and [`query`].
 
 use std::{borrow::Cow, collections::BTreeSet, mem, ops::ControlFlow};
@@ -50,7 +50,7 @@ pub(super) fn expression(sql: &str) -> Result<Cow<'_, str>, TransformError> {
     if parser.peek_token().token != Token::EOF {
         let message = format!("the SQL goes on behind the expression: `{}`", parser.peek_token().token);
         return Err(TransformError::new("transform.sql", message)
-            .hint("join conditions with AND or OR; a text stands in single quotes"));
+            .hint("join conditions with AND or OR; put text in single quotes"));
     }
     match item {
         SelectItem::UnnamedExpr(mut expr) => checked(sql, &mut expr, false),
@@ -208,7 +208,7 @@ fn levels(expr: &Expr) -> usize {
     }
 }
 
-/// Refuses what stands in the place of a SELECT and is none.
+/// Refuses what takes the place of a SELECT and is none.
 fn set_expression(body: &SetExpr) -> Verdict {
     match body {
         SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) => ControlFlow::Continue(()),

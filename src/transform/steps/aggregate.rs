@@ -160,7 +160,7 @@ impl StreamStep for Aggregate {
 /// Words of a query whose result comes in another order each time.
 const UNORDERED: [&str; 6] = ["group", "distinct", "union", "intersect", "except", "join"];
 
-/// Tells whether the records of a query come in no order that lasts: it groups them, and has no `ORDER BY` of its own.
+/// Tells whether the records of a query come in no order that lasts: it groups them, and has no `ORDER BY`.
 fn is_unordered(sql: &str) -> bool {
     let words = words(sql);
     let has_order = words.windows(2).any(|pair| pair[0] == ("order".to_owned(), 0) && pair[1].0 == "by");

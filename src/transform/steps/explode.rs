@@ -31,8 +31,8 @@ pub(super) fn compile(spec: &ExplodeSpec, schema: &mut Schema) -> Result<Explode
     let is_list = matches!(field_type, FieldType::MultiChoice | FieldType::Link);
     if !is_list && spec.separator.as_ref().is_none_or(String::is_empty) {
         let message = format!("`{}` is {} and no list", spec.field, field_type.as_str());
-        let error = TransformError::new("transform.step", message)
-            .hint("say what stands between its items: `separator: \";\"`");
+        let error =
+            TransformError::new("transform.step", message).hint("say what separates its items: `separator: \";\"`");
         return Err(error.under(["explode"]));
     }
     columns::set(schema, &spec.field, FieldType::Text);

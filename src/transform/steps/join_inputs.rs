@@ -1,4 +1,4 @@
-//! What a `join` may read beside the stream itself.
+//! What a `join` may read in addition to the stream itself.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 

@@ -9,7 +9,7 @@ use super::{super::config::Form, Item, Place, RecordReader, encoding_hint};
 /// What a file's first lines say.
 #[derive(Debug)]
 pub(in super::super) struct Header {
-    /// The names of the columns, in their order, exactly as they stand there.
+    /// The names of the columns, in their order, exactly as the line has them.
     pub(in super::super) names: Vec<String>,
     /// The place behind them.
     pub(in super::super) end: Place,

@@ -50,7 +50,7 @@ pub(super) struct Place {
     pub(super) byte: u64,
     /// Its line, from 1.
     pub(super) line: u64,
-    /// Whether a carriage return stands before it: a line feed behind it begins no line.
+    /// Whether a carriage return comes before it: a line feed behind it begins no line.
     #[serde(default)]
     is_after_return: bool,
 }
@@ -96,7 +96,7 @@ pub(super) struct RecordReader<'a> {
     line: u64,
     /// The separator that the last record names, where it is a `sep=` line.
     said_separator: Option<u8>,
-    /// Whether quotes stand in the last record.
+    /// Whether the last record has quotes.
     has_quotes: bool,
     /// Whether the last record begins with a quote.
     begins_with_quote: bool,
@@ -163,7 +163,7 @@ impl Watch {
         self.raw.get(self.start..).unwrap_or_default()
     }
 
-    /// Forgets what stands before a place.
+    /// Forgets the bytes before a place.
     fn forget(&mut self, passed: u64) {
         let count = usize::try_from(passed.saturating_sub(self.before)).unwrap_or(usize::MAX);
         self.start = self.start.saturating_add(count).min(self.raw.len());
@@ -226,7 +226,7 @@ impl<'a> RecordReader<'a> {
         self.is_in_stray = !self.form.is_return_line_end && self.ends_with_lone_return();
         if is_rest || self.is_in_stray {
             let cells = StringRecord::from_byte_record_lossy(std::mem::take(&mut self.record));
-            let reason = "a carriage return stands in a cell without quotes, and cuts its record in two".to_owned();
+            let reason = "a cell without quotes holds a carriage return, which cuts its record in two".to_owned();
             return Ok(Some(Item::Broken { line: self.line, cells, code: "stray_return", reason }));
         }
         match StringRecord::from_byte_record(std::mem::take(&mut self.record)) {
@@ -256,7 +256,7 @@ impl<'a> RecordReader<'a> {
         self.line
     }
 
-    /// Tells whether quotes stand in the last record: somebody meant its cells to be there, even if they are empty.
+    /// Tells whether the last record has quotes: somebody meant its cells to be there, even if they are empty.
     pub(super) fn has_quotes(&self) -> bool {
         self.has_quotes
     }
@@ -311,7 +311,7 @@ impl<'a> RecordReader<'a> {
         let (code, reason) = if fault.is_open {
             ("unclosed_quote", "a quote is opened in this line and never closed".to_owned())
         } else {
-            let reason = "text stands behind a closing quote: a quote inside of a quoted cell must be doubled";
+            let reason = "there is text behind a closing quote: a quote inside a quoted cell must be doubled";
             ("text_behind_quote", reason.to_owned())
         };
         let behind = format!("it may belong to the quoted cell that line {opened} opens: correct the quotes there");

@@ -125,7 +125,7 @@ struct Walk<'a> {
     skip: u64,
     take: Take<'a>,
     is_found: bool,
-    /// The names that stood where the next one was looked for.
+    /// The names found where the next one was looked for.
     names_there: Vec<String>,
     /// Set when the walk was ended from here, and how.
     ended: Option<Result<(), ConnectorError>>,

@@ -23,7 +23,7 @@ pub(in super::super) enum Node {
     Number(String),
     Text(String),
     List(Vec<Node>),
-    /// The members, in their order; no name stands twice.
+    /// The members, in their order; no name is there twice.
     Object(Vec<(String, Node)>),
 }
 
@@ -106,7 +106,7 @@ impl Node {
         let mut object = Vec::with_capacity(members.0.len());
         for (name, raw) in members.0 {
             if !seen.insert(name.clone()) {
-                let reason = format!("the name `{name}` stands twice in one object");
+                let reason = format!("the name `{name}` appears twice in one object");
                 return Err(Fault { field: Some(name), ..Fault::new("ambiguous_field", reason) });
             }
             object.push((name, Self::of(raw, depth)?));

@@ -160,13 +160,13 @@ fn read_csv(mut file: File) -> Result<DataFrame, String> {
     DataFrame::new(height, columns).map_err(|error| error.to_string())
 }
 
-/// Finds quotes that are not whole: the parser takes what stands behind them into the cell, and may take whole lines with it.
+/// Finds quotes that are not whole: the parser takes the text behind them into the cell, and may take whole lines with it.
 fn check_quotes(text: &str, start: &csv::Position, end: &csv::Position) -> Result<(), &'static str> {
     let place = |position: &csv::Position| usize::try_from(position.byte()).unwrap_or(usize::MAX);
     let raw = text.as_bytes().get(place(start)..place(end)).unwrap_or_default();
     let blank = raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     if has_text_behind_quote(&raw[blank..], b',', b'"') {
-        return Err("a quote is not closed, or text stands behind it: a quote inside of a quoted cell must be doubled");
+        return Err("a quote is not closed, or text follows it: a quote inside a quoted cell must be doubled");
     }
     Ok(())
 }
