@@ -26,9 +26,7 @@ mod tests;
 pub use diagnostic::{Diagnostic, Severity};
 pub use load::{Format, Loaded, load, load_with_placeholder};
 pub use offline::{FileTrouble, NoSchemas, OfflineSchemas, SchemaCache};
-pub use pipeline::{
-    Connection, CountOrShare, DEFAULT_UNDO_DAYS, Limits, Pipeline, StandardUse, Stream, StreamDestination,
-};
+pub use pipeline::{Connection, CountOrShare, Limits, Pipeline, StandardUse, Stream, StreamDestination, UNDO_DAYS};
 pub use raw::{OnError, OnMissing, WriteMode};
 pub use resolve::replaced_source;
 pub use schema::json_schema;

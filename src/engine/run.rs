@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::config::{DEFAULT_UNDO_DAYS, Pipeline, Stream, WriteMode};
+use crate::config::{Pipeline, Stream, UNDO_DAYS, WriteMode};
 use crate::model::Ledger;
 use crate::state::{AttemptEnd, Run, RunKind, RunStatus};
 
@@ -163,7 +163,7 @@ async fn begin(
 
 /// Removes what records held before runs that are too old to be taken back.
 async fn prune(environment: &Environment, pipeline: &Pipeline, now: DateTime<Utc>) -> Result<(), EngineError> {
-    let Some(days) = pipeline.undo_days.or(DEFAULT_UNDO_DAYS) else { return Ok(()) };
+    let days = pipeline.undo_days.unwrap_or(UNDO_DAYS);
     let oldest = now - TimeDelta::days(i64::from(days.get()));
     environment.state.prune_images(&pipeline.name, oldest).await?;
     Ok(())

@@ -78,8 +78,9 @@ const INSERT: &str = "INSERT INTO images
      SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, entry.destination_id, entry.content_hash, entry.key_hash, entry.written_run, entry.written_as
      FROM (SELECT 1) LEFT JOIN id_map AS entry INDEXED BY id_map_by_source ON entry.target_id = ?3 AND entry.source_key = ?4";
 const RESEAL: &str = "UPDATE images SET sealed = ?2 WHERE image_id = ?1";
-pub(super) const PAGE: &str = "SELECT image_id, source_key, destination_id, kind, sealed FROM images NOT INDEXED
-     WHERE image_id > ?4 AND run_id = ?1 AND target_id = ?2 AND kind = ?6
+pub(super) const PAGE: &str =
+    "SELECT image_id, source_key, destination_id, kind, sealed FROM images INDEXED BY images_by_run
+     WHERE run_id = ?1 AND target_id = ?2 AND kind = ?6 AND image_id > ?4
        AND (fate IS NULL OR (fate NOT IN ('restored', 'deleted', 'recreated') AND undone_run IS NOT ?3))
      ORDER BY image_id LIMIT ?5";
 const COUNT: &str = "SELECT target_id, targets.*,

@@ -19,7 +19,8 @@ use super::{SealedImage, cell};
 
 const NOTE: &str = "UPDATE images SET undone_run = ?2, fate = ?3 WHERE image_id = ?1";
 /// Other images of a record that has another id now: they are found under it.
-const RENAME: &str = "UPDATE images SET destination_id = ?3, was_id = COALESCE(was_id, destination_id)
+const RENAME: &str =
+    "UPDATE images INDEXED BY images_by_source SET destination_id = ?3, was_id = COALESCE(was_id, destination_id)
      WHERE target_id = ?1 AND source_key = (SELECT source_key FROM images WHERE image_id = ?2)
        AND destination_id = (SELECT destination_id FROM images WHERE image_id = ?2)";
 /// The records of these images, with what the id map knew of them before.
@@ -36,7 +37,7 @@ const PUT_BACK: &str = "INSERT INTO id_map
        destination_id = excluded.destination_id, content_hash = excluded.content_hash, key_hash = excluded.key_hash,
        written_run = excluded.written_run, written_as = excluded.written_as";
 /// What an undo took back is open again once that undo is taken back itself.
-const REOPEN: &str = "UPDATE images SET undone_run = NULL, fate = NULL
+const REOPEN: &str = "UPDATE images INDEXED BY images_by_source SET undone_run = NULL, fate = NULL
      WHERE undone_run = ?1 AND target_id = ?2 AND source_key = (SELECT source_key FROM images WHERE image_id = ?3)";
 const RENAMED: &str = "SELECT was_id, destination_id FROM images INDEXED BY images_by_record
      WHERE run_id = ?1 AND target_id = ?2 AND was_id IS NOT NULL";

@@ -18,6 +18,7 @@ CREATE TABLE images (
     fate           TEXT                      -- restored | deleted | recreated | changed | gone | impossible | refused
 ) STRICT;
 CREATE UNIQUE INDEX images_by_record ON images (run_id, target_id, source_key, destination_id);
+CREATE INDEX images_by_run ON images (run_id, target_id, kind);
 CREATE INDEX images_by_source ON images (target_id, source_key);
 CREATE INDEX images_by_undo ON images (undone_run) WHERE undone_run IS NOT NULL;
 

@@ -23,7 +23,10 @@ fn image(source_id: &str, id: &str, kind: ImageKind, before: &[(&str, &str)], wr
 /// Stores that a run wrote a record, as what is written is stored.
 async fn write(state: &State, target: TargetId, run_id: &str, image: NewImage, hash: u128) {
     let RecordKey::Id(source_id) = image.source.clone() else { panic!("an id") };
-    let one = WrittenRecord { content_hash: hash, ..written(&source_id, &image.destination_id, 1) };
+    let one = WrittenRecord {
+        content_hash: hash,
+        ..written(&source_id, &image.destination_id, u128::from(source_id.as_bytes()[0]))
+    };
     let changes = Changes { written: vec![one], images: vec![image], ..Changes::default() };
     state.commit(place(target, run_id), changes).await.unwrap();
 }
@@ -84,10 +87,10 @@ async fn the_id_map_is_as_it_was_when_a_write_is_taken_back() {
     let known = known(&state, target, &["a", "b"]).await.by_source;
     assert_eq!((known["a"].content_hash, known["a"].written_run.as_str()), (11, "run_1"));
     assert!(!known.contains_key("b"));
-    assert_eq!(images(&state, target, "run_2").await, [], "they are taken back");
+    assert!(images(&state, target, "run_2").await.is_empty(), "they are taken back");
     let counts = state.count_taken_back("undo").await.unwrap();
     assert_eq!(counts[&target], HashMap::from([(ImageFate::Restored, 1), (ImageFate::Deleted, 1)]));
-    assert_eq!(state.later_writers("run_1").await.unwrap(), []);
+    assert!(state.later_writers("run_1").await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -120,7 +123,7 @@ async fn what_is_left_stays_and_is_looked_at_again_by_another_undo() {
     let kept = images(&state, target, "run_1").await.remove(0);
     take_back(&state, target, &kept, ImageFate::Changed, None).await;
     assert_eq!(known(&state, target, &["a"]).await.by_source["a"].destination_id, "1");
-    assert_eq!(images(&state, target, "run_1").await, [], "this undo has looked at it");
+    assert!(images(&state, target, "run_1").await.is_empty(), "this undo has looked at it");
     assert_eq!(state.images("run_1", target, "undo_2", ImageKind::Created, (0, 9)).await.unwrap(), [kept]);
 }
 
@@ -132,5 +135,5 @@ async fn images_go_when_they_are_too_old() {
     assert_eq!(state.prune_images("other", at(9)).await.unwrap(), 0);
     assert_eq!(state.prune_images("p", at(0)).await.unwrap(), 0);
     assert_eq!(state.prune_images("p", at(9)).await.unwrap(), 1);
-    assert_eq!(state.count_images("run_1").await.unwrap(), []);
+    assert!(state.count_images("run_1").await.unwrap().is_empty());
 }

@@ -21,7 +21,7 @@ const FREQUENT: &[(&str, &str)] = &[
         images::FIND,
         "SEARCH images USING INDEX images_by_record (run_id=? AND target_id=? AND source_key=? AND destination_id=?)",
     ),
-    (images::PAGE, "SEARCH images USING INTEGER PRIMARY KEY (rowid>?)"),
+    (images::PAGE, "SEARCH images USING INDEX images_by_run (run_id=? AND target_id=? AND kind=? AND rowid>?)"),
     (links::OF_RECORDS, "SEARCH links USING INDEX links_by_record (target_id=? AND source_key=?)"),
     (duplicates::SURVIVORS, "SEARCH duplicates USING PRIMARY KEY (target_id=? AND source_key=?)"),
     (duplicates::HAS_ANY, "SEARCH duplicates USING INDEX duplicates_by_survivor (target_id=?)"),

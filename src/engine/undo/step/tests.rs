@@ -93,8 +93,8 @@ fn what_a_destination_cannot_do_is_left() {
     let same = record("1", &[("name", "Ada")]);
     for (kind, before, found) in [
         (ImageKind::Created, &[][..], Some(&same)),
-        (ImageKind::Updated, &[("name", "Eve")], Some(&same)),
-        (ImageKind::Deleted, &[("name", "Ada")], None),
+        (ImageKind::Updated, &[("name", "Eve")][..], Some(&same)),
+        (ImageKind::Deleted, &[("name", "Ada")][..], None),
     ] {
         let done = step(&abilities, &image(kind, Some(before), &[("name", "Ada")]), Now { found, ..Now::default() });
         assert_eq!(left(&done), (ImageFate::Impossible, vec![]), "{kind:?}");
