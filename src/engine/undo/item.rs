@@ -48,12 +48,35 @@ impl UndoItem {
         self.destination_id
     }
 
+    /// Makes the item that an attempt without an answer carried out, from what went into its intent.
+    pub(super) fn of_earlier(image: &Image, earlier: &Before) -> Self {
+        let before = image.before.iter().flatten();
+        let changed = before.filter(|(name, value)| image.wrote.get(*name) != Some(*value));
+        let fields = match image.kind {
+            ImageKind::Created => Fields::new(),
+            ImageKind::Updated | ImageKind::Deleted => {
+                changed.map(|(name, value)| (name.clone(), value.clone())).collect()
+            }
+        };
+        let holds = earlier.destination_id.as_ref().map(|_| earlier.fields.clone());
+        Self::new(image, fields, holds, None)
+    }
+
     fn taken(&self, fate: ImageFate, new_id: Option<String>) -> TakenBack {
         TakenBack { image_id: self.image_id, fate, new_id }
     }
 
-    fn image(&self, kind: ImageKind, id: &str) -> NewImage {
+    /// Returns what is kept of it, so that it can be taken back too.
+    pub(super) fn image(&self, fate: ImageFate, new_id: Option<&str>) -> NewImage {
         let wrote = self.record.fields.clone();
+        let id = new_id.unwrap_or(&self.destination_id);
+        let kind = match fate {
+            ImageFate::Deleted => ImageKind::Deleted,
+            ImageFate::Recreated => ImageKind::Created,
+            ImageFate::Restored | ImageFate::Changed | ImageFate::Gone | ImageFate::Impossible | ImageFate::Refused => {
+                ImageKind::Updated
+            }
+        };
         let before = match kind {
             ImageKind::Created => Fields::new(),
             ImageKind::Deleted => self.before.fields.clone(),
@@ -100,16 +123,15 @@ impl Item for UndoItem {
     }
 
     fn commit(&self, context: &CommitContext, outcome: &Outcome, changes: &mut Changes) {
-        let (fate, kind, id) = match outcome {
-            Outcome::Updated { id } => (ImageFate::Restored, ImageKind::Updated, id),
-            Outcome::Deleted => (ImageFate::Deleted, ImageKind::Deleted, &self.destination_id),
-            Outcome::Created { id } => (ImageFate::Recreated, ImageKind::Created, id),
+        let (fate, new_id) = match outcome {
+            Outcome::Updated { .. } => (ImageFate::Restored, None),
+            Outcome::Deleted => (ImageFate::Deleted, None),
+            Outcome::Created { id } => (ImageFate::Recreated, Some(id.clone())),
             Outcome::Missing => return changes.taken_back.push(self.taken(ImageFate::Gone, None)),
             Outcome::Rejected(reason) => return self.refuse(context, DeadLetterKind::Rejected, reason, changes),
             Outcome::Held(reason) => return self.commit_held(context, reason, changes),
         };
-        let new_id = (fate == ImageFate::Recreated).then(|| id.clone());
-        changes.images.push(self.image(kind, id));
+        changes.images.push(self.image(fate, new_id.as_deref()));
         changes.taken_back.push(self.taken(fate, new_id));
     }
 

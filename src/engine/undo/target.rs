@@ -186,6 +186,10 @@ impl UndoTarget {
                 Step::AsItWas(new_id) => {
                     let fate = taken_back_as(image.kind);
                     settled.add(fate, 1);
+                    // An attempt without an answer did it: what it was about to write over went into its intent.
+                    if let Some(earlier) = self.loader().earlier.before.get(&image.destination_id) {
+                        changes.images.push(UndoItem::of_earlier(image, earlier).image(fate, new_id.as_deref()));
+                    }
                     commit_without_write(image, fate, new_id, &mut changes);
                 }
                 Step::Leave(fate, fields) => {
