@@ -22,7 +22,8 @@ const OLD_RUNS: &str = "SELECT run_id FROM runs WHERE pipeline = ?1 ORDER BY row
 /// The runs of a set that nothing needs: a table whose rows are the work of somebody keeps them.
 const OVER: &str = "SELECT run_id FROM runs WHERE run_id IN rarray(?1) AND COALESCE(finished_at, started_at) < ?2
      AND NOT EXISTS (SELECT 1 FROM dead_letters WHERE dead_letters.run_id = runs.run_id)
-     AND NOT EXISTS (SELECT 1 FROM intents WHERE intents.run_id = runs.run_id)";
+     AND NOT EXISTS (SELECT 1 FROM intents WHERE intents.run_id = runs.run_id)
+     AND NOT EXISTS (SELECT 1 FROM images WHERE images.run_id = runs.run_id)";
 pub(super) const DROP_MERGED: &str = "DELETE FROM merged WHERE run_id IN rarray(?1)";
 pub(super) const DROP_ANSWERED: &str = "DELETE FROM dead_letters INDEXED BY dead_letters_by_run
      WHERE run_id IN rarray(?1) AND resolved_at < ?2";
