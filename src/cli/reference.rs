@@ -54,7 +54,7 @@ fn the_schema_of_a_plan_is_what_the_types_say() {
 }
 
 fn check_schema<T: JsonSchema>(file: &str, title: &str) {
-    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
+    let mut schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
     schema.insert("title".to_owned(), Json::from(title));
     let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);

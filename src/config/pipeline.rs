@@ -43,13 +43,13 @@ pub struct Pipeline {
     pub undo_days: Option<NonZeroU32>,
 }
 
-/// For how many days runs can be taken back where the pipeline does not say it.
+/// For how many days runs can be taken back where `undo` does not say it.
 pub const UNDO_DAYS: NonZeroU32 = match NonZeroU32::new(30) {
     Some(days) => days,
     None => NonZeroU32::MIN,
 };
 /// What a pipeline without `undo` means: none, where runs cannot be taken back unless it says so.
-pub(super) const DEFAULT_UNDO_DAYS: Option<NonZeroU32> = Some(UNDO_DAYS);
+pub(super) const DEFAULT_UNDO_DAYS: Option<NonZeroU32> = None;
 
 /// An account at a system, or a place for files.
 #[derive(Clone)]

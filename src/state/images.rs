@@ -85,7 +85,7 @@ pub(super) const PAGE: &str =
      ORDER BY image_id LIMIT ?5";
 const COUNT: &str = "SELECT target_id, targets.*,
        SUM(fate IS NULL OR fate NOT IN ('restored', 'deleted', 'recreated')) AS open,
-       SUM(fate IN ('restored', 'deleted', 'recreated')) AS taken_back
+       COUNT(CASE WHEN fate IN ('restored', 'deleted', 'recreated') THEN 1 END) AS taken_back
      FROM images JOIN targets USING (target_id) WHERE run_id = ?1 GROUP BY target_id ORDER BY target_id";
 /// Later runs that wrote records of a run, but for those that were taken back.
 const LATER: &str = "SELECT later.run_id, COUNT(*) FROM images AS own

@@ -45,12 +45,16 @@ fn help_names_every_command_and_the_exit_codes() {
                    state file
       preview      Show what a pipeline makes of its records, side by side, and what would be rejected;
                    writes nothing
+      plan         Show what a run would do against what is there now, record by record; writes nothing
+      apply        Write what a plan says and nothing else; records that changed since are held
       run          Run a pipeline; a run that was stopped or killed goes on where it stood
       runs         List the runs in the state file
       show         Show the ledger of a run, and which records were merged into which
       rejects      Print the records of a run that were not written, with the reason and all their
                    values, and those that wait for others
       redrive      Load the dead letters of a run again
+      undo         Take back what a run wrote: delete what it created, restore what it changed, create
+                   again what it deleted
       emulate      Start local CRMs for other programs' tests; prints `VENDOR URL` per line once they
                    answer
       schema       Print the JSON Schema of pipeline files
@@ -70,7 +74,8 @@ fn help_names_every_command_and_the_exit_codes() {
       -V, --version       Print version
 
     Exit codes: 0 done · 1 run failed · 2 wrong arguments or pipeline · 3 environment (credentials,
-    network, locked by another run) · 4 done with rejected records · 130/143 interrupted
+    network, locked by another run) · 4 done with rejected records · 5 a plan has changes
+    (`--exit-code`) · 130/143 interrupted
     ----- stderr -----
     "#);
 }

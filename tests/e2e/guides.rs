@@ -28,7 +28,7 @@ fn follow(vendor: &str) {
     let separator = if pipeline.contains(&format!("{token}\n")) { "\n    " } else { ", " };
     let base_url = format!("base_url: \"${{{}_URL}}\"", vendor.to_uppercase());
     let local = pipeline.replace(&token, &format!("{token}{separator}{base_url}"));
-    let commands: Vec<Vec<&str>> = block(&page, "go on in this order", "")
+    let commands: Vec<Vec<&str>> = block(&page, "in this order", "")
         .lines()
         .filter_map(|line| line.split('#').next()?.trim().strip_prefix("ferry "))
         .map(|command| command.split_whitespace().collect())

@@ -167,7 +167,7 @@ fn a_plan_fits_the_terminal() {
     plans::put(&desk, "people", &[plans::person(1, &"A long name ".repeat(9)), plans::person(2, "Grace")]);
     for columns in [80, 120] {
         let args = [&["plan", "people.yaml", "--quiet"], &SPEED[..]].concat();
-        let (code, text) = Terminal::open(&desk, columns, &args).end_with("since Ferry wrote it");
+        let (code, text) = Terminal::open(&desk, columns, &args).end_with("people changed what Ferry wrote");
         assert_eq!(code, 0, "{text}");
         let wide = text.lines().find(|line| line.chars().count() > usize::from(columns));
         assert!(wide.is_none(), "{columns} columns: {wide:?}\n{text}");

@@ -35,7 +35,7 @@ impl<'place> Scene<'place> {
         self.desk.write(
             &format!("{name}.yaml"),
             &format!(
-                "version: 1\nname: {name}\nconnections:\n  files: {{ type: json, path: ., format: lines, id: id }}\n  crm: {connection}\n\
+                "version: 1\nname: {name}\nundo: {{ keep_days: 30 }}\nconnections:\n  files: {{ type: json, path: ., format: lines, id: id }}\n  crm: {connection}\n\
                  streams:\n  - name: people\n    source: {{ connection: files, object: {file} }}\n    destinations:\n\
                  \x20     - {{ connection: crm, object: {object}, {how}, mappings: {{ {key}: email, {name_field}: name{email} }} }}\n\
                  limits: {{ max_deletes: 50% }}\n"
@@ -216,7 +216,8 @@ fn what_is_said_about_an_undo() {
     let (plan, done) = (typed(&["--plan"]), typed(&["--yes", "--quiet"]));
     assert_eq!((plan.code, done.code), (0, 4), "{}\n{}", plan.page(), done.page());
     let shown = scene.desk.ferry(["show"]);
-    let off = fs::read_to_string(scene.desk.path("people.yaml")).unwrap() + "undo: off\n";
+    let kept = fs::read_to_string(scene.desk.path("people.yaml")).unwrap();
+    let off = kept.replace("undo: { keep_days: 30 }", "undo: off");
     scene.desk.write("people.yaml", &off);
     scene.people("people", &named("Third", 2..=3));
     let run = scene.run("people");

@@ -27,7 +27,8 @@ pub(super) fn whole(report: &PlanReport, are_shown: bool) -> String {
         parts.extend(fields(target));
     }
     parts.push(if report.has_changes {
-        "~ changed · + new · - deleted · x rejected · ? held · ! changed by people since Ferry wrote it".to_owned()
+        "+ new · ~ changed · = the same · - deleted · x rejected · ? held\n! drift: people changed what Ferry wrote"
+            .to_owned()
     } else {
         "nothing would be written: the destinations hold what the sources and the mappings say".to_owned()
     });
@@ -68,13 +69,13 @@ fn heading(target: &TargetPlan) -> String {
     let place = format!("{}.{}{account}", target.connection, target.object);
     let calls = match (target.calls_write, target.calls_read) {
         (0, 0) => String::new(),
-        (write, read) => format!(": {} to write, {} to look", counted(write, "call"), HumanCount(read)),
+        (write, read) => format!("\n  {} to write, {} to look", counted(write, "call"), HumanCount(read)),
     };
     let quota =
         target.quota_used.map_or_else(String::new, |used| format!(", {:.1} % of today's quota used", used * 100.0));
     let anew = if target.is_replaced { ", written anew by each run" } else { "" };
     let error = target.error.as_ref().map_or_else(String::new, |error| format!("\nnot planned to its end: {error}"));
-    format!("\n{} → {}{calls}{quota}{anew}{error}", one_line(&target.stream), one_line(&place))
+    format!("\n{} → {}{anew}{calls}{quota}{error}", one_line(&target.stream), one_line(&place))
 }
 
 /// Shows one record: a line for it, and one for each field.

@@ -299,7 +299,11 @@ mod tests {
             (planned(), Action::Create(write(None, &new)), "hold -"),
             (planned(), Action::Leave(Because::UpdatedBefore), "leave"),
             (Action::Adopt(write(Some("7"), &new)), update("7", &new, &new), "adopt"),
-            (Action::Adopt(write(Some("7"), &new)), update("7", &[("Name", "Eve"), ("Amount", "2")], &new), "hold Name"),
+            (
+                Action::Adopt(write(Some("7"), &new)),
+                update("7", &[("Name", "Eve"), ("Amount", "2")], &new),
+                "hold Name",
+            ),
         ];
         for (number, (planned, now, expected)) in cases.into_iter().enumerate() {
             let (target, schema) = (target(), schema());

@@ -10,7 +10,10 @@ use crate::engine::{error::EngineError, setup::Loader};
 use crate::model::{FieldName, Fields, Record, Value, WholeObject};
 use crate::state::Wanted;
 
-use super::prepare::{Key, Preparation, Prepared};
+use super::{
+    prepare::{Key, Preparation, Prepared},
+    whole_object::{FoundRecord, RecordsByKey},
+};
 
 /// What a look-up after a lost answer found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,17 +30,6 @@ pub(in crate::engine) struct FoundRecords {
     by_key: RecordsByKey,
     /// What was read of them on the way, by their ids. Of those that are known from the whole object, nothing is.
     fields: HashMap<String, Fields>,
-}
-
-/// The records of the destination by the hashes of their keys.
-pub(in crate::engine) type RecordsByKey = HashMap<u128, Vec<FoundRecord>>;
-
-/// A record of the destination. Where its id is its key, several may have one id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::engine) struct FoundRecord {
-    pub id: String,
-    /// Where a person finds it, where the id does not tell.
-    pub place: Option<String>,
 }
 
 pub(super) enum Found {

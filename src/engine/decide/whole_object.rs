@@ -1,8 +1,19 @@
 //! What a run read of a whole object, where that is how records are looked up.
 
+use std::collections::HashMap;
+
 use tokio::sync::Mutex;
 
-use super::lookup::RecordsByKey;
+/// The records of the destination by the hashes of their keys.
+pub(in crate::engine) type RecordsByKey = HashMap<u128, Vec<FoundRecord>>;
+
+/// A record of the destination. Where its id is its key, several may have one id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine) struct FoundRecord {
+    pub id: String,
+    /// Where a person finds it, where the id does not tell.
+    pub place: Option<String>,
+}
 
 /// What a run knows of the whole object at one target, and what it spent on asking for keys so far.
 #[derive(Debug, Default)]

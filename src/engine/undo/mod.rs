@@ -113,7 +113,7 @@ async fn wanted_counts(
     let mut counts = environment.state.count_images(&run.run_id).await?;
     if counts.is_empty() {
         return Err(EngineError::Unsupported(format!(
-            "nothing is kept of what {} wrote: it wrote nothing that can be taken back, it ran with `undo: off`, or it is older than `undo.keep_days`",
+            "nothing is kept of what {} wrote: it wrote nothing that can be taken back, its pipeline had no `undo` that keeps it, or it is older than `undo.keep_days`",
             run.run_id
         )));
     }

@@ -30,7 +30,6 @@ const FREQUENT: &[(&str, &str)] = &[
     (retention::DROP_ANSWERED, "SEARCH dead_letters USING INDEX dead_letters_by_run (run_id=?)"),
     (retention::DROP_RUNS[0], "SEARCH ledgers USING PRIMARY KEY (run_id=?)"),
     (retention::DROP_RUNS[1], "SEARCH attempts USING PRIMARY KEY (run_id=?)"),
-    (retention::DROP_RUNS[2], "SEARCH runs USING INDEX sqlite_autoindex_runs_1 (run_id=?)"),
     (links::FORGET, "SEARCH links USING INDEX links_by_record (target_id=? AND source_key=?)"),
     (links::PENDING, "SEARCH links USING INDEX links_pending (target_id=? AND rowid>?)"),
     (links::COUNT_PENDING, "SEARCH links USING INDEX links_pending (target_id=?)"),

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use crate::connector::file::joined_id;
+
 use super::super::{cell::Cell, rows::Rows};
-use super::view::key_text;
 
 /// The cells of the key of each row that has any, in the order of the rows.
 #[derive(Debug, Clone, Default)]
@@ -92,6 +93,15 @@ impl Numbers {
             Self::Several(rows) => rows,
         }
     }
+}
+
+/// Returns the key of a row as a person sees it; none where a part of it is blank.
+pub(super) fn key_text(cells: &[Cell]) -> Option<String> {
+    let texts: Vec<String> = cells.iter().map(Cell::key).collect();
+    if texts.is_empty() || texts.iter().any(String::is_empty) {
+        return None;
+    }
+    Some(joined_id(&texts.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use super::{
         table::Table,
     },
     SheetsDestination,
+    keys::key_text,
     plan::Plan,
-    view::{View, key_text},
+    view::View,
 };
 
 impl SheetsDestination {

@@ -15,6 +15,7 @@ mod lookup;
 mod misplaced;
 mod miss;
 mod moves;
+mod new_version;
 mod offers;
 mod own_rows;
 mod plan;
@@ -54,8 +55,8 @@ use super::{
 };
 
 use self::{
+    new_version::NewVersion,
     plan::{Formula, Plan},
-    replace::NewVersion,
     rules::check_formulas,
     view::View,
 };

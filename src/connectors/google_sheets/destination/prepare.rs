@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use crate::model::{BatchRecord, Outcome, Rejection};
 
 use super::super::{cell::Cell, schema::encode};
-use super::view::key_text;
+use super::keys::key_text;
 
 /// What became of records, by their places in the batch.
 pub(super) type Outcomes = Vec<(usize, Outcome)>;

@@ -11,6 +11,7 @@ use super::{
     super::{cell::Cell, errors::after_write, limits::MAX_REPAIRS, rows::Rows, table::Table},
     Known, SheetsDestination,
     insert::NewCell,
+    new_version::NewVersion,
     plan::Plan,
     prepare::{Outcomes, Prepared},
     rules::{always_moving, check_shared},
@@ -25,16 +26,6 @@ use super::{
 const MAX_BYTES: usize = 20_000_000;
 /// Bytes that a cell takes in the call at least, beside its text.
 const CELL_BYTES: usize = r#"{"userEnteredValue":{"boolValue":true}},"#.len();
-
-/// The rows of a version that is to be written, packed until it is complete.
-#[derive(Debug, Default)]
-pub(super) struct NewVersion {
-    /// The cells of the plan's fields, in their order; none once it is certain that all of them are too large.
-    rows: Rows,
-    count: usize,
-    /// Bytes that the call has at least.
-    bytes: usize,
-}
 
 #[async_trait]
 impl Replace for SheetsDestination {

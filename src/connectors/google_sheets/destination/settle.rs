@@ -18,13 +18,14 @@ use super::{
     },
     Known, SheetsDestination,
     change::{Change, row_write},
+    keys::key_text,
     miss::{Miss, Writes},
     moves::moves,
     plan::Plan,
     rules::always_moving,
     snapshot::{Correction, Snapshot},
     strays::put_right,
-    view::{View, key_text},
+    view::View,
     writes::without_empty,
 };
 

@@ -14,7 +14,8 @@ use super::{
         rows::Rows,
         table::Table,
     },
-    view::{View, key_text},
+    keys::key_text,
+    view::View,
 };
 
 /// The header and all rows of a table, with formulas in the place of what they give.

@@ -9,13 +9,14 @@ use super::{
     super::cell::Cell,
     Known, SheetsDestination,
     change::Change,
+    keys::key_text,
     own_rows::find_own_rows,
     plan::Plan,
     prepare::{Outcomes, Prepared},
     rules::{check_key, check_shared},
     settle::Settling,
     snapshot::Snapshot,
-    view::{key_places, key_text},
+    view::key_places,
 };
 
 impl SheetsDestination {

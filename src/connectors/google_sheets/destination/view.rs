@@ -1,6 +1,6 @@
 //! What is known of a table at a moment: where its columns are and which rows have which keys.
 
-use crate::connector::{ConnectorError, file::joined_id};
+use crate::connector::ConnectorError;
 
 use super::super::{
     cell::Cell,
@@ -10,7 +10,7 @@ use super::super::{
     rows::Rows,
     table::Table,
 };
-use super::keys::{KeyCells, KeyRows};
+use super::keys::{KeyCells, KeyRows, key_text};
 
 /// How often a header is read again because the columns moved while it was read.
 const MAX_MOVES: u32 = 3;
@@ -106,15 +106,6 @@ impl View {
         let (first, last) = self.span();
         last - first + 1 == self.columns.len() && self.keys.len() == self.last_row - header_row
     }
-}
-
-/// Returns the key of a row as a person sees it; none where a part of it is blank.
-pub(super) fn key_text(cells: &[Cell]) -> Option<String> {
-    let texts: Vec<String> = cells.iter().map(Cell::key).collect();
-    if texts.is_empty() || texts.iter().any(String::is_empty) {
-        return None;
-    }
-    Some(joined_id(&texts.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
 /// Returns the places of the key columns; without a key those of all columns, which tell where the data ends.
