@@ -32,22 +32,22 @@ pub(super) fn text(report: &UndoReport) -> String {
     for target in &report.targets {
         if let Some(error) = &target.error {
             let place = format!("{} → {}.{}", target.stream, target.connection, target.object);
-            text.push_str(&format!("! {place}: {}\n", one_line(error)));
+            text.extend([format!("! {place}: {}\n", one_line(error))]);
         }
     }
     for remark in &report.remarks {
-        text.push_str(&format!("· {}\n", one_line(remark)));
+        text.extend([format!("· {}\n", one_line(remark))]);
     }
     for later in &report.later_runs {
         let records = counted(later.records, "record");
-        text.push_str(&format!("· {} wrote {records} of these later\n", later.run_id));
+        text.extend([format!("· {} wrote {records} of these later\n", later.run_id)]);
     }
     if !report.left.is_empty() {
         text.push_str("\nrecords that are left\n");
         text.extend(report.left.iter().take(MAX_NAMED).map(left_lines));
         let more = report.left.len().saturating_sub(MAX_NAMED);
         if more > 0 {
-            text.push_str(&format!("  and {more} more: `--json` names the first 1,000\n"));
+            text.extend([format!("  and {more} more: `--json` names the first 1,000\n")]);
         }
     }
     text
@@ -87,7 +87,7 @@ fn left_lines(left: &LeftRecord) -> String {
     let mut lines = format!("  {place}: {why}\n");
     for field in &left.fields {
         let line = format!("{}: {} was left there, {} is there", field.field, shown(&field.wrote), shown(&field.holds));
-        lines.push_str(&format!("    {}\n", one_line(&line)));
+        lines.extend([format!("    {}\n", one_line(&line))]);
     }
     lines
 }

@@ -10,6 +10,7 @@ use super::error::EngineError;
 
 /// How records are written.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact about the writes")]
 pub(super) struct WritePolicy {
     pub write: WriteMode,
     /// Whether the destination upserts on the key by itself.

@@ -94,6 +94,7 @@ pub(super) struct Earlier {
 
 impl Environment {
     /// Connects a destination of a stream. `schema` is what the stream's records look like before they are mapped.
+    #[expect(clippy::too_many_lines, reason = "each step needs what the one before it made")]
     pub(super) async fn connect_destination(
         &self,
         pipeline: &Pipeline,

@@ -198,6 +198,7 @@ impl Work<'_> {
     }
 
     /// Returns all links that are stored of these records.
+    #[expect(clippy::needless_pass_by_value, reason = "a set of SQLite is handed over, as everywhere")]
     pub(super) fn links_of_records(&self, target: TargetId, source_keys: Array) -> Result<Vec<Link>, StateError> {
         let mut statement = self.transaction.prepare_cached(OF_RECORDS)?;
         let mut rows = statement.query(params![target.0, source_keys])?;

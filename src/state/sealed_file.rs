@@ -193,7 +193,7 @@ impl SealedReader {
     ///
     /// # Errors
     /// Fails when the file is damaged, or sealed with another key.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, StateError> {
+    pub fn next_part<T: DeserializeOwned>(&mut self) -> Result<Option<T>, StateError> {
         let Some(sealed) = self.next_sealed()? else { return Ok(None) };
         self.place.opened(&sealed).map(Some).map_err(|error| error.at(&self.path))
     }
@@ -201,7 +201,7 @@ impl SealedReader {
     /// Reads on to the end of the file and returns its last part, which alone is opened.
     ///
     /// # Errors
-    /// As those of [`next`](Self::next).
+    /// As those of [`next_part`](Self::next_part).
     pub fn last<T: DeserializeOwned>(mut self) -> Result<Option<T>, StateError> {
         let mut last = None;
         while let Some(sealed) = self.next_sealed()? {
@@ -239,7 +239,9 @@ mod tests {
 
     fn written(state: &State, path: &Path, parts: &[&str]) {
         let mut writer = state.write_sealed(path).unwrap();
-        parts.iter().for_each(|part| writer.put(part).unwrap());
+        for part in parts {
+            writer.put(part).unwrap();
+        }
         writer.finish().unwrap();
     }
 
@@ -250,16 +252,16 @@ mod tests {
         written(&state(7), &own, &["ada@mail.example", "bob"]);
         written(&state(7), &other, &["x"]);
         let mut reader = state(7).read_sealed(&own).unwrap();
-        assert_eq!(reader.next::<String>().unwrap().as_deref(), Some("ada@mail.example"));
-        assert_eq!(reader.next::<String>().unwrap().as_deref(), Some("bob"));
-        assert_eq!(reader.next::<String>().unwrap(), None);
+        assert_eq!(reader.next_part::<String>().unwrap().as_deref(), Some("ada@mail.example"));
+        assert_eq!(reader.next_part::<String>().unwrap().as_deref(), Some("bob"));
+        assert_eq!(reader.next_part::<String>().unwrap(), None);
         assert!(!String::from_utf8_lossy(&std::fs::read(&own).unwrap()).contains("ada"));
-        let with_other_key = state(8).read_sealed(&own).unwrap().next::<String>();
+        let with_other_key = state(8).read_sealed(&own).unwrap().next_part::<String>();
         assert!(matches!(with_other_key, Err(StateError::WrongKey)));
         let head = |path: &Path| std::fs::read(path).unwrap()[..MAGIC.len() + 2 + 2 * ID_BYTES].to_vec();
         let body = std::fs::read(&own).unwrap()[MAGIC.len() + 2 + 2 * ID_BYTES..].to_vec();
         std::fs::write(&own, [head(&other), body].concat()).unwrap();
-        assert!(matches!(state(7).read_sealed(&own).unwrap().next::<String>(), Err(StateError::WrongKey)));
+        assert!(matches!(state(7).read_sealed(&own).unwrap().next_part::<String>(), Err(StateError::WrongKey)));
     }
 
     #[test]
@@ -271,7 +273,7 @@ mod tests {
         let begin = MAGIC.len() + 2 + 2 * ID_BYTES;
         for damaged in [&bytes[..bytes.len() - 1], &bytes[..begin + 2], &[&bytes[..begin], &[255; 40]].concat()] {
             std::fs::write(&path, damaged).unwrap();
-            assert!(state(7).read_sealed(&path).unwrap().next::<String>().is_err());
+            assert!(state(7).read_sealed(&path).unwrap().next_part::<String>().is_err());
         }
         std::fs::write(&path, "id,name\n1,Ada\n").unwrap();
         assert!(state(7).read_sealed(&path).is_err());

@@ -140,7 +140,7 @@ fn absent_dtypes(count: usize) -> Vec<Vec<DataType>> {
         let all = (0..count).fold(vec![Vec::new()], |choices: Vec<Vec<DataType>>, _| {
             choices
                 .iter()
-                .flat_map(|choice| dtypes.iter().map(|dtype| [choice.as_slice(), &[dtype.clone()]].concat()))
+                .flat_map(|choice| dtypes.iter().map(|dtype| [choice.as_slice(), std::slice::from_ref(dtype)].concat()))
                 .collect()
         });
         choices.extend(all);

@@ -92,6 +92,7 @@ const CODES: &[(&str, Way)] = &[
     ("invalid_url", Row("url", "\"not an address\"")),
     ("missing_id", Line(br#"{"email": "p3@example.org", "name": "P"}"#)),
     ("missing_key", Never("`empty_key` comes first")),
+    ("changed_since_plan", Never("only an apply holds a record so, and it reads no rows")),
     ("missing", Never(HELD)),
     (
         "no_id",
@@ -415,8 +416,8 @@ fn a_mirror_deletes_nothing_after_a_read_that_is_not_whole_or_drops() {
         put(&bench.desk, "people.jsonl", &[]);
         let held = bench.held();
         let account = bench.desk.ferry(["run", "people.yaml", "--json", "--quiet"]);
-        // A file without a record has no fields, so the mappings name none of it.
-        assert_eq!((account.code, bench.held()), (2, held), "{} an empty file: {}", place.vendor, account.stdout);
+        // An emptied file is read to its end, and the guard of the mirror stops there.
+        assert_eq!((account.code, bench.held()), (1, held), "{} an empty file: {}", place.vendor, account.stdout);
         put(&bench.desk, "people.jsonl", &rows[..11]);
         let limited = bench.desk.run(&bench.crms, &bench.pipeline, &[&SPEED[..], &["--limit", "3"]].concat(), 0);
         assert_eq!(limited["streams"][0]["destinations"][0]["deleted"], 0, "{}: {limited}", place.vendor);

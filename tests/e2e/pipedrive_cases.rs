@@ -215,8 +215,8 @@ fn a_deal_whose_participants_cannot_be_read_is_rejected_alone() {
 fn a_run_tells_its_tokens_and_stops_at_its_share_of_them() {
     let crms = Crms::start(&["pipedrive"], None, &["--clock-speed", "20"]);
     let desk = Desk::new(&crms);
-    let mut people = "id,name,email\n".to_owned();
-    (0..40).for_each(|number| people.push_str(&format!("{number},P {number},p{number}@x.test\n")));
+    let people: Vec<String> = (0..40).map(|number| format!("{number},P {number},p{number}@x.test\n")).collect();
+    let people = format!("id,name,email\n{}", people.concat());
     desk.write("people.csv", &people);
     let pipeline = DEALS.split("  - name: deals").next().unwrap();
     desk.write("people.yaml", pipeline);

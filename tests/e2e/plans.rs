@@ -1,6 +1,9 @@
 //! `ferry plan` says what a run would do against what is there, and `ferry apply` does that and nothing else, at every destination.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Value as Json, json};
 
@@ -47,7 +50,7 @@ fn change_by_hand(desk: &Desk, place: &Place, numbers: impl IntoIterator<Item = 
 }
 
 /// Plans, and returns the exit code, the changes and the summary.
-fn plan(desk: &Desk, file: &PathBuf, more: &[&str]) -> (i32, Vec<Json>, Json) {
+fn plan(desk: &Desk, file: &Path, more: &[&str]) -> (i32, Vec<Json>, Json) {
     let args = ["plan", file.to_str().unwrap(), "--json", "--quiet", "--exit-code"];
     let ran = desk.ferry([&args[..], &SPEED, more].concat());
     let mut lines: Vec<Json> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -68,7 +71,7 @@ fn plan(desk: &Desk, file: &PathBuf, more: &[&str]) -> (i32, Vec<Json>, Json) {
 
 /// Checks that a plan right after a run is empty, whether the state file knows what was written or not. What each run writes anew is
 /// left out.
-pub(crate) fn check_is_empty(desk: &Desk, file: &PathBuf) {
+pub(crate) fn check_is_empty(desk: &Desk, file: &Path) {
     let fresh = desk.path("fresh.db");
     for more in [&[][..], &["--state", fresh.to_str().unwrap()]] {
         let ran = desk.ferry([&["plan", file.to_str().unwrap(), "--json", "--quiet"], &SPEED[..], more].concat());
@@ -148,11 +151,11 @@ fn an_apply_writes_what_was_planned_and_holds_what_changed_since() {
         assert_eq!(ids(&changes, "create"), people(PEOPLE - 4..=PEOPLE), "{vendor}");
         // What the source becomes since is not in the plan.
         put(&desk, "people", &[person(1, "Later")]);
-        let changed = 2..4 + 3 * turn;
-        change_by_hand(&desk, &place, changed.clone());
+        let touched = 2..4 + 3 * turn;
+        change_by_hand(&desk, &place, touched.clone());
         let report = desk.audited(&crms, &file, &[&["apply", "people.plan"], &SPEED[..]].concat(), 4);
         let counts = &report["streams"][0]["destinations"][0];
-        let held = changed.len();
+        let held = touched.len();
         assert_eq!(counts["held"], held, "{vendor}: {report}");
         assert_eq!(counts["updated"], PEOPLE - 5 - held, "{vendor}: {report}");
         assert_eq!((&counts["created"], &counts["read"]), (&json!(5), &json!(PEOPLE)), "{vendor}: {report}");
@@ -161,7 +164,7 @@ fn an_apply_writes_what_was_planned_and_holds_what_changed_since() {
         put(&desk, "people", &(1..=PEOPLE).map(|number| person(number, "Grace")).collect::<Vec<_>>());
         let fresh = desk.path("fresh.db");
         let (_, changes, summary) = plan(&desk, &file, &["--state", fresh.to_str().unwrap()]);
-        assert_eq!(ids(&changes, "update"), people(changed), "{vendor}: {summary}");
+        assert_eq!(ids(&changes, "update"), people(touched), "{vendor}: {summary}");
         assert_eq!(summary["targets"][0]["unchanged"], PEOPLE - held, "{vendor}: {summary}");
         // A plan is used once.
         let again = desk.ferry(["apply", "people.plan"]);
@@ -239,11 +242,12 @@ fn what_a_person_sees_of_a_plan() {
     put(&desk, "people", &changed);
     let words =
         |words: &[&str]| [words, &SPEED[..], &["--quiet"]].concat().iter().map(ToString::to_string).collect::<Vec<_>>();
-    let mut pages = Vec::new();
-    pages.push(("a plan", desk.ferry(words(&["plan", "people.yaml", "-o", "people.plan"]))));
-    pages.push(("every change", desk.ferry(words(&["plan", "people.yaml", "--all", "--exit-code"]))));
-    pages.push(("no plan", desk.ferry(["apply", "people.yaml"])));
-    pages.push(("nobody approved", desk.ferry(["apply", "people.plan", "--approved-only"])));
+    let mut pages = vec![
+        ("a plan", desk.ferry(words(&["plan", "people.yaml", "-o", "people.plan"]))),
+        ("every change", desk.ferry(words(&["plan", "people.yaml", "--all", "--exit-code"]))),
+        ("no plan", desk.ferry(["apply", "people.yaml"])),
+        ("nobody approved", desk.ferry(["apply", "people.plan", "--approved-only"])),
+    ];
     let whole = std::fs::read(desk.path("people.plan")).unwrap();
     std::fs::write(desk.path("cut.plan"), without_last_part(&whole)).unwrap();
     pages.push(("a plan without its end", desk.ferry(["apply", "cut.plan"])));

@@ -34,8 +34,8 @@ fn scene(args: &[&str]) -> (Crms, Desk) {
     let crms = Crms::start(&["google_sheets"], Some(fixtures.path()), &[&SPEED, args].concat());
     let desk = Desk::new(&crms);
     desk.write("quota.yaml", PIPELINE);
-    let rows: String = (0..ROWS).map(|row| format!("{row},Row {row}\n")).collect();
-    desk.write("rows.csv", &format!("id,name\n{rows}"));
+    let rows: Vec<String> = (0..ROWS).map(|row| format!("{row},Row {row}\n")).collect();
+    desk.write("rows.csv", &format!("id,name\n{}", rows.concat()));
     (crms, desk)
 }
 

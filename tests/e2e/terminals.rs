@@ -36,7 +36,7 @@ impl Terminal {
         command.args(["--quiet", "--return", "--command", &typed, "/dev/null"]);
         command.current_dir(desk.path("")).env_clear().envs(desk.variables());
         // Escape codes of a terminal would be in the way of what is compared.
-        command.env("TERM", "dumb").env("SHELL", "/bin/sh").env("PATH", std::env::var("PATH").unwrap());
+        command.env("TERM", "dumb").env("SHELL", "/bin/sh").env("PATH", "/usr/local/bin:/usr/bin:/bin");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let (mut reader, keys) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());

@@ -5,7 +5,6 @@ mod viewers;
 
 use std::{path::Path, sync::Arc};
 
-use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -61,7 +60,7 @@ pub(super) async fn plan(workspace: &Workspace, args: &PlanArgs) -> Result<Exit,
     if let Some(name) = args.approve.as_ref().filter(|_| report.plan_id.is_some())
         && let Some(path) = &args.output
     {
-        engine::approve(&environment.state, path, name, Utc::now())?;
+        engine::approve(&environment.state, path, name, environment.context.clock().now())?;
         workspace.output.say(&format!("approved by {name}"));
     }
     Ok(exit(&report, args.exit_code, signals.number()))
@@ -96,7 +95,7 @@ fn show(workspace: &Workspace, report: &PlanReport, args: &PlanArgs) -> Result<(
 }
 
 fn approve(workspace: &Workspace, path: &Path, name: &str) -> Result<Exit, Failure> {
-    let header = engine::approve(&workspace.opener_of(path)?, path, name, Utc::now())?;
+    let header = engine::approve(&workspace.opener_of(path)?, path, name, Clock::system().now())?;
     workspace.output.say(&format!("the plan of `{}` is approved by {name}", header.pipeline));
     Ok(Exit::Done)
 }

@@ -39,7 +39,9 @@ impl Rows {
 
     /// Adds a row.
     pub(super) fn push(&mut self, cells: &[Cell]) {
-        cells.iter().for_each(|cell| self.pack(cell));
+        for cell in cells {
+            self.pack(cell);
+        }
         self.ends.push(self.bytes.len());
     }
 
@@ -90,12 +92,11 @@ impl Rows {
         match cell {
             Cell::Empty => self.bytes.push(EMPTY),
             Cell::Text(text) => {
-                match u8::try_from(text.len()) {
-                    Ok(length) => self.bytes.extend([SHORT_TEXT, length]),
-                    Err(_) => {
-                        self.bytes.push(LONG_TEXT);
-                        self.bytes.extend(text.len().to_le_bytes());
-                    }
+                if let Ok(length) = u8::try_from(text.len()) {
+                    self.bytes.extend([SHORT_TEXT, length]);
+                } else {
+                    self.bytes.push(LONG_TEXT);
+                    self.bytes.extend(text.len().to_le_bytes());
                 }
                 self.bytes.extend(text.as_bytes());
             }

@@ -122,12 +122,18 @@ fn is_same(schema: &Schema, then: Option<&Fields>, now: Option<&Fields>) -> bool
 fn as_planned(place: ReviewPlace<'_>, planned: Action, now: Action) -> Action {
     let schema = place.schema;
     match (planned, now) {
-        // Ambiguous keys, and what else keeps a record from being written at all.
-        (_, now @ (Action::Hold(_) | Action::Reject(_))) => now,
-        // This apply wrote it before it was stopped, or somebody wrote the same.
-        (_, now @ Action::Leave(Because::Unchanged | Because::CreatedBefore | Because::UpdatedBefore)) => now,
-        (Action::Create(_), now @ (Action::Create(_) | Action::Upsert { current: None, .. })) => now,
-        (Action::Create(_), now @ Action::Update { is_own: true, .. }) => now,
+        // Ambiguous keys, and what else keeps a record from being written at all; and what this apply wrote before it was stopped, or
+        // somebody else in the same way.
+        (
+            _,
+            now @ (Action::Hold(_)
+            | Action::Reject(_)
+            | Action::Leave(Because::Unchanged | Because::CreatedBefore | Because::UpdatedBefore)),
+        )
+        | (
+            Action::Create(_),
+            now @ (Action::Create(_) | Action::Upsert { current: None, .. } | Action::Update { is_own: true, .. }),
+        ) => now,
         (Action::Create(_), Action::Upsert { write, current: Some(current) }) => {
             match differing(schema, &write.fields, &current.fields).as_slice() {
                 // It may be this apply's own, whose answer was lost: to write it again changes nothing.

@@ -171,13 +171,12 @@ impl Work<'_> {
     /// Returns a target of the plan, connected.
     async fn target(&mut self, target: &Target) -> Result<&mut ApplyTarget, EngineError> {
         let known = self.targets.iter().position(|known| known.is(target));
-        let place = match known {
-            Some(place) => place,
-            None => {
-                let opened = ApplyTarget::open(self.environment, self.pipeline, self.identity, target).await?;
-                self.targets.push(opened);
-                self.targets.len() - 1
-            }
+        let place = if let Some(place) = known {
+            place
+        } else {
+            let opened = ApplyTarget::open(self.environment, self.pipeline, self.identity, target).await?;
+            self.targets.push(opened);
+            self.targets.len() - 1
         };
         self.targets.get_mut(place).ok_or(EngineError::Stopped)
     }
@@ -205,7 +204,9 @@ impl Work<'_> {
         state.finish_attempt(&run_id, attempt, AttemptEnd { status, now, errors }).await?;
         let letters = state.count_letters(&run_id).await?;
         if status == RunStatus::Done {
-            streams.iter_mut().for_each(|stream| stream.compare_letters(&letters));
+            for stream in &mut streams {
+                stream.compare_letters(&letters);
+            }
         }
         let report = RunReport {
             status,
@@ -222,6 +223,6 @@ impl Work<'_> {
 
 /// Reads the next part, on a thread that may block.
 async fn next(mut parts: SealedReader) -> Result<(SealedReader, Option<Part>), EngineError> {
-    let read = spawn_blocking(move || parts.next::<Part>().map(|part| (parts, part)));
+    let read = spawn_blocking(move || parts.next_part::<Part>().map(|part| (parts, part)));
     Ok(read.await.map_err(|_| EngineError::Stopped)??)
 }

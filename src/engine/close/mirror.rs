@@ -147,7 +147,9 @@ async fn hold(dispatch: &Dispatch<'_>, held: &[DeleteItem], ledger: &mut Ledger)
     }
     let reason = Rejection::new("changed_since_plan", "it changed at the destination since the plan was made");
     let mut changes = Changes::default();
-    held.iter().for_each(|item| item.refuse(dispatch.context(), DeadLetterKind::Held, &reason, &mut changes));
+    for item in held {
+        item.refuse(dispatch.context(), DeadLetterKind::Held, &reason, &mut changes);
+    }
     dispatch.loader.services.state.commit(dispatch.place_of_rejects(), changes).await?;
     let count = u64::try_from(held.len()).unwrap_or(u64::MAX);
     ledger.read += count;
@@ -233,7 +235,7 @@ impl Item for DeleteItem {
     fn commit(&self, context: &CommitContext, outcome: &Outcome, changes: &mut Changes) {
         match outcome {
             Outcome::Rejected(reason) | Outcome::Held(reason) => {
-                self.refuse(context, DeadLetterKind::Rejected, reason, changes)
+                self.refuse(context, DeadLetterKind::Rejected, reason, changes);
             }
             Outcome::Deleted | Outcome::Missing | Outcome::Updated { .. } | Outcome::Created { .. } => {
                 // One that was gone before is not this run's work.

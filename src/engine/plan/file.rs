@@ -31,7 +31,7 @@ impl PlanFile {
             return Err(no_plan());
         }
         let mut parts = state.read_sealed(path)?;
-        let header = match parts.next::<Part>() {
+        let header = match parts.next_part::<Part>() {
             Ok(Some(Part::Header(header))) => header,
             Ok(_) | Err(StateError::Decode(_)) => return Err(no_plan()),
             Err(error) => return Err(error.into()),

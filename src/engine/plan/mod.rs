@@ -134,7 +134,7 @@ fn targets(
             let tally = tallies.remove(&place).unwrap_or_default();
             let connection = connection(pipeline, &destination.connection)?;
             let entry = environment.registry.get(&connection.connector)?;
-            let plan = target_plan(name.clone(), destination, tally, &entry.capabilities);
+            let plan = target_plan(name.clone(), destination, tally, entry.capabilities);
             plans.push(TargetPlan { error: plan.error.clone().or_else(|| error.clone()), ..plan });
         }
     }

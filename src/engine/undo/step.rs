@@ -23,6 +23,7 @@ pub(super) enum Step {
 
 /// What a destination is able to do, as far as it decides.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact about the destination")]
 pub(super) struct Abilities<'run> {
     pub schema: &'run Schema,
     /// Whether links are written by calls of their own, so that they are no fields of a record.
@@ -89,10 +90,11 @@ fn deleted(abilities: &Abilities<'_>, image: &Image, now: Now<'_>) -> Step {
     let is_as_it_was = |record: &Record| abilities.differences(&before, &record.fields).is_empty();
     match (now.found, now.with_key) {
         (Some(record), _) if is_as_it_was(record) => Step::AsItWas(None),
-        (Some(record), _) => Step::Leave(ImageFate::Changed, abilities.differences(&before, &record.fields)),
         (None, Some(record)) if now.is_under_way && is_as_it_was(record) => Step::AsItWas(Some(record.id.clone())),
-        // Somebody created another one with its key since.
-        (None, Some(record)) => Step::Leave(ImageFate::Changed, abilities.differences(&before, &record.fields)),
+        // Somebody changed it, or created another one with its key since.
+        (Some(record), _) | (None, Some(record)) => {
+            Step::Leave(ImageFate::Changed, abilities.differences(&before, &record.fields))
+        }
         (None, None) => {
             let values = before.iter().filter(|(_, value)| !is_blank(value));
             let fields: Fields = values.filter_map(|(name, value)| abilities.back(name, value)).collect();

@@ -13,9 +13,10 @@ pub(super) fn image(
     wrote: &Fields,
 ) -> NewImage {
     let (kind, before) = match (outcome, before) {
-        (WrittenAs::Created, _) => (ImageKind::Created, Some(Fields::new())),
-        // It was looked for and was not there. The vendor found what an earlier attempt had created.
-        (WrittenAs::Updated, Some(Before { destination_id: None, .. })) => (ImageKind::Created, Some(Fields::new())),
+        // Or it was looked for and was not there: the vendor found what an earlier attempt had created.
+        (WrittenAs::Created, _) | (WrittenAs::Updated, Some(Before { destination_id: None, .. })) => {
+            (ImageKind::Created, Some(Fields::new()))
+        }
         (WrittenAs::Updated, Some(Before { destination_id: Some(before_id), fields })) if before_id == id => {
             (ImageKind::Updated, Some(whole(fields, wrote)))
         }

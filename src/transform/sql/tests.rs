@@ -202,7 +202,7 @@ fn of_records_that_name_no_field_every_field_is_null_of_a_type_that_fits() {
     assert!(compile("UPPER(name", &open).is_err(), "what is no SQL stays an error");
     let (columns, absent) =
         query_columns("SELECT country, SUM(amount) AS total FROM self GROUP BY country", &open).unwrap();
-    assert_eq!(columns.iter_names().map(|name| name.as_str()).collect::<Vec<_>>(), ["country", "total"]);
+    assert_eq!(columns.iter_names().map(polars::prelude::PlSmallStr::as_str).collect::<Vec<_>>(), ["country", "total"]);
     assert_eq!(absent.len(), 2);
     assert_eq!(query_columns("SELECT country FROM self", &people()).unwrap().1.len(), 0);
     assert!(query_columns("SELECT mood FROM self", &people()).is_err(), "a closed schema has what it lists");
