@@ -1,25 +1,19 @@
 //! `ferry apply`: writes what a plan says.
 
-use std::sync::Arc;
-
 use chrono::TimeDelta;
 use indicatif::HumanDuration;
-use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::engine::{self, EngineError, Environment, PlanError, PlanFile};
-use crate::state::LeaseName;
+use crate::engine::{self, EngineError, PlanError, PlanFile};
 
 use super::{
     args::ApplyArgs,
-    audit,
     exit::{Exit, Failure},
     load::load,
-    run::{end, observer, show},
-    signals::Signals,
+    run::{end, show},
+    session::Session,
     summary::Started,
-    tokens::StateTokens,
-    workspace::{Workspace, context},
+    workspace::Workspace,
 };
 
 /// From which age on a plan's age is said.
@@ -40,17 +34,10 @@ pub(super) async fn apply(workspace: &Workspace, args: &ApplyArgs) -> Result<Exi
         workspace.output.say(&format!("the plan is {} old", HumanDuration(age)));
     }
     let state = workspace.open_state(&file).await?;
-    let name = LeaseName::Run { pipeline: pipeline.name.clone() };
-    let _lease = state.take_lease(name, &pipeline.name, clock.now()).await?;
-    let shutdown = CancellationToken::new();
-    let signals = Signals::listen(shutdown.clone(), workspace.output);
-    let tokens = Arc::new(StateTokens(state.clone()));
-    let mut context = context(clock, &pipeline.base_dir, tokens, shutdown, pipeline.limits.requests_per_sec)?;
-    let audit = audit::attach(workspace, &pipeline, &mut context)?;
-    let observer = audit.observer(observer(workspace.output));
-    let environment = Environment { registry: workspace.registry.clone(), context, state, observer };
-    let finished = engine::apply(&environment, &pipeline, plan).await?;
+    let session = Session::begin(workspace, &pipeline, state, clock).await?;
+    let Session { environment, audit, signals, .. } = &session;
+    let finished = engine::apply(environment, &pipeline, plan).await?;
     show(workspace, &finished, Started::Apply(&args.plan))?;
     audit.finish()?;
-    end(&environment, &finished, signals.number()).await
+    end(environment, &finished, signals.number()).await
 }

@@ -31,6 +31,7 @@ mod reference;
 mod rejects;
 mod run;
 mod runs;
+mod session;
 mod signals;
 mod summary;
 mod tokens;

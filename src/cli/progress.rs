@@ -2,18 +2,18 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::clock::Clock;
-use crate::engine::{Observer, WaitReason};
+use crate::engine::{Observer, Silent, WaitReason};
 use crate::model::{Calls, ConnectionName, StreamName};
 
 use super::{
-    output::{Output, counted},
+    output::{Output, Talk, counted},
     printable::one_line,
 };
 
@@ -25,9 +25,18 @@ const READING: &str = "{prefix:<14!} {spinner} reading";
 /// What is drawn of a stream whose records are on their way: in 60 columns still one line, which is drawn over in place.
 const MOVING: &str = "{prefix:<14!} {wide_bar} {human_pos:>7}/{human_len:<7} {msg} {eta}";
 
+/// Picks how a run is shown while it goes on.
+pub(super) fn observer(output: Output) -> Arc<dyn Observer> {
+    match output.talk {
+        Talk::Quiet => Arc::new(Silent),
+        Talk::Bars => Arc::new(Bars::new()),
+        Talk::Lines => Arc::new(Lines::new(output)),
+    }
+}
+
 /// Draws bars: one for each stream.
 #[derive(Debug)]
-pub(super) struct Bars {
+struct Bars {
     bars: MultiProgress,
     streams: Mutex<HashMap<StreamName, Stream>>,
 }
@@ -40,7 +49,7 @@ struct Stream {
 }
 
 impl Bars {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self { bars: MultiProgress::new(), streams: Mutex::default() }
     }
 
@@ -127,7 +136,7 @@ impl Observer for Bars {
 
 /// Prints a plain line at the start and end of each stream and every few seconds between.
 #[derive(Debug)]
-pub(super) struct Lines {
+struct Lines {
     output: Output,
     clock: Clock,
     streams: Mutex<HashMap<StreamName, Tally>>,
@@ -142,7 +151,7 @@ struct Tally {
 }
 
 impl Lines {
-    pub(super) fn new(output: Output) -> Self {
+    fn new(output: Output) -> Self {
         Self { output, clock: Clock::system(), streams: Mutex::default() }
     }
 

@@ -2,24 +2,19 @@
 
 mod corrections;
 
-use std::{path::Path, sync::Arc};
-
-use tokio_util::sync::CancellationToken;
+use std::path::Path;
 
 use crate::clock::Clock;
-use crate::engine::{self, Environment};
-use crate::state::LeaseName;
+use crate::engine;
 
 use super::{
-    audit,
     exit::{Exit, Failure},
     load::load,
-    run::{end, observer, show},
+    run::{end, show},
     runs::find_run,
-    signals::Signals,
+    session::Session,
     summary::Started,
-    tokens::StateTokens,
-    workspace::{Workspace, context},
+    workspace::Workspace,
 };
 
 /// Stands for the newest run.
@@ -45,17 +40,10 @@ pub(super) async fn redrive(
     };
     let pipeline = load(workspace, &run.file)?;
     let clock = Clock::accelerated(clock_speed);
-    let name = LeaseName::Run { pipeline: pipeline.name.clone() };
-    let _lease = state.take_lease(name, &pipeline.name, clock.now()).await?;
-    let shutdown = CancellationToken::new();
-    let signals = Signals::listen(shutdown.clone(), workspace.output);
-    let tokens = Arc::new(StateTokens(state.clone()));
-    let mut context = context(clock, &pipeline.base_dir, tokens, shutdown, pipeline.limits.requests_per_sec)?;
-    let audit = audit::attach(workspace, &pipeline, &mut context)?;
-    let observer = audit.observer(observer(workspace.output));
-    let environment = Environment { registry: workspace.registry.clone(), context, state, observer };
-    let finished = engine::redrive(&environment, &pipeline, &run, corrections.as_ref()).await?;
+    let session = Session::begin(workspace, &pipeline, state, clock).await?;
+    let Session { environment, audit, signals, .. } = &session;
+    let finished = engine::redrive(environment, &pipeline, &run, corrections.as_ref()).await?;
     show(workspace, &finished, Started::Run(&run.file))?;
     audit.finish()?;
-    end(&environment, &finished, signals.number()).await
+    end(environment, &finished, signals.number()).await
 }

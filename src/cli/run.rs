@@ -1,28 +1,23 @@
 //! `ferry run`: the main job.
 
-use std::{collections::BTreeSet, sync::Arc};
-
-use tokio_util::sync::CancellationToken;
+use std::collections::BTreeSet;
 
 use crate::clock::Clock;
 use crate::config::{Pipeline, Stream, replaced_source};
 use crate::connector::Context;
-use crate::engine::{self, EngineError, Environment, Finished, Observer, RunOptions, Silent};
+use crate::engine::{self, EngineError, Environment, Finished, RunOptions};
 use crate::model::{StreamName, name_hint};
-use crate::state::LeaseName;
 
 use super::{
     args::RunArgs,
-    audit, described,
+    described,
     exit::{Exit, Failure},
     load::load,
-    output::{self, Output, Talk},
+    output,
     printable::one_line,
-    progress::{Bars, Lines},
-    signals::Signals,
+    session::Session,
     summary::{Started, closing, summary},
-    tokens::StateTokens,
-    workspace::{Workspace, context},
+    workspace::Workspace,
 };
 
 pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, Failure> {
@@ -30,20 +25,13 @@ pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, F
     refuse_limit_in_place(workspace, &pipeline, args)?;
     let clock = Clock::accelerated(args.clock_speed);
     let state = workspace.open_state(&args.file).await?;
-    let name = LeaseName::Run { pipeline: pipeline.name.clone() };
-    let _lease = state.take_lease(name, &pipeline.name, clock.now()).await?;
-    let shutdown = CancellationToken::new();
-    let signals = Signals::listen(shutdown.clone(), workspace.output);
-    let tokens = Arc::new(StateTokens(state.clone()));
-    let mut context = context(clock, &pipeline.base_dir, tokens, shutdown, pipeline.limits.requests_per_sec)?;
-    let audit = audit::attach(workspace, &pipeline, &mut context)?;
-    let observer = audit.observer(observer(workspace.output));
-    let environment = Environment { registry: workspace.registry.clone(), context, state, observer };
-    let finished = engine::run(&environment, &pipeline, &options(&pipeline, args)?).await?;
+    let session = Session::begin(workspace, &pipeline, state, clock).await?;
+    let Session { environment, audit, signals, .. } = &session;
+    let finished = engine::run(environment, &pipeline, &options(&pipeline, args)?).await?;
     show_mistakes(workspace, &pipeline, &environment.context, &finished.failures, None).await;
     show(workspace, &finished, Started::Run(&args.file))?;
     audit.finish()?;
-    end(&environment, &finished, signals.number()).await
+    end(environment, &finished, signals.number()).await
 }
 
 /// Decides how the process ends, and keeps it with the attempt.
@@ -73,15 +61,6 @@ fn refuse_limit_in_place(workspace: &Workspace, pipeline: &Pipeline, args: &RunA
     );
     Err(Failure::new(Exit::Usage, "limit.in_place", message)
         .with_hint("run it without `--limit`, or write to another file"))
-}
-
-/// Picks how the run is shown while it goes on.
-pub(super) fn observer(output: Output) -> Arc<dyn Observer> {
-    match output.talk {
-        Talk::Quiet => Arc::new(Silent),
-        Talk::Bars => Arc::new(Bars::new()),
-        Talk::Lines => Arc::new(Lines::new(output)),
-    }
 }
 
 /// Refuses names of streams that the pipeline does not have.

@@ -1,29 +1,22 @@
 //! `ferry undo`: takes back what a run wrote.
 
-use std::{
-    io::{self, BufRead, IsTerminal},
-    sync::Arc,
-};
-
-use tokio_util::sync::CancellationToken;
+use std::io::{self, BufRead, IsTerminal};
 
 use crate::clock::Clock;
-use crate::engine::{self, Environment, UndoOptions, Undone};
+use crate::engine::{self, UndoOptions, Undone};
 use crate::model::StreamName;
-use crate::state::{LeaseName, RunStatus};
+use crate::state::RunStatus;
 
 use super::{
     args::UndoArgs,
-    audit,
     exit::{Exit, Failure},
     load::load,
     output,
-    run::{check_streams, hints_of, observer},
+    run::{check_streams, hints_of},
     runs::find_run,
-    signals::Signals,
-    tokens::StateTokens,
+    session::Session,
     undone,
-    workspace::{Workspace, context},
+    workspace::Workspace,
 };
 
 pub(super) async fn undo(workspace: &Workspace, args: &UndoArgs) -> Result<Exit, Failure> {
@@ -37,26 +30,19 @@ pub(super) async fn undo(workspace: &Workspace, args: &UndoArgs) -> Result<Exit,
     let pipeline = load(workspace, &run.file)?;
     check_streams(&pipeline, &args.streams)?;
     let clock = Clock::accelerated(args.clock_speed);
-    let name = LeaseName::Run { pipeline: pipeline.name.clone() };
-    let _lease = state.take_lease(name, &pipeline.name, clock.now()).await?;
-    let shutdown = CancellationToken::new();
-    let signals = Signals::listen(shutdown.clone(), workspace.output);
-    let tokens = Arc::new(StateTokens(state.clone()));
-    let mut context = context(clock, &pipeline.base_dir, tokens, shutdown, pipeline.limits.requests_per_sec)?;
-    let audit = audit::attach(workspace, &pipeline, &mut context)?;
-    let observer = audit.observer(observer(workspace.output));
-    let environment = Environment { registry: workspace.registry.clone(), context, state, observer };
+    let session = Session::begin(workspace, &pipeline, state, clock).await?;
+    let Session { environment, audit, signals, .. } = &session;
     let streams: Vec<StreamName> = args.streams.iter().map(StreamName::new).collect();
     if args.plan || !args.yes {
         let options = UndoOptions { streams: streams.clone(), is_plan: true };
-        let planned = engine::undo(&environment, &pipeline, &run, &options).await?;
+        let planned = engine::undo(environment, &pipeline, &run, &options).await?;
         let exit = show(workspace, &planned)?;
         if args.plan || exit != Exit::Done || !is_agreed().await? {
             audit.finish()?;
             return Ok(exit);
         }
     }
-    let undone = engine::undo(&environment, &pipeline, &run, &UndoOptions { streams, is_plan: false }).await?;
+    let undone = engine::undo(environment, &pipeline, &run, &UndoOptions { streams, is_plan: false }).await?;
     let exit = show(workspace, &undone)?;
     let exit = match (undone.report.status, signals.number()) {
         (Some(RunStatus::Interrupted), Some(signal)) => Exit::Signal(signal),

@@ -24,6 +24,7 @@ mod policy;
 mod preview;
 mod quota;
 mod read;
+mod reconnect;
 mod redrive;
 mod report;
 mod resume;

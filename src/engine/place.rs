@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::config::Stream;
 use crate::model::StreamName;
+use crate::state::RunStatus;
 
 use super::{
     accounts::{RunAccounts, RunIdentity},
@@ -24,6 +26,13 @@ pub struct RunOptions {
     pub is_verifying: bool,
 }
 
+impl RunOptions {
+    /// Tells whether a stream is run.
+    pub(super) fn is_wanted(&self, stream: &Stream) -> bool {
+        self.streams.is_empty() || self.streams.contains(&stream.name)
+    }
+}
+
 /// How a run ended: its report, and what failed in it.
 #[derive(Debug)]
 pub struct Finished {
@@ -33,6 +42,16 @@ pub struct Finished {
     pub failures: Vec<EngineError>,
     /// Which attempt at the run this was.
     pub attempt: u32,
+}
+
+/// Says how a run stands that ended with these failures.
+pub(super) fn status_of(failures: &[EngineError]) -> RunStatus {
+    let is_stop = |error: &EngineError| matches!(error, EngineError::Interrupted(_));
+    match (failures.iter().any(is_stop), failures.is_empty()) {
+        (true, _) => RunStatus::Interrupted,
+        (false, false) => RunStatus::Failed,
+        (false, true) => RunStatus::Done,
+    }
 }
 
 /// Which run this is.

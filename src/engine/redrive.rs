@@ -8,23 +8,21 @@ use std::{
 use polars::frame::DataFrame;
 use serde_json::Value as Json;
 
-use crate::config::{OnMissing, Pipeline, Stream};
+use crate::config::{OnMissing, Pipeline};
 use crate::model::{ABSENT, DELETED, Field, FieldType, ID, Ledger, Rejection, Schema, Value, column};
 use crate::state::{AttemptEnd, DeadLetter, DeadLetterKind, Run, RunKind, RunStatus, TargetStatus};
-use crate::transform::{Rejected, Steps};
+use crate::transform::Rejected;
 
 use super::{
     accounts::{RunAccounts, RunIdentity},
     close::links::close_links,
     decide::prepare::Prepared,
     destination_run::DestinationRun,
-    environment::{Environment, frame_schema, transform_error},
+    environment::Environment,
     error::EngineError,
     place::Finished,
-    read::{
-        extract::Chunk,
-        join_inputs::{Depth, read_join_inputs},
-    },
+    read::extract::Chunk,
+    reconnect::{Place, Reconnected, place_of, reconnect},
     report::{RunReport, StreamReport, reason_reports},
     run::new_run_id,
     setup::Loader,
@@ -72,11 +70,11 @@ pub async fn redrive(
     };
     let state = &environment.state;
     let letters = state.letters(&run.run_id).await?.open;
-    let mut groups: BTreeMap<(usize, usize), Vec<DeadLetter>> = BTreeMap::new();
+    let mut groups: BTreeMap<Place, Vec<DeadLetter>> = BTreeMap::new();
     let is_record = |letter: &DeadLetter| letter.kind != DeadLetterKind::Link && !letter.source_id.is_empty();
     for letter in letters.into_iter().filter(is_record) {
         let is_named = corrections.is_none_or(|corrections| corrections.contains_key(&letter_place(&letter)));
-        if let Some(config) = place_of(pipeline, &letter).filter(|_| is_named) {
+        if let Some(config) = place_of(pipeline, &letter.target).filter(|_| is_named) {
             groups.entry(config).or_default().push(letter);
         }
     }
@@ -91,10 +89,10 @@ pub async fn redrive(
     let identity = RunIdentity { id: &redrive.run_id, accounts: &accounts, review: None };
     let mut streams: Vec<StreamReport> = Vec::new();
     let mut failures = Vec::new();
-    for ((stream_index, destination_index), letters) in groups {
-        let stream = &pipeline.streams[stream_index];
-        let group = Group { environment, pipeline, stream, corrections, run: identity, old_id: &run.run_id };
-        let done = group.redrive(destination_index, letters).await;
+    for (place, letters) in groups {
+        let stream = &pipeline.streams[place.0];
+        let group = Group { environment, pipeline, corrections, run: identity, old_id: &run.run_id };
+        let done = group.redrive(place, letters).await;
         let mut destination = match done {
             Ok(destination) => destination,
             Err(error) => {
@@ -142,21 +140,11 @@ pub fn letter_place(letter: &DeadLetter) -> LetterPlace {
     (stream, connection, target.object.to_string(), letter.source_id.clone(), letter.number)
 }
 
-fn place_of(pipeline: &Pipeline, letter: &DeadLetter) -> Option<(usize, usize)> {
-    let stream_index = pipeline.streams.iter().position(|stream| stream.name == letter.target.stream)?;
-    let destination_index = pipeline.streams[stream_index]
-        .destinations
-        .iter()
-        .position(|config| config.connection == letter.target.connection && config.object == letter.target.object)?;
-    Some((stream_index, destination_index))
-}
-
 /// The letters of one target, and how they are loaded again.
 #[derive(Clone, Copy)]
 struct Group<'a> {
     environment: &'a Environment,
     pipeline: &'a Pipeline,
-    stream: &'a Stream,
     corrections: Option<&'a BTreeMap<LetterPlace, Correction>>,
     run: RunIdentity<'a>,
     /// The run that left the letters.
@@ -171,19 +159,12 @@ struct Again {
 }
 
 impl Group<'_> {
-    async fn redrive(self, destination_index: usize, letters: Vec<DeadLetter>) -> Result<DestinationRun, EngineError> {
-        let Self { environment, pipeline, stream, corrections, run, old_id } = self;
-        let extraction = environment.connect_source(pipeline, stream)?;
-        let described = extraction.source.describe(&stream.object).await;
-        let declared = described.map_err(|error| EngineError::connector(&stream.connection, error))?;
-        let inputs = read_join_inputs(environment, pipeline, stream, Depth::Described).await?.inputs;
-        let steps = Steps::compile(&stream.transforms, &frame_schema(&declared), &inputs)
-            .map_err(|error| transform_error(stream, error))?;
-        let config = &stream.destinations[destination_index];
-        let context = environment.context_of(&config.connection);
-        run.accounts.enter_destination(&context)?;
-        let mut loader =
-            environment.connect_destination(pipeline, stream, config, steps.output(), run, context).await?;
+    async fn redrive(self, place: Place, letters: Vec<DeadLetter>) -> Result<DestinationRun, EngineError> {
+        let Self { environment, pipeline, corrections, run, old_id } = self;
+        let (stream_index, destination_index) = place;
+        let config = &pipeline.streams[stream_index].destinations[destination_index];
+        let reconnected = reconnect(environment, pipeline, place, run).await?;
+        let Reconnected { mut loader, schema, .. } = reconnected;
         if loader.is_replacing() {
             return Err(EngineError::Unsupported(format!(
                 "`{}` is written anew by each run: correct the source and run the pipeline",
@@ -212,7 +193,7 @@ impl Group<'_> {
         }
         let given = u64::try_from(source_rows.len() + mapped_rows.len()).unwrap_or(u64::MAX);
         let mut tally = ChunkTally::default();
-        let ended = load_group(&destination.loader, steps.output(), source_rows, mapped_rows, &mut tally).await;
+        let ended = load_group(&destination.loader, &schema, source_rows, mapped_rows, &mut tally).await;
         // Where it was cut short, read are those records whose fate is known.
         let read = if ended.is_ok() { given } else { tally.ledger.accounted() };
         destination.tally.ledger = Ledger { read, ..tally.ledger };

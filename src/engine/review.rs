@@ -14,6 +14,9 @@ use crate::state::{DeadLetter, Target};
 
 use super::{decide::decision::Decision, error::EngineError, policy::Reads};
 
+/// The reason of records that are not as they were when the plan was made.
+pub(super) const CHANGED_SINCE_PLAN: &str = "changed_since_plan";
+
 /// Looks at what a run is about to do.
 #[async_trait]
 pub(super) trait Review: Debug + Send + Sync {

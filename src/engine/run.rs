@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::config::{Pipeline, Stream, UNDO_DAYS, WriteMode};
+use crate::config::{Pipeline, UNDO_DAYS, WriteMode};
 use crate::model::Ledger;
 use crate::state::{AttemptEnd, Run, RunKind, RunStatus};
 
@@ -32,7 +32,9 @@ pub async fn run(
     pipeline: &Pipeline,
     options: &RunOptions,
 ) -> Result<Finished, EngineError> {
-    run_reviewed(environment, pipeline, options, None).await
+    let wanted = pipeline.streams.iter().filter(|stream| options.is_wanted(stream));
+    let accounts = RunAccounts::learn(environment, pipeline, wanted).await?;
+    run_reviewed(environment, pipeline, options, accounts, None).await
 }
 
 /// Runs a pipeline while somebody looks at what it is about to do. Such a run goes on with no other one.
@@ -40,12 +42,10 @@ pub(super) async fn run_reviewed(
     environment: &Environment,
     pipeline: &Pipeline,
     options: &RunOptions,
+    accounts: RunAccounts,
     review: Option<Arc<dyn Review>>,
 ) -> Result<Finished, EngineError> {
     let order = order_streams(&pipeline.streams)?;
-    let is_wanted = |stream: &Stream| options.streams.is_empty() || options.streams.contains(&stream.name);
-    let wanted = pipeline.streams.iter().filter(|stream| is_wanted(stream));
-    let accounts = RunAccounts::learn(environment, pipeline, wanted).await?;
     let place = begin(environment, pipeline, options, (accounts, review)).await?;
     environment.observer.run_started(&place.run_id);
     place.accounts.note(environment, pipeline).await?;
@@ -53,7 +53,7 @@ pub(super) async fn run_reviewed(
     let mut is_interrupted = false;
     for index in order {
         let stream = &pipeline.streams[index];
-        if !is_wanted(stream) {
+        if !options.is_wanted(stream) {
             continue;
         }
         environment.observer.stream_started(&stream.name);

@@ -273,7 +273,7 @@ impl Trip {
         self.after[object].iter().map(move |(id, came)| (value(&before[id]), value(came)))
     }
 
-    /// Returns the first pairs that differ, for whoever writes the reason.
+    /// Returns the first pairs that differ, for the person who writes the reason.
     fn example(&self, object: &str, field: &str) -> Vec<(String, String)> {
         let text = |value: Option<&str>| value.unwrap_or("-").to_owned();
         let differing = self.pairs(object, field).filter(|(went, came)| !is_same(*went, *came));

@@ -5,23 +5,19 @@ mod viewers;
 
 use std::{path::Path, sync::Arc};
 
-use tokio_util::sync::CancellationToken;
-
 use crate::clock::Clock;
-use crate::engine::{self, Environment, PlanLine, PlanOptions, PlanReport, PlanViewer};
+use crate::engine::{self, PlanLine, PlanOptions, PlanReport, PlanViewer};
 use crate::model::StreamName;
-use crate::state::{LeaseName, is_sealed_file};
+use crate::state::is_sealed_file;
 
 use super::{
     args::PlanArgs,
-    audit,
     exit::{Exit, Failure},
     load::load,
     output,
-    run::{check_streams, observer, show_mistakes},
-    signals::Signals,
-    tokens::StateTokens,
-    workspace::{Workspace, context},
+    run::{check_streams, show_mistakes},
+    session::Session,
+    workspace::Workspace,
 };
 
 use viewers::{JsonLines, Nobody, TextLines};
@@ -36,15 +32,8 @@ pub(super) async fn plan(workspace: &Workspace, args: &PlanArgs) -> Result<Exit,
     check_streams(&pipeline, &args.streams)?;
     let clock = Clock::accelerated(args.clock_speed);
     let state = workspace.open_state(&args.file).await?;
-    let name = LeaseName::Run { pipeline: pipeline.name.clone() };
-    let _lease = state.take_lease(name, &pipeline.name, clock.now()).await?;
-    let shutdown = CancellationToken::new();
-    let signals = Signals::listen(shutdown.clone(), workspace.output);
-    let tokens = Arc::new(StateTokens(state.clone()));
-    let mut context = context(clock, &pipeline.base_dir, tokens, shutdown, pipeline.limits.requests_per_sec)?;
-    let audit = audit::attach(workspace, &pipeline, &mut context)?;
-    let observer = audit.observer(observer(workspace.output));
-    let environment = Environment { registry: workspace.registry.clone(), context, state, observer };
+    let session = Session::begin(workspace, &pipeline, state, clock).await?;
+    let Session { environment, audit, signals, .. } = &session;
     let options =
         PlanOptions { streams: args.streams.iter().map(StreamName::new).collect(), file: args.output.clone() };
     let viewer: Arc<dyn PlanViewer> = match (workspace.output.is_json, args.all) {
@@ -52,7 +41,7 @@ pub(super) async fn plan(workspace: &Workspace, args: &PlanArgs) -> Result<Exit,
         (false, true) => Arc::new(TextLines),
         (false, false) => Arc::new(Nobody),
     };
-    let planned = engine::plan(&environment, &pipeline, &options, Arc::clone(&viewer)).await;
+    let planned = engine::plan(environment, &pipeline, &options, viewer).await;
     audit.finish()?;
     let report = planned?;
     show_mistakes(workspace, &pipeline, &environment.context, &report.failures, None).await;

@@ -300,7 +300,7 @@ fn told_name(field: &Field) -> &str {
     field.label.as_deref().filter(|_| is_key).unwrap_or(&field.name)
 }
 
-/// Hexadecimal digits of such a key.
+/// Hexadecimal digits of a key.
 const KEY_LENGTH: usize = 32;
 
 /// Words of fields whose texts tell of no person.

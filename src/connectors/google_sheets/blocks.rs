@@ -1,6 +1,6 @@
 //! Cuts a table into blocks of rows, by the size of those that came.
 //!
-//! A block is of one moment, several are not: somebody may move rows between two of them. So whoever reads several asks for the
+//! A block is of one moment, several are not: somebody may move rows between two of them. A reader of several asks for the
 //! file's version before and after.
 
 use super::{

@@ -9,18 +9,15 @@ use async_trait::async_trait;
 
 use crate::engine::{
     decide::{
-        decision::{Action, Because, Decision, RecordWrite},
+        decision::{Action, Because, Current, Decision, RecordWrite},
         same::{differing, holds},
     },
     error::EngineError,
     policy::Reads,
-    review::{Delete, DeleteVerdict, Known, Review, ReviewPlace},
+    review::{CHANGED_SINCE_PLAN, Delete, DeleteVerdict, Known, Review, ReviewPlace},
 };
 use crate::model::{FieldName, Fields, Rejection, Schema, Value};
 use crate::state::Target;
-
-/// The reason of records that are not as they were when the plan was made.
-pub(super) const CHANGED: &str = "changed_since_plan";
 
 /// What was planned of the records that are looked at next.
 #[derive(Debug, Default)]
@@ -194,7 +191,7 @@ fn changed_or_not(place: ReviewPlace<'_>, planned: Action, now: Action) -> Actio
     if is_native {
         // The key goes along, so the whole record does.
         let destination_id = write.destination_id.clone().unwrap_or_default();
-        let current = Some(crate::engine::decide::decision::Current { destination_id, fields: before });
+        let current = Some(Current { destination_id, fields: before });
         return Action::Upsert { write: RecordWrite { destination_id: None, ..write }, current };
     }
     // Only what the plan showed as a change is sent.
@@ -224,7 +221,7 @@ fn hold(fields: &[&FieldName]) -> Action {
         [] => "the destination's record is not what it was when the plan was made".to_owned(),
         names => format!("{} changed at the destination since the plan was made", names.join(", ")),
     };
-    let reason = Rejection::new(CHANGED, format!("{what}; make a new plan"));
+    let reason = Rejection::new(CHANGED_SINCE_PLAN, format!("{what}; make a new plan"));
     Action::Hold(Rejection { field: fields.first().map(ToString::to_string), ..reason })
 }
 
@@ -281,10 +278,7 @@ mod tests {
         let planned = || update("7", &[("Name", "Bob"), ("Amount", "2.00")], &new);
         let upsert = |before: Option<&[(&str, &str)]>| Action::Upsert {
             write: write(None, &new),
-            current: before.map(|before| crate::engine::decide::decision::Current {
-                destination_id: "7".to_owned(),
-                fields: fields(before),
-            }),
+            current: before.map(|before| Current { destination_id: "7".to_owned(), fields: fields(before) }),
         };
         let cases = [
             (Action::Create(write(None, &new)), Action::Create(write(None, &new)), "create"),

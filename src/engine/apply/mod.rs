@@ -3,11 +3,14 @@
 mod applier;
 mod target;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use tokio::task::spawn_blocking;
 
-use crate::config::{Pipeline, Stream};
+use crate::config::Pipeline;
 use crate::state::{AttemptEnd, Run, RunKind, RunStatus, SealedReader, Target};
 
 use super::{
@@ -15,7 +18,7 @@ use super::{
     environment::Environment,
     error::{EngineError, PlanError},
     fingerprint::fingerprint,
-    place::{Finished, RunOptions},
+    place::{Finished, RunOptions, status_of},
     plan::{PlanFile, PlanHeader, entry::Part},
     report::{RunReport, StreamReport, reason_reports},
     review::Review,
@@ -25,7 +28,7 @@ use super::{
 use applier::Applier;
 use target::ApplyTarget;
 
-/// What the fingerprint of such a run begins with; the plan's id follows.
+/// What the fingerprint of an apply begins with; the plan's id follows.
 const PREFIX: &str = "plan-";
 
 /// Writes what a plan says. Records of the destination that changed since are held. An apply that was stopped or killed goes on.
@@ -36,9 +39,12 @@ const PREFIX: &str = "plan-";
 pub async fn apply(environment: &Environment, pipeline: &Pipeline, file: PlanFile) -> Result<Finished, EngineError> {
     let plan_id = file.id().to_owned();
     let PlanFile { header, parts, .. } = file;
-    check_pipeline(pipeline, &header)?;
-    let is_wanted = |stream: &&Stream| header.streams.is_empty() || header.streams.contains(&stream.name);
-    let accounts = RunAccounts::learn(environment, pipeline, pipeline.streams.iter().filter(is_wanted)).await?;
+    let options = RunOptions { streams: header.streams.clone(), is_full_refresh: true, ..RunOptions::default() };
+    if fingerprint(pipeline, &options) != header.fingerprint {
+        return Err(PlanError::PipelineChanged { pipeline: pipeline.path.display().to_string() }.into());
+    }
+    let wanted = pipeline.streams.iter().filter(|stream| options.is_wanted(stream));
+    let accounts = RunAccounts::learn(environment, pipeline, wanted).await?;
     check_accounts(&accounts, &header)?;
     let (run, is_resumed) = run_of_plan(environment, pipeline, &plan_id).await?;
     let now = environment.context.clock().now();
@@ -54,14 +60,6 @@ pub async fn apply(environment: &Environment, pipeline: &Pipeline, file: PlanFil
         work.failures.push(error);
     }
     work.finish(run.run_id.clone(), attempt, is_resumed).await
-}
-
-fn check_pipeline(pipeline: &Pipeline, header: &PlanHeader) -> Result<(), PlanError> {
-    let options = RunOptions { streams: header.streams.clone(), is_full_refresh: true, ..RunOptions::default() };
-    if fingerprint(pipeline, &options) == header.fingerprint {
-        return Ok(());
-    }
-    Err(PlanError::PipelineChanged { pipeline: pipeline.path.display().to_string() })
 }
 
 fn check_accounts(accounts: &RunAccounts, header: &PlanHeader) -> Result<(), EngineError> {
@@ -160,7 +158,7 @@ impl Work<'_> {
 
     async fn close_links(&mut self) -> Result<(), EngineError> {
         let connections = self.targets.iter().map(|target| target.connection().to_string());
-        let connections = connections.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        let connections = connections.collect::<BTreeSet<_>>().into_iter().collect();
         self.environment.state.reopen_links(&self.pipeline.name, connections).await?;
         for target in &mut self.targets {
             target.close_links().await;
@@ -193,12 +191,7 @@ impl Work<'_> {
                 None => streams.push(target.stream_report(report)),
             }
         }
-        let is_stop = |error: &EngineError| matches!(error, EngineError::Interrupted(_));
-        let status = match (self.failures.iter().any(is_stop), self.failures.is_empty()) {
-            (true, _) => RunStatus::Interrupted,
-            (false, false) => RunStatus::Failed,
-            (false, true) => RunStatus::Done,
-        };
+        let status = status_of(&self.failures);
         let errors = self.failures.iter().map(EngineError::of_attempt).collect();
         let now = self.environment.context.clock().now();
         state.finish_attempt(&run_id, attempt, AttemptEnd { status, now, errors }).await?;

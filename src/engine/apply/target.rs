@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::config::{Pipeline, Stream};
+use crate::config::Pipeline;
 use crate::engine::{
     accounts::RunIdentity,
     close::{links::close_links, mirror::delete_unseen},
@@ -11,10 +11,10 @@ use crate::engine::{
         prepare::Prepared,
     },
     destination_run::DestinationRun,
-    environment::{Environment, frame_schema, transform_error},
+    environment::Environment,
     error::EngineError,
     plan::entry::PlannedRecord,
-    read::join_inputs::{Depth, read_join_inputs},
+    reconnect::{Reconnected, place_of, reconnect},
     report::{DestinationReport, StreamReport},
     review::{Delete, LeftOut},
     write::{
@@ -29,7 +29,6 @@ use crate::engine::{
 };
 use crate::model::{Calls, ConnectionName, Ledger, StreamName};
 use crate::state::{DeadLetter, DeadLetterKind, RecordKey, Target, TargetEnd, TargetStatus};
-use crate::transform::Steps;
 
 use super::applier::Applier;
 
@@ -52,22 +51,14 @@ impl ApplyTarget {
         run: RunIdentity<'_>,
         target: &Target,
     ) -> Result<Self, EngineError> {
-        let (stream, index) = place_of(pipeline, target)?;
-        let config = &stream.destinations[index];
-        let extraction = environment.connect_source(pipeline, stream)?;
-        let described = extraction.source.describe(&stream.object).await;
-        let declared = described.map_err(|error| EngineError::connector(&stream.connection, error))?;
-        let joined = read_join_inputs(environment, pipeline, stream, Depth::Described).await?;
-        let mut source_calls = joined.calls;
-        source_calls += extraction.context.meter.calls();
-        let inputs = joined.inputs;
-        let steps = Steps::compile(&stream.transforms, &frame_schema(&declared), &inputs)
-            .map_err(|error| transform_error(stream, error))?;
-        let context = environment.context_of(&config.connection);
-        run.accounts.enter_destination(&context)?;
-        let loader = environment.connect_destination(pipeline, stream, config, steps.output(), run, context).await?;
-        let position = pipeline.streams.iter().position(|known| known.name == stream.name).unwrap_or_default();
-        let mut destination = DestinationRun::new(loader, index, u32::try_from(position).unwrap_or(u32::MAX));
+        let Some(place) = place_of(pipeline, target) else {
+            let message = format!("the pipeline has no stream `{}` any more", target.stream);
+            return Err(EngineError::Unsupported(message));
+        };
+        let stream = &pipeline.streams[place.0];
+        let Reconnected { loader, source_calls, .. } = reconnect(environment, pipeline, place, run).await?;
+        let position = u32::try_from(place.0).unwrap_or(u32::MAX);
+        let mut destination = DestinationRun::new(loader, place.1, position);
         let loader = Arc::clone(&destination.loader);
         // What this apply wrote before it was stopped counts as what it was when it is gone through again.
         loader.services.state.rewind(loader.target.id, run.id, 0).await?;
@@ -289,19 +280,4 @@ impl ApplyTarget {
             destinations: vec![report],
         }
     }
-}
-
-/// Finds the stream and the destination of a target.
-fn place_of<'pipeline>(
-    pipeline: &'pipeline Pipeline,
-    target: &Target,
-) -> Result<(&'pipeline Stream, usize), EngineError> {
-    let stream = pipeline.streams.iter().find(|stream| stream.name == target.stream);
-    let found = stream.and_then(|stream| {
-        let mut destinations = stream.destinations.iter();
-        let index =
-            destinations.position(|config| config.connection == target.connection && config.object == target.object)?;
-        Some((stream, index))
-    });
-    found.ok_or_else(|| EngineError::Unsupported(format!("the pipeline has no stream `{}` any more", target.stream)))
 }

@@ -8,7 +8,7 @@ use crate::config::CountOrShare;
 use crate::engine::{
     decide::{gather::current_of, lookup::Lookup},
     error::EngineError,
-    review::{Delete, DeleteVerdict},
+    review::{CHANGED_SINCE_PLAN, Delete, DeleteVerdict},
     setup::Loader,
     write::{
         dispatch::Dispatch,
@@ -145,7 +145,7 @@ async fn hold(dispatch: &Dispatch<'_>, held: &[DeleteItem], ledger: &mut Ledger)
     if held.is_empty() {
         return Ok(());
     }
-    let reason = Rejection::new("changed_since_plan", "it changed at the destination since the plan was made");
+    let reason = Rejection::new(CHANGED_SINCE_PLAN, "it changed at the destination since the plan was made");
     let mut changes = Changes::default();
     for item in held {
         item.refuse(dispatch.context(), DeadLetterKind::Held, &reason, &mut changes);

@@ -7,6 +7,7 @@ pub(in crate::engine) mod decision;
 mod entries;
 pub(in crate::engine) mod existence;
 pub(in crate::engine) mod gather;
+pub(in crate::engine) mod kept_words;
 pub(in crate::engine) mod knowledge;
 pub(in crate::engine) mod link_ids;
 pub(in crate::engine) mod look_alikes;

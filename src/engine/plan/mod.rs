@@ -11,8 +11,8 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use tempfile::TempDir;
 
-use crate::config::{Pipeline, Stream};
-use crate::model::{Capabilities, StreamName};
+use crate::config::Pipeline;
+use crate::model::{BatchLimit, Capabilities, StreamName};
 use crate::state::Target;
 
 use super::{
@@ -69,12 +69,20 @@ pub async fn plan(
     let state = environment.state.copy_to(&folder.path().join("state.db")).await?;
     let copied = Environment { state, ..environment.clone() };
     let planner = Arc::new(Planner::new(viewer, file));
-    if options.file.is_some() {
-        let header = header(environment, pipeline, &run_options).await?;
-        planner.put(Part::Header(PlanHeader { created_at, ..header })).await?;
-    }
+    let wanted = pipeline.streams.iter().filter(|stream| run_options.is_wanted(stream));
+    let accounts = RunAccounts::learn(environment, pipeline, wanted).await?;
+    let header = PlanHeader {
+        form: FORM,
+        pipeline: pipeline.name.clone(),
+        file: std::path::absolute(&pipeline.path).unwrap_or_else(|_| pipeline.path.clone()),
+        fingerprint: fingerprint(pipeline, &run_options),
+        accounts: accounts.ids(),
+        streams: run_options.streams.clone(),
+        created_at,
+    };
+    planner.put(Part::Header(header)).await?;
     let review: Arc<dyn Review> = Arc::clone(&planner) as Arc<dyn Review>;
-    let finished = run_reviewed(&copied, pipeline, &run_options, Some(review)).await?;
+    let finished = run_reviewed(&copied, pipeline, &run_options, accounts, Some(review)).await?;
     drop(copied);
     let is_whole = finished.failures.is_empty();
     let targets = targets(environment, pipeline, finished.report, planner.take())?;
@@ -93,29 +101,6 @@ pub async fn plan(
         errors: finished.failures.iter().map(ToString::to_string).collect(),
         failures: finished.failures,
     })
-}
-
-/// Makes what a plan is bound to.
-async fn header(
-    environment: &Environment,
-    pipeline: &Pipeline,
-    options: &RunOptions,
-) -> Result<PlanHeader, EngineError> {
-    let accounts = RunAccounts::learn(environment, pipeline, wanted(pipeline, &options.streams)).await?;
-    Ok(PlanHeader {
-        form: FORM,
-        pipeline: pipeline.name.clone(),
-        file: std::path::absolute(&pipeline.path).unwrap_or_else(|_| pipeline.path.clone()),
-        fingerprint: fingerprint(pipeline, options),
-        accounts: accounts.ids(),
-        streams: options.streams.clone(),
-        created_at: environment.context.clock().now(),
-    })
-}
-
-/// Returns the streams that are asked for.
-fn wanted<'pipeline>(pipeline: &'pipeline Pipeline, names: &[StreamName]) -> impl Iterator<Item = &'pipeline Stream> {
-    pipeline.streams.iter().filter(move |stream| names.is_empty() || names.contains(&stream.name))
 }
 
 /// Puts together what was counted and what the run on the copy reports.
@@ -145,7 +130,7 @@ fn target_plan(stream: StreamName, report: DestinationReport, tally: Tally, capa
     let Tally { counts, fields, examples } = tally;
     let mut fields: Vec<FieldCounts> = fields.into_values().collect();
     fields.sort_by_key(|field| std::cmp::Reverse(field.filled + field.overwritten + field.cleared + field.drifted));
-    let calls = |count: u64, limit: Option<crate::model::BatchLimit>| {
+    let calls = |count: u64, limit: Option<BatchLimit>| {
         limit.map_or(0, |limit| count.div_ceil(u64::from(limit.max_records.get())))
     };
     let insert = if report.is_replaced { capabilities.replace } else { capabilities.insert };

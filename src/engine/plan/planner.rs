@@ -18,7 +18,7 @@ use crate::engine::{
     review::{Delete, DeleteVerdict, Known, LeftOut, Review, ReviewPlace},
 };
 use crate::model::{Capabilities, FieldName};
-use crate::state::{DeadLetter, DeadLetterKind, SealedWriter, Target};
+use crate::state::{DeadLetter, DeadLetterKind, Link, SealedWriter, Target};
 
 use super::{
     changes::{Differences, deleted, refused, shown, unchanged_as},
@@ -258,7 +258,7 @@ impl Tally {
     }
 }
 
-fn link_count(links: &[crate::state::Link]) -> u64 {
+fn link_count(links: &[Link]) -> u64 {
     links.iter().map(|link| u64::try_from(link.linked_ids.len()).unwrap_or(u64::MAX)).sum()
 }
 

@@ -13,16 +13,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::config::{Pipeline, WriteMode};
 use crate::model::{Ledger, StreamName};
 use crate::state::{AttemptEnd, Checkpoint, ImageCount, ImageKind, Run, RunKind, RunStatus, SourceIds, TargetStatus};
-use crate::transform::Steps;
 
 use super::{
     accounts::{RunAccounts, RunIdentity},
     close::links::close_links,
     destination_run::DestinationRun,
-    environment::{Environment, frame_schema, transform_error},
+    environment::Environment,
     error::EngineError,
     order::order_streams,
-    read::join_inputs::{Depth, read_join_inputs},
+    place::status_of,
+    reconnect::{Place, Reconnected, place_of, reconnect},
     run::new_run_id,
 };
 
@@ -129,20 +129,11 @@ async fn wanted_counts(
 }
 
 /// Returns where the pipeline has what the run wrote: stream and destination of each.
-fn places(
-    pipeline: &Pipeline,
-    run: &Run,
-    counts: Vec<ImageCount>,
-) -> Result<BTreeMap<(usize, usize), ImageCount>, EngineError> {
+fn places(pipeline: &Pipeline, run: &Run, counts: Vec<ImageCount>) -> Result<BTreeMap<Place, ImageCount>, EngineError> {
     let mut places = BTreeMap::new();
     for count in counts {
         let target = &count.target;
-        let stream_index = pipeline.streams.iter().position(|stream| stream.name == target.stream);
-        let destination_index = stream_index.and_then(|index| {
-            let mut configs = pipeline.streams[index].destinations.iter();
-            configs.position(|config| config.connection == target.connection && config.object == target.object)
-        });
-        let Some(place) = stream_index.zip(destination_index) else {
+        let Some(place) = place_of(pipeline, target) else {
             return Err(EngineError::Unsupported(format!(
                 "the pipeline no longer writes stream `{}` to `{}` at `{}`, so what {} wrote there cannot be taken back",
                 target.stream, target.object, target.connection, run.run_id
@@ -171,25 +162,14 @@ struct Undoing<'a> {
 
 impl Undoing<'_> {
     /// Connects a destination that the run wrote.
-    async fn connect(&self, place: (usize, usize), count: &ImageCount) -> Result<UndoTarget, EngineError> {
+    async fn connect(&self, place: Place, count: &ImageCount) -> Result<UndoTarget, EngineError> {
         let Self { environment, pipeline, run, options, identity } = self;
         let (stream_index, destination_index) = place;
-        let stream = &pipeline.streams[stream_index];
-        let config = &stream.destinations[destination_index];
-        let extraction = environment.connect_source(pipeline, stream)?;
-        let described = extraction.source.describe(&stream.object).await;
-        let declared = described.map_err(|error| EngineError::connector(&stream.connection, error))?;
-        let inputs = read_join_inputs(environment, pipeline, stream, Depth::Described).await?.inputs;
-        let steps = Steps::compile(&stream.transforms, &frame_schema(&declared), &inputs)
-            .map_err(|error| transform_error(stream, error))?;
-        let context = environment.context_of(&config.connection);
-        identity.accounts.enter_destination(&context)?;
-        let mut loader =
-            environment.connect_destination(pipeline, stream, config, steps.output(), *identity, context).await?;
+        let Reconnected { mut loader, .. } = reconnect(environment, pipeline, place, *identity).await?;
         if loader.target.id != count.target_id {
             return Err(EngineError::Unsupported(format!(
                 "`{}` reaches another account than {} wrote; nothing was written",
-                config.connection, run.run_id
+                count.target.connection, run.run_id
             )));
         }
         // Keys are looked up as an upsert does, whatever the pipeline does with new records.
@@ -336,12 +316,7 @@ impl Undoing<'_> {
         }
         report.left.truncate(report::MAX_LEFT);
         let Some(number) = attempt else { return Ok(Undone { report, failures, attempt }) };
-        let is_interrupted = failures.iter().any(|failure| matches!(failure, EngineError::Interrupted(_)));
-        let status = match (is_interrupted, failures.is_empty()) {
-            (true, _) => RunStatus::Interrupted,
-            (false, false) => RunStatus::Failed,
-            (false, true) => RunStatus::Done,
-        };
+        let status = status_of(&failures);
         let errors = failures.iter().map(EngineError::of_attempt).collect();
         let end = AttemptEnd { status, now: self.environment.context.clock().now(), errors };
         state.finish_attempt(self.identity.id, number, end).await?;

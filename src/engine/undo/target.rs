@@ -1,10 +1,14 @@
 //! Takes back what a run did at one destination of a stream: page by page, each record looked at before it is written.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use crate::connector::{FetchRequest, Selection};
 use crate::engine::{
     decide::{
+        kept_words::in_kept_words,
         lookup::{Age, fetch_all, find_keys, id_count},
         prepare::Key,
     },
@@ -78,12 +82,8 @@ impl UndoTarget {
 
     /// Lets what was written be in the words in which the destination gives it back.
     async fn in_own_words(&self, mut images: Vec<Image>) -> Result<Vec<Image>, EngineError> {
-        let loader = self.loader();
-        let Some(words) = loader.services.destination.canonical() else { return Ok(images) };
-        let wrote = images.iter().map(|image| image.wrote.clone()).collect();
-        let said = words.canonical(&loader.target.names.object, wrote).await;
-        let said = said.map_err(|error| EngineError::connector(loader.connection(), error))?;
-        for (image, wrote) in images.iter_mut().zip(said) {
+        let wrote = images.iter_mut().map(|image| std::mem::take(&mut image.wrote)).collect();
+        for (image, wrote) in images.iter_mut().zip(in_kept_words(self.loader(), wrote).await?) {
             image.wrote = wrote;
         }
         Ok(images)
@@ -241,7 +241,7 @@ impl UndoTarget {
             Fate::Known(Outcome::Missing) => refused.push((item.into_id(), ImageFate::Gone)),
             Fate::Known(Outcome::Created { .. } | Outcome::Updated { .. } | Outcome::Deleted) => {}
         };
-        let loader = std::sync::Arc::clone(&self.destination.loader);
+        let loader = Arc::clone(&self.destination.loader);
         let dispatch = Dispatch::new(&loader, 0);
         let sent = dispatch.send(operation, limit, items, &mut deliver).await;
         for (id, fate) in refused {

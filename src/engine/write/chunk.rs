@@ -7,6 +7,7 @@ use crate::engine::{
     decide::{
         decision::{Action, Because, Decision},
         gather::gather,
+        kept_words::in_kept_words,
         knowledge::Knowledge,
         mapped::{Mapped, map},
         matching::decide,
@@ -201,7 +202,9 @@ async fn reviewed(
 
 /// Returns the values of records that are at the destination as it keeps them, by source ids.
 async fn kept(loader: &Loader, decisions: &[Decision]) -> Result<HashMap<String, Fields>, EngineError> {
-    let Some(canonical) = loader.services.destination.canonical() else { return Ok(HashMap::new()) };
+    if loader.services.destination.canonical().is_none() {
+        return Ok(HashMap::new());
+    }
     let fields = decisions.iter().filter_map(|Decision { record, action }| {
         let fields = match action {
             Action::Update { write, .. } | Action::Upsert { write, current: Some(_) } => &write.fields,
@@ -211,11 +214,7 @@ async fn kept(loader: &Loader, decisions: &[Decision]) -> Result<HashMap<String,
         Some((record.source_id.clone(), fields.clone()))
     });
     let (ids, fields): (Vec<String>, Vec<Fields>) = fields.unzip();
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let kept = canonical.canonical(&loader.target.names.object, fields).await;
-    Ok(ids.into_iter().zip(kept.map_err(|error| EngineError::connector(loader.connection(), error))?).collect())
+    Ok(ids.into_iter().zip(in_kept_words(loader, fields).await?).collect())
 }
 
 async fn hold_missing(
