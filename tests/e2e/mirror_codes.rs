@@ -461,7 +461,8 @@ static CALL: LazyLock<Regex> = LazyLock::new(|| {
     .unwrap()
 });
 static CHOICE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\blet \(?code\b[^=;]*=").unwrap());
-static CONSTANT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"const (?:CHANGED_SINCE_PLAN|MISSING|UNKNOWN_EFFECT): &str =").unwrap());
+static CONSTANT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"const (?:CHANGED_SINCE_PLAN|MISSING|UNKNOWN_EFFECT): &str =").unwrap());
 static SHAPE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^([a-z]+(_[a-z]+)+|[A-Z]+(_[A-Z]+)*|required|missing|unexpected|vanishing)$").unwrap()
 });
