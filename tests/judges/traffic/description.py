@@ -52,16 +52,18 @@ class Description:
         return None
 
     def problems_of_query(self, parameters, query):
-        known = {one["name"]: one["schema"] for one in parameters if one["in"] == "query"}
+        known = {one["name"]: one for one in parameters if one["in"] == "query"}
         pairs = parse_qsl(query, keep_blank_values=True)
         for name, value in pairs:
-            schema = known.get(name)
-            if schema is None:
+            if name not in known:
                 yield f"query: there is no parameter `{name}`"
                 continue
-            items = [value]
+            schema, items = known[name]["schema"], [value]
             if schema.get("type") == "array":
                 schema, items = schema.get("items", {}), value.split(",")
+            elif "enum" in schema and "comma separated" in known[name].get("description", ""):
+                # The schema is that of one of its items.
+                items = value.split(",")
             for item in items:
                 if not SCALARS[schema.get("type", "string")].fullmatch(item) or item not in schema.get("enum", [item]):
                     yield f"query: `{name}` cannot be `{item}`"
