@@ -204,7 +204,7 @@ fn load_users(account: &mut Account, fixture: Option<&Fixture>) -> Result<(), St
             time_zone: text("timezone").unwrap_or_else(|| "Etc/UTC".to_owned()),
         });
     }
-    account.caller = account.users[0].id;
+    account.caller = account.first_active().id;
     Ok(())
 }
 

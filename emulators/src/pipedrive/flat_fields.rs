@@ -39,7 +39,7 @@ pub(super) fn answer(account: &mut Account, call: &Call) -> Option<Answered> {
 
 fn show(account: &Account, kind: Kind, field: &Field) -> Json {
     let options = field.options.as_ref().map(|options| options.iter().map(Choice::brief).collect::<Vec<_>>());
-    let by = if field.is_custom { json!(account.users[0].id) } else { Json::Null };
+    let by = if field.is_custom { json!(account.first_active().id) } else { Json::Null };
     let mut shown = json!({
         "id": field.id, "key": field.key, "name": field.name, "order_nr": field.id % 1_000, "field_type": field.kind,
         "add_time": plain(field.added), "update_time": plain(field.updated), "last_updated_by_user_id": by, "created_by_user_id": by,

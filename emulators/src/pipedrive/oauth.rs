@@ -70,7 +70,8 @@ pub(super) fn authenticate(
     let in_query = query.iter().find(|(name, _)| name == "api_token").map(|(_, token)| token.as_str());
     if let Some(token) = text("x-api-token").or(in_query) {
         judge(token)?;
-        let user = account.users.iter().find(|user| user.token.as_deref() == Some(token)).unwrap_or(&account.users[0]);
+        let owner = account.users.iter().find(|user| user.token.as_deref() == Some(token));
+        let user = owner.unwrap_or_else(|| account.first_active());
         return admit(user, Caller::Token(user.id));
     }
     let bearer = text("authorization").and_then(|text| text.split_once(' '));
@@ -78,7 +79,7 @@ pub(super) fn authenticate(
         return Err(Refusal::unauthorized());
     };
     judge(token.trim())?;
-    let user = &account.users[0];
+    let user = account.first_active();
     match account.tokens.access.get(token.trim()) {
         Some((client, until)) if account.clock.elapsed() < *until => admit(user, Caller::App(user.id, client.clone())),
         None if !token.trim().starts_with(ISSUED) => admit(user, Caller::App(user.id, token.trim().to_owned())),

@@ -105,3 +105,13 @@ fn says_which_fixture_is_wrong() {
     let wrong = EmulatorOptions { account: Some("acme".to_owned()), ..EmulatorOptions::default() };
     assert!(emulator(wrong, Clock::system()).unwrap_err().contains("is not a company id"));
 }
+
+#[tokio::test]
+async fn a_token_that_the_fixtures_give_to_nobody_is_of_the_first_who_can_log_in() {
+    let users = "id,name,email,is_active\n11,Ann,ann@acme.test,false\n12,Ben,ben@acme.test,true\n";
+    let folder = folder(&[("users.csv", users)]);
+    let mut account = Account::with(options(&folder), Clock::system()).await;
+    assert_eq!(account.data("v1/users/me").await["id"], json!(12));
+    "any".clone_into(&mut account.token);
+    assert_eq!(account.data("v1/users/me").await["id"], json!(12));
+}
