@@ -1,4 +1,5 @@
-//! A million CSV rows into a local HubSpot: prints records per second, calls, and the peak memory of the `ferry` process.
+//! A million CSV rows into a local HubSpot: prints seconds, records per second, calls and the peak memory of the `ferry` process, of a
+//! plan, of the run, of a second run that finds nothing changed, and of the plan after it.
 //!
 //! `cargo bench --bench million`, or with a row count: `cargo bench --bench million -- 100000`. Linux only: the peak is the
 //! `VmHWM` of `/proc/<pid>/status`. The emulator runs in a process of its own and without limits, and Ferry's clock is 20 times as
@@ -8,7 +9,7 @@
 mod customers;
 mod local;
 
-use std::{error::Error, fs};
+use std::{error::Error, fs, path::Path};
 
 use local::Emulator;
 
@@ -43,10 +44,31 @@ fn main() -> Result<(), Box<dyn Error>> {
     customers::write_rows(&folder.path().join("customers.csv"), rows)?;
     fs::write(folder.path().join("million.yaml"), PIPELINE)?;
     let emulator = Emulator::start("hubspot", folder.path(), &[])?;
-    let measured = local::run(folder.path(), "million.yaml", &emulator.url, "20")?;
-    let account = &measured.stream["destinations"][0];
-    println!("rows {rows}, created {}, calls {}", account["created"], account["calls"]);
-    let (seconds, rate, peak_mb) = (measured.seconds, measured.rate(rows), measured.peak_mb());
-    println!("{seconds:.1} s, {rate:.0} records/s, peak memory {peak_mb:.0} MB");
+    plan(folder.path(), &emulator.url)?;
+    for _ in 0..2 {
+        let measured = local::run(folder.path(), "million.yaml", &emulator.url, "20")?;
+        let account = &measured.stream["destinations"][0];
+        let (created, unchanged, calls) = (&account["created"], &account["unchanged"], &account["calls"]);
+        println!("run: rows {rows}, created {created}, unchanged {unchanged}, calls {calls}");
+        let (seconds, rate, peak_mb) = (measured.seconds, measured.rate(rows), measured.peak_mb());
+        println!("{seconds:.1} s, {rate:.0} records/s, peak memory {peak_mb:.0} MB");
+    }
+    plan(folder.path(), &emulator.url)
+}
+
+/// Plans the run, and tells what that takes.
+#[expect(clippy::print_stdout, reason = "a bench prints its figures")]
+#[expect(clippy::cast_precision_loss, reason = "figures for people need few digits")]
+fn plan(folder: &Path, url: &str) -> Result<(), Box<dyn Error>> {
+    let (file, printed) = (folder.join("the.plan"), folder.join("plan.txt"));
+    // A plan never writes over another file.
+    if file.exists() {
+        fs::remove_file(&file)?;
+    }
+    let args = ["plan", "million.yaml", "-o", "the.plan", "--quiet", "--clock-speed", "20"];
+    let (seconds, peak_bytes) = local::measure(folder, &args, url, &printed)?;
+    let size = fs::metadata(&file)?.len() as f64 / 1e6;
+    println!("plan: {seconds:.1} s, peak memory {:.0} MB, file {size:.1} MB", peak_bytes as f64 / 1e6);
+    print!("{}", fs::read_to_string(printed)?);
     Ok(())
 }

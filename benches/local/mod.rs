@@ -70,19 +70,25 @@ impl Measured {
 
 /// Runs a pipeline of one stream, with a clock that is so many times as fast as the machine's. `url` is what `${URL}` is in it.
 pub(super) fn run(folder: &Path, pipeline: &str, url: &str, clock_speed: &str) -> Result<Measured, Box<dyn Error>> {
+    let report = folder.join("report.json");
+    let (seconds, peak_bytes) =
+        measure(folder, &["run", pipeline, "--json", "--quiet", "--clock-speed", clock_speed], url, &report)?;
+    let mut report: Json = serde_json::from_slice(&fs::read(report)?)?;
+    Ok(Measured { stream: report["streams"][0].take(), seconds, peak_bytes })
+}
+
+/// Lets a command do its work, with what it prints in a file. Returns its seconds and its highest resident memory in bytes.
+pub(super) fn measure(folder: &Path, args: &[&str], url: &str, printed: &Path) -> Result<(f64, u64), Box<dyn Error>> {
     let begin = now();
-    let mut run = ferry()
-        .args(["run", pipeline, "--json", "--quiet", "--clock-speed", clock_speed])
+    let mut child = ferry()
+        .args(args)
         .current_dir(folder)
         .env("URL", url)
         .env("XDG_CONFIG_HOME", folder)
-        .stdout(Stdio::piped())
+        .stdout(fs::File::create(printed)?)
         .spawn()?;
-    let peak_bytes = watch_memory(&mut run)? * 1024;
-    let seconds = begin.elapsed().as_secs_f64();
-    let output = run.wait_with_output()?;
-    let mut report: Json = serde_json::from_slice(&output.stdout)?;
-    Ok(Measured { stream: report["streams"][0].take(), seconds, peak_bytes })
+    let peak_bytes = watch_memory(&mut child)? * 1024;
+    Ok((begin.elapsed().as_secs_f64(), peak_bytes))
 }
 
 fn ferry() -> Command {
@@ -98,7 +104,6 @@ fn now() -> Instant {
 fn watch_memory(child: &mut Child) -> Result<u64, Box<dyn Error>> {
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
-    // The report is one line and fits the pipe's buffer, so the process does not wait for a reader.
     while child.try_wait()?.is_none() {
         let text = fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -113,7 +113,7 @@ pub(super) enum Command {
         run: String,
         /// How to print them
         #[arg(long, value_name = "FORMAT", default_value = "csv")]
-        format: RejectsFormat,
+        format: ExportFormat,
         /// Where to write them [default: stdout]
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -136,6 +136,9 @@ pub(super) enum Command {
     /// Take back what a run wrote: delete what it created, restore what it changed, create again what it deleted
     #[command(after_help = "Example: ferry undo last --plan")]
     Undo(UndoArgs),
+    /// Print the id map of a pipeline: each record's id at its source and at its destination
+    #[command(after_help = "Example: ferry ids pipelines/leads.yaml --stream contacts -o ids.csv")]
+    Ids(IdsArgs),
     /// Start local CRMs for other programs' tests; prints `VENDOR URL` per line once they answer
     Emulate(EmulateArgs),
     /// Print the JSON Schema of pipeline files
@@ -199,6 +202,24 @@ pub(super) struct UndoArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(super) struct IdsArgs {
+    /// The pipeline
+    pub file: PathBuf,
+    /// Print the ids of this stream only; may be given several times
+    #[arg(long = "stream", value_name = "NAME")]
+    pub streams: Vec<String>,
+    /// How to print them
+    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    pub format: ExportFormat,
+    /// Where to write them, for your eyes only [default: stdout]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Leave cells as they are that a spreadsheet would run as formulas, instead of putting a `'` before them
+    #[arg(long)]
+    pub raw: bool,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(super) struct PreviewArgs {
     /// The pipeline
     pub file: PathBuf,
@@ -232,6 +253,9 @@ pub(super) struct PlanArgs {
     /// Keep the plan in this file, sealed with the key of the state file
     #[arg(long, short, value_name = "PLAN")]
     pub output: Option<PathBuf>,
+    /// Write it as one HTML file too, for people who approve of it; it needs no network
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Plan this stream only; may be given several times
     #[arg(long = "stream", value_name = "NAME")]
     pub streams: Vec<String>,
@@ -331,7 +355,7 @@ pub(super) struct EmulateArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum RejectsFormat {
+pub(super) enum ExportFormat {
     Csv,
     Json,
 }

@@ -226,6 +226,10 @@ impl Observer for Named {
         self.observer.account_noted(remark);
     }
 
+    fn schema_changed(&self, remark: &str) {
+        self.observer.schema_changed(remark);
+    }
+
     fn stream_started(&self, stream: &StreamName) {
         self.observer.stream_started(stream);
     }

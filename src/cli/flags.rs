@@ -3,7 +3,7 @@
 //! What clap can say of two flags (`requires`, `conflicts_with`) is in `args.rs`.
 
 use super::{
-    args::{Command, Global, RejectsFormat},
+    args::{Command, ExportFormat, Global},
     exit::{Exit, Failure},
 };
 
@@ -13,13 +13,19 @@ pub(super) fn check(global: &Global, command: &Command) -> Result<(), Failure> {
         check_audit(command)?;
     }
     match command {
-        Command::Rejects { raw: true, format, .. } if global.json || *format == RejectsFormat::Json => {
-            let message = "`--raw` is about the cells of CSV, and JSON has none";
-            Err(Failure::new(Exit::Usage, "rejects.raw_json", message)
-                .with_hint("leave `--raw` out: JSON holds every value as it is"))
+        Command::Rejects { raw: true, format, .. } if global.json || *format == ExportFormat::Json => {
+            Err(raw_json("rejects.raw_json"))
+        }
+        Command::Ids(args) if args.raw && (global.json || args.format == ExportFormat::Json) => {
+            Err(raw_json("ids.raw_json"))
         }
         _ => Ok(()),
     }
+}
+
+fn raw_json(code: &'static str) -> Failure {
+    let message = "`--raw` is about the cells of CSV, and JSON has none";
+    Failure::new(Exit::Usage, code, message).with_hint("leave `--raw` out: JSON holds every value as it is")
 }
 
 /// An audit log lists requests to live systems.
@@ -41,6 +47,7 @@ fn check_audit(command: &Command) -> Result<(), Failure> {
         Command::Runs => "runs",
         Command::Show { .. } => "show",
         Command::Rejects { .. } => "rejects",
+        Command::Ids(_) => "ids",
         Command::Emulate(_) => "emulate",
         Command::Schema => "schema",
         Command::Completions { .. } => "completions",

@@ -16,6 +16,7 @@ mod dry_run;
 mod emulate;
 mod exit;
 mod flags;
+mod ids;
 mod load;
 mod local;
 mod login;
@@ -112,6 +113,7 @@ async fn dispatch(workspace: Workspace, command: Command) -> Result<Exit, Failur
             redrive::redrive(&workspace, &run, from.as_deref(), clock_speed).await
         }
         Command::Undo(args) => undo::undo(&workspace, &args).await,
+        Command::Ids(args) => ids::ids(&workspace, &args).await,
         Command::Emulate(args) => emulate::emulate(&workspace, args).await,
         Command::Schema => {
             let schema =

@@ -100,6 +100,12 @@ pub(super) fn json_text(text: &str) -> Result<(), Failure> {
     to_stdout(&printable_json(text))
 }
 
+/// Writes a part of a whole in percent.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    let percent = part.saturating_mul(100).checked_div(whole).unwrap_or_default();
+    if part > 0 && percent == 0 { "< 1 %".to_owned() } else { format!("{percent} %") }
+}
+
 /// Returns a number with its word: `1 record`, `1,200 records`.
 pub(super) fn counted(count: u64, word: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };

@@ -91,6 +91,13 @@ impl Observer for Bars {
         }
     }
 
+    fn schema_changed(&self, remark: &str) {
+        let line = one_line(remark);
+        if self.bars.println(&line).is_err() {
+            tracing::info!(%line, "about an object");
+        }
+    }
+
     fn stream_started(&self, stream: &StreamName) {
         // A bar of nothing would look like one that is full.
         let bar =
@@ -181,6 +188,10 @@ impl Tally {
 impl Observer for Lines {
     fn account_noted(&self, remark: &str) {
         self.output.say(remark);
+    }
+
+    fn schema_changed(&self, remark: &str) {
+        self.output.say(&one_line(remark));
     }
 
     fn stream_started(&self, stream: &StreamName) {

@@ -200,6 +200,7 @@ impl Sheet {
         });
         let (asked, named): (Vec<_>, Vec<_>) = links.iter().partition(|(field, _)| field.starts_with(LINK_PREFIX));
         let request = ReadRequest {
+            shown: Vec::new(),
             object: place.object.clone(),
             fields: fields
                 .iter()

@@ -12,12 +12,16 @@ use crate::connectors::registry;
 use crate::engine::{PlanLine, PreviewReport};
 use crate::transform::cleaner_names;
 
+use super::ids::IdReport;
+
 /// The page, below the crate's folder.
 const PAGE: &str = "docs/reference/pipeline.md";
 /// The schema of what a preview prints, below the crate's folder.
 const PREVIEW_SCHEMA: &str = "schemas/preview.schema.json";
 /// The schema of a line of a plan, below the crate's folder.
 const PLAN_SCHEMA: &str = "schemas/plan.schema.json";
+/// The schema of an id map, below the crate's folder.
+const IDS_SCHEMA: &str = "schemas/ids.schema.json";
 /// Begins the references of the schema.
 const DEFINITIONS: &str = "#/$defs/";
 const HEAD: &str = "<!-- Generated from the types in src/config/raw.rs, src/transform/spec.rs and the connectors' config.rs: `cargo test` \
@@ -51,6 +55,11 @@ fn the_schema_of_a_preview_is_what_the_types_say() {
 #[test]
 fn the_schema_of_a_plan_is_what_the_types_say() {
     check_schema::<PlanLine<'_>>(PLAN_SCHEMA, "A line of what `ferry plan --json` prints");
+}
+
+#[test]
+fn the_schema_of_an_id_map_is_what_the_types_say() {
+    check_schema::<IdReport>(IDS_SCHEMA, "What `ferry ids --json` prints");
 }
 
 fn check_schema<T: JsonSchema>(file: &str, title: &str) {

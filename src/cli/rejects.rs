@@ -12,7 +12,7 @@ use crate::redact::redact;
 use crate::state::{DeadLetter, Run, WaitingLink};
 
 use super::{
-    args::RejectsFormat,
+    args::ExportFormat,
     exit::{Exit, Failure},
     output,
     runs::find_run,
@@ -38,7 +38,7 @@ const WAITING_CODE: &str = "target_not_there";
 /// How letters are printed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Form {
-    pub(super) format: RejectsFormat,
+    pub(super) format: ExportFormat,
     /// Cells that a spreadsheet would run stay as they are.
     pub(super) is_raw: bool,
 }
@@ -67,7 +67,7 @@ pub(super) async fn rejects(
     let waiting = state.waiting_links(&run.run_id).await?;
     let waiting = waiting.into_iter().map(|link| WaitingLine::new(&run, link, &letters)).collect();
     let lines = Lines { letters, waiting };
-    let is_json = workspace.output.is_json || form.format == RejectsFormat::Json;
+    let is_json = workspace.output.is_json || form.format == ExportFormat::Json;
     let text = if is_json { as_json(&run, &lines) } else { as_csv(&run, &lines, form.is_raw)? };
     match output {
         None if is_json => output::json_text(&text)?,

@@ -78,6 +78,11 @@ impl Workspace {
         open(&self.state_path(pipeline)).await
     }
 
+    /// Opens the state of a pipeline that has run.
+    pub(super) async fn existing_state(&self, pipeline: &Path) -> Result<State, Failure> {
+        existing(&self.state_path(pipeline)).await
+    }
+
     /// Opens the state for a command that needs it for renewed tokens alone: those must be kept, as some can be used only once.
     /// Where there is neither a state file nor anything to renew, none is made.
     pub(super) async fn open_state_for_tokens(&self, file: &Path, pipeline: &Pipeline) -> Result<State, Failure> {
@@ -143,6 +148,7 @@ pub(super) fn context(
         transport,
         meter: Meter::default(),
         base_dir: base_dir.to_owned(),
+        meters: None,
     })
 }
 

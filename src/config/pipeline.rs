@@ -48,8 +48,6 @@ pub const UNDO_DAYS: NonZeroU32 = match NonZeroU32::new(30) {
     Some(days) => days,
     None => NonZeroU32::MIN,
 };
-/// What a pipeline without `undo` means: none, where runs cannot be taken back unless it says so.
-pub(super) const DEFAULT_UNDO_DAYS: Option<NonZeroU32> = None;
 
 /// An account at a system, or a place for files.
 #[derive(Clone)]

@@ -41,7 +41,7 @@ pub struct RawPipeline {
     /// What the run must stay within.
     pub limits: RawLimits,
     /// How long it is kept what records held before a run wrote them, so that `ferry undo` can take the run back. `off` keeps
-    /// nothing, and saves the calls that read it. Default: `off`.
+    /// nothing, and saves the calls that read it. Default: for 30 days.
     pub undo: Option<RawUndo>,
 }
 

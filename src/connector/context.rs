@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::http::{Meter, Transport, is_loopback};
 use crate::model::ConnectionName;
 
-use super::error::ConfigError;
+use super::{error::ConfigError, meters::Meters};
 
 /// Hands a connector the shared stack and the place it works in.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Context {
     pub meter: Meter,
     /// The folder of the pipeline, which relative paths start from.
     pub base_dir: PathBuf,
+    /// Keeps the meters of all sources and destinations, where somebody adds them up.
+    pub meters: Option<Meters>,
 }
 
 impl Context {
@@ -29,6 +31,9 @@ impl Context {
     pub fn for_connection(&self, connection: ConnectionName) -> Self {
         let mut context = Self { connection, meter: Meter::default(), ..self.clone() };
         context.transport.connection = context.connection.clone();
+        if let Some(meters) = &context.meters {
+            meters.add(&context.connection, &context.meter);
+        }
         context
     }
 
@@ -42,6 +47,7 @@ impl Context {
             transport: Transport::new(clock, shutdown, tokens).unwrap(),
             meter: Meter::default(),
             base_dir: PathBuf::from("."),
+            meters: None,
         }
     }
 

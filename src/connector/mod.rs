@@ -13,10 +13,12 @@ mod fixture;
 mod host;
 mod inspection;
 mod key_option;
+mod meters;
 mod offers;
 mod registry;
 mod secret;
 mod standard;
+mod write_costs;
 mod write_plan;
 
 use std::{fmt::Debug, path::Path};
@@ -43,13 +45,15 @@ pub use fixture::FixtureForm;
 pub use host::{Host, Service};
 pub use inspection::{Inspection, LimitLeft, Remark};
 pub use key_option::KeyOption;
+pub use meters::{Metered, Meters};
 pub use offers::{
-    Ages, BulkLoad, Canonical, EarlierJobs, Examples, FetchWhole, Fixtures, PartialDescribe, Permissions, Probe,
-    Replace, age,
+    Ages, BulkLoad, Canonical, EarlierJobs, Examples, FetchWhole, Fixtures, LinkedIds, PartialDescribe, Permissions,
+    Probe, Replace, Unlink, age,
 };
 pub use registry::{ConfigCheck, Entry, Options, Registry, RegistryError};
 pub use secret::Secret;
 pub use standard::{StandardField, StandardFields, StandardNames};
+pub use write_costs::{CallCost, WriteCosts};
 pub use write_plan::{FormulaField, WritePlan};
 
 /// What the author of a connector writes. The type carries no state.
@@ -236,8 +240,18 @@ pub trait Destination: Debug + Send + Sync {
         None
     }
 
+    /// Offers to take links away that are written by calls of their own.
+    fn unlink(&self) -> Option<&dyn Unlink> {
+        None
+    }
+
     /// Offers to wait for what a killed run left running.
     fn earlier_jobs(&self) -> Option<&dyn EarlierJobs> {
+        None
+    }
+
+    /// Offers to say what writes take without sending them.
+    fn write_costs(&self) -> Option<&dyn WriteCosts> {
         None
     }
 
@@ -254,6 +268,9 @@ pub struct ReadRequest {
     pub object: ObjectName,
     /// The fields that mappings, transforms and keys use, by the names of `describe`; never the reserved ones.
     pub fields: Vec<FieldName>,
+    /// Further fields, which are looked at and not loaded: given where that costs no further call. A value that does not fit its
+    /// type is blank there, and rejects no record.
+    pub shown: Vec<FieldName>,
     /// The objects whose links are used: each becomes a column `_links.<object>`.
     pub links: Vec<ObjectName>,
     /// What the source should filter by itself, within its [`FilterSupport`](crate::model::FilterSupport). A superset of the

@@ -110,6 +110,27 @@ pub trait Ages: Debug + Send + Sync {
     async fn ages(&self, object: &ObjectName, ids: &[String]) -> Result<HashMap<String, Duration>, ConnectorError>;
 }
 
+/// The records that each of some records is linked to, by its id.
+pub type LinkedIds = HashMap<String, Vec<String>>;
+
+/// Reads and takes away links that are written by [`Operation::Link`], so that a run which set them can be taken back.
+#[async_trait]
+pub trait Unlink: Debug + Send + Sync {
+    /// Returns what a link field of records leads to now, by their ids, in as few calls as possible. A record without a link is
+    /// absent.
+    ///
+    /// # Errors
+    /// Fails when the destination cannot be asked.
+    async fn linked(&self, object: &ObjectName, field: &FieldName, ids: &[String])
+    -> Result<LinkedIds, ConnectorError>;
+
+    /// Takes links of a field away. One that is not there is taken away too, so that this can be asked for twice.
+    ///
+    /// # Errors
+    /// Says why links may still be there.
+    async fn unlink(&self, object: &ObjectName, field: &FieldName, links: &LinkedIds) -> Result<(), ConnectorError>;
+}
+
 /// Says in which words a system keeps what is written in others: a person by its id, written by mail address.
 #[async_trait]
 pub trait Canonical: Debug + Send + Sync {

@@ -32,6 +32,14 @@ pub(super) struct Extraction {
     pub quota: QuotaGuard,
 }
 
+impl Extraction {
+    /// Asks the source what the records of a stream look like.
+    pub(super) async fn describe(&self, stream: &Stream) -> Result<Schema, EngineError> {
+        let described = self.source.describe(&stream.object).await;
+        described.map_err(|error| EngineError::connector(&stream.connection, error))
+    }
+}
+
 impl Environment {
     pub(super) fn connect_source(&self, pipeline: &Pipeline, stream: &Stream) -> Result<Extraction, EngineError> {
         let connection = connection(pipeline, &stream.connection)?;

@@ -30,6 +30,7 @@ mod report;
 mod resume;
 mod review;
 mod run;
+mod schema_watch;
 mod services;
 mod setup;
 mod stream;
@@ -46,8 +47,9 @@ pub use observer::{Observer, Silent, WaitReason};
 pub use order::{OrderError, order_streams};
 pub use place::{Finished, RunOptions};
 pub use plan::{
-    Approval, Change, ChangeKind, ChangeReason, FieldChange, FieldCounts, LinkChange, PlanCounts, PlanFile, PlanHeader,
-    PlanLine, PlanOptions, PlanReport, PlanViewer, TargetPlan, approve, plan,
+    Approval, Change, ChangeKind, ChangeReason, ConnectionCosts, FieldChange, FieldCounts, LimitCosts, LinkChange,
+    PlanCounts, PlanFile, PlanHeader, PlanLine, PlanOptions, PlanReport, PlanViewer, QuotaCosts, ReplacedRows,
+    StreamCoverage, TargetPlan, UnmappedShare, approve, plan,
 };
 pub use preview::{
     DestinationPreview, DroppedValue, FieldPreview, PreviewOptions, PreviewReport, RecordPreview, RejectPreview,
@@ -56,6 +58,7 @@ pub use preview::{
 pub use redrive::{Correction, LetterPlace, letter_place, redrive};
 pub use report::{DestinationReport, QuotaReport, ReasonReport, RunReport, StreamReport, WaitingReport};
 pub use run::run;
+pub use schema_watch::schema_lines;
 pub use undo::{Difference, LaterRun, LeftRecord, UndoCounts, UndoOptions, UndoReport, UndoTargetReport, Undone, undo};
 
 #[cfg(test)]

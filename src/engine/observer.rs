@@ -10,6 +10,8 @@ pub trait Observer: fmt::Debug + Send + Sync {
     fn run_started(&self, _run_id: &str) {}
     /// Something about a connection's account that a person should know, in one line.
     fn account_noted(&self, _remark: &str) {}
+    /// What changed in an object at either end since the pipeline's last run, in one line.
+    fn schema_changed(&self, _remark: &str) {}
     /// A stream begins.
     fn stream_started(&self, _stream: &StreamName) {}
     /// So many more records of the stream were read.

@@ -62,6 +62,8 @@ pub(super) struct RunPlace {
     /// Which attempt at the run this is.
     pub attempt: u32,
     pub is_resumed: bool,
+    /// The last change of a schema that was seen before this attempt.
+    pub schema_mark: i64,
     pub limit: Option<u64>,
     pub is_full_refresh: bool,
     pub is_verifying: bool,

@@ -34,6 +34,8 @@ pub(super) struct WritePolicy {
     pub is_verifying: bool,
     /// Which values of the destination are read before a record is decided upon, beside those that rules ask for.
     pub reads: Reads,
+    /// The same, of a run at which nobody looks.
+    pub own_reads: Reads,
     /// Whether it is kept what the run writes, and what was there before.
     pub keeps_images: bool,
     /// Whether the id of a record that is rejected before it is mapped says which record of the destination it is.
@@ -104,6 +106,7 @@ pub(super) fn write_policy(
         max_deletes: pipeline.limits.max_deletes,
         is_verifying: false,
         reads: reads(pipeline, config.write.at(capabilities), capabilities),
+        own_reads: reads(pipeline, config.write.at(capabilities), capabilities),
         keeps_images: pipeline.undo_days.is_some() && config.write.at(capabilities) != WriteMode::Replace,
         tells_by_id: true,
     }

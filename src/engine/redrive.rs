@@ -10,12 +10,12 @@ use serde_json::Value as Json;
 
 use crate::config::{OnMissing, Pipeline};
 use crate::model::{ABSENT, DELETED, Field, FieldType, ID, Ledger, Rejection, Schema, Value, column};
-use crate::state::{AttemptEnd, DeadLetter, DeadLetterKind, Run, RunKind, RunStatus, TargetStatus};
+use crate::state::{AttemptEnd, Changes, DeadLetter, DeadLetterKind, Link, Run, RunKind, RunStatus, TargetStatus};
 use crate::transform::Rejected;
 
 use super::{
     accounts::{RunAccounts, RunIdentity},
-    close::links::close_links,
+    close::links::{LINK_SEPARATOR, close_links},
     decide::prepare::Prepared,
     destination_run::DestinationRun,
     environment::Environment,
@@ -71,8 +71,11 @@ pub async fn redrive(
     let state = &environment.state;
     let letters = state.letters(&run.run_id).await?.open;
     let mut groups: BTreeMap<Place, Vec<DeadLetter>> = BTreeMap::new();
-    let is_record = |letter: &DeadLetter| letter.kind != DeadLetterKind::Link && !letter.source_id.is_empty();
-    for letter in letters.into_iter().filter(is_record) {
+    // A correction is one of a record; a link is tried again as it is.
+    let is_loaded = |letter: &DeadLetter| {
+        !letter.source_id.is_empty() && (letter.kind != DeadLetterKind::Link || corrections.is_none())
+    };
+    for letter in letters.into_iter().filter(is_loaded) {
         let is_named = corrections.is_none_or(|corrections| corrections.contains_key(&letter_place(&letter)));
         if let Some(config) = place_of(pipeline, &letter.target).filter(|_| is_named) {
             groups.entry(config).or_default().push(letter);
@@ -127,6 +130,7 @@ pub async fn redrive(
         is_resumed: false,
         streams,
         reasons: reason_reports(reasons),
+        schema_changes: Vec::new(),
         earlier_rejects: 0,
         attempts: None,
     };
@@ -180,6 +184,8 @@ impl Group<'_> {
         }
         loader.target.redriven_run = Some(old_id.to_owned());
         let mut destination = DestinationRun::new(loader, destination_index, 0);
+        let (links, letters): (Vec<DeadLetter>, Vec<DeadLetter>) =
+            letters.into_iter().partition(|letter| letter.kind == DeadLetterKind::Link);
         let mut source_rows = Vec::new();
         let mut mapped_rows = Vec::new();
         for letter in letters {
@@ -201,6 +207,7 @@ impl Group<'_> {
         match ended {
             Ok(()) => {
                 destination.tally.status = TargetStatus::Done;
+                reopen(&destination.loader, links).await?;
                 environment.state.reopen_links(&pipeline.name, vec![config.connection.to_string()]).await?;
                 if let Err(error) = close_links(&destination.loader).await {
                     destination.fail(error);
@@ -212,6 +219,23 @@ impl Group<'_> {
         destination.save(run.id, None).await?;
         Ok(destination)
     }
+}
+
+/// Lets links that were refused wait again: they are set with those that wait.
+async fn reopen(loader: &Loader, letters: Vec<DeadLetter>) -> Result<(), EngineError> {
+    let fields = &loader.shape.preparation.fields;
+    let link = |letter: DeadLetter| {
+        let field = letter.field?;
+        let stream = fields.iter().find(|known| *known.name == *field)?.link.as_ref()?.to_string();
+        let linked_ids = letter.body.value?.split(LINK_SEPARATOR).map(str::to_owned).collect();
+        Some(Link { source_id: letter.source_id, field, stream, linked_ids, linked: 0 })
+    };
+    let reopened: Vec<Link> = letters.into_iter().filter_map(link).collect();
+    if reopened.is_empty() {
+        return Ok(());
+    }
+    let place = Dispatch::new(loader, 0).place();
+    Ok(loader.services.state.commit(place, Changes { reopened, ..Changes::default() }).await?)
 }
 
 async fn load_group(

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::model::{Calls, ConnectionName, Ledger, ObjectName, Quota, Spending, StreamName};
 use crate::state::{
-    Attempt, LetterCount, MergedRecord, ReasonCount, Run, RunStatus, SourceIds, State, StateError, StoredRun,
-    StoredTarget, TargetLedger, TargetStatus, WaitingCount,
+    Attempt, LetterCount, MergedRecord, ReasonCount, Run, RunStatus, SchemaChange, SourceIds, State, StateError,
+    StoredRun, StoredTarget, TargetLedger, TargetStatus, WaitingCount,
 };
 
 /// Reasons that a report names.
@@ -24,6 +24,9 @@ pub struct RunReport {
     pub streams: Vec<StreamReport>,
     /// The most frequent reasons why records were not written.
     pub reasons: Vec<ReasonReport>,
+    /// Fields and options at either end that are new or gone since the pipeline's last run; not kept with the run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schema_changes: Vec<SchemaChange>,
     /// Records that earlier runs of the pipeline did not write, and that nobody has loaded again or corrected since.
     pub earlier_rejects: u64,
     /// The processes that worked on it, each with its own errors; only where a run that is over is shown.
@@ -261,7 +264,16 @@ impl RunReport {
         let is_resumed = attempts.len() > 1;
         let run_id = run.run_id.clone();
         let attempts = Some(attempts);
-        Ok(Self { run_id, status: run.status, is_resumed, streams, reasons, earlier_rejects: 0, attempts })
+        Ok(Self {
+            run_id,
+            status: run.status,
+            is_resumed,
+            streams,
+            reasons,
+            schema_changes: Vec::new(),
+            earlier_rejects: 0,
+            attempts,
+        })
     }
 
     /// Tells whether records were rejected, held back, or written without one of their links: in this run, or in earlier ones

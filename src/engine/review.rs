@@ -1,18 +1,19 @@
 //! What looks at decisions before they are carried out, and may change them: a plan writes them down and carries nothing out, an
 //! apply keeps back those that are not as they were planned.
 
-use std::{collections::HashMap, fmt::Debug};
+use std::{collections::HashMap, fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::connector::Destination;
-use crate::model::{Capabilities, FieldName, Fields, Schema};
+use crate::config::Stream;
+use crate::connector::{Destination, Source};
+use crate::model::{FieldName, Fields, Schema, Spent};
 use crate::state::{DeadLetter, Target};
 
-use super::{decide::decision::Decision, error::EngineError, policy::Reads};
+use super::{decide::decision::Decision, error::EngineError, policy::Reads, read::coverage::Coverage};
 
 /// The reason of records that are not as they were when the plan was made.
 pub(super) const CHANGED_SINCE_PLAN: &str = "changed_since_plan";
@@ -23,15 +24,27 @@ pub(super) trait Review: Debug + Send + Sync {
     /// Says which values of the destination it needs.
     fn reads(&self) -> Reads;
 
-    /// Takes a destination, and returns what is written to in its place.
-    fn destination(&self, real: Box<dyn Destination>) -> Box<dyn Destination> {
+    /// Takes the destination of a target, and returns what is written to in its place.
+    fn destination(&self, _target: &Target, real: Box<dyn Destination>) -> Box<dyn Destination> {
         real
     }
 
-    /// Says what is left of a destination's capabilities.
-    fn capabilities(&self, real: Capabilities) -> Capabilities {
-        real
+    /// Returns what looks at the fields of a stream that are not loaded, where that is wanted.
+    fn coverage(&self, _stream: &Stream) -> Option<Arc<Coverage>> {
+        None
     }
+
+    /// Is told of an object that is written anew, before anything else: `source` reads it as it is, `written` are the fields that are
+    /// written.
+    async fn replaces(&self, _target: &Target, _source: &dyn Source, _written: Schema, _key: &[FieldName]) {}
+
+    /// Tells whether it matters what a run looks up by itself.
+    fn tells_aside(&self) -> bool {
+        false
+    }
+
+    /// Is told what it took to look up what a run does not.
+    fn looked_aside(&self, _target: &Target, _spent: Spent) {}
 
     /// Is told what was read and left out.
     async fn left_out(&self, _target: &Target, _left_out: LeftOut) -> Result<(), EngineError> {

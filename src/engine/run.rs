@@ -153,6 +153,7 @@ async fn begin(
         run_id,
         attempt,
         is_resumed,
+        schema_mark: environment.state.schema_mark().await?,
         limit: options.limit,
         is_full_refresh: options.is_full_refresh || options.is_verifying,
         is_verifying: options.is_verifying,
@@ -210,6 +211,7 @@ async fn finish(
         is_resumed: place.is_resumed,
         streams,
         reasons: reason_reports(reasons),
+        schema_changes: state.schema_changes_behind(&place.pipeline, place.schema_mark).await?,
         earlier_rejects: open_rejects.saturating_sub(own_rejects),
         attempts: None,
     };

@@ -17,7 +17,9 @@ use crate::transform::{MappedField, Mapper, formulas, key_names};
 
 use super::{
     accounts::RunIdentity,
-    decide::{look_alikes::LookAlikes, prepare::Preparation, whole_object::WholeObjectIndex},
+    decide::{
+        look_alikes::LookAlikes, prepare::Preparation, replaced_ids::ReplacedIds, whole_object::WholeObjectIndex,
+    },
     environment::{Environment, connection, transform_error},
     error::EngineError,
     policy::{Reads, WritePolicy, check_policy, write_policy},
@@ -46,6 +48,7 @@ pub(super) struct Loader {
     pub whole_object: WholeObjectIndex,
     /// Keys of this run that look the same.
     pub look_alikes: LookAlikes,
+    pub replaced_ids: ReplacedIds,
     /// Who looks at what is about to be done.
     pub review: Option<Arc<dyn Review>>,
 }
@@ -114,6 +117,7 @@ impl Environment {
             None => destination.describe(&config.object).await,
         };
         let declared = declared.map_err(|error| EngineError::connector(&connection.name, error))?;
+        self.see_written(&pipeline.name, run, (config, entry.capabilities), &declared).await?;
         let mapper =
             Mapper::compile(&config.mappings, schema, &declared).map_err(|error| transform_error(stream, error))?;
         check_standard(&mapper, &declared, stream, config)?;
@@ -131,19 +135,28 @@ impl Environment {
         }
         let plan = write_plan(config, &key, &declared, &mapper);
         destination.plan(plan).map_err(|error| EngineError::connector(&connection.name, error))?;
-        let (destination, capabilities, policy) = match run.review {
-            Some(review) => {
-                let reads = if declared_reads(&policy, &capabilities) { review.reads() } else { Reads::Nothing };
-                (review.destination(destination), review.capabilities(capabilities), WritePolicy { reads, ..policy })
-            }
-            None => (destination, capabilities, policy),
-        };
         let target = Target {
             pipeline: pipeline.name.clone(),
             stream: stream.name.clone(),
             connection: config.connection.clone(),
             object: config.object.clone(),
             accounts: run.accounts.between(&stream.connection, &config.connection)?,
+        };
+        let (destination, policy) = match run.review {
+            Some(review) => {
+                if policy.write == WriteMode::Replace
+                    && let Ok(source) = (entry.source)(connection.options.clone(), &context)
+                {
+                    let before = context.meter.spent();
+                    let fields = written_fields(mapper.fields(), &declared);
+                    let written = Schema { object: config.object.clone(), fields, is_open: false };
+                    review.replaces(&target, &*source, written, &key).await;
+                    review.looked_aside(&target, context.meter.spent().without(&before));
+                }
+                let reads = if declared_reads(&policy, &capabilities) { review.reads() } else { Reads::Nothing };
+                (review.destination(&target, destination), WritePolicy { reads, ..policy })
+            }
+            None => (destination, policy),
         };
         let opened = self
             .state
@@ -208,6 +221,7 @@ impl Environment {
             },
             whole_object: WholeObjectIndex::default(),
             look_alikes: LookAlikes::default(),
+            replaced_ids: ReplacedIds::default(),
             review: run.review.cloned(),
         })
     }
@@ -266,7 +280,16 @@ impl Loader {
 
     /// Returns the fields whose values are read before a record is decided upon.
     pub(super) fn fields_before(&self) -> Vec<FieldName> {
-        if self.policy.reads == Reads::Nothing {
+        self.fields_of(self.policy.reads)
+    }
+
+    /// Tells whether a run at which nobody looks reads values before it decides.
+    pub(super) fn reads_itself(&self) -> bool {
+        !self.fields_of(self.policy.own_reads).is_empty()
+    }
+
+    fn fields_of(&self, reads: Reads) -> Vec<FieldName> {
+        if reads == Reads::Nothing {
             return self.policy.if_blank.clone();
         }
         // Links that calls of their own write are no fields of the record.

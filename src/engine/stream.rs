@@ -6,8 +6,8 @@ use futures::join;
 use tokio::sync::mpsc;
 
 use crate::config::{OnMissing, Pipeline, Stream};
-use crate::model::{Calls, Ledger, SyncMode};
-use crate::state::TargetStatus;
+use crate::model::{Calls, Ledger, Schema, SyncMode};
+use crate::state::{PipelineEnd, TargetStatus};
 
 use super::{
     accounts::RunAccounts,
@@ -145,7 +145,14 @@ impl StreamRun {
         self.join_calls = read.calls;
         let has_content_ids = extraction.source.has_content_ids(&stream.object);
         let mappings: Vec<_> = stream.destinations.iter().map(|config| &config.mappings).collect();
-        let mut plan = ReadPlan::compile(&stream, extraction, &read.inputs, Extent::Used(&mappings)).await?;
+        let declared = extraction.describe(&stream).await?;
+        let at = (PipelineEnd::Source, &stream.connection);
+        let seen = Schema { object: stream.object.clone(), ..declared.clone() };
+        environment.see_schema(&pipeline.name, place.identity(), at, &seen).await?;
+        let mut plan = ReadPlan::compile(&stream, (extraction, &declared), &read.inputs, Extent::Used(&mappings))?;
+        if let Some(coverage) = place.review.as_ref().and_then(|review| review.coverage(&stream)) {
+            plan.cover(coverage);
+        }
         let has_new_ids = plan.steps.changes_ids();
         self.evidence = Evidence { has_content_ids, has_new_ids, rejected_inputs: read.rejected };
         plan.limit = place.limit;

@@ -43,6 +43,10 @@ impl Budget {
         Self { limit, clock, spent: Arc::default() }
     }
 
+    pub(super) fn limit(&self) -> RateLimit {
+        self.limit
+    }
+
     /// Says whether so many units are left.
     pub(super) fn check(&self, units: u32) -> Result<(), BudgetSpent> {
         self.after(&self.now(), units).map(drop)

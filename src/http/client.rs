@@ -47,6 +47,7 @@ impl Client {
     /// Makes a client of one account. `base_url` must end with a slash.
     pub fn new(transport: Transport, base_url: Url, dialect: Arc<dyn Dialect>, limits: Limits, meter: Meter) -> Self {
         let way = transport.way(&base_url);
+        meter.note_limits(limits.declared());
         Self { transport, base_url, dialect, limits, meter, sharing: Sharing::Shared, way }
     }
 
@@ -184,6 +185,7 @@ impl Client {
         let single_file = self.way.enter(&self.transport.clock).await;
         let sent_at = self.transport.clock.elapsed();
         self.meter.count(request.access);
+        self.meter.count_costs(request.costs);
         if let Some(limit) = self.dialect.quota_limit() {
             let units = request.costs.iter().filter(|cost| cost.limit == limit).map(|cost| cost.units.get()).sum();
             self.meter.count_spent(request.access, limit, units);

@@ -61,6 +61,11 @@ impl Limits {
         self
     }
 
+    /// Returns the limits as they are declared.
+    pub(super) fn declared(&self) -> Vec<RateLimit> {
+        self.paces.values().map(RateLimiter::limit).chain(self.budgets.values().map(Budget::limit)).collect()
+    }
+
     /// Waits until a request of these costs may be sent, and `pace` allows one more. A limit that it does not have costs nothing.
     ///
     /// # Errors

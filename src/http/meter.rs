@@ -1,6 +1,7 @@
 //! Counts the calls of one source or destination.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -8,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::model::{Calls, Quota, Spending};
+use crate::model::{Calls, Cost, Quota, RateLimit, Spending, Spent};
 
 use super::request::Access;
 
@@ -25,11 +26,16 @@ struct Counts {
     rate_limited: AtomicU64,
     waited_millis: AtomicU64,
     doubtful_writes: AtomicU64,
+    logins: AtomicU64,
     quota: Mutex<Option<Quota>>,
     /// What the vendor counts the quota in, where requests have a cost.
     unit: OnceLock<&'static str>,
     spent_reading: AtomicU64,
     spent_writing: AtomicU64,
+    /// Units spent, by the names of the limits.
+    units: Mutex<BTreeMap<&'static str, u64>>,
+    /// The limits that the calls count against.
+    limits: Mutex<Vec<RateLimit>>,
 }
 
 impl Meter {
@@ -58,6 +64,16 @@ impl Meter {
         self.counts.doubtful_writes.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts one call that was a log-in. Its token is kept, so the next run does not need it.
+    pub fn count_login(&self) {
+        self.counts.logins.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how many calls were log-ins.
+    pub fn logins(&self) -> u64 {
+        self.counts.logins.load(Ordering::Relaxed)
+    }
+
     /// Returns how many writes were repeated although they may have been carried out.
     pub fn doubtful_writes(&self) -> u64 {
         self.counts.doubtful_writes.load(Ordering::Relaxed)
@@ -71,6 +87,30 @@ impl Meter {
             Access::Write => &self.counts.spent_writing,
         }
         .fetch_add(u64::from(units), Ordering::Relaxed);
+    }
+
+    /// Counts what one attempt spends of the limits.
+    pub fn count_costs(&self, costs: &[Cost]) {
+        let mut units = self.counts.units.lock().unwrap_or_else(PoisonError::into_inner);
+        for cost in costs {
+            *units.entry(cost.limit).or_default() += u64::from(cost.units.get());
+        }
+    }
+
+    /// Notes the limits that calls count against.
+    pub fn note_limits(&self, limits: Vec<RateLimit>) {
+        *self.counts.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits;
+    }
+
+    /// Returns the limits that calls count against.
+    pub fn limits(&self) -> Vec<RateLimit> {
+        self.counts.limits.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns the calls so far, with what they spent of each limit.
+    pub fn spent(&self) -> Spent {
+        let Calls { read, write, .. } = self.calls();
+        Spent { read, write, units: self.counts.units.lock().unwrap_or_else(PoisonError::into_inner).clone() }
     }
 
     /// Returns what was spent of the quota, where requests have a cost.
@@ -96,6 +136,7 @@ impl Meter {
             (&self.counts.read, &other.counts.read),
             (&self.counts.write, &other.counts.write),
             (&self.counts.rate_limited, &other.counts.rate_limited),
+            (&self.counts.logins, &other.counts.logins),
             (&self.counts.waited_millis, &other.counts.waited_millis),
             (&self.counts.spent_reading, &other.counts.spent_reading),
             (&self.counts.spent_writing, &other.counts.spent_writing),
@@ -106,6 +147,12 @@ impl Meter {
         for (own, others) in pairs {
             own.fetch_add(others.swap(0, Ordering::Relaxed), Ordering::Relaxed);
         }
+        let taken = std::mem::take(&mut *other.counts.units.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut units = self.counts.units.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, count) in taken {
+            *units.entry(name).or_default() += count;
+        }
+        drop(units);
         if let (None, Some(quota)) = (self.quota(), other.quota()) {
             self.note_quota(quota);
         }
@@ -132,10 +179,13 @@ mod tests {
         first.count(Access::Read);
         second.count(Access::Write);
         first.count_spent(Access::Read, "tokens", 10);
+        first.count_costs(&[Cost::of("tokens", 10)]);
         second.take_over(&first);
         second.take_over(&first);
         assert_eq!((second.calls().read, second.calls().write, first.calls().total()), (1, 1, 0));
         assert_eq!(second.spending(), Some(Spending { unit: "tokens", reading: 10, writing: 0 }));
+        assert_eq!(second.spent().units.get("tokens"), Some(&10));
+        assert!(first.spent().units.is_empty());
         assert_eq!(Meter::default().spending(), None);
     }
 }

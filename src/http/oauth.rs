@@ -204,6 +204,7 @@ impl TokenSource {
     async fn buy_once(&self, refresh_token: Option<&SecretString>) -> Result<StoredToken, Unbought> {
         let request = self.grant.request(&self.transport, refresh_token).map_err(Unbought::For)?;
         self.meter.count(Access::Read);
+        self.meter.count_login();
         let answer = self.transport.send_once(request).await.map_err(Unbought::of)?;
         if !answer.status.is_success() {
             if !is_own_refusal(&answer) {

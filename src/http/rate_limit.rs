@@ -41,6 +41,10 @@ impl RateLimiter {
         Self { limit, slots: Arc::new(Semaphore::new(slot_count)), clock, paused_until: Arc::default() }
     }
 
+    pub(super) fn limit(&self) -> RateLimit {
+        self.limit
+    }
+
     /// Holds back all requests for so long: the vendor said that its limit is crossed, so whatever is sent before is refused.
     pub fn pause(&self, wait: Duration) {
         let until = self.clock.elapsed().saturating_add(wait);

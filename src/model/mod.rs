@@ -20,6 +20,7 @@ mod predicate;
 mod quotes;
 mod schema;
 mod spelling;
+mod spent;
 mod value;
 
 pub use batch::{Batch, BatchRecord, Fields, Operation, Record};
@@ -44,4 +45,5 @@ pub use predicate::{Comparison, Predicate};
 pub use quotes::has_text_behind_quote;
 pub use schema::{AmbiguousLabel, Choice, Field, FieldType, ParentKey, Schema};
 pub use spelling::{OtherSpelling, Spellings};
+pub use spent::Spent;
 pub use value::{Value, ValueError};

@@ -1,34 +1,17 @@
 //! What became of records of a target, as one value that is stored in one transaction.
 
-use chrono::{DateTime, Utc};
-
 use crate::model::Fields;
 
 use super::{
     SourceKey, State, Work,
+    change_place::ChangePlace,
     dead_letters::{Answered, DeadLetter, DeadLetterKind},
     error::StateError,
     id_map::{SeenMark, Written, WrittenAs},
     image_kind::{ImageFate, ImageKind},
     intents::IntentId,
     links::Link,
-    target::TargetId,
 };
-
-/// Where and when changes are made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangePlace {
-    /// The target.
-    pub target_id: TargetId,
-    /// The run.
-    pub run_id: String,
-    /// The chunk that is loaded.
-    pub chunk: u64,
-    /// The run whose dead letters are loaded again, where this is a redrive.
-    pub redriven_run: Option<String>,
-    /// The time.
-    pub now: DateTime<Utc>,
-}
 
 /// What became of records: of a batch, of a chunk, of links. All of it is stored, or nothing.
 #[derive(Debug, Clone, Default)]
@@ -171,7 +154,7 @@ impl Work<'_> {
         self.save_duplicates(target, &changes.duplicates)?;
         self.save_merged(place, &changes.merged)?;
         self.mark_all_missing(target, &changes.missing)?;
-        self.move_ids(target, &changes.moved)?;
+        self.move_ids(place, &changes.moved)?;
         self.commit_links(place, changes)?;
         self.answer(place, &changes.forgotten, &[], None)?;
         self.forget_entries(target, &changes.forgotten)?;
@@ -185,6 +168,8 @@ impl Work<'_> {
         let unchanged: Vec<SourceKey> = unchanged.map(|record| self.source_key(&record.source_id)).collect();
         let numbers: Vec<u64> = changes.unchanged.iter().map(|record| record.number).collect();
         self.answer(place, &unchanged, &numbers, Some(DeadLetterKind::Rejected))?;
+        let names: Vec<&str> = changes.unchanged.iter().map(|record| record.source_id.as_str()).collect();
+        self.name_entries(place.target_id, &names, &unchanged)?;
         let seen = changes.seen.iter().map(|record| match record {
             RecordKey::Id(source_id) => self.source_key(source_id),
             RecordKey::Key(source_key) => *source_key,
@@ -202,7 +187,7 @@ impl Work<'_> {
         let target = place.target_id;
         let source_keys: Vec<SourceKey> = written.iter().map(|one| self.source_key(&one.record.source_id)).collect();
         let entries: Vec<(Written<'_>, u64)> = written.iter().map(|one| (one.entry(), one.chunk)).collect();
-        self.save_entries(target, &entries, &place.run_id)?;
+        self.save_entries(target, &entries, (&place.run_id, place.now))?;
         self.forget_duplicates(target, &source_keys)?;
         let numbers: Vec<u64> = written.iter().map(|one| one.record.number).collect();
         self.answer(place, &source_keys, &numbers, None)?;

@@ -5,6 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
+use chrono::{DateTime, Utc};
 use rusqlite::{
     Row, params,
     types::{Type, Value},
@@ -12,7 +13,9 @@ use rusqlite::{
 
 use super::{
     SourceKey, Work,
+    change_place::ChangePlace,
     error::StateError,
+    names::name_cell,
     seal::{Cell, Hashed, Seal},
     sets::{blobs, keys, signed, texts},
     target::TargetId,
@@ -109,12 +112,15 @@ pub(super) const OTHERS: &str =
     "SELECT source_key, key_hash FROM rarray(?2) AS wanted CROSS JOIN id_map INDEXED BY id_map_by_key
      WHERE target_id = ?1 AND key_hash = wanted.value AND source_key NOT IN rarray(?3)";
 const SAVE: &str = "INSERT INTO id_map
-     (target_id, source_key, destination_id, content_hash, key_hash, written_run, written_as, seen_run, seen_chunk)";
+     (target_id, source_key, destination_id, content_hash, key_hash, written_run, written_as, seen_run, seen_chunk, mapped_at,
+      sealed)";
 const SAVE_OVER: &str = "ON CONFLICT (target_id, source_key) DO UPDATE SET
      is_renewed = is_renewed OR destination_id <> excluded.destination_id, is_missing = 0,
      destination_id = excluded.destination_id, content_hash = excluded.content_hash, key_hash = excluded.key_hash,
      written_run = excluded.written_run, written_as = excluded.written_as,
-     seen_run = excluded.seen_run, seen_chunk = excluded.seen_chunk";
+     seen_run = excluded.seen_run, seen_chunk = excluded.seen_chunk, sealed = excluded.sealed,
+     mapped_at = CASE WHEN destination_id = excluded.destination_id THEN mapped_at ELSE excluded.mapped_at END,
+     mapped_run = CASE WHEN destination_id = excluded.destination_id THEN COALESCE(mapped_run, written_run) END";
 pub(super) const MARK_SEEN: &str = "UPDATE id_map INDEXED BY id_map_by_source SET seen_run = ?3, seen_chunk = ?4
      WHERE target_id = ?1 AND source_key IN rarray(?2)";
 pub(super) const MARK_SEEN_AT: &str =
@@ -123,7 +129,7 @@ pub(super) const MARK_SEEN_AT: &str =
 pub(super) const MARK_MISSING: &str = "UPDATE id_map INDEXED BY id_map_by_destination SET is_missing = 1
      WHERE target_id = ?1 AND destination_id IN rarray(?2)";
 pub(super) const MOVE: &str = "UPDATE id_map INDEXED BY id_map_by_destination
-     SET destination_id = ?3, is_missing = 0, is_renewed = 1 WHERE target_id = ?1 AND destination_id = ?2";
+     SET destination_id = ?3, is_missing = 0, is_renewed = 1, mapped_at = ?4, mapped_run = ?5 WHERE target_id = ?1 AND destination_id = ?2";
 pub(super) const FORGET: &str =
     "DELETE FROM id_map INDEXED BY id_map_by_source WHERE target_id = ?1 AND source_key IN rarray(?2)";
 /// Reads on behind the last one: over all pages, each record of the target is looked at once.
@@ -153,7 +159,7 @@ fn from_row(seal: &Seal, row: &Row<'_>) -> rusqlite::Result<IdEntry> {
 }
 
 /// Returns a destination's id as it is, of what is stored of it.
-fn plain_id(seal: &Seal, target: TargetId, stored: String) -> rusqlite::Result<String> {
+pub(super) fn plain_id(seal: &Seal, target: TargetId, stored: String) -> rusqlite::Result<String> {
     let failed = |error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error));
     Ok(seal.open_alike(&id_cell(target), &stored).map_err(failed)?.unwrap_or(stored))
 }
@@ -255,7 +261,7 @@ impl Work<'_> {
         &self,
         target: TargetId,
         written: &[(Written<'_>, u64)],
-        run_id: &str,
+        (run_id, now): (&str, DateTime<Utc>),
     ) -> Result<(), StateError> {
         let (owned, others) = owners(written);
         if !others.is_empty() {
@@ -270,16 +276,16 @@ impl Work<'_> {
             self.hand_over(target, &owned, parameters)?;
         }
         let ids = self.stored_ids(target, owned.iter().map(|(written, _)| written.destination_id))?;
-        let rows: Vec<[Value; 9]> = owned
+        let rows: Result<Vec<[Value; 11]>, StateError> = owned
             .iter()
             .zip(ids)
             .zip(source_keys)
             .map(|(((written, chunk), id), source_key)| {
                 let stored = Written { destination_id: &id, ..*written };
-                self.entry_row(target, &stored, source_key, run_id, *chunk)
+                self.entry_row(target, &stored, source_key, (run_id, now, *chunk))
             })
             .collect();
-        self.insert_rows(SAVE, SAVE_OVER, &rows)
+        self.insert_rows(SAVE, SAVE_OVER, &rows?)
     }
 
     /// Forgets records whose key another record has now. They are the same as that one, so that links to them lead there.
@@ -310,11 +316,10 @@ impl Work<'_> {
         target: TargetId,
         written: &Written<'_>,
         source_key: SourceKey,
-        run_id: &str,
-        chunk: u64,
-    ) -> [Value; 9] {
+        (run_id, now, chunk): (&str, DateTime<Utc>, u64),
+    ) -> Result<[Value; 11], StateError> {
         let masked = written.content_hash ^ mask(&self.seal, source_key);
-        [
+        Ok([
             Value::Integer(target.0),
             Value::Blob(source_key.0.to_vec()),
             Value::Text(written.destination_id.to_owned()),
@@ -324,7 +329,9 @@ impl Work<'_> {
             Value::Text(written.written_as.as_str().to_owned()),
             Value::Text(run_id.to_owned()),
             Value::Integer(signed(chunk)),
-        ]
+            Value::Integer(now.timestamp()),
+            Value::Blob(self.seal.seal_named(&name_cell(target, source_key), written.source_id)?),
+        ])
     }
 
     /// Notes that these records were read.
@@ -369,11 +376,12 @@ impl Work<'_> {
 
     /// Notes that the destination holds records under other ids now: they were merged into other ones there. There are never
     /// many of them, so that each is a statement.
-    pub(super) fn move_ids(&self, target: TargetId, moved: &[(String, String)]) -> Result<(), StateError> {
+    pub(super) fn move_ids(&self, place: &ChangePlace, moved: &[(String, String)]) -> Result<(), StateError> {
+        let target = place.target_id;
         let mut statement = self.transaction.prepare_cached(MOVE)?;
         for (old_id, new_id) in moved {
             if let [old_id, new_id] = self.stored_ids(target, [old_id.as_str(), new_id.as_str()])?.as_slice() {
-                statement.execute(params![target.0, old_id, new_id])?;
+                statement.execute(params![target.0, old_id, new_id, place.now.timestamp(), place.run_id])?;
             }
         }
         Ok(())

@@ -14,11 +14,12 @@ use crate::model::Fields;
 
 use super::{
     SourceKey, State, Work,
-    changes::{ChangePlace, NewImage, RecordKey},
+    change_place::ChangePlace,
+    changes::{NewImage, RecordKey},
     error::StateError,
     image_kind::ImageKind,
     links::Link,
-    seal::Cell,
+    seal::{Cell, Seal},
     target::{Target, TargetId},
 };
 
@@ -74,8 +75,10 @@ pub(super) struct SealedImage {
 pub(super) const FIND: &str = "SELECT image_id, sealed FROM images INDEXED BY images_by_record
      WHERE run_id = ?1 AND target_id = ?2 AND source_key = ?3 AND destination_id = ?4";
 const INSERT: &str = "INSERT INTO images
-       (image_id, run_id, target_id, source_key, destination_id, kind, sealed, entry_id, entry_hash, entry_key, entry_run, entry_as)
-     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, entry.destination_id, entry.content_hash, entry.key_hash, entry.written_run, entry.written_as
+       (image_id, run_id, target_id, source_key, destination_id, kind, sealed, entry_id, entry_hash, entry_key, entry_run, entry_as,
+        entry_at, entry_mapped)
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, entry.destination_id, entry.content_hash, entry.key_hash, entry.written_run, entry.written_as,
+       entry.mapped_at, entry.mapped_run
      FROM (SELECT 1) LEFT JOIN id_map AS entry INDEXED BY id_map_by_source ON entry.target_id = ?3 AND entry.source_key = ?4";
 const RESEAL: &str = "UPDATE images SET sealed = ?2 WHERE image_id = ?1";
 pub(super) const PAGE: &str =
@@ -99,6 +102,16 @@ const PRUNE: &str = "DELETE FROM images WHERE run_id IN
 
 fn cell(target: TargetId, image_id: i64) -> Cell {
     Cell::new("images", &[&target.0, &image_id])
+}
+
+/// Returns the source's id of the record of an image, where the run knew it.
+pub(super) fn source_id_of(
+    seal: &Seal,
+    target: TargetId,
+    image_id: i64,
+    sealed: &[u8],
+) -> Result<Option<String>, StateError> {
+    Ok(seal.open::<SealedImage>(&cell(target, image_id), sealed)?.source_id)
 }
 
 impl State {
@@ -208,7 +221,12 @@ impl Work<'_> {
                 ImageKind::Deleted => self.links_of(target, source_key)?,
                 ImageKind::Created | ImageKind::Updated => Vec::new(),
             };
-            let sealed = self.seal.seal(&cell(target, image_id), &SealedImage::of(image, links))?;
+            let mut content = SealedImage::of(image, links);
+            if content.source_id.is_none() {
+                // A mirror that deletes knows the record by its entry alone.
+                content.source_id = self.name_of(target, source_key)?;
+            }
+            let sealed = self.seal.seal(&cell(target, image_id), &content)?;
             let kind = image.kind.as_str();
             self.transaction.prepare_cached(INSERT)?.execute(params![
                 image_id,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     SourceKey, State, Work,
     error::StateError,
-    seal::Cell,
+    seal::{Cell, Seal},
     sets::{Array, keys, numbers, signed},
     target::TargetId,
 };
@@ -84,6 +84,16 @@ const SET_OF_STREAMS: &str = "SELECT link_id, target_id, stream, sealed FROM lin
 
 fn cell(target: TargetId, link_id: i64) -> Cell {
     Cell::new("links", &[&target.0, &link_id])
+}
+
+/// Returns the source's id of the record that has a link.
+pub(super) fn source_id_of(
+    seal: &Seal,
+    target: TargetId,
+    link_id: i64,
+    sealed: &[u8],
+) -> Result<Option<String>, StateError> {
+    Ok(Some(seal.open::<SealedLink>(&cell(target, link_id), sealed)?.source_id))
 }
 
 impl State {

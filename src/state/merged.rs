@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     SourceKey, State, Work,
-    changes::{ChangePlace, Duplicate, RecordKey},
+    change_place::ChangePlace,
+    changes::{Duplicate, RecordKey},
     error::StateError,
     seal::{Cell, hexadecimal},
     target::TargetId,

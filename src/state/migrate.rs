@@ -15,10 +15,14 @@ use serde_json::Value as Json;
 use crate::private_file::new_private_file;
 
 use super::{
+    SourceKey,
     dead_letters::{LetterBody, SealedLetter},
     error::StateError,
-    links::SealedLink,
+    images,
+    links::{self, SealedLink},
+    names::name_cell,
     seal::{Cell, Hashed, Seal},
+    target::TargetId,
 };
 
 /// The forms, oldest first. Never edit one that was released: add another.
@@ -28,6 +32,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_accounts.sql"),
     include_str!("migrations/0004_merged.sql"),
     include_str!("migrations/0005_images.sql"),
+    include_str!("migrations/0006_ids.sql"),
+    include_str!("migrations/0008_schemas.sql"),
 ];
 /// Marks the file as Ferry's (`PRAGMA application_id`): "Fery" in ASCII.
 const APPLICATION_ID: i64 = 0x4665_7279;
@@ -131,6 +137,8 @@ fn offer_functions(connection: &Connection, seal: &Arc<Seal>) -> Result<(), Stat
         Ok(Some(seal.seal_old(&SealedLetter { source_id, body })?))
     })?;
     offer("rebound", -1, rebound)?;
+    offer("id_of_link", 4, |seal, context| id_of(seal, context, links::source_id_of))?;
+    offer("id_of_image", 4, |seal, context| id_of(seal, context, images::source_id_of))?;
     Ok(())
 }
 
@@ -148,6 +156,17 @@ fn rebound(seal: &Seal, context: &Context<'_>) -> Result<Option<Vec<u8>>, StateE
     let row: Vec<&dyn std::fmt::Display> = row.iter().map(|part| part as &dyn std::fmt::Display).collect();
     Ok(Some(seal.rebind(&Cell::new(&table, &row), &sealed)?))
 }
+
+/// Seals the source's id of a record anew for the id map, from the sealed cell of another table.
+fn id_of(seal: &Seal, context: &Context<'_>, open: IdOf) -> Result<Option<Vec<u8>>, StateError> {
+    let (target, source_key) = (TargetId(context.get(0)?), SourceKey(context.get(1)?));
+    let sealed: Vec<u8> = context.get(3)?;
+    let source_id = open(seal, target, context.get(2)?, &sealed)?;
+    source_id.map(|source_id| seal.seal_named(&name_cell(target, source_key), &source_id)).transpose()
+}
+
+/// Opens the source's id in a row of a target.
+type IdOf = fn(&Seal, TargetId, i64, &[u8]) -> Result<Option<String>, StateError>;
 
 /// Copies the file as SQLite sees it (with what is still in its log) to `<file>.backup-<form>`, for its owner's eyes only. The copy
 /// gets its name when it is whole.

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod attempts;
+mod change_place;
 mod changes;
 mod checkpoints;
 mod dead_letters;
@@ -20,11 +21,14 @@ mod lease;
 mod lease_writer;
 mod ledgers;
 mod links;
+mod listed;
 mod merged;
 mod migrate;
+mod names;
 mod progress;
 mod retention;
 mod runs;
+mod schemas;
 mod seal;
 mod sealed_file;
 mod sets;
@@ -51,9 +55,8 @@ use worker::Worker;
 
 pub use accounts::AccountSighting;
 pub use attempts::{Attempt, AttemptEnd, AttemptError};
-pub use changes::{
-    ChangePlace, Changes, Duplicate, LinkedLink, NewImage, ReadRecord, RecordKey, TakenBack, WrittenRecord,
-};
+pub use change_place::ChangePlace;
+pub use changes::{Changes, Duplicate, LinkedLink, NewImage, ReadRecord, RecordKey, TakenBack, WrittenRecord};
 pub use checkpoints::Checkpoint;
 pub use dead_letters::{DeadLetter, DeadLetterKind, LetterBody, LetterCount, Letters, ReasonCount};
 pub use error::StateError;
@@ -67,9 +70,11 @@ pub use lease::{Lease, LeaseError, LeaseName, LeaseOwner};
 pub use lease_writer::{LeaseWriter, WriterEnd};
 pub use ledgers::{TargetLedger, TargetStatus};
 pub use links::{Link, PendingLink, WaitingCount};
+pub use listed::{IdPosition, ListedId, ListedTarget, Survivor};
 pub use merged::{MergedRecord, SourceIds};
 pub use progress::{TargetEnd, UnseenCount, UnseenPage};
 pub use runs::{Run, RunKind, RunStatus};
+pub use schemas::{PipelineEnd, SchemaChange, SchemaChangeKind, SeenObject};
 pub use seal::{KEY_BYTES, Seal};
 pub use sealed_file::{SealedReader, SealedWriter, is_sealed_file};
 pub use stored::{StoredRun, StoredTarget, WaitingLink};

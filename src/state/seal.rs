@@ -43,6 +43,7 @@ pub(super) enum Hashed {
     Content,
     TokenName,
     DestinationId,
+    Nonce,
 }
 
 impl Hashed {
@@ -53,6 +54,7 @@ impl Hashed {
             Self::Content => b"content\0",
             Self::TokenName => b"token_name\0",
             Self::DestinationId => b"destination_id\0",
+            Self::Nonce => b"nonce\0",
         }
     }
 }
@@ -161,6 +163,24 @@ impl Seal {
         Ok(Some(String::from_utf8(plain).map_err(|_| StateError::WrongKey)?))
     }
 
+    /// Seals a text whose own keyed hash is part of its place. The place's hash is the nonce: nothing else is ever sealed there, and
+    /// the nonce takes no room.
+    pub(super) fn seal_named(&self, cell: &Cell, text: &str) -> Result<Vec<u8>, StateError> {
+        let payload = Payload { msg: text.as_bytes(), aad: cell.0.as_bytes() };
+        self.cipher.encrypt(&self.nonce_at(cell), payload).map_err(|_| StateError::WrongKey)
+    }
+
+    /// Opens such a text.
+    pub(super) fn open_named(&self, cell: &Cell, sealed: &[u8]) -> Result<String, StateError> {
+        let payload = Payload { msg: sealed, aad: cell.0.as_bytes() };
+        let plain = self.cipher.decrypt(&self.nonce_at(cell), payload).map_err(|_| StateError::WrongKey)?;
+        String::from_utf8(plain).map_err(|_| StateError::WrongKey)
+    }
+
+    fn nonce_at(&self, cell: &Cell) -> XNonce {
+        nonce_of(self.keyed_hash(Hashed::Nonce, cell.0.as_bytes()))
+    }
+
     /// Seals a cell of form 2 anew, bound to its place.
     pub(super) fn rebind(&self, cell: &Cell, sealed: &[u8]) -> Result<Vec<u8>, StateError> {
         self.seal_bytes(cell, &self.open_old_bytes(sealed)?)
@@ -250,6 +270,18 @@ mod tests {
             assert!(matches!(seal.open_alike(&here, damaged), Err(StateError::WrongKey)));
         }
         assert!(matches!(seal.open_alike(&there, &sealed), Err(StateError::WrongKey)));
+    }
+
+    #[test]
+    fn what_is_named_by_its_place_opens_there_alone() {
+        let seal = Seal::new(&[7; KEY_BYTES]);
+        let (here, there) = (Cell::new("id_map", &[&1, &"ab"]), Cell::new("id_map", &[&2, &"ab"]));
+        let sealed = seal.seal_named(&here, "ada@example.test").unwrap();
+        assert_eq!(seal.open_named(&here, &sealed).unwrap(), "ada@example.test");
+        assert_ne!(sealed[..16], seal.seal_named(&there, "ada@example.test").unwrap()[..16]);
+        for damaged in [&sealed[1..], &[], &seal.seal_named(&there, "ada@example.test").unwrap()] {
+            assert!(matches!(seal.open_named(&here, damaged), Err(StateError::WrongKey)));
+        }
     }
 
     #[test]

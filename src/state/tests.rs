@@ -7,6 +7,7 @@ mod figures;
 mod images;
 mod letters;
 mod links;
+mod listed;
 mod plans;
 mod privacy;
 mod runs;

@@ -64,7 +64,7 @@ pub(crate) fn reading(scene: &Scene, name: &str, connection: &str, object: &str,
 pub(crate) fn writing(scene: &Scene, name: &str, connection: &str, object: &str, rest: &str) {
     let text = format!(
         "version: 1\nname: {name}\nconnections:\n  files: {{ type: csv, path: ., id: {{ people: id }} }}\n  crm: {connection}\nstreams:\n  - name: people\n    \
-         source: {{ connection: files, object: people }}\n    destinations:\n      - {{ connection: crm, object: {object}, {rest} }}\n"
+         source: {{ connection: files, object: people }}\n    destinations:\n      - {{ connection: crm, object: {object}, {rest} }}\nundo: off\n"
     );
     scene.desk.write(&format!("{name}.yaml"), &text);
 }

@@ -55,6 +55,7 @@ fn help_names_every_command_and_the_exit_codes() {
       redrive      Load the dead letters of a run again
       undo         Take back what a run wrote: delete what it created, restore what it changed, create
                    again what it deleted
+      ids          Print the id map of a pipeline: each record's id at its source and at its destination
       emulate      Start local CRMs for other programs' tests; prints `VENDOR URL` per line once they
                    answer
       schema       Print the JSON Schema of pipeline files
@@ -197,7 +198,7 @@ fn a_run_ends_with_its_ledger_and_what_to_type_next() {
     ───────────────────────────────────────────────────────────────────
      stream → destination    read   created   rejected   calls   quota
     ───────────────────────────────────────────────────────────────────
-     people → crm.contacts      5         3          2       3   0.0 %
+     people → crm.contacts      5         3          2       4   0.0 %
     ───────────────────────────────────────────────────────────────────
 
     why records were not written (the most frequent reasons)
@@ -209,7 +210,7 @@ fn a_run_ends_with_its_ledger_and_what_to_type_next() {
     ────────────────────────────────────────────────────────
     ----- stderr -----
     people: started
-    people: 5 records read, 5 done, 3 calls
+    people: 5 records read, 5 done, 4 calls
     [RUN] is done; 2 records were not written
     next: `ferry rejects [RUN] --state [DESK]/state.db -o rejects.csv`, fix them there, `ferry redrive [RUN] --state [DESK]/state.db --from rejects.csv`
     "#);
@@ -229,7 +230,7 @@ fn a_run_ends_with_its_ledger_and_what_to_type_next() {
     ───────────────────────────────────────────────────────────
      stream → destination    read   created   rejected   calls
     ───────────────────────────────────────────────────────────
-     people → crm.contacts      5         3          2       3
+     people → crm.contacts      5         3          2       4
     ───────────────────────────────────────────────────────────
 
     why records were not written (the most frequent reasons)

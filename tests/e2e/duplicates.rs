@@ -1,6 +1,6 @@
 //! Links to a duplicate lead to the record that stands for it, in the run that finds it and in later ones.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use serde_json::Value as Json;
 
@@ -92,5 +92,34 @@ fn children_of_duplicates_are_linked_to_the_survivor() {
         assert_eq!((&firms["created"], &firms["updated"]), (&0.into(), &1.into()), "{name}: {report}");
         let people = &report["streams"][1]["destinations"][0];
         assert_eq!((&people["created"], &people["links_pending"]), (&1.into(), &0.into()), "{name}: {report}");
+    }
+}
+
+/// A record that comes again far behind is written once, whatever the file is.
+#[test]
+fn a_file_holds_each_record_once() {
+    const RECORDS: usize = 10_050;
+    let desk = Desk::without_tokens();
+    let numbers: Vec<String> = (0..RECORDS).chain([7, 10_020]).map(|id| format!("{id},n{id}\n")).collect();
+    fs::create_dir_all(desk.path("in")).unwrap();
+    desk.write("in/people.csv", &format!("id,name\n{}", numbers.concat()));
+    for connector in ["csv", "json", "parquet"] {
+        let text = format!(
+            "version: 1\nname: copy\nconnections:\n  in: {{ type: csv, path: in, id: {{ people: id }} }}\n  out: {{ type: {connector}, path: \
+             {connector} }}\nstreams:\n  - name: all\n    source: {{ connection: in, object: people }}\n    destinations:\n      - {{ connection: \
+             out, object: people, mappings: {{ id: id, name: name }} }}\n"
+        );
+        let pipeline = format!("{connector}.yaml");
+        desk.write(&pipeline, &text);
+        let ran = desk.ferry(["run", &pipeline, "--json"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let tally = ran.json()["streams"][0]["destinations"][0].clone();
+        let counted = ["read", "created", "duplicate"].map(|column| tally[column].as_u64().unwrap());
+        assert_eq!(counted, [RECORDS as u64 + 2, RECORDS as u64, 2], "{connector}: {tally}");
+        if connector == "csv" {
+            let written = fs::read_to_string(desk.path("csv/people.csv")).unwrap();
+            assert_eq!(written.lines().count(), RECORDS + 1);
+            assert_eq!(written.lines().filter(|line| *line == "7,n7").count(), 1);
+        }
     }
 }

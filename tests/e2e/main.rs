@@ -33,6 +33,8 @@ mod file_pages;
 #[cfg(test)]
 mod guides;
 #[cfg(test)]
+mod ids;
+#[cfg(test)]
 mod joins;
 #[cfg(test)]
 mod leases;
@@ -62,6 +64,10 @@ mod pipedrive;
 mod pipedrive_answers;
 #[cfg(test)]
 mod pipedrive_cases;
+#[cfg(test)]
+mod plan_costs;
+#[cfg(test)]
+mod plan_reports;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]

@@ -179,6 +179,7 @@ fn a_deal_is_written_though_its_participants_are_refused() {
     let report = scene.desk.ferry(["run", "deals.yaml", "--json", "--quiet"]);
     assert_eq!(report.code, 4, "{}", report.stderr);
     let report = report.json();
+    let run = report["run_id"].as_str().unwrap().to_owned();
     let account = &report["streams"][1]["destinations"][0];
     assert_eq!((&account["created"], &account["links_pending"]), (&3.into(), &0.into()), "{report}");
     let reason = &report["reasons"][0];
@@ -189,6 +190,14 @@ fn a_deal_is_written_though_its_participants_are_refused() {
     assert_eq!(participants(&scene), counts([("One", 0), ("Three", 0), ("Two", 0)]));
 
     scene.gateway.says(&[]);
+    let redriven = scene.desk.ferry(["redrive", "--json", "--quiet"]);
+    assert_eq!(redriven.code, 0, "{}{}", redriven.stdout, redriven.stderr);
+    assert_eq!(participants(&scene), counts([("One", 2), ("Three", 2), ("Two", 1)]), "refused links are set");
+    // One more waits for a person who is not there.
+    let letters = scene.desk.ferry(["rejects", &run, "--json"]).json();
+    let refused = letters["rejects"].as_array().unwrap().iter().filter(|letter| letter["kind"] == "link");
+    assert_eq!(refused.count(), 0, "their letters are answered: {letters}");
+
     scene.desk.write("deals.csv", "id,title,people\n1,One,1;2;3\n2,Two,2;3\n3,Three,1;3\n");
     let again = scene.desk.ferry(["run", "deals.yaml", "--json", "--quiet"]);
     assert_eq!(again.code, 0, "{}{}", again.stdout, again.stderr);

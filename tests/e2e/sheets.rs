@@ -62,6 +62,7 @@ streams:
 
 const BACK: &str = r#"version: 1
 name: from-the-sheet
+undo: off
 connections:
   sheet:
     type: google_sheets

@@ -232,3 +232,54 @@ fn what_is_said_about_an_undo() {
     ];
     check_all(&scene.desk, "undo", &pages);
 }
+
+const LINKED: &str = "\
+version: 1
+name: linked
+connections:
+  files: { type: csv, path: ., id: { firms: domain, linked: email } }
+  crm: { type: hubspot, token: \"${HUBSPOT_TOKEN}\", base_url: \"${HUBSPOT_URL}\" }
+streams:
+  - name: firms
+    source: { connection: files, object: firms }
+    destinations: [{ connection: crm, object: companies, write: upsert, key: [domain], mappings: { domain: domain } }]
+  - name: people
+    source: { connection: files, object: linked }
+    destinations:
+      - { connection: crm, object: contacts, write: upsert, key: [email], mappings: { email: email, _links.companies: { from: firm, link: firms } } }
+";
+
+/// Links that are set by calls of their own: those of the run go, those that were there stay, and the next run sets them again.
+#[test]
+fn associations_that_a_run_set_are_taken_away() {
+    let crms = Crms::start(&["hubspot"], None, &SPEED);
+    let desk = Desk::new(&crms);
+    let pipeline = desk.write("linked.yaml", LINKED);
+    desk.write("firms.csv", "domain\none.example\ntwo.example\n");
+    let people = |firms: &[&str]| {
+        let row = |(index, firm): (usize, &&str)| format!("l{index}@example.org,{firm}\n");
+        let rows: String = firms.iter().enumerate().map(row).collect();
+        desk.write("linked.csv", &format!("email,firm\n{rows}"));
+    };
+    let links = || crms.counts()["hubspot"]["associations"]["contacts>companies"].as_u64().unwrap_or_default();
+    let run = || desk.run(&crms, &pipeline, &SPEED, 0);
+    let type_undo = |run: &Json, args: &[&str]| {
+        desk.ferry([&["undo", run["run_id"].as_str().unwrap(), "--json"][..], &SPEED, args].concat())
+    };
+    people(&["", "", "", "one.example"]);
+    run();
+    assert_eq!(links(), 1);
+    people(&["one.example", "two.example", "", "one.example", "one.example"]);
+    let linked = run();
+    assert_eq!(links(), 4);
+    let plan = type_undo(&linked, &["--plan"]);
+    assert_eq!((plan.code, links()), (0, 4), "{}", plan.page());
+    let undone = type_undo(&linked, &["--yes"]);
+    assert_eq!((undone.code, links()), (0, 1), "{}", undone.page());
+    let again = run();
+    assert_eq!(links(), 4, "{again}");
+    let plan = desk.ferry([&["plan", "linked.yaml", "--exit-code", "--quiet"][..], &SPEED].concat());
+    assert_eq!(plan.code, 0, "{}", plan.page());
+    let undone = type_undo(&again, &["--yes"]);
+    assert_eq!((undone.code, links()), (0, 1), "{}", undone.page());
+}

@@ -56,6 +56,7 @@ async fn ask(kind: &str, source: &dyn Source, destination: &dyn Destination) -> 
             };
             let names = fields.iter().map(|field| field.name.clone()).filter(|name| !name.starts_with("_links."));
             let request = ReadRequest {
+                shown: Vec::new(),
                 object: "People".into(),
                 fields: names.collect(),
                 links: Vec::new(),

@@ -54,6 +54,7 @@ async fn ask(kind: &str, source: &dyn Source, destination: &dyn Destination) -> 
 fn request(sync_mode: SyncMode) -> ReadRequest {
     let fields = ["dealname", "amount", "closedate", "won", "pipeline_label", "hubspot_owner_email"];
     ReadRequest {
+        shown: Vec::new(),
         object: "deals".into(),
         fields: fields.map(Into::into).to_vec(),
         links: vec!["companies".into()],

@@ -116,7 +116,13 @@ fn context() -> Context {
     let transport =
         Transport::new(Clock::accelerated(CLOCK_SPEED), CancellationToken::new(), Arc::new(MemoryTokens::default()))
             .unwrap();
-    Context { connection: ConnectionName::new("crm"), transport, meter: Meter::default(), base_dir: PathBuf::new() }
+    Context {
+        connection: ConnectionName::new("crm"),
+        transport,
+        meter: Meter::default(),
+        base_dir: PathBuf::new(),
+        meters: None,
+    }
 }
 
 /// Reads some pages; each must have the columns that were asked for.

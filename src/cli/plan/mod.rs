@@ -1,5 +1,7 @@
-//! `ferry plan`: what a run would do, against what is there now.
+//! `ferry plan`: what a run would do, against what is there now, as text, as lines of JSON and as a page.
 
+mod page;
+mod shown;
 mod text;
 mod viewers;
 
@@ -46,6 +48,12 @@ pub(super) async fn plan(workspace: &Workspace, args: &PlanArgs) -> Result<Exit,
     let report = planned?;
     show_mistakes(workspace, &pipeline, &environment.context, &report.failures, None).await;
     show(workspace, &report, args)?;
+    if let Some(path) = &args.html {
+        page::write(path, &report)?;
+        workspace
+            .output
+            .say(&format!("the page is in `{}`, readable for you alone: it shows values of records", path.display()));
+    }
     if let Some(name) = args.approve.as_ref().filter(|_| report.plan_id.is_some())
         && let Some(path) = &args.output
     {

@@ -2,18 +2,19 @@
 
 use comfy_table::CellAlignment;
 use indicatif::HumanCount;
-use serde_json::Value as Json;
 
-use crate::engine::{Change, ChangeKind, FieldCounts, PlanReport, TargetPlan};
+use crate::engine::{Change, ChangeKind, FieldCounts, PlanReport, StreamCoverage, TargetPlan, schema_lines};
 
-use super::super::{output::counted, printable::one_line, rejects::cell_text, summary::new_table};
-
-/// Most letters of a value that are shown.
-const MAX_VALUE: usize = 40;
-/// Most fields of a record that are shown.
-const MAX_FIELDS: usize = 8;
-/// Most fields of a target that are counted.
-const MAX_COUNTED: usize = 12;
+use super::{
+    super::{
+        output::{counted, share},
+        printable::one_line,
+        summary::new_table,
+    },
+    shown::{
+        MAX_COUNTED, MAX_FIELDS, MAX_UNMAPPED, hidden, name, quota, reason, replaced, short, sign, some, time, value,
+    },
+};
 
 /// Returns everything; the changes themselves only where they were not shown before.
 pub(super) fn whole(report: &PlanReport, are_shown: bool) -> String {
@@ -26,6 +27,9 @@ pub(super) fn whole(report: &PlanReport, are_shown: bool) -> String {
         }
         parts.extend(fields(target));
     }
+    parts.extend(schema(report));
+    parts.extend(report.coverage.iter().filter_map(coverage));
+    parts.extend(costs(report));
     parts.push(if report.has_changes {
         "+ new · ~ changed · = the same · - deleted · x rejected · ? held\n! drift: people changed what Ferry wrote"
             .to_owned()
@@ -73,27 +77,18 @@ fn heading(target: &TargetPlan) -> String {
     };
     let quota =
         target.quota_used.map_or_else(String::new, |used| format!(", {:.1} % of today's quota used", used * 100.0));
-    let anew = if target.is_replaced { ", written anew by each run" } else { "" };
+    let anew = replaced(target).map_or_else(String::new, |anew| format!("\n  {anew}"));
     let error = target.error.as_ref().map_or_else(String::new, |error| format!("\nnot planned to its end: {error}"));
     format!("\n{} → {}{anew}{calls}{quota}{error}", one_line(&target.stream), one_line(&place))
 }
 
 /// Shows one record: a line for it, and one for each field.
 pub(super) fn change(change: &Change) -> String {
-    let id = one_line(&change.id);
-    let own = change.destination_id.as_deref().map(one_line);
-    let name = match (id.is_empty(), own) {
-        (true, Some(own)) => own.into_owned(),
-        (true, None) => String::new(),
-        (false, Some(own)) => format!("{id} = {own}"),
-        (false, None) => id.into_owned(),
+    let reason = match reason(change) {
+        reason if reason.is_empty() => reason,
+        reason => format!(": {reason}"),
     };
-    let reason = change.reason.as_ref().map_or_else(String::new, |reason| {
-        let field = reason.field.as_ref().map_or_else(String::new, |field| format!("{}: ", one_line(field)));
-        let value = reason.value.as_deref().map_or_else(String::new, |value| format!(" ({})", short(&one_line(value))));
-        format!(": {field}{}{value}", one_line(&reason.code))
-    });
-    let mut lines = vec![format!("  {} {name}{reason}", sign(change.change))];
+    let mut lines = vec![format!("  {} {}{reason}", sign(change.change), name(change))];
     for field in change.fields.iter().take(MAX_FIELDS) {
         let name = one_line(&field.field);
         lines.push(match change.change {
@@ -118,22 +113,9 @@ pub(super) fn change(change: &Change) -> String {
     lines.join("\n")
 }
 
-fn sign(kind: ChangeKind) -> char {
-    match kind {
-        ChangeKind::Create => '+',
-        ChangeKind::Update => '~',
-        ChangeKind::Delete => '-',
-        ChangeKind::Reject => 'x',
-        ChangeKind::Hold => '?',
-        ChangeKind::Drift => '!',
-    }
-}
-
 /// Says how many changes are not shown.
 fn more(target: &TargetPlan) -> Option<String> {
-    let counts = &target.counts;
-    let all = counts.create + counts.update + counts.delete + counts.reject + counts.hold + counts.drift;
-    let rest = all.saturating_sub(u64::try_from(target.examples.len()).unwrap_or(u64::MAX));
+    let rest = hidden(target);
     (rest > 0).then(|| format!("  … {} more; `--all` shows them", HumanCount(rest)))
 }
 
@@ -146,10 +128,7 @@ fn fields(target: &TargetPlan) -> Option<String> {
     let mut table = new_table();
     table.set_header(["field", "filled", "overwritten", "cleared", "kept", "drift"]);
     for FieldCounts { field, filled, overwritten, cleared, kept, drifted } in counted {
-        let numbers = [filled, overwritten, cleared, kept, drifted].map(|number| match number {
-            0 => String::new(),
-            number => HumanCount(*number).to_string(),
-        });
+        let numbers = [filled, overwritten, cleared, kept, drifted].map(|number| some(*number));
         table.add_row(std::iter::once(one_line(field).into_owned()).chain(numbers));
     }
     for index in 1..6 {
@@ -160,23 +139,58 @@ fn fields(target: &TargetPlan) -> Option<String> {
     Some(table.to_string())
 }
 
-fn value(json: &Json) -> String {
-    match json {
-        Json::Null => "(blank)".to_owned(),
-        Json::String(text) => format!("\"{}\"", short(&one_line(text))),
-        // A whole number is one, whatever type its field has.
-        Json::Number(number) => {
-            let text = number.to_string();
-            text.strip_suffix(".0").unwrap_or(&text).to_owned()
-        }
-        other => short(&one_line(&cell_text(other))),
-    }
+/// Says what changed at either end since the last run.
+fn schema(report: &PlanReport) -> Option<String> {
+    let lines = schema_lines(&report.schema_changes);
+    let lines: Vec<String> = lines.iter().map(|line| format!("  {}", one_line(line))).collect();
+    (!lines.is_empty()).then(|| format!("\nchanged since the last run\n{}", lines.join("\n")))
 }
 
-fn short(text: &str) -> String {
-    if text.chars().count() <= MAX_VALUE {
-        return text.to_owned();
+/// Shows the fields of a stream's source that have values and that nothing uses; nothing where there are none.
+fn coverage(stream: &StreamCoverage) -> Option<String> {
+    if stream.unmapped.is_empty() {
+        return None;
     }
-    let begin: String = text.chars().take(MAX_VALUE - 1).collect();
-    format!("{begin}…")
+    let mut table = new_table();
+    table.set_header(["field without a mapping", "filled", "for example"]);
+    for field in stream.unmapped.iter().take(MAX_UNMAPPED) {
+        table.add_row([one_line(&field.field).into_owned(), share(field.filled, stream.records), value(&field.sample)]);
+    }
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let more = match stream.unmapped.len().saturating_sub(MAX_UNMAPPED) {
+        0 => String::new(),
+        more => format!("\nand {more} more; `--json` lists all"),
+    };
+    let used = counted(u64::try_from(stream.used.len()).unwrap_or(u64::MAX), "field");
+    let place = format!("{}.{}", stream.connection, stream.object);
+    Some(format!("\n{}: {used} of {} used, these are not\n{table}{more}", one_line(&stream.stream), one_line(&place)))
+}
+
+/// Says what a run would take of each system; nothing where it calls none.
+fn costs(report: &PlanReport) -> Option<String> {
+    if report.connections.is_empty() {
+        return None;
+    }
+    let mut table = new_table();
+    table.set_header(["connection", "system", "calls", "to read", "to write", "quota", "at least"]);
+    for costs in &report.connections {
+        let numbers = [costs.calls, costs.calls_read, costs.calls_write].map(|number| HumanCount(number).to_string());
+        let cells = [one_line(&costs.connection).into_owned(), costs.system.clone()];
+        let ends = [costs.quota.as_ref().map_or_else(String::new, quota), time(costs.seconds)];
+        table.add_row(cells.into_iter().chain(numbers).chain(ends));
+    }
+    for index in 2..5 {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let is_sent_again = !report.has_changes && report.connections.iter().any(|costs| costs.calls_write > 0);
+    let again = if is_sent_again {
+        "\na run sends records that it does not know, also where they are the same; `ferry apply` sends none"
+    } else {
+        ""
+    };
+    Some(format!("\nwhat a run would take\n{table}{again}\n"))
 }

@@ -8,7 +8,12 @@ use crate::engine::{
     DestinationPreview, DroppedValue, PreviewReport, RecordPreview, RejectPreview, StandardPreview, StreamPreview,
 };
 
-use super::super::{output::counted, printable::one_line, rejects::cell_text, summary::new_table};
+use super::super::{
+    output::{counted, share},
+    printable::one_line,
+    rejects::cell_text,
+    summary::new_table,
+};
 
 /// Most letters of a value that are shown.
 const MAX_VALUE: usize = 30;
@@ -156,8 +161,8 @@ pub(super) fn unmapped(stream: &StreamPreview) -> Option<String> {
     let mut table = new_table();
     table.set_header(["field without a mapping", "filled", "for example"]);
     for field in stream.unmapped.iter().take(MAX_LINES) {
-        let share = share(field.filled, stream.read);
-        table.add_row([one_line(&field.field).into_owned(), share, value(&field.sample)]);
+        let filled = share(field.filled, stream.read);
+        table.add_row([one_line(&field.field).into_owned(), filled, value(&field.sample)]);
     }
     right(&mut table, 1);
     Some(format!("not mapped\n{table}{}", more(stream.unmapped.len())))
@@ -168,11 +173,6 @@ fn more(count: usize) -> String {
         None | Some(0) => String::new(),
         Some(more) => format!("\nand {more} more; `--json` lists all"),
     }
-}
-
-fn share(part: u64, whole: u64) -> String {
-    let percent = part.saturating_mul(100).checked_div(whole).unwrap_or_default();
-    if part > 0 && percent == 0 { "< 1 %".to_owned() } else { format!("{percent} %") }
 }
 
 fn right(table: &mut Table, column: usize) {

@@ -23,7 +23,7 @@ use super::{
     interpolate::{Lookup, fill},
     offline::OfflineSchemas,
     options::OptionNames,
-    pipeline::{CountOrShare, DEFAULT_UNDO_DAYS, Limits, Pipeline, UNDO_DAYS},
+    pipeline::{CountOrShare, Limits, Pipeline, UNDO_DAYS},
     raw::{RawConnectionsFile, RawCountOrShare, RawKeep, RawLimits, RawOff, RawPipeline, RawUndo},
     span::{At, Document},
 };
@@ -99,8 +99,7 @@ fn undo_days(raw: Option<&RawUndo>) -> Option<NonZeroU32> {
     match raw {
         Some(RawUndo::Off(RawOff::Off)) => None,
         Some(RawUndo::Keep(RawKeep { keep_days: Some(days) })) => NonZeroU32::new(*days),
-        Some(RawUndo::Keep(RawKeep { keep_days: None })) => Some(UNDO_DAYS),
-        None => DEFAULT_UNDO_DAYS,
+        Some(RawUndo::Keep(RawKeep { keep_days: None })) | None => Some(UNDO_DAYS),
     }
 }
 

@@ -103,7 +103,9 @@ pub fn requested(request: &ReadRequest, schema: &Schema) -> Result<Vec<Field>, C
         return Err(ConnectorError::new(ErrorKind::NotFound, "unknown_field", message)
             .with_hint("a field that holds the other record's id can be mapped with `link`"));
     }
-    request.fields.iter().map(|name| find(name, &request.object, schema)).collect()
+    let asked = request.fields.iter().map(|name| find(name, &request.object, schema));
+    let shown = request.shown.iter().filter_map(|name| schema.field(name).cloned().map(Ok));
+    asked.chain(shown).collect()
 }
 
 fn find(name: &FieldName, object: &ObjectName, schema: &Schema) -> Result<Field, ConnectorError> {

@@ -16,7 +16,13 @@ use crate::connector::{Connector, ConnectorError, Context, Destination, Entry, O
 pub(crate) fn context(folder: &Path) -> Context {
     let transport =
         Transport::new(Clock::system(), CancellationToken::new(), Arc::new(MemoryTokens::default())).unwrap();
-    Context { connection: "files".into(), transport, meter: Meter::default(), base_dir: folder.to_owned() }
+    Context {
+        connection: "files".into(),
+        transport,
+        meter: Meter::default(),
+        base_dir: folder.to_owned(),
+        meters: None,
+    }
 }
 
 /// Returns options whose `path` is the pipeline's folder, unless another is given.
@@ -54,6 +60,7 @@ pub(crate) async fn read_all(
     cursor: Option<Cursor>,
 ) -> Result<Gathered, ConnectorError> {
     let request = ReadRequest {
+        shown: Vec::new(),
         object: object.into(),
         fields: fields.iter().map(|name| (*name).into()).collect(),
         links: Vec::new(),

@@ -5,6 +5,7 @@
 //! is in `blame`, looking records up in `lookup`.
 
 mod blame;
+mod costs;
 mod lookup;
 mod sent;
 
@@ -16,7 +17,9 @@ use std::{
 use async_trait::async_trait;
 use serde_json::{Map, Value as Json, json};
 
-use crate::connector::{Ages, ConnectorError, Destination, ErrorKind, FetchRequest, Inspection, Probe, Selection};
+use crate::connector::{
+    Ages, ConnectorError, Destination, ErrorKind, FetchRequest, Inspection, Probe, Selection, WriteCosts,
+};
 use crate::model::{
     Batch, BatchRecord, FieldName, Fields, ObjectName, Operation, Outcome, Record, Rejection, Schema, Value,
 };
@@ -93,6 +96,10 @@ impl Destination for AirtableDestination {
     }
 
     fn ages(&self) -> Option<&dyn Ages> {
+        Some(self)
+    }
+
+    fn write_costs(&self) -> Option<&dyn WriteCosts> {
         Some(self)
     }
 }

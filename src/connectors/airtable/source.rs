@@ -127,6 +127,8 @@ struct ReadColumn<'table> {
     name: String,
     field_type: FieldType,
     field: &'table TableField,
+    /// Whether it is looked at and not loaded.
+    is_shown: bool,
 }
 
 /// What a read needs to know of its table.
@@ -147,11 +149,17 @@ async fn read_all(
     let mut columns = Vec::with_capacity(request.links.len() + request.fields.len());
     for object in &request.links {
         let field = base.link_field_to(table, object)?;
-        columns.push(ReadColumn { name: link_field(object), field_type: FieldType::Link, field });
+        columns.push(ReadColumn { name: link_field(object), field_type: FieldType::Link, field, is_shown: false });
     }
     for name in &request.fields {
         let field = table.field(name)?;
-        columns.push(ReadColumn { name: name.to_string(), field_type: field.kind.field_type(), field });
+        let field_type = field.kind.field_type();
+        columns.push(ReadColumn { name: name.to_string(), field_type, field, is_shown: false });
+    }
+    for name in &request.shown {
+        let Ok(field) = table.field(name) else { continue };
+        let field_type = field.kind.field_type();
+        columns.push(ReadColumn { name: name.to_string(), field_type, field, is_shown: true });
     }
     let plan = Plan::new(table, columns, request)?;
 
@@ -283,8 +291,9 @@ impl<'table> Plan<'table> {
     }
 
     fn decode(&self, record: &RawRecord) -> Result<Vec<Value>, ReadReject> {
-        let value = |column: &ReadColumn<'_>| {
-            column.field.value(&record.fields).map_err(|misfit| self.reject(record, column.field, &misfit))
+        let value = |column: &ReadColumn<'_>| match column.field.value(&record.fields) {
+            Err(_) if column.is_shown => Ok(Value::Null),
+            value => value.map_err(|misfit| self.reject(record, column.field, &misfit)),
         };
         self.columns.iter().map(value).collect()
     }

@@ -106,7 +106,7 @@ fn context_at(speed: f64) -> Context {
     let (clock, tokens) = (Clock::accelerated(speed), Arc::new(MemoryTokens::default()));
     let transport = Transport::new(clock, CancellationToken::new(), tokens).unwrap();
     let connection = ConnectionName::new("base");
-    Context { connection, transport, meter: Meter::default(), base_dir: PathBuf::new() }
+    Context { connection, transport, meter: Meter::default(), base_dir: PathBuf::new(), meters: None }
 }
 
 fn source(url: &str, context: &Context) -> Box<dyn Source> {

@@ -130,7 +130,8 @@ impl Reading {
                     if let Err(reject) = self.take(&record, &mut page, &reader, &mut blank) {
                         page.rejects.push(reject);
                     }
-                    self.field_cells.iter().filter_map(|(_, cell)| record.get(*cell)).for_each(|text| {
+                    let loaded = self.field_cells.iter().take(request.fields.len());
+                    loaded.filter_map(|(_, cell)| record.get(*cell)).for_each(|text| {
                         garbled.look_at(text, reader.line());
                     });
                     page.byte_count += record.as_slice().len();

@@ -228,6 +228,7 @@ async fn a_word_clears_where_an_empty_cell_says_nothing() {
     fs::write(dir.path().join("people.csv"), "name,note\na,#N/A\nb,\n").unwrap();
     let source = source::<Csv>(dir.path(), &json!({ "clear_words": ["#N/A"] }));
     let request = crate::connector::ReadRequest {
+        shown: Vec::new(),
         object: "people".into(),
         fields: vec!["name".into(), "note".into()],
         links: Vec::new(),

@@ -75,6 +75,7 @@ impl Desk {
             transport,
             meter: Meter::default(),
             base_dir: PathBuf::new(),
+            meters: None,
         };
         let exchanges = std::env::var_os("FERRY_EXCHANGES").map(Into::into);
         let fixtures = Some(folder.path().to_owned());
@@ -337,6 +338,7 @@ fn write_plan(object: &str, key: &[&str], fields: &[(&str, FieldType)], formulas
 
 fn request(object: &str, fields: &[&str]) -> ReadRequest {
     ReadRequest {
+        shown: Vec::new(),
         object: object.into(),
         fields: fields.iter().map(|name| (*name).into()).collect(),
         links: Vec::new(),

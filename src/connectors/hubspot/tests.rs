@@ -73,7 +73,7 @@ fn context_at(speed: f64) -> Context {
     let (clock, tokens) = (Clock::accelerated(speed), Arc::new(MemoryTokens::default()));
     let transport = Transport::new(clock, CancellationToken::new(), tokens).unwrap();
     let connection = ConnectionName::new("crm");
-    Context { connection, transport, meter: Meter::default(), base_dir: PathBuf::new() }
+    Context { connection, transport, meter: Meter::default(), base_dir: PathBuf::new(), meters: None }
 }
 
 fn options(url: &str) -> Json {

@@ -99,6 +99,7 @@ impl JsonSource {
             stamp,
             place_word: place_word(location.format),
             fields,
+            loaded: request.fields.len(),
             id_fields,
             garbled: GarbledTexts::default(),
             page: OpenPage::default(),
@@ -142,6 +143,8 @@ struct Reading {
     stamp: Stamp,
     place_word: &'static str,
     fields: Vec<Field>,
+    /// How many of the fields are loaded; those behind are shown.
+    loaded: usize,
     /// The fields of the id; empty where the whole content is the id.
     id_fields: Vec<String>,
     garbled: GarbledTexts,
@@ -212,7 +215,7 @@ impl Reading {
         let known_id = id.as_ref().ok().filter(|_| !self.id_fields.is_empty()).cloned();
         match id.and_then(|id| Ok((id, self.values_of(&by_name)?))) {
             Ok((id, values)) => {
-                for value in &values {
+                for value in values.iter().take(self.loaded) {
                     if let Value::Text(text) = value {
                         self.garbled.look_at(text, place.number);
                     }
@@ -234,7 +237,7 @@ impl Reading {
 
     /// Returns the fields that a record says nothing of: it mentions neither them nor an object above them.
     fn absent_of(&self, record: &BTreeMap<String, &Node>) -> Vec<String> {
-        let names = self.fields.iter().map(|field| field.name.as_str());
+        let names = self.fields.iter().take(self.loaded).map(|field| field.name.as_str());
         let is_absent = |name: &&str| !record.contains_key(own_name(name)) && !is_below_null(own_name(name), record);
         names.filter(is_absent).map(str::to_owned).collect()
     }
@@ -260,9 +263,10 @@ impl Reading {
 
     fn values_of(&self, record: &BTreeMap<String, &Node>) -> Result<Vec<Value>, Blame> {
         let mut values = Vec::with_capacity(self.fields.len());
-        for field in &self.fields {
+        for (position, field) in self.fields.iter().enumerate() {
             let leaf = record.get(own_name(&field.name)).copied().unwrap_or(&Node::Null);
-            values.push(decode(leaf, field.field_type).ok_or_else(|| Blame {
+            let value = decode(leaf, field.field_type).or_else(|| (position >= self.loaded).then_some(Value::Null));
+            values.push(value.ok_or_else(|| Blame {
                 code: "does_not_fit",
                 reason: format!("the value is no {}, as all others were", field.field_type.as_str()),
                 field: field.name.to_string(),

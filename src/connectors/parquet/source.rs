@@ -55,15 +55,18 @@ impl ParquetSource {
         let fields: Vec<FieldColumn> = asked
             .into_iter()
             .filter_map(|field| Some(FieldColumn { column: column(own_name(&field.name))?.clone(), field }))
+            .filter(|asked| request.fields.contains(&asked.field.name) || asked.is_readable())
             .collect();
         // A file without columns has no record that lacks an id.
         if let Some(unknown) = id_columns.iter().find(|name| column(name).is_none() && !all.is_empty()) {
             let message = format!("`{}` has no column `{unknown}`, which option `id` names", path.display());
             return Err(ConnectorError::new(ErrorKind::NotFound, "unknown_field", message));
         }
-        refuse_unreadable(&path, &all, &fields, &id_columns)?;
+        let is_loaded = |asked: &&FieldColumn| request.fields.contains(&asked.field.name);
+        let loaded = fields.iter().filter(is_loaded).count();
+        refuse_unreadable(&path, &all, fields.get(..loaded).unwrap_or_default(), &id_columns)?;
         let start = resume(request.cursor.as_ref(), &stamp);
-        FileRead { path, stamp, all, fields, id_columns }.run(start, pages)
+        FileRead { path, stamp, all, fields, loaded, id_columns }.run(start, pages)
     }
 
     fn id_columns(&self, object: &ObjectName) -> Vec<String> {
@@ -146,6 +149,8 @@ struct FileRead {
     /// All columns: their content is the id where no id columns are named.
     all: Vec<FileColumn>,
     fields: Vec<FieldColumn>,
+    /// How many of the fields are loaded; those behind are shown.
+    loaded: usize,
     id_columns: Vec<String>,
 }
 
@@ -248,7 +253,7 @@ impl FileRead {
             let reason = format!("the id columns `{}` do not all have a value", self.id_columns.join("`, `"));
             return Some(Blame { code: "missing_id", reason, field: None, value: None });
         }
-        for (asked, column) in self.fields.iter().zip(typed) {
+        for (asked, column) in self.fields.iter().take(self.loaded).zip(typed) {
             let is_lost = column.get(position).is_ok_and(|value| value.is_null());
             let Some(original) = part.column(&asked.column.name).ok().filter(|_| is_lost) else { continue };
             let value = text_at(original, position).ok().flatten();
@@ -263,6 +268,10 @@ impl FileRead {
 }
 
 impl FieldColumn {
+    fn is_readable(&self) -> bool {
+        !matches!(self.column.reading, Reading::Refused | Reading::Unknown)
+    }
+
     /// Gives some of the column's values the dtype of the field. A value that does not fit becomes null.
     fn typed(&self, values: &Column) -> PolarsResult<Column> {
         let (name, field_type) = (&self.field.name, self.field.field_type);

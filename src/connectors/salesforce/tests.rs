@@ -100,7 +100,7 @@ fn context() -> Context {
     let (clock, tokens) = (Clock::accelerated(5_000.0), Arc::new(MemoryTokens::default()));
     let transport = Transport::new(clock, CancellationToken::new(), tokens).unwrap();
     let connection = ConnectionName::new("org");
-    Context { connection, transport, meter: Meter::default(), base_dir: PathBuf::new() }
+    Context { connection, transport, meter: Meter::default(), base_dir: PathBuf::new(), meters: None }
 }
 
 fn options(url: &str, more: &Json) -> Json {
@@ -142,6 +142,7 @@ fn batch(operation: Operation, records: Vec<BatchRecord>) -> Batch {
 
 fn request(fields: &[&str]) -> ReadRequest {
     ReadRequest {
+        shown: Vec::new(),
         object: "Contact".into(),
         fields: fields.iter().map(FieldName::new).collect(),
         links: Vec::new(),

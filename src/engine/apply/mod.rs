@@ -206,6 +206,7 @@ impl Work<'_> {
             is_resumed,
             streams,
             reasons: reason_reports(state.reasons(&run_id).await?),
+            schema_changes: Vec::new(),
             earlier_rejects: 0,
             attempts: None,
             run_id,

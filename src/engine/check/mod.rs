@@ -286,7 +286,7 @@ impl Check<'_> {
         let declared = extraction.source.describe(&stream.object).await.map_err(failed)?;
         let inputs = read_join_inputs(self.environment, self.pipeline, stream, Depth::Described).await?.inputs;
         let mappings: Vec<_> = stream.destinations.iter().map(|config| &config.mappings).collect();
-        let plan = ReadPlan::compile(stream, &extraction, &inputs, Extent::Used(&mappings)).await?;
+        let plan = ReadPlan::compile(stream, (&extraction, &declared), &inputs, Extent::Used(&mappings))?;
         // The first page of all records, not of those that a filter lets through: there may be none today.
         let request = ReadRequest { filter: None, sync_mode: SyncMode::FullRefresh, ..plan.request };
         let first = extraction.source.read(request).next().await.transpose().map_err(failed)?;

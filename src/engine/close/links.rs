@@ -1,6 +1,6 @@
 //! Turns the source ids of linked records into the ids they have at the destination, and closes the links that had to wait.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 
@@ -20,7 +20,13 @@ use crate::engine::{
     },
 };
 use crate::model::{BatchLimit, BatchRecord, FieldName, Fields, Operation, Outcome, Rejection, Value};
-use crate::state::{Before, Changes, DeadLetter, DeadLetterKind, LetterBody, Link, LinkedLink, PendingLink, Wanted};
+use crate::state::{
+    Before, Changes, DeadLetter, DeadLetterKind, ImageKind, LetterBody, Link, LinkedLink, NewImage, PendingLink,
+    RecordKey, Wanted, WrittenAs,
+};
+
+/// What stands between the ids of a refused link in its letter.
+pub(in crate::engine) const LINK_SEPARATOR: &str = ";";
 
 /// The links of one record that can be written now.
 #[derive(Debug)]
@@ -28,6 +34,10 @@ struct LinkItem {
     record: BatchRecord,
     /// The links with how many linked records they have after this.
     links: Vec<(PendingLink, u64)>,
+    /// Whether this run created the record: an undo deletes it, and its links with it.
+    is_own: bool,
+    /// What the links led to before, where that is kept.
+    before: Option<Fields>,
 }
 
 /// Writes the pending links whose records are known by now. Returns how many calls went into halving.
@@ -67,7 +77,7 @@ async fn pass(
         let page = next_page(loader, after).await?;
         let Some(last) = page.last() else { return Ok(has_missing) };
         after = last.link_id;
-        let items = ready_items(loader, page).await?;
+        let items = with_links_before(loader, ready_items(loader, page).await?).await?;
         let batches = if *operation == Operation::Link {
             cut_by_links(items, loader.narrowed(limit).max_records.get())
         } else {
@@ -161,11 +171,38 @@ async fn ready_items(loader: &Loader, page: Vec<PendingLink>) -> Result<Vec<Link
                 destination_id: Some(entry.destination_id.clone()),
                 fields: Fields::new(),
             };
-            items.push(LinkItem { record, links: Vec::new() });
+            let is_own = entry.written_run == loader.target.run_id && entry.written_as == WrittenAs::Created;
+            items.push(LinkItem { record, links: Vec::new(), is_own, before: None });
         }
         if let Some(item) = items.get_mut(place) {
             item.record.fields.insert(FieldName::new(&link.field), Value::List(ids));
             item.links.push((pending, count));
+        }
+    }
+    Ok(items)
+}
+
+/// Reads what the links of records lead to before they are set, where it is kept and the destination can take links away. What an attempt
+/// without an answer set counts as having been there.
+async fn with_links_before(loader: &Loader, mut items: Vec<LinkItem>) -> Result<Vec<LinkItem>, EngineError> {
+    let Some(unlink) = loader.services.destination.unlink().filter(|_| loader.policy.keeps_images) else {
+        return Ok(items);
+    };
+    let mut wanted: BTreeMap<FieldName, Vec<String>> = BTreeMap::new();
+    for item in items.iter_mut().filter(|item| !item.is_own) {
+        item.before = Some(Fields::new());
+        for field in item.record.fields.keys() {
+            wanted.entry(field.clone()).or_default().extend(item.record.destination_id.clone());
+        }
+    }
+    for (field, ids) in wanted {
+        let found = unlink.linked(&loader.target.names.object, &field, &ids).await;
+        let mut found = found.map_err(|error| EngineError::connector(loader.connection(), error))?;
+        for item in items.iter_mut().filter(|item| item.record.fields.contains_key(&field)) {
+            let linked = item.record.destination_id.as_ref().and_then(|id| found.remove(id)).unwrap_or_default();
+            if let Some(before) = &mut item.before {
+                before.insert(field.clone(), Value::List(linked));
+            }
         }
     }
     Ok(items)
@@ -211,6 +248,17 @@ impl Item for LinkItem {
     }
 
     fn commit(&self, context: &CommitContext, outcome: &Outcome, changes: &mut Changes) {
+        if let (Outcome::Created { .. } | Outcome::Updated { .. }, Some(id), Some(before)) =
+            (outcome, &self.record.destination_id, &self.before)
+        {
+            changes.images.push(NewImage {
+                source: RecordKey::Id(self.record.trace_id.clone()),
+                destination_id: id.clone(),
+                kind: ImageKind::Updated,
+                before: Some(before.clone()),
+                wrote: self.record.fields.clone(),
+            });
+        }
         for (PendingLink { link_id, link }, linked) in &self.links {
             match outcome {
                 Outcome::Created { .. } | Outcome::Updated { .. } => changes.linked.push(LinkedLink {
@@ -242,6 +290,6 @@ impl Item for LinkItem {
 
 fn link_letter(context: &CommitContext, link: &Link, reason: &Rejection) -> DeadLetter {
     let letter = context.letter(DeadLetterKind::Link, &link.source_id, reason);
-    let body = LetterBody { value: Some(link.linked_ids.join(";")), ..letter.body };
+    let body = LetterBody { value: Some(link.linked_ids.join(LINK_SEPARATOR)), ..letter.body };
     DeadLetter { field: Some(link.field.clone()), body, ..letter }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::config::CountOrShare;
 use crate::engine::{
-    decide::{gather::current_of, lookup::Lookup},
+    decide::{aside::aside, gather::current_of, lookup::Lookup},
     error::EngineError,
     review::{CHANGED_SINCE_PLAN, Delete, DeleteVerdict},
     setup::Loader,
@@ -118,7 +118,8 @@ async fn reviewed(loader: &Loader, entries: Vec<IdEntry>) -> Result<(Vec<DeleteI
         return Ok((entries.into_iter().map(DeleteItem::new).collect(), Vec::new()));
     }
     let ids: Vec<String> = entries.iter().map(|entry| entry.destination_id.clone()).collect();
-    let current = current_of(loader, &ids).await?;
+    let look_up = current_of(loader, &ids);
+    let current = if keeps { look_up.await? } else { aside(loader, look_up).await? };
     let verdicts = match &loader.review {
         Some(review) => {
             let deletes = ids.into_iter().map(|id| Delete { before: current.get(&id).cloned(), destination_id: id });

@@ -9,6 +9,7 @@ use crate::model::Fields;
 use crate::state::Wanted;
 
 use super::{
+    aside::aside,
     decision::{Action, Because},
     entries::Entries,
     existence::{Existence, verify},
@@ -31,8 +32,9 @@ pub(in crate::engine) async fn gather(
     records: &[Arc<Prepared>],
 ) -> Result<(Knowledge, Existence), EngineError> {
     if rules.is_replacing() {
-        loader.look_alikes.note(records, &Entries::default());
-        return Ok((Knowledge::default(), Existence::default()));
+        let entries = Entries { repeated: loader.replaced_ids.repeated(records), ..Entries::default() };
+        loader.look_alikes.note(records, &entries);
+        return Ok((Knowledge { entries, ..Knowledge::default() }, Existence::default()));
     }
     let (mut entries, links) = read_state(loader, records).await?;
     loader.look_alikes.note(records, &entries);
@@ -76,7 +78,7 @@ async fn read_state(loader: &Loader, records: &[Arc<Prepared>]) -> Result<(Entri
     let plain_hashes = records.iter().filter_map(|record| record.key.as_ref()?.plain_hash);
     let key_hashes = keys.map(|key| key.hash).chain(plain_hashes).collect();
     let by_key = state.known(loader.target.id, Wanted { key_hashes, ..Wanted::default() }).await?.by_key;
-    Ok((Entries { by_id, by_key }, LinkedIds::new(known.linked, &loader.services.spellings)))
+    Ok((Entries { by_id, by_key, ..Entries::default() }, LinkedIds::new(known.linked, &loader.services.spellings)))
 }
 
 /// Returns the ids of records that would cost no call otherwise. One that is written tells by itself whether it is there.
@@ -104,19 +106,36 @@ async fn find(
     let keys: Vec<&Key> = wanted.iter().filter_map(|record| record.key.as_ref()).collect();
     let known = entries.by_id.values().chain(entries.by_key.values());
     let missing = known.filter(|entry| entry.is_missing).map(|entry| entry.destination_id.clone()).collect();
-    find_keys(loader, &keys, Age::OfThisRun(&missing), &loader.fields_before()).await
+    // What the destination would find by itself is looked up for who looks on alone, unless the run keeps what was there.
+    let is_own = !loader.policy.is_upsert_native || loader.policy.own_reads > Reads::Nothing;
+    // Where it is told what a run takes, its own look-up asks for no more than it does: more fields may take more calls.
+    let is_told = loader.review.as_ref().is_some_and(|review| review.tells_aside());
+    let fields = if is_told && is_own && !loader.reads_itself() { Vec::new() } else { loader.fields_before() };
+    let look_up = find_keys(loader, &keys, Age::OfThisRun(&missing), &fields);
+    if is_own { look_up.await } else { aside(loader, look_up).await }
 }
 
-/// Returns the ids of the destination's records that the state file tells of, as far as their values are read.
-fn known_ids(loader: &Loader, entries: &Entries, steps: &[Step], records: &[Arc<Prepared>]) -> Vec<String> {
-    let id_of = |(step, record): (&Step, &Arc<Prepared>)| match step {
-        Step::Update(id) => Some(id.clone()),
-        Step::Done(Action::Leave(Because::Unchanged)) if loader.policy.reads == Reads::Everything => {
-            entries.by_id.get(&record.source_id).map(|entry| entry.destination_id.clone())
+/// The destination's records that the state file tells of, by their ids, as far as their values are read.
+struct KnownIds {
+    /// They are written.
+    written: Vec<String>,
+    /// They stay as they are.
+    unchanged: Vec<String>,
+}
+
+fn known_ids(loader: &Loader, entries: &Entries, steps: &[Step], records: &[Arc<Prepared>]) -> KnownIds {
+    let mut known = KnownIds { written: Vec::new(), unchanged: Vec::new() };
+    for (step, record) in steps.iter().zip(records) {
+        match step {
+            Step::Update(id) => known.written.push(id.clone()),
+            Step::Done(Action::Leave(Because::Unchanged)) if loader.policy.reads == Reads::Everything => {
+                let entry = entries.by_id.get(&record.source_id);
+                known.unchanged.extend(entry.map(|entry| entry.destination_id.clone()));
+            }
+            Step::Find | Step::Done(_) | Step::Create | Step::Upsert => {}
         }
-        Step::Find | Step::Done(_) | Step::Create | Step::Upsert => None,
-    };
-    steps.iter().zip(records).filter_map(id_of).collect()
+    }
+    known
 }
 
 /// Returns the ids of the records that were found by key, each the only one with its key.
@@ -132,13 +151,19 @@ fn found_ids(steps: &[Step], found: &FoundRecords, records: &[Arc<Prepared>]) ->
 /// as they did not come with the answer.
 async fn read_current(
     loader: &Loader,
-    known_ids: &[String],
+    known_ids: &KnownIds,
     found_ids: Vec<String>,
     mut current: HashMap<String, Fields>,
 ) -> Result<HashMap<String, Fields>, EngineError> {
     let unread = found_ids.into_iter().filter(|id| !current.contains_key(id));
-    let ids: Vec<String> = known_ids.iter().cloned().chain(unread).collect();
-    current.extend(current_of(loader, &ids).await?);
+    let written: Vec<String> = known_ids.written.iter().cloned().chain(unread).collect();
+    if loader.reads_itself() {
+        current.extend(current_of(loader, &written).await?);
+        current.extend(aside(loader, current_of(loader, &known_ids.unchanged)).await?);
+    } else {
+        let all = [written.as_slice(), &known_ids.unchanged].concat();
+        current.extend(aside(loader, current_of(loader, &all)).await?);
+    }
     Ok(current)
 }
 
@@ -165,14 +190,16 @@ pub(in crate::engine) async fn current_of(
 /// Finds out what became of records whose values were asked for and not given.
 async fn gone(
     loader: &Loader,
-    mut ids: Vec<String>,
+    known_ids: KnownIds,
     current: &HashMap<String, Fields>,
 ) -> Result<Existence, EngineError> {
     if loader.policy.reads == Reads::Nothing {
         return Ok(Existence::default());
     }
+    let mut ids = [known_ids.written, known_ids.unchanged].concat();
     ids.retain(|id| !current.contains_key(id));
-    verify(loader, &loader.target.names.object, ids).await
+    let look_up = verify(loader, &loader.target.names.object, ids);
+    if loader.policy.own_reads == Reads::Nothing { aside(loader, look_up).await } else { look_up.await }
 }
 
 impl Entries {

@@ -112,7 +112,8 @@ impl<'chunk> Matcher<'chunk> {
             return Step::Done(Action::Leave(Because::DeletedAtSource));
         }
         if self.rules.is_replacing() {
-            return Step::Create;
+            let is_repeated = self.entries.repeated.contains(&record.source_id);
+            return if is_repeated { Step::Done(Action::Duplicate(Survivor::Itself)) } else { Step::Create };
         }
         match self.entries.by_id.get(&record.source_id) {
             Some(entry) if entry.is_missing => self.step_missing(record),

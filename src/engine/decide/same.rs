@@ -39,6 +39,11 @@ pub(in crate::engine) fn holds(declared: Option<&Field>, wanted: &Value, found: 
     }
 }
 
+/// Returns a value in the one form of all values that are the same to a destination, to find records by.
+pub(in crate::engine) fn form(declared: Option<&Field>, value: &Value) -> String {
+    format!("{:?}", canonical(declared, value))
+}
+
 /// Returns the fields whose values a record does not hold, in the order of `wanted`. What was not read of it counts as blank.
 pub(in crate::engine) fn differing<'fields>(
     schema: &Schema,

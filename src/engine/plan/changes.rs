@@ -58,6 +58,16 @@ impl FieldFate {
 }
 
 impl Differences {
+    /// Returns how a row of a new version differs from the one that it stands for.
+    pub(super) fn of_row(write: &RecordWrite, before: Fields, fields: Vec<FieldName>) -> Self {
+        let fate = |name: &FieldName| {
+            let (old, new) = (before.get(name).unwrap_or(&Value::Null), write.fields.get(name).unwrap_or(&Value::Null));
+            FieldFate::of(old, new)
+        };
+        let changed = fields.into_iter().map(|name| (name.clone(), fate(&name))).collect();
+        Self { changed, before, ..Self::default() }
+    }
+
     pub(super) fn of(place: ReviewPlace<'_>, record: &Prepared, action: &Action, known: Known<'_>) -> Self {
         match action {
             Action::Update { write, before, .. } => {
@@ -116,29 +126,16 @@ fn drifted(place: ReviewPlace<'_>, wrote: &Fields, current: &Fields) -> Fields {
 /// Shows what would become of a record; none where nothing would.
 pub(super) fn shown(target: &Target, record: &Prepared, action: &Action, found: &Differences) -> Option<Change> {
     let change = |kind: ChangeKind| Change { id: record.source_id.clone(), ..blank(target, kind) };
-    let links = || {
-        let links = record.links.iter();
-        let shown = links.map(|link| LinkChange {
-            field: link.field.to_string(),
-            stream: link.stream.to_string(),
-            linked_ids: link.linked_ids.clone(),
-        });
-        shown.collect::<Vec<_>>()
-    };
     let is_link = |name: &FieldName| record.links.iter().any(|link| link.field == *name);
     Some(match action {
-        Action::Create(write) | Action::Upsert { write, .. } => {
-            let given = write.fields.iter().filter(|(name, value)| !is_blank(value) && !is_link(name));
-            let fields = given.map(|(field, new)| field_change(field, &Value::Null, new));
-            Change { fields: fields.collect(), links: links(), ..change(ChangeKind::Create) }
-        }
+        Action::Create(write) | Action::Upsert { write, .. } => created(target, record, write),
         Action::Update { write, .. } => {
             let values = found
                 .changed
                 .iter()
                 .filter(|(name, _)| !is_link(name))
                 .filter_map(|(name, _)| Some(field_change(name, found.before.get(name)?, write.fields.get(name)?)));
-            let changed_links = links().into_iter().filter(|link| {
+            let changed_links = links(record).into_iter().filter(|link| {
                 !write.fields.contains_key(link.field.as_str())
                     || found.changed.iter().any(|(name, _)| *name.as_str() == *link.field)
             });
@@ -160,6 +157,43 @@ pub(super) fn shown(target: &Target, record: &Prepared, action: &Action, found: 
         Action::Hold(reason) => Change { reason: Some(reason.into()), ..change(ChangeKind::Hold) },
         Action::Adopt(_) | Action::Leave(_) | Action::Duplicate(_) => return None,
     })
+}
+
+/// Shows a record that would be new.
+pub(super) fn created(target: &Target, record: &Prepared, write: &RecordWrite) -> Change {
+    let is_link = |name: &FieldName| record.links.iter().any(|link| link.field == *name);
+    let given = write.fields.iter().filter(|(name, value)| !is_blank(value) && !is_link(name));
+    let fields = given.map(|(field, new)| field_change(field, &Value::Null, new)).collect();
+    Change { id: record.source_id.clone(), fields, links: links(record), ..blank(target, ChangeKind::Create) }
+}
+
+fn links(record: &Prepared) -> Vec<LinkChange> {
+    let shown = record.links.iter().map(|link| LinkChange {
+        field: link.field.to_string(),
+        stream: link.stream.to_string(),
+        linked_ids: link.linked_ids.clone(),
+    });
+    shown.collect()
+}
+
+/// Shows a row of a new version that stands for another one.
+pub(super) fn rewritten(target: &Target, record: &Prepared, write: &RecordWrite, found: &Differences) -> Change {
+    let values = found.changed.iter().filter_map(|(name, _)| {
+        let old = found.before.get(name).unwrap_or(&Value::Null);
+        Some(field_change(name, old, write.fields.get(name)?))
+    });
+    Change { id: record.source_id.clone(), fields: values.collect(), ..blank(target, ChangeKind::Update) }
+}
+
+/// Shows a row that a new version leaves out.
+pub(super) fn left_out(target: &Target, key: String, row: &Fields) -> Change {
+    let held = row.iter().filter(|(_, value)| !is_blank(value));
+    let fields = held.map(|(field, old)| field_change(field, old, &Value::Null));
+    Change {
+        destination_id: Some(key).filter(|key| !key.is_empty()),
+        fields: fields.collect(),
+        ..blank(target, ChangeKind::Delete)
+    }
 }
 
 /// Shows a record that is refused before anything is decided.

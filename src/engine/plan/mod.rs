@@ -1,23 +1,27 @@
 //! What a run would do against what is there now: a run on a copy of the state whose writes are only noted. Start at [`plan`](plan()).
 
 mod changes;
+mod costs;
 pub(super) mod entry;
 mod file;
 mod planner;
+mod replaced;
 mod report;
 mod simulated;
+mod tally;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use tempfile::TempDir;
 
 use crate::config::Pipeline;
-use crate::model::{BatchLimit, Capabilities, StreamName};
+use crate::connector::{Context, Meters};
+use crate::model::StreamName;
 use crate::state::Target;
 
 use super::{
     accounts::RunAccounts,
-    environment::{Environment, connection},
+    environment::Environment,
     error::EngineError,
     fingerprint::fingerprint,
     place::RunOptions,
@@ -30,12 +34,14 @@ pub use entry::{Approval, PlanHeader};
 pub use file::{PlanFile, approve};
 pub use planner::PlanViewer;
 pub use report::{
-    Change, ChangeKind, ChangeReason, FieldChange, FieldCounts, LinkChange, PlanCounts, PlanLine, PlanReport,
-    TargetPlan,
+    Change, ChangeKind, ChangeReason, ConnectionCosts, FieldChange, FieldCounts, LimitCosts, LinkChange, PlanCounts,
+    PlanLine, PlanReport, QuotaCosts, ReplacedRows, StreamCoverage, TargetPlan, UnmappedShare,
 };
 
+use costs::costs;
 use entry::{FORM, Part};
-use planner::{Planner, Tally};
+use planner::Planner;
+use tally::Tally;
 
 /// What is planned, and where it is kept.
 #[derive(Debug, Clone, Default)]
@@ -67,10 +73,12 @@ pub async fn plan(
         reason: error.to_string(),
     })?;
     let state = environment.state.copy_to(&folder.path().join("state.db")).await?;
-    let copied = Environment { state, ..environment.clone() };
+    let meters = Meters::default();
+    let context = Context { meters: Some(meters.clone()), ..environment.context.clone() };
+    let copied = Environment { context, state, ..environment.clone() };
     let planner = Arc::new(Planner::new(viewer, file));
     let wanted = pipeline.streams.iter().filter(|stream| run_options.is_wanted(stream));
-    let accounts = RunAccounts::learn(environment, pipeline, wanted).await?;
+    let accounts = RunAccounts::learn(&copied, pipeline, wanted).await?;
     let header = PlanHeader {
         form: FORM,
         pipeline: pipeline.name.clone(),
@@ -82,10 +90,16 @@ pub async fn plan(
     };
     planner.put(Part::Header(header)).await?;
     let review: Arc<dyn Review> = Arc::clone(&planner) as Arc<dyn Review>;
-    let finished = run_reviewed(&copied, pipeline, &run_options, accounts, Some(review)).await?;
+    let finished = run_reviewed(&copied, pipeline, &run_options, accounts.clone(), Some(review)).await?;
     drop(copied);
     let is_whole = finished.failures.is_empty();
-    let targets = targets(environment, pipeline, finished.report, planner.take())?;
+    planner.finish_replaced();
+    let tallies = planner.take();
+    let connections = costs(pipeline, &accounts, &meters, &tallies);
+    let coverage = planner.covered();
+    let mut report = finished.report;
+    let schema_changes = std::mem::take(&mut report.schema_changes);
+    let targets = targets(report, tallies);
     if is_whole {
         planner.put(Part::End).await?;
         if let Some(file) = Arc::into_inner(planner).and_then(Planner::into_file) {
@@ -98,18 +112,16 @@ pub async fn plan(
         plan_id: plan_id.filter(|_| is_whole),
         has_changes: targets.iter().any(|target| target.counts.has_changes()),
         targets,
+        connections,
+        coverage,
+        schema_changes,
         errors: finished.failures.iter().map(ToString::to_string).collect(),
         failures: finished.failures,
     })
 }
 
 /// Puts together what was counted and what the run on the copy reports.
-fn targets(
-    environment: &Environment,
-    pipeline: &Pipeline,
-    report: RunReport,
-    tallies: HashMap<Target, Tally>,
-) -> Result<Vec<TargetPlan>, EngineError> {
+fn targets(report: RunReport, tallies: HashMap<Target, Tally>) -> Vec<TargetPlan> {
     let mut tallies: HashMap<_, Tally> =
         tallies.into_iter().map(|(target, tally)| ((target.stream, target.connection, target.object), tally)).collect();
     let mut plans = Vec::new();
@@ -117,41 +129,28 @@ fn targets(
         for destination in destinations {
             let place = (name.clone(), destination.connection.clone(), destination.object.clone());
             let tally = tallies.remove(&place).unwrap_or_default();
-            let connection = connection(pipeline, &destination.connection)?;
-            let entry = environment.registry.get(&connection.connector)?;
-            let plan = target_plan(name.clone(), destination, tally, entry.capabilities);
+            let plan = target_plan(name.clone(), destination, tally);
             plans.push(TargetPlan { error: plan.error.clone().or_else(|| error.clone()), ..plan });
         }
     }
-    Ok(plans)
+    plans
 }
 
-fn target_plan(stream: StreamName, report: DestinationReport, tally: Tally, capabilities: &Capabilities) -> TargetPlan {
-    let Tally { counts, fields, examples } = tally;
+fn target_plan(stream: StreamName, report: DestinationReport, tally: Tally) -> TargetPlan {
+    let Tally { counts, fields, examples, writes, aside, replaced_rows, .. } = tally;
     let mut fields: Vec<FieldCounts> = fields.into_values().collect();
     fields.sort_by_key(|field| std::cmp::Reverse(field.filled + field.overwritten + field.cleared + field.drifted));
-    let calls = |count: u64, limit: Option<BatchLimit>| {
-        limit.map_or(0, |limit| count.div_ceil(u64::from(limit.max_records.get())))
-    };
-    let insert = if report.is_replaced { capabilities.replace } else { capabilities.insert };
-    let calls_write = if capabilities.is_local {
-        0
-    } else {
-        calls(counts.create, insert)
-            + calls(counts.update, capabilities.update)
-            + calls(counts.delete, capabilities.delete)
-            + calls(counts.links, capabilities.link)
-    };
     TargetPlan {
         stream,
         connection: report.connection,
         object: report.object,
         account: report.account,
         is_replaced: report.is_replaced,
+        replaced: replaced_rows,
         counts,
         fields,
-        calls_write,
-        calls_read: report.calls_read,
+        calls_write: writes.write,
+        calls_read: (report.calls_read + writes.read).saturating_sub(aside.read),
         quota_used: report.quota_used,
         examples: examples.into_values().flatten().collect(),
         error: report.error,

@@ -1,7 +1,7 @@
 //! Writes decisions down instead of carrying them out: counts them, shows them, and keeps them in the plan's file.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -10,25 +10,29 @@ use async_trait::async_trait;
 use serde_json::Value as Json;
 use tokio::task::spawn_blocking;
 
-use crate::connector::Destination;
+use crate::config::Stream;
+use crate::connector::{Destination, Source};
 use crate::engine::{
-    decide::decision::{Action, Because, Decision},
+    decide::{
+        decision::{Action, Current, Decision, RecordWrite},
+        prepare::Prepared,
+    },
     error::EngineError,
     policy::Reads,
+    read::coverage::Coverage,
     review::{Delete, DeleteVerdict, Known, LeftOut, Review, ReviewPlace},
 };
-use crate::model::{Capabilities, FieldName};
-use crate::state::{DeadLetter, DeadLetterKind, Link, SealedWriter, Target};
+use crate::model::{FieldName, Schema, Spent};
+use crate::state::{DeadLetter, DeadLetterKind, SealedWriter, Target};
 
 use super::{
-    changes::{Differences, deleted, refused, shown, unchanged_as},
+    changes::{Differences, created, deleted, left_out, refused, rewritten, shown, unchanged_as},
     entry::{Part, PlannedRecord},
-    report::{Change, ChangeKind, FieldCounts, PlanCounts},
+    replaced::{Replaced, RowFate},
+    report::{Change, StreamCoverage},
     simulated::Simulated,
+    tally::{Tallies, Tally},
 };
-
-/// Most changes of a kind at a target that a report holds.
-const MAX_EXAMPLES: usize = 3;
 
 /// Is shown each change as it is found. Must not block for long.
 pub trait PlanViewer: fmt::Debug + Send + Sync {
@@ -40,15 +44,18 @@ pub trait PlanViewer: fmt::Debug + Send + Sync {
 pub(super) struct Planner {
     viewer: Arc<dyn PlanViewer>,
     file: Option<Arc<Mutex<SealedWriter>>>,
-    tallies: Mutex<HashMap<Target, Tally>>,
+    tallies: Arc<Tallies>,
+    covered: Mutex<Vec<(Stream, Arc<Coverage>)>>,
 }
 
-/// What is counted of a target.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub counts: PlanCounts,
-    pub fields: BTreeMap<FieldName, FieldCounts>,
-    pub examples: BTreeMap<ChangeKind, Vec<Change>>,
+/// What a plan makes of a decision.
+struct Judged {
+    /// What a run does, as far as it can be done without writing.
+    carried: Decision,
+    /// What is to be done.
+    planned: Decision,
+    /// What is shown of it.
+    changes: Vec<Change>,
 }
 
 impl fmt::Debug for Planner {
@@ -59,12 +66,23 @@ impl fmt::Debug for Planner {
 
 impl Planner {
     pub(super) fn new(viewer: Arc<dyn PlanViewer>, file: Option<SealedWriter>) -> Self {
-        Self { viewer, file: file.map(|file| Arc::new(Mutex::new(file))), tallies: Mutex::default() }
+        Self {
+            viewer,
+            file: file.map(|file| Arc::new(Mutex::new(file))),
+            tallies: Arc::default(),
+            covered: Mutex::default(),
+        }
     }
 
     /// Returns what was counted, and the file to be finished.
     pub(super) fn take(&self) -> HashMap<Target, Tally> {
-        std::mem::take(&mut self.tallies.lock().unwrap_or_else(PoisonError::into_inner))
+        self.tallies.take()
+    }
+
+    /// Returns what was seen of the streams' fields.
+    pub(super) fn covered(&self) -> Vec<StreamCoverage> {
+        let covered = self.covered.lock().unwrap_or_else(PoisonError::into_inner);
+        covered.iter().map(|(stream, coverage)| StreamCoverage::of(stream, coverage.take())).collect()
     }
 
     pub(super) async fn put(&self, part: Part) -> Result<(), EngineError> {
@@ -80,8 +98,7 @@ impl Planner {
     }
 
     fn count(&self, target: &Target, count: impl FnOnce(&mut Tally)) {
-        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-        count(tallies.entry(target.clone()).or_default());
+        self.tallies.count(target, count);
     }
 
     /// Counts and shows changes.
@@ -89,23 +106,66 @@ impl Planner {
         for change in &changes {
             self.viewer.see(change);
         }
-        self.count(target, |tally| {
-            for change in changes {
-                let examples = tally.examples.entry(change.change).or_default();
-                if examples.len() < MAX_EXAMPLES {
-                    examples.push(change);
-                }
-            }
-        });
+        self.count(target, |tally| changes.into_iter().for_each(|change| tally.show(change)));
     }
 
-    /// Turns a decision into what is carried out in its place, and counts it.
-    fn judge(&self, place: ReviewPlace<'_>, decision: Decision, known: Known<'_>) -> (Decision, Option<Change>) {
-        let Decision { record, action } = decision;
+    /// Tells what a row of a new version is to those that are there, counts it and shows it; none where the object is not written anew,
+    /// or not compared.
+    fn judge_row(&self, place: ReviewPlace<'_>, record: &Prepared, write: &RecordWrite) -> Option<Vec<Change>> {
+        let mut judged = None;
+        self.count(place.target, |tally| {
+            let Some(replaced) = tally.replaced.as_mut().filter(|replaced| replaced.is_compared()) else { return };
+            let fate = replaced.take(&write.fields, place.stamps);
+            tally.count_row(&fate);
+            judged = Some(match fate {
+                RowFate::New => vec![created(place.target, record, write)],
+                RowFate::Same => Vec::new(),
+                RowFate::Changed { before, fields } => {
+                    let found = Differences::of_row(write, before, fields);
+                    tally.note(&found);
+                    vec![rewritten(place.target, record, write, &found)]
+                }
+            });
+        });
+        judged
+    }
+
+    /// Counts and shows what new versions leave out. Of one that is not complete, nobody can say.
+    pub(super) fn finish_replaced(&self) {
+        for target in self.tallies.targets() {
+            let mut changes = Vec::new();
+            self.count(&target, |tally| {
+                let Some(replaced) = tally.replaced.take() else { return };
+                let (gone, rows) = replaced.finish();
+                if tally.is_put_in_place && rows.not_compared.is_none() {
+                    let count = u64::try_from(gone.len()).unwrap_or(u64::MAX);
+                    tally.counts.read += count;
+                    tally.counts.delete += count;
+                    changes.extend(gone.into_iter().map(|(key, row)| left_out(&target, key, &row)));
+                }
+                tally.replaced_rows = Some(rows);
+            });
+            self.show(&target, changes);
+        }
+    }
+
+    /// Tells what is to be done from what a run does, and counts it. A run also sends what the destination holds already: nobody has
+    /// compared it.
+    fn judge(&self, place: ReviewPlace<'_>, decision: Decision, known: Known<'_>) -> Judged {
+        let Decision { record, mut action } = decision;
+        if let Action::Upsert { write, current: Some(Current { destination_id, .. }) } = &mut action {
+            // Nothing is sent, so who has the key is told with the record.
+            write.destination_id = Some(destination_id.clone());
+        }
+        let carried = Decision { record: Arc::clone(&record), action: action.clone() };
+        if let Action::Create(write) = &action
+            && let Some(changes) = self.judge_row(place, &record, write)
+        {
+            return Judged { planned: carried.clone(), carried, changes };
+        }
         let action = match action {
             Action::Upsert { write, current: None } => Action::Create(write),
-            Action::Upsert { mut write, current: Some(current) } => {
-                write.destination_id = Some(current.destination_id);
+            Action::Upsert { write, current: Some(current) } => {
                 Action::Update { write, before: current.fields, is_own: false }
             }
             other => other,
@@ -115,13 +175,13 @@ impl Planner {
             Action::Update { write, .. } if found.changed.is_empty() => Action::Adopt(write),
             other => other,
         };
-        let change = shown(place.target, &record, &action, &found);
+        let changes = shown(place.target, &record, &action, &found).into_iter().collect();
         self.count(place.target, |tally| {
             tally.count(&action);
             tally.note(&found);
             tally.counts.drift += u64::from(!found.drifted.is_empty());
         });
-        (Decision { record, action }, change)
+        Judged { carried, planned: Decision { record, action }, changes }
     }
 }
 
@@ -131,13 +191,28 @@ impl Review for Planner {
         Reads::Everything
     }
 
-    fn destination(&self, real: Box<dyn Destination>) -> Box<dyn Destination> {
-        Box::new(Simulated::new(real))
+    fn destination(&self, target: &Target, real: Box<dyn Destination>) -> Box<dyn Destination> {
+        Box::new(Simulated::new(real, target.clone(), Arc::clone(&self.tallies)))
     }
 
-    fn capabilities(&self, real: Capabilities) -> Capabilities {
-        // Nothing is sent, so nothing has to wait to be sent together.
-        Capabilities { bulk: None, ..real }
+    fn coverage(&self, stream: &Stream) -> Option<Arc<Coverage>> {
+        let coverage = Arc::new(Coverage::default());
+        let mut covered = self.covered.lock().unwrap_or_else(PoisonError::into_inner);
+        covered.push((stream.clone(), Arc::clone(&coverage)));
+        Some(coverage)
+    }
+
+    async fn replaces(&self, target: &Target, source: &dyn Source, written: Schema, key: &[FieldName]) {
+        let replaced = Replaced::read(source, &target.object, written, key).await;
+        self.count(target, |tally| tally.replaced = Some(replaced));
+    }
+
+    fn tells_aside(&self) -> bool {
+        true
+    }
+
+    fn looked_aside(&self, target: &Target, spent: Spent) {
+        self.count(target, |tally| tally.aside += spent);
     }
 
     async fn left_out(&self, target: &Target, left_out: LeftOut) -> Result<(), EngineError> {
@@ -171,18 +246,20 @@ impl Review for Planner {
         decisions: Vec<Decision>,
         known: Known<'_>,
     ) -> Result<Vec<Decision>, EngineError> {
-        let (mut judged, mut changes) = (Vec::with_capacity(decisions.len()), Vec::new());
+        let (mut carried, mut kept, mut changes) = (Vec::with_capacity(decisions.len()), Vec::new(), Vec::new());
         for decision in decisions {
-            let (decision, change) = self.judge(place, decision, known);
-            judged.push(decision);
-            changes.extend(change);
+            let judged = self.judge(place, decision, known);
+            if self.file.is_some() {
+                kept.push(planned(&judged.planned, known));
+            }
+            carried.push(judged.carried);
+            changes.extend(judged.changes);
         }
         self.show(place.target, changes);
-        if self.file.is_some() && !judged.is_empty() {
-            let planned = judged.iter().map(|decision| planned(decision, known)).collect();
-            self.put(Part::Decided { target: place.target.clone(), planned }).await?;
+        if !kept.is_empty() {
+            self.put(Part::Decided { target: place.target.clone(), planned: kept }).await?;
         }
-        Ok(judged)
+        Ok(carried)
     }
 
     async fn deletes(&self, place: ReviewPlace<'_>, deletes: Vec<Delete>) -> Result<Vec<DeleteVerdict>, EngineError> {
@@ -216,54 +293,5 @@ fn planned(decision: &Decision, known: Known<'_>) -> PlannedRecord {
     PlannedRecord {
         decision: Decision { record: unchanged_as(&decision.record), ..decision.clone() },
         source: Json::Null,
-    }
-}
-
-impl Tally {
-    fn count(&mut self, action: &Action) {
-        let counts = &mut self.counts;
-        match action {
-            Action::Create(write) | Action::Upsert { write, .. } => {
-                counts.create += 1;
-                counts.links += link_count(&write.links);
-            }
-            Action::Update { write, .. } => {
-                counts.update += 1;
-                counts.links += link_count(&write.links);
-            }
-            Action::Adopt(_) => counts.unchanged += 1,
-            Action::Leave(because) => match because {
-                Because::DeletedAtSource | Because::DeletedAtDestination => counts.filtered += 1,
-                Because::Unchanged | Because::CreatedBefore | Because::UpdatedBefore => counts.unchanged += 1,
-            },
-            Action::Duplicate(_) => counts.duplicate += 1,
-            Action::Reject(_) => counts.reject += 1,
-            Action::Hold(_) => counts.hold += 1,
-        }
-    }
-
-    fn note(&mut self, found: &Differences) {
-        let of = |fields: &mut BTreeMap<FieldName, FieldCounts>, name: &FieldName, add: fn(&mut FieldCounts)| {
-            add(fields.entry(name.clone()).or_insert_with(|| FieldCounts::of(name.clone())));
-        };
-        for (name, what) in &found.changed {
-            of(&mut self.fields, name, what.counter());
-        }
-        for name in &found.kept {
-            of(&mut self.fields, name, |counts| counts.kept += 1);
-        }
-        for name in found.drifted.keys() {
-            of(&mut self.fields, name, |counts| counts.drifted += 1);
-        }
-    }
-}
-
-fn link_count(links: &[Link]) -> u64 {
-    links.iter().map(|link| u64::try_from(link.linked_ids.len()).unwrap_or(u64::MAX)).sum()
-}
-
-impl FieldCounts {
-    fn of(field: FieldName) -> Self {
-        Self { field, filled: 0, overwritten: 0, cleared: 0, kept: 0, drifted: 0 }
     }
 }

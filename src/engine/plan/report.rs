@@ -5,8 +5,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::engine::error::EngineError;
+use crate::config::Stream;
+use crate::engine::{error::EngineError, read::coverage::Looked};
 use crate::model::{ConnectionName, FieldName, ObjectName, StreamName};
+use crate::state::SchemaChange;
 
 /// A line of what `ferry plan --json` prints: changes as they are found, and the plan without them at the end.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -32,6 +34,12 @@ pub struct PlanReport {
     pub has_changes: bool,
     /// What it would do at each destination of each stream.
     pub targets: Vec<TargetPlan>,
+    /// What `ferry run` would then take of each connection.
+    pub connections: Vec<ConnectionCosts>,
+    /// Which fields of the sources are used, and what the others hold.
+    pub coverage: Vec<StreamCoverage>,
+    /// Fields and options at either end that are new or gone since the pipeline's last run.
+    pub schema_changes: Vec<SchemaChange>,
     /// What keeps it from being whole.
     pub errors: Vec<String>,
     /// The same, with what can be done about it.
@@ -52,16 +60,19 @@ pub struct TargetPlan {
     pub account: Option<String>,
     /// Whether the whole object is written anew.
     pub is_replaced: bool,
+    /// What becomes of the rows of an object that is written anew; none of others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<ReplacedRows>,
     /// How many records.
     #[serde(flatten)]
     pub counts: PlanCounts,
     /// Fields of records that would be changed, by what becomes of them, the most frequent first.
     pub fields: Vec<FieldCounts>,
-    /// Calls that would write, where records go in ordinary batches.
+    /// Calls of a run that would write. It also sends records that hold what they should where it has not compared them.
     pub calls_write: u64,
-    /// Calls that the plan took to look at the destination; a run takes as many.
+    /// Calls of a run that would read the destination.
     pub calls_read: u64,
-    /// The share of the daily quota that is used, where the vendor tells it.
+    /// The share of the daily quota that is used now, where the vendor tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota_used: Option<f64>,
     /// The first changes of each kind.
@@ -72,11 +83,126 @@ pub struct TargetPlan {
     pub error: Option<String>,
 }
 
+/// Which fields of a stream's source are used, and what the others hold.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct StreamCoverage {
+    /// The stream.
+    pub stream: StreamName,
+    /// The connection that is read.
+    pub connection: ConnectionName,
+    /// The object that is read.
+    pub object: ObjectName,
+    /// How many records were read; `where` and the steps come after that.
+    pub records: u64,
+    /// The fields that mappings, keys, `where` and steps use.
+    pub used: Vec<String>,
+    /// The other fields that have values, the fullest first. One that holds nothing but the record's id is left out.
+    pub unmapped: Vec<UnmappedShare>,
+}
+
+/// A field of the source that nothing uses.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct UnmappedShare {
+    /// Its name.
+    pub field: String,
+    /// How many records have a value in it.
+    pub filled: u64,
+    /// Their share, from 0 to 1.
+    pub share: f64,
+    /// One of its values, for people alone.
+    #[serde(skip)]
+    pub sample: Json,
+}
+
+impl StreamCoverage {
+    pub(super) fn of(stream: &Stream, looked: Looked) -> Self {
+        let Looked { records, used, others } = looked;
+        let filled = others.into_iter().filter(|(_, values)| values.filled > 0 && !values.is_id);
+        let mut unmapped: Vec<UnmappedShare> = filled
+            .map(|(field, values)| {
+                #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits than a float has")]
+                let share = values.filled as f64 / records.max(1) as f64;
+                UnmappedShare { field, filled: values.filled, share, sample: values.sample }
+            })
+            .collect();
+        unmapped.sort_by_key(|field| std::cmp::Reverse(field.filled));
+        let (connection, object) = (stream.connection.clone(), stream.object.clone());
+        Self { stream: stream.name.clone(), connection, object, records, used, unmapped }
+    }
+}
+
+/// What a run would take of a connection, where nothing is refused or repeated. An incremental run reads less of a source than is said
+/// here: a plan reads all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ConnectionCosts {
+    /// The connection.
+    pub connection: ConnectionName,
+    /// What kind of system it is.
+    pub system: String,
+    /// The account; none where the system has none.
+    pub account: Option<String>,
+    /// All calls.
+    pub calls: u64,
+    /// Those that read.
+    pub calls_read: u64,
+    /// Those that write.
+    pub calls_write: u64,
+    /// The calls that the plan itself took.
+    pub calls_planning: u64,
+    /// What the calls take of the vendor's budget; none where it has none or does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<QuotaCosts>,
+    /// What the calls take of each limit that is waited for.
+    pub limits: Vec<LimitCosts>,
+    /// Seconds that the limits alone take, at least.
+    pub seconds: u64,
+}
+
+/// What calls take of a vendor's budget for a day or month.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct QuotaCosts {
+    /// What the vendor counts: `calls`, `tokens`.
+    pub unit: String,
+    /// What a run would take.
+    pub needed: u64,
+    /// What was left when the plan was made.
+    pub left: u64,
+    /// All that there is.
+    pub max: u64,
+}
+
+/// What calls take of a limit that is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LimitCosts {
+    /// The limit.
+    pub name: String,
+    /// Units that a run would take.
+    pub units: u64,
+    /// Units in a window.
+    pub max: u64,
+    /// The window, in seconds.
+    pub window_secs: u64,
+}
+
+/// What becomes of the rows of an object that each run writes anew. Counts say which of them are new, changed, the same and gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReplacedRows {
+    /// Rows that are there.
+    pub rows_now: u64,
+    /// Rows that would be.
+    pub rows_then: u64,
+    /// The fields that tell rows apart; where there are none, whole rows are compared.
+    pub matched_by: Vec<FieldName>,
+    /// Why rows are not compared: all of them count as new then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_compared: Option<String>,
+}
+
 /// Counts what would become of the records of a stream at one destination. `read` is the sum of the others, but for those about
 /// fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct PlanCounts {
-    /// Records read from the source, and those that a mirror deletes.
+    /// Records read from the source, and those that a mirror deletes, or a new version of an object leaves out.
     pub read: u64,
     /// Left out by `where` or a step, or deleted at the source.
     pub filtered: u64,

@@ -89,7 +89,8 @@ async fn preview_stream(
     let inputs = read_join_inputs(environment, pipeline, &stream, Depth::Read).await?.inputs;
     // All fields: those that no mapping takes are shown too.
     let mappings: Vec<_> = stream.destinations.iter().map(|config| &config.mappings).collect();
-    let mut plan = ReadPlan::compile(&stream, &extraction, &inputs, Extent::All(&mappings)).await?;
+    let declared = extraction.describe(&stream).await?;
+    let mut plan = ReadPlan::compile(&stream, (&extraction, &declared), &inputs, Extent::All(&mappings))?;
     plan.request.sync_mode = SyncMode::FullRefresh;
     plan.limit = Some(options.rows);
     plan.observer = Arc::new(Silent);

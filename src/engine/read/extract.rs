@@ -19,10 +19,10 @@ use crate::engine::{
     observer::{Observer, Silent},
     quota::QuotaGuard,
 };
-use crate::model::{ConnectionName, Cursor, FieldName, Page, StreamName, is_reserved};
+use crate::model::{ConnectionName, Cursor, FieldName, Page, Schema, StreamName, is_reserved};
 use crate::transform::{Filter, Filtered, JoinInputs, Rejected, Stepped, Steps, fields_used, spec::MappingSpecs};
 
-use super::pushdown::pushed_down;
+use super::{coverage::Coverage, pushdown::pushed_down};
 
 /// Records of a chunk. A chunk is matched and committed as a whole; its batches are full but for the last one of each
 /// operation, so a large chunk wastes few calls: at 100 records a batch and 10,000 a chunk, at most one call in a hundred.
@@ -64,6 +64,10 @@ pub(in crate::engine) struct ReadPlan {
     pub shutdown: CancellationToken,
     /// Ends the read between two pages when the source's quota is used as far as the pipeline allows.
     pub quota: QuotaGuard,
+    /// The fields that the source declares and that are not read.
+    pub others: Vec<FieldName>,
+    /// Looks at these, where somebody wants to know what they hold.
+    pub coverage: Option<Arc<Coverage>>,
 }
 
 /// Which fields are read, beside those that the steps use. Links are read where mappings use them.
@@ -100,11 +104,12 @@ pub(in crate::engine) async fn extract(
         };
         let page = plan.take(page, &mut budget);
         let cursor = page.cursor.clone();
-        let filter = plan.filter.clone();
+        let (filter, look) = (plan.filter.clone(), plan.looker());
         let steps = Arc::clone(&plan.steps);
-        let part = spawn_blocking(move || transform_page(page, filter.as_deref(), &steps))
-            .await
-            .map_err(|_| EngineError::Stopped)??;
+        let part =
+            spawn_blocking(move || transform_page(Page { frame: look(page.frame), ..page }, filter.as_deref(), &steps))
+                .await
+                .map_err(|_| EngineError::Stopped)??;
         gathered.add(part, cursor)?;
         if gathered.is_full() {
             gathered.send(&chunks).await?;
@@ -131,14 +136,15 @@ async fn extract_spooled(
         let page = plan.take(page, &mut budget);
         totals.cursor = page.cursor.clone().or(totals.cursor);
         totals.read += page_records(&page);
-        totals.rejects.extend(page.rejects.into_iter().map(read_reject));
+        let Page { frame, rejects, .. } = page;
+        totals.rejects.extend(rejects.into_iter().map(read_reject));
         if totals.rejects.len() >= CHUNK_RECORDS {
             // What is in memory does not grow with the stream.
             totals.send_counts(&chunks).await?;
         }
         let path = spool.folder.path().join(format!("{:08}.parquet", files.len()));
-        let (filter, file) = (plan.filter.clone(), path.clone());
-        let judged = spawn_blocking(move || spool_page(page.frame, filter.as_deref(), &file))
+        let (filter, look, file) = (plan.filter.clone(), plan.looker(), path.clone());
+        let judged = spawn_blocking(move || spool_page(look(frame), filter.as_deref(), &file))
             .await
             .map_err(|_| EngineError::Stopped)??;
         totals.filtered += judged.filtered;
@@ -166,16 +172,14 @@ async fn extract_spooled(
 }
 
 impl ReadPlan {
-    /// Asks the source what its records look like, and compiles filter and steps.
-    pub(in crate::engine) async fn compile(
+    /// Compiles filter and steps for records as the source declares them.
+    pub(in crate::engine) fn compile(
         stream: &Stream,
-        extraction: &Extraction,
+        (extraction, declared): (&Extraction, &Schema),
         inputs: &JoinInputs,
         extent: Extent<'_>,
     ) -> Result<Self, EngineError> {
-        let described = extraction.source.describe(&stream.object).await;
-        let declared = described.map_err(|error| EngineError::connector(&stream.connection, error))?;
-        let schema = frame_schema(&declared);
+        let schema = frame_schema(declared);
         let failed = |error| transform_error(stream, error);
         let filter = stream.filter.as_deref().map(|sql| Filter::compile(sql, &schema)).transpose().map_err(failed)?;
         let steps = Steps::compile(&stream.transforms, &schema, inputs).map_err(failed)?;
@@ -185,9 +189,9 @@ impl ReadPlan {
         };
         let used = fields_used(&stream.transforms, mappings, stream.filter.as_deref());
         let used = used.map_err(failed)?;
-        let names = used.names(&declared);
-        let is_read = |name: &FieldName| !is_reserved(name) && (all || names.contains(name));
-        let listed = declared.fields.iter().map(|field| field.name.clone()).filter(is_read);
+        let names = used.names(declared);
+        let own = declared.fields.iter().map(|field| field.name.clone()).filter(|name| !is_reserved(name));
+        let (listed, others): (Vec<FieldName>, Vec<FieldName>) = own.partition(|name| all || names.contains(name));
         // What an open schema does not list is asked for all the same, so that every frame has the columns that are used.
         let unlisted = names.iter().filter(|name| declared.is_open && declared.field(name).is_none());
         let predicate = filter.as_ref().and_then(Filter::predicate);
@@ -196,7 +200,8 @@ impl ReadPlan {
             connection: stream.connection.clone(),
             request: ReadRequest {
                 object: stream.object.clone(),
-                fields: listed.chain(unlisted.cloned()).collect(),
+                fields: listed.into_iter().chain(unlisted.cloned()).collect(),
+                shown: Vec::new(),
                 links: used.links.into_iter().collect(),
                 filter: predicate.and_then(|predicate| pushed_down(predicate, extraction.capabilities.filter)),
                 sync_mode: stream.sync_mode,
@@ -208,7 +213,25 @@ impl ReadPlan {
             observer: Arc::new(Silent),
             shutdown: extraction.context.transport.shutdown.clone(),
             quota: extraction.quota.clone(),
+            others,
+            coverage: None,
         })
+    }
+
+    /// Looks at the fields that are not read, too.
+    pub(in crate::engine) fn cover(&mut self, coverage: Arc<Coverage>) {
+        self.request.shown.clone_from(&self.others);
+        coverage.begin(&self.request.fields, &self.others);
+        self.coverage = Some(coverage);
+    }
+
+    /// Returns what takes out of a frame what is only looked at.
+    fn looker(&self) -> impl FnOnce(DataFrame) -> DataFrame + Send + 'static {
+        let covering = self.coverage.clone().map(|coverage| (coverage, self.others.clone()));
+        move |frame| match covering {
+            Some((coverage, others)) => coverage.look(&frame, &others),
+            None => frame,
+        }
     }
 
     /// Cuts a page to what the limit still allows, and tells the observer.

@@ -72,7 +72,8 @@ async fn read_join_input(
     let extraction = environment.connect_source(pipeline, stream)?;
     let used = used.as_ref().map(|used| vec![used]);
     let extent = used.as_deref().map_or(Extent::All(&[]), Extent::Used);
-    let mut plan = ReadPlan::compile(stream, &extraction, &inner.inputs, extent).await?;
+    let declared = extraction.describe(stream).await?;
+    let mut plan = ReadPlan::compile(stream, (&extraction, &declared), &inner.inputs, extent)?;
     plan.request.sync_mode = SyncMode::FullRefresh;
     plan.observer = Arc::new(Silent);
     let mut input = JoinInput::described(&plan.steps);

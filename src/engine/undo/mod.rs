@@ -7,6 +7,7 @@ mod item;
 mod report;
 mod step;
 mod target;
+mod unlinks;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -113,7 +114,7 @@ async fn wanted_counts(
     let mut counts = environment.state.count_images(&run.run_id).await?;
     if counts.is_empty() {
         return Err(EngineError::Unsupported(format!(
-            "nothing is kept of what {} wrote: it wrote nothing that can be taken back, its pipeline had no `undo` that keeps it, or it is older than `undo.keep_days`",
+            "nothing is kept of what {} wrote: it wrote nothing that can be taken back, its pipeline said `undo: off`, or it is older than `undo.keep_days`",
             run.run_id
         )));
     }
@@ -242,6 +243,11 @@ impl Undoing<'_> {
     /// Sets the links to what was created again, and puts the checkpoints back, so that the next run does the work again.
     async fn close(&self, targets: &mut [UndoTarget]) -> Result<(), EngineError> {
         let state = &self.environment.state;
+        let undo = self.identity.id;
+        // The links that were taken away are not to be set again here, but by the next run.
+        for target in targets.iter().filter(|target| target.takes_links_away()) {
+            state.set_restored_links(target.target_id(), undo, true).await?;
+        }
         let connections: BTreeSet<String> =
             targets.iter().map(|target| target.destination.loader.connection().to_string()).collect();
         state.reopen_links(&self.pipeline.name, connections.into_iter().collect()).await?;
@@ -253,6 +259,9 @@ impl Undoing<'_> {
                     target.destination.fail(error);
                     continue;
                 }
+            }
+            if target.takes_links_away() {
+                state.set_restored_links(target.target_id(), undo, false).await?;
             }
             target.forget_intents().await?;
             target.destination.tally.status = TargetStatus::Done;
@@ -348,7 +357,7 @@ fn remarks(targets: &[UndoTarget]) -> Vec<String> {
             remarks.push(format!("{place}: it cannot delete records, so those that were created stay"));
         }
         let has_links = loader.shape.preparation.fields.iter().any(|field| field.link.is_some());
-        if has_links && loader.services.capabilities.link.is_some() {
+        if has_links && loader.services.capabilities.link.is_some() && !target.takes_links_away() {
             remarks.push(format!(
                 "{place}: links are set by calls of their own there: those of records that were there before stay"
             ));

@@ -120,6 +120,11 @@ impl Abilities<'_> {
         self.are_links_calls && field.field_type == FieldType::Link
     }
 
+    /// Tells whether a field holds links that are set by calls of their own.
+    pub(super) fn is_set_by_call(&self, name: &FieldName) -> bool {
+        self.schema.field(name).is_some_and(|field| self.is_link_call(field))
+    }
+
     /// Tells whether a field can be given a value.
     pub(super) fn is_writable(&self, name: &FieldName) -> bool {
         self.schema

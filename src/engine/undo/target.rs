@@ -24,6 +24,7 @@ use super::{
     item::{UndoItem, commit_without_write},
     report::{Difference, LeftRecord, MAX_LEFT, UndoCounts},
     step::{Abilities, Now, Step, step},
+    unlinks::Unlinks,
 };
 
 /// Most records that are worked on at once: each is in memory with what it held, what was written and what it holds now.
@@ -149,6 +150,11 @@ impl UndoTarget {
         (!values.is_empty()).then(|| preparation.key(values))
     }
 
+    /// Tells whether links are set by calls of their own there that can be taken back.
+    pub(super) fn takes_links_away(&self) -> bool {
+        self.loader().services.destination.unlink().is_some()
+    }
+
     fn abilities(&self) -> Abilities<'_> {
         let loader = self.loader();
         let capabilities = &loader.services.capabilities;
@@ -168,6 +174,7 @@ impl UndoTarget {
         let mut changes = Changes::default();
         let mut settled = UndoCounts::default();
         let mut left = Vec::new();
+        let mut unlinks = Unlinks::default();
         for image in &images {
             let now = Now {
                 found: found.get(&image.destination_id),
@@ -176,6 +183,9 @@ impl UndoTarget {
             };
             let done = step(&self.abilities(), image, now);
             self.note_unwritable(image, &done);
+            if matches!(done, Step::Restore(_) | Step::AsItWas(_)) {
+                unlinks.add(&self.abilities(), image);
+            }
             let mut holds = || found.remove(&image.destination_id).map(|record| record.fields).unwrap_or_default();
             match done {
                 Step::Delete => deletes.push(UndoItem::new(image, Fields::new(), Some(holds()), None)),
@@ -211,6 +221,7 @@ impl UndoTarget {
             self.counts.add_all(settled);
             return Ok(());
         }
+        unlinks.take_away(self.loader()).await?;
         let dispatch_place = Dispatch::new(self.loader(), 0).place_of_rejects();
         self.loader().services.state.commit(dispatch_place, changes).await?;
         let capabilities = &self.loader().services.capabilities;
@@ -278,7 +289,7 @@ impl UndoTarget {
         let stays = |name: &FieldName| {
             !abilities.is_writable(name) || (only_advances(name) && matches!(done, Step::Restore(_)))
         };
-        let lost = changed.filter(|(name, value)| !value.is_null() && stays(name));
+        let lost = changed.filter(|(name, value)| !value.is_null() && !abilities.is_set_by_call(name) && stays(name));
         let lost: Vec<FieldName> = lost.map(|(name, _)| name.clone()).collect();
         for name in lost {
             *self.unwritable.entry(name).or_default() += 1;

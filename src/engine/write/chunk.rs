@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use crate::config::WriteMode;
 use crate::engine::{
     decide::{
+        aside::aside,
         decision::{Action, Because, Decision},
         gather::gather,
         kept_words::in_kept_words,
@@ -12,6 +13,7 @@ use crate::engine::{
         mapped::{Mapped, map},
         matching::decide,
         prepare::Prepared,
+        replaced_ids::id_hashes,
         rules::Rules,
     },
     error::EngineError,
@@ -102,7 +104,10 @@ pub(in crate::engine) async fn load_chunk(
             now.push(record);
         }
     }
-    load_prepared(dispatch, now, &originals, tally, Some(buffer)).await
+    let hashes = if loader.is_replacing() { id_hashes(&now) } else { Vec::new() };
+    load_prepared(dispatch, now, &originals, tally, Some(buffer)).await?;
+    loader.replaced_ids.note(hashes);
+    Ok(())
 }
 
 /// Loads records that are mapped already. Those that are gone from the destination, or link to such, are decided upon anew. Where
@@ -205,16 +210,21 @@ async fn kept(loader: &Loader, decisions: &[Decision]) -> Result<HashMap<String,
     if loader.services.destination.canonical().is_none() {
         return Ok(HashMap::new());
     }
-    let fields = decisions.iter().filter_map(|Decision { record, action }| {
-        let fields = match action {
-            Action::Update { write, .. } | Action::Upsert { write, current: Some(_) } => &write.fields,
-            Action::Leave(Because::Unchanged) => &record.fields,
-            _ => return None,
+    let (mut written, mut unchanged) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+    for Decision { record, action } in decisions {
+        let ((ids, values), fields) = match action {
+            Action::Update { write, .. } | Action::Upsert { write, current: Some(_) } => (&mut written, &write.fields),
+            Action::Leave(Because::Unchanged) => (&mut unchanged, &record.fields),
+            _ => continue,
         };
-        Some((record.source_id.clone(), fields.clone()))
-    });
-    let (ids, fields): (Vec<String>, Vec<Fields>) = fields.unzip();
-    Ok(ids.into_iter().zip(in_kept_words(loader, fields).await?).collect())
+        ids.push(record.source_id.clone());
+        values.push(fields.clone());
+    }
+    let mut kept: HashMap<String, Fields> = HashMap::new();
+    kept.extend(written.0.into_iter().zip(in_kept_words(loader, written.1).await?));
+    // A write asks for the words too; for what stays as it is, nobody does.
+    kept.extend(unchanged.0.into_iter().zip(aside(loader, in_kept_words(loader, unchanged.1)).await?));
+    Ok(kept)
 }
 
 async fn hold_missing(

@@ -5,14 +5,8 @@ use std::collections::HashMap;
 use rusqlite::params;
 
 use crate::state::{
-    SourceKey, State, Work,
-    changes::{ChangePlace, TakenBack},
-    checkpoints::Checkpoint,
-    error::StateError,
-    image_kind::ImageFate,
-    links::Link,
-    sets::keys,
-    target::TargetId,
+    SourceKey, State, Work, change_place::ChangePlace, changes::TakenBack, checkpoints::Checkpoint, error::StateError,
+    image_kind::ImageFate, links::Link, names::name_cell, sets::keys, target::TargetId,
 };
 
 use super::{SealedImage, cell};
@@ -28,14 +22,16 @@ const ENTRY: &str = "SELECT source_key, destination_id, entry_id, sealed FROM im
 const FORGET: &str = "DELETE FROM id_map WHERE target_id = ?1 AND source_key = ?2 AND destination_id = ?3";
 const PUT_BACK: &str = "INSERT INTO id_map
        (target_id, source_key, destination_id, content_hash, key_hash, written_run, written_as, seen_run, seen_chunk, is_renewed,
-        is_missing)
-     SELECT target_id, source_key, ?2, entry_hash, entry_key, entry_run, entry_as, entry_run, 0, ?3, ?4
+        is_missing, mapped_at, mapped_run, sealed)
+     SELECT target_id, source_key, ?2, entry_hash, entry_key, entry_run, entry_as, entry_run, 0, ?3, ?4,
+       CASE WHEN ?3 THEN ?5 ELSE entry_at END, CASE WHEN ?3 THEN ?6 ELSE entry_mapped END, ?7
      FROM images WHERE image_id = ?1
      ON CONFLICT (target_id, source_key) DO UPDATE SET
        is_renewed = is_renewed OR destination_id <> excluded.destination_id OR excluded.is_renewed = 1,
        is_missing = excluded.is_missing,
        destination_id = excluded.destination_id, content_hash = excluded.content_hash, key_hash = excluded.key_hash,
-       written_run = excluded.written_run, written_as = excluded.written_as";
+       written_run = excluded.written_run, written_as = excluded.written_as,
+       mapped_at = excluded.mapped_at, mapped_run = excluded.mapped_run, sealed = COALESCE(excluded.sealed, id_map.sealed)";
 /// What an undo took back is open again once that undo is taken back itself.
 const REOPEN: &str = "UPDATE images INDEXED BY images_by_source SET undone_run = NULL, fate = NULL
      WHERE undone_run = ?1 AND target_id = ?2 AND source_key = (SELECT source_key FROM images WHERE image_id = ?3)";
@@ -43,6 +39,10 @@ const RENAMED: &str = "SELECT was_id, destination_id FROM images INDEXED BY imag
      WHERE run_id = ?1 AND target_id = ?2 AND was_id IS NOT NULL";
 const COUNT: &str = "SELECT target_id, fate, COUNT(*) FROM images INDEXED BY images_by_undo
      WHERE undone_run = ?1 AND fate IS NOT NULL GROUP BY target_id, fate";
+/// Links of records that an undo restored: all set, or none.
+const SET_RESTORED: &str = "UPDATE links INDEXED BY links_by_record SET linked = CASE WHEN ?3 THEN total ELSE 0 END
+     WHERE target_id = ?1 AND source_key IN
+       (SELECT source_key FROM images INDEXED BY images_by_undo WHERE undone_run = ?2 AND target_id = ?1 AND fate = 'restored')";
 /// Runs of this target behind a run that were not taken back.
 const LATER_RUNS: &str = "SELECT COUNT(*) FROM ledgers JOIN runs AS later USING (run_id)
      WHERE target_id = ?1 AND later.kind <> 'undo'
@@ -102,6 +102,19 @@ impl State {
         .await
     }
 
+    /// Lets the links of records that the run `undo` restored at a target count as set, or as not set, so that the next run sets them.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be written.
+    pub async fn set_restored_links(&self, target: TargetId, undo: &str, are_set: bool) -> Result<(), StateError> {
+        let undo = undo.to_owned();
+        self.write(move |work| {
+            work.transaction.prepare_cached(SET_RESTORED)?.execute(params![target.0, undo, are_set])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Puts the checkpoint of a target where it was; without one, the next read begins at the beginning.
     ///
     /// # Errors
@@ -125,7 +138,7 @@ impl Work<'_> {
     pub(in crate::state) fn take_back(&self, place: &ChangePlace, taken: &[TakenBack]) -> Result<(), StateError> {
         for one in taken {
             if one.fate.is_taken_back() {
-                self.put_entry_back(place.target_id, one)?;
+                self.put_entry_back(place, one)?;
                 let undone: String = self
                     .transaction
                     .prepare_cached("SELECT run_id FROM images WHERE image_id = ?1")?
@@ -139,7 +152,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn put_entry_back(&self, target: TargetId, one: &TakenBack) -> Result<(), StateError> {
+    fn put_entry_back(&self, place: &ChangePlace, one: &TakenBack) -> Result<(), StateError> {
+        let target = place.target_id;
         let (source_key, stored_id, entry_id, sealed) =
             self.transaction.prepare_cached(ENTRY)?.query_row([one.image_id], |row| {
                 let entry_id: Option<String> = row.get(2)?;
@@ -156,11 +170,20 @@ impl Work<'_> {
             None => entry_id,
         };
         let is_new = one.new_id.is_some();
-        self.transaction.prepare_cached(PUT_BACK)?.execute(params![one.image_id, id, is_new, is_missing])?;
+        let sealed: SealedImage = self.seal.open(&cell(target, one.image_id), &sealed)?;
+        let name = sealed.source_id.as_deref().map(|name| self.seal.seal_named(&name_cell(target, source_key), name));
+        self.transaction.prepare_cached(PUT_BACK)?.execute(params![
+            one.image_id,
+            id,
+            is_new,
+            is_missing,
+            place.now.timestamp(),
+            place.run_id,
+            name.transpose()?,
+        ])?;
         if is_new {
             self.transaction.prepare_cached(RENAME)?.execute(params![target.0, one.image_id, id])?;
         }
-        let sealed: SealedImage = self.seal.open(&cell(target, one.image_id), &sealed)?;
         let links: Vec<_> = sealed.links.into_iter().map(|link| Link { linked: 0, ..link }).collect();
         if links.is_empty() { Ok(()) } else { self.save_links(target, &links.iter().collect::<Vec<_>>()) }
     }

@@ -131,6 +131,28 @@ async fn a_file_of_the_second_form_belongs_to_the_first_account_that_is_seen() {
 }
 
 #[tokio::test]
+async fn ids_that_an_older_file_holds_anywhere_are_known_and_the_others_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first.db"), folder.path().join("second.db"));
+    first_form(&first, &Seal::new(&KEY));
+    second_form(&second);
+    let mut names: Vec<Vec<Option<String>>> = Vec::new();
+    for (path, pipeline) in [(&first, "p"), (&second, "people")] {
+        let state = State::open(path, Seal::new(&KEY)).await.unwrap();
+        let mut of_file = Vec::new();
+        for target in state.listed_targets(pipeline).await.unwrap() {
+            let (ids, _) = state.listed_ids(target.target_id, None, 100).await.unwrap();
+            assert!(ids.iter().all(|id| id.destination_id.is_some()), "{ids:?}");
+            of_file.extend(ids.into_iter().map(|id| id.source_id));
+        }
+        names.push(of_file);
+    }
+    assert_eq!(names[0], [Some(ADDRESS.to_owned())], "its link names it");
+    let known: Vec<&str> = names[1].iter().flatten().map(String::as_str).collect();
+    assert!(!known.is_empty() && known.len() < names[1].len(), "{names:?}");
+}
+
+#[tokio::test]
 async fn what_no_run_has_opened_yet_waits_for_the_first_account() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");

@@ -107,7 +107,8 @@ async fn what_is_created_again_is_known_under_its_new_id_with_its_links() {
     state.commit(place(target, "run_2"), changes).await.unwrap();
     assert_eq!(known(&state, target, &["a"]).await.by_source.len(), 0);
     let kept = images(&state, target, "run_2").await.remove(0);
-    assert_eq!((kept.source_id.clone(), kept.before.clone()), (None, Some(fields(&[("name", "x")]))));
+    let name = Some("a".to_owned());
+    assert_eq!((kept.source_id.clone(), kept.before.clone()), (name, Some(fields(&[("name", "x")]))));
     take_back(&state, target, &kept, ImageFate::Recreated, Some("9")).await;
     let entry = &known(&state, target, &["a"]).await.by_source["a"];
     assert_eq!((entry.destination_id.as_str(), entry.content_hash), ("9", 77));

@@ -14,6 +14,8 @@ const FREQUENT: &[(&str, &str)] = &[
     (id_map::MARK_MISSING, "SEARCH id_map USING INDEX id_map_by_destination (target_id=? AND destination_id=?)"),
     (id_map::MOVE, "SEARCH id_map USING INDEX id_map_by_destination (target_id=? AND destination_id=?)"),
     (id_map::FORGET, "SEARCH id_map USING INDEX id_map_by_source (target_id=? AND source_key=?)"),
+    (names::HAS_UNNAMED, "SEARCH id_map USING INDEX id_map_unnamed (target_id=?)"),
+    (names::UNNAMED, "SEARCH id_map USING INDEX id_map_by_source (target_id=? AND source_key=?)"),
     (id_map::UNSEEN, "SEARCH id_map USING INTEGER PRIMARY KEY (rowid>?)"),
     (id_map::COUNT_MISSING, "SEARCH id_map USING INDEX id_map_missing (target_id=?)"),
     (id_map::FORGET_MISSING, "SEARCH id_map USING INDEX id_map_missing (target_id=?)"),

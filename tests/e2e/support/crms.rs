@@ -65,6 +65,11 @@ impl Crms {
         self.web.get(&format!("{}{path}", self.urls[vendor]))
     }
 
+    /// Sends what a person does in the vendor's screens, and makes sure that it is taken.
+    pub(crate) fn send(&self, vendor: &str, (method, path): (&str, &str), body: &Json) {
+        self.web.send(method, &format!("{}{path}", self.urls[vendor]), body);
+    }
+
     /// Returns the answer of a path as JSON, from an emulator that loses answers.
     pub(crate) fn get_at_last(&self, vendor: &str, path: &str) -> Json {
         let url = format!("{}{path}", self.urls[vendor]);
@@ -106,6 +111,13 @@ impl Web {
     fn visit(&self, url: &str) -> u16 {
         let visit = async { self.client.get(url).timeout(super::COMMAND_TIMEOUT).send().await };
         self.runtime.block_on(visit).unwrap_or_else(|error| panic!("{url}: {error}")).status().as_u16()
+    }
+
+    fn send(&self, method: &str, url: &str, body: &Json) {
+        let request = self.client.request(method.parse().unwrap(), url).bearer_auth("a-test").json(body);
+        let sent = async { request.timeout(super::COMMAND_TIMEOUT).send().await };
+        let answer = self.runtime.block_on(sent).unwrap_or_else(|error| panic!("{url}: {error}"));
+        assert!(answer.status().is_success(), "{method} {url}: {}", answer.status());
     }
 
     fn get(&self, url: &str) -> Json {

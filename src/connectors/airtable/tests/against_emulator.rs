@@ -109,6 +109,7 @@ fn change(id: Option<&str>, fields: &[(&str, Value)]) -> BatchRecord {
 
 fn request(fields: &[&str]) -> ReadRequest {
     ReadRequest {
+        shown: Vec::new(),
         object: "Contacts".into(),
         fields: fields.iter().map(|name| (*name).into()).collect(),
         links: Vec::new(),

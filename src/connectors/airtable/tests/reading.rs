@@ -16,6 +16,7 @@ use super::{
 
 fn request(fields: &[&str], sync_mode: SyncMode) -> ReadRequest {
     ReadRequest {
+        shown: Vec::new(),
         object: ObjectName::new("Contacts"),
         fields: fields.iter().map(|name| (*name).into()).collect(),
         links: Vec::new(),

@@ -6,7 +6,9 @@
 
 mod added;
 mod change;
+mod costs;
 mod delete;
+mod foreseen;
 mod hits;
 mod identify;
 mod insert;
@@ -40,7 +42,7 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use crate::connector::{
-    BulkLoad, ConnectorError, Destination, ErrorKind, FetchRequest, FetchWhole, Probe, Replace, WritePlan,
+    BulkLoad, ConnectorError, Destination, ErrorKind, FetchRequest, FetchWhole, Probe, Replace, WriteCosts, WritePlan,
 };
 use crate::model::{Batch, ObjectName, Operation, Outcome, Record, Schema};
 
@@ -55,6 +57,7 @@ use super::{
 };
 
 use self::{
+    foreseen::Foreseen,
     new_version::NewVersion,
     plan::{Formula, Plan},
     rules::check_formulas,
@@ -69,6 +72,8 @@ pub(super) struct SheetsDestination {
     plans: SyncMutex<HashMap<ObjectName, Plan>>,
     /// What is known of the objects. One write at a time: rows move with every one.
     objects: Mutex<HashMap<ObjectName, Known>>,
+    /// What would be known of the objects by now, where writes are only counted.
+    foreseen: SyncMutex<HashMap<ObjectName, Foreseen>>,
 }
 
 /// What the options say of writing.
@@ -96,7 +101,7 @@ struct Known {
 impl SheetsDestination {
     /// Makes the destination of a spreadsheet. Does no I/O.
     pub(super) fn new(client: SheetsClient, options: Options) -> Self {
-        Self { client, options, plans: SyncMutex::default(), objects: Mutex::default() }
+        Self { client, options, plans: SyncMutex::default(), objects: Mutex::default(), foreseen: SyncMutex::default() }
     }
 
     fn plan_of(&self, object: &ObjectName) -> Plan {
@@ -274,6 +279,10 @@ impl Destination for SheetsDestination {
     }
 
     fn fetch_whole(&self) -> Option<&dyn FetchWhole> {
+        Some(self)
+    }
+
+    fn write_costs(&self) -> Option<&dyn WriteCosts> {
         Some(self)
     }
 

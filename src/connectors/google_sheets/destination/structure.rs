@@ -21,7 +21,7 @@ use super::{
 };
 
 /// A column that is to be added.
-struct NewColumn {
+pub(super) struct NewColumn {
     name: String,
     /// None for one that a formula fills.
     field_type: Option<FieldType>,
@@ -124,7 +124,7 @@ impl Known {
     }
 }
 
-fn missing_columns(table: Option<&Table>, plan: &Plan) -> Vec<NewColumn> {
+pub(super) fn missing_columns(table: Option<&Table>, plan: &Plan) -> Vec<NewColumn> {
     let field = |field: &Field| NewColumn { name: field.name.to_string(), field_type: Some(field.field_type) };
     let formula = |formula: &super::plan::Formula| NewColumn { name: formula.column.clone(), field_type: None };
     let all = plan.fields.iter().map(field).chain(plan.formulas.iter().map(formula));

@@ -30,6 +30,8 @@ pub(super) struct Reading {
     columns: Vec<Column>,
     /// The columns that were asked for, by index into `columns`; none is the row's number.
     fields: Vec<(String, Option<usize>)>,
+    /// How many of them are loaded; those behind are looked at.
+    loaded: usize,
     /// The columns that identify a record; empty where its whole content does.
     id: Vec<usize>,
     updated: Option<usize>,
@@ -74,6 +76,9 @@ impl Reading {
             };
             fields.push((name.to_string(), place));
         }
+        let loaded = fields.len();
+        let shown = request.shown.iter().filter_map(|name| Some((name.to_string(), Some(index(name).ok()?))));
+        fields.extend(shown);
         let id_columns = tables.id_columns(&request.object);
         let id = id_columns.iter().map(|name| index(name)).collect::<Result<Vec<usize>, _>>()?;
         let updated = tables.updated_column(&request.object).map(index).transpose()?;
@@ -83,6 +88,7 @@ impl Reading {
             named_places: table.columns.iter().map(|column| column.place).collect(),
             columns: table.columns.clone(),
             fields,
+            loaded,
             id,
             updated,
             since,
@@ -165,8 +171,9 @@ impl Reading {
             }
         }
         let mut values = Vec::with_capacity(self.fields.len());
-        for (_, place) in &self.fields {
+        for (position, (_, place)) in self.fields.iter().enumerate() {
             values.push(match place {
+                Some(place) if position >= self.loaded => self.value(&id, row, cells, *place, None).unwrap_or_default(),
                 Some(place) => self.value(&id, row, cells, *place, None)?,
                 None => Value::Integer(i64::try_from(row + 1).unwrap_or(i64::MAX)),
             });

@@ -283,6 +283,15 @@ impl Api {
         self.client.send(&request).await.map_err(errors::of_http)
     }
 
+    /// `POST crm/associations/{v}/{from}/{to}/batch/archive`: takes links away with all their labels. Those that are not there are
+    /// passed over. Source: spec; up to 2,000 inputs, as for `create`.
+    pub(super) async fn dissociate(&self, from: &str, to: &str, inputs: Vec<Json>) -> Result<Answer, ConnectorError> {
+        let path = format!("{}/batch/archive", self.version.associations(from, to));
+        let body = json!({ "inputs": inputs });
+        let request = ApiRequest::write(Method::POST, path, body, limits::COUNTS_AS_ASSOCIATION).idempotent();
+        self.client.send(&request).await.map_err(errors::of_http)
+    }
+
     /// `GET crm/associations/{v}/{from}/{to}/labels`
     pub(super) async fn association_labels(&self, from: &str, to: &str) -> Result<Vec<WireLabel>, ConnectorError> {
         let path = format!("{}/labels", self.version.associations(from, to));

@@ -1,11 +1,11 @@
-//! Links between records that exist. Links are added, never taken away.
+//! Links between records that exist. A run adds links; an undo takes those away that it added.
 
 use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value as Json, json};
 
-use crate::connector::{ConnectorError, ErrorKind};
-use crate::model::{Batch, LINK_PREFIX, Outcome, Rejection, link_field};
+use crate::connector::{ConnectorError, ErrorKind, LinkedIds};
+use crate::model::{Batch, FieldName, LINK_PREFIX, Outcome, Rejection, link_field};
 
 use super::{
     super::{
@@ -21,7 +21,7 @@ use super::{
 
 /// One link to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Link {
+pub(super) struct Link {
     /// The place of its record in the batch.
     index: usize,
     from: String,
@@ -47,7 +47,42 @@ pub(super) async fn link(catalog: &Catalog, batch: &Batch) -> Result<Vec<Outcome
     Ok(ids.into_iter().enumerate().map(outcome).collect())
 }
 
-fn links_by_object(batch: &Batch, ids: &[String]) -> BTreeMap<String, Vec<Link>> {
+/// Takes links away.
+pub(super) async fn unlink(
+    catalog: &Catalog,
+    object: &str,
+    field: &FieldName,
+    links: &LinkedIds,
+) -> Result<(), ConnectorError> {
+    let Some(to_object) = field.strip_prefix(LINK_PREFIX) else { return Ok(()) };
+    let inputs: Vec<Json> = links
+        .iter()
+        .map(|(from, to)| {
+            let to: Vec<Json> = to.iter().map(|id| json!({ "id": id })).collect();
+            json!({ "from": { "id": from }, "to": to })
+        })
+        .collect();
+    for chunk in inputs.chunks(limits::MAX_ASSOCIATION_WRITES) {
+        let answer = catalog.api.dissociate(object, to_object, chunk.to_vec()).await?;
+        if !answer.status.is_success() {
+            return Err(errors::of_answer(&answer, &format!("the links of `{object}` to `{to_object}`")));
+        }
+    }
+    Ok(())
+}
+
+/// Returns what links of a field lead to.
+pub(super) async fn linked(
+    catalog: &Catalog,
+    object: &str,
+    field: &FieldName,
+    ids: &[String],
+) -> Result<LinkedIds, ConnectorError> {
+    let Some(to_object) = field.strip_prefix(LINK_PREFIX) else { return Ok(LinkedIds::new()) };
+    read_links(&catalog.api, object, to_object, ids).await
+}
+
+pub(super) fn links_by_object(batch: &Batch, ids: &[String]) -> BTreeMap<String, Vec<Link>> {
     let mut by_object: BTreeMap<String, Vec<Link>> = BTreeMap::new();
     for (index, (record, from)) in batch.records.iter().zip(ids).enumerate() {
         for (field, value) in &record.fields {

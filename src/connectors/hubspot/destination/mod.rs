@@ -5,6 +5,7 @@
 //! here too, nothing of it being written, and the engine halves it. Start at [`HubSpotDestination`].
 
 mod canonical;
+mod costs;
 mod encode;
 mod fetch;
 mod links;
@@ -16,7 +17,10 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use crate::clock::Clock;
-use crate::connector::{Ages, Canonical, ConnectorError, Destination, Examples, FetchRequest, Inspection, Probe};
+use crate::connector::{
+    Ages, Canonical, ConnectorError, Destination, Examples, FetchRequest, Inspection, LinkedIds, Probe, Unlink,
+    WriteCosts,
+};
 use crate::http::Access;
 use crate::model::{Batch, FieldName, Fields, ObjectName, Operation, Outcome, Record, Schema, Value};
 
@@ -88,6 +92,30 @@ impl Destination for HubSpotDestination {
 
     fn canonical(&self) -> Option<&dyn Canonical> {
         Some(self)
+    }
+
+    fn unlink(&self) -> Option<&dyn Unlink> {
+        Some(self)
+    }
+
+    fn write_costs(&self) -> Option<&dyn WriteCosts> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Unlink for HubSpotDestination {
+    async fn linked(
+        &self,
+        object: &ObjectName,
+        field: &FieldName,
+        ids: &[String],
+    ) -> Result<LinkedIds, ConnectorError> {
+        links::linked(&self.catalog, object, field, ids).await
+    }
+
+    async fn unlink(&self, object: &ObjectName, field: &FieldName, links: &LinkedIds) -> Result<(), ConnectorError> {
+        links::unlink(&self.catalog, object, field, links).await
     }
 }
 

@@ -32,6 +32,8 @@ struct FieldPlan {
     name: FieldName,
     field_type: FieldType,
     from: From,
+    /// Whether it is looked at and not loaded.
+    is_shown: bool,
 }
 
 #[derive(Debug)]
@@ -61,10 +63,11 @@ impl Decoder {
     pub(super) async fn new(
         catalog: &Catalog,
         info: &ObjectInfo,
-        fields: &[FieldName],
+        (fields, shown): (&[FieldName], &[FieldName]),
         links: &[ObjectName],
     ) -> Result<Self, ConnectorError> {
-        let fields = fields.iter().map(|name| FieldPlan::new(name, info)).collect::<Result<Vec<_>, _>>()?;
+        let mut fields = fields.iter().map(|name| FieldPlan::new(name, info)).collect::<Result<Vec<_>, _>>()?;
+        fields.extend(shown.iter().filter_map(|name| FieldPlan::shown(name, info)));
         let mut names = Names::default();
         for field in &fields {
             match field.from {
@@ -166,7 +169,9 @@ impl Decoder {
                 From::Derived(derived) => self.names.of(*derived, record),
                 From::Property(name) => {
                     let text = record.property(name).unwrap_or_default();
-                    decode(field.field_type, text).map_err(|misfit| ReadReject {
+                    let decoded = decode(field.field_type, text);
+                    let decoded = if field.is_shown { Ok(decoded.unwrap_or_default()) } else { decoded };
+                    decoded.map_err(|misfit| ReadReject {
                         has_id: true,
                         number: None,
                         line: None,
@@ -194,12 +199,19 @@ impl FieldPlan {
     fn new(name: &FieldName, info: &ObjectInfo) -> Result<Self, ConnectorError> {
         if let Some(property) = info.property(name) {
             let from = From::Property(name.to_string());
-            return Ok(Self { name: name.clone(), field_type: property.field.field_type, from });
+            return Ok(Self { name: name.clone(), field_type: property.field.field_type, from, is_shown: false });
         }
         if let Some(derived) = info.derived_field(name) {
-            return Ok(Self { name: name.clone(), field_type: FieldType::Text, from: From::Derived(derived) });
+            let from = From::Derived(derived);
+            return Ok(Self { name: name.clone(), field_type: FieldType::Text, from, is_shown: false });
         }
         Err(unknown_field(name, &info.object))
+    }
+
+    /// Plans a field that is looked at: names of what has ids cost calls of their own, so they are none.
+    fn shown(name: &FieldName, info: &ObjectInfo) -> Option<Self> {
+        info.property(name)?;
+        Some(Self { is_shown: true, ..Self::new(name, info).ok()? })
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::clock::Clock;
 use crate::connector::{ConnectorError, ErrorKind, ReadRequest};
-use crate::model::{Page, SyncMode};
+use crate::model::{FieldName, Page, SyncMode};
 
 use super::{
     super::{
@@ -62,12 +62,17 @@ impl<'catalog> Reader<'catalog> {
         request: ReadRequest,
     ) -> Result<Self, ConnectorError> {
         let info = catalog.object(&request.object).await?;
-        let decoder = Decoder::new(catalog, &info, &request.fields, &request.links).await?;
-        let properties = decoder.properties();
         let max_chars = limits::MAX_SEARCH_CHARS - SEARCH_FRAME_CHARS;
         // Each group also gets the last id, and in an incremental read the moment.
         let groups = request.filter.as_ref().map(|filter| translate(filter, &info, 2, max_chars)).unwrap_or_default();
         let position = start(&request, !groups.is_empty())?;
+        let room = match position {
+            Some(Position::Search { .. }) => max_chars.saturating_sub(json!(groups).to_string().chars().count()),
+            _ => limits::MAX_URL_PROPERTIES_CHARS,
+        };
+        let shown = shown_within(room, &request);
+        let decoder = Decoder::new(catalog, &info, (&request.fields, shown), &request.links).await?;
+        let properties = decoder.properties();
         Ok(Self { catalog, clock, info, request, decoder, properties, groups, position })
     }
 
@@ -251,6 +256,19 @@ impl<'catalog> Reader<'catalog> {
         let ours = self.clock.now();
         vendor.map_or(ours, |vendor| vendor.min(ours)).timestamp_millis()
     }
+}
+
+/// Returns the fields that are looked at as far as the request that brings the records has room for their names: with more, each page
+/// would take another one.
+fn shown_within(room: usize, request: &ReadRequest) -> &[FieldName] {
+    let size = |name: &FieldName| name.len() + 3;
+    let mut left = room.saturating_sub(request.fields.iter().map(size).sum());
+    let mut count = 0;
+    for name in &request.shown {
+        let Some(rest) = left.checked_sub(size(name)) else { break };
+        (left, count) = (rest, count + 1);
+    }
+    request.shown.get(..count).unwrap_or_default()
 }
 
 impl std::fmt::Debug for Reader<'_> {

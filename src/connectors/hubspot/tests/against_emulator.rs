@@ -122,6 +122,7 @@ fn by_email() -> Operation {
 
 fn request(object: &str, fields: &[&str], links: &[&str]) -> ReadRequest {
     ReadRequest {
+        shown: Vec::new(),
         object: object.into(),
         fields: fields.iter().map(FieldName::new).collect(),
         links: links.iter().map(|name| (*name).into()).collect(),

@@ -13,6 +13,7 @@ use super::{
 
 fn request(sync_mode: SyncMode, fields: &[&str], links: &[&str], cursor: Option<Json>) -> ReadRequest {
     ReadRequest {
+        shown: Vec::new(),
         object: "contacts".into(),
         fields: fields.iter().map(FieldName::new).collect(),
         links: links.iter().map(|name| (*name).into()).collect(),

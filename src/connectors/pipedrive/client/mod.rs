@@ -138,8 +138,7 @@ impl Api {
     /// `GET {records}/{id}`
     pub(super) async fn one(&self, object: Object, id: &str) -> Result<Raw, CallError> {
         let asked = id.to_owned();
-        let costs = if object.is_v1() { costs::ONE_V1 } else { costs::ONE };
-        let request = ApiRequest::get(record_path(object, id), costs)
+        let request = ApiRequest::get(record_path(object, id), costs::one(object))
             .shown_as(format!("{}/{{id}}", object.path()))
             .expecting(move |answer| whole::is_of(answer, &asked));
         self.record(&request).await
@@ -168,9 +167,8 @@ impl Api {
 
     /// `POST {records}`: creates a record. There is no idempotency key, so it is never repeated blindly.
     pub(super) async fn create(&self, object: Object, body: Map<String, Json>) -> Result<Raw, CallError> {
-        let costs = if object.is_v1() { costs::WRITE_V1 } else { costs::WRITE };
         let (sent, given) = (body.clone(), Arc::clone(&self.given));
-        let request = ApiRequest::write(Method::POST, object.path(), Json::from(body), costs)
+        let request = ApiRequest::write(Method::POST, object.path(), Json::from(body), costs::write(object))
             .expecting(move |answer| whole::is_of_create(answer, object, &sent, &given));
         self.record(&request).await
     }
@@ -182,10 +180,9 @@ impl Api {
 
     /// `PATCH {records}/{id}`; notes take `PUT`.
     pub(super) async fn update(&self, object: Object, id: &str, body: Map<String, Json>) -> Result<Raw, CallError> {
-        let costs = if object.is_v1() { costs::WRITE_V1 } else { costs::WRITE };
         let method = if object == Object::Notes { Method::PUT } else { Method::PATCH };
         let asked = id.to_owned();
-        let request = ApiRequest::write(method, record_path(object, id), Json::from(body), costs)
+        let request = ApiRequest::write(method, record_path(object, id), Json::from(body), costs::write(object))
             .idempotent()
             .shown_as(format!("{}/{{id}}", object.path()))
             .expecting(move |answer| whole::is_of(answer, &asked));
@@ -194,13 +191,12 @@ impl Api {
 
     /// `DELETE {records}/{id}`: marks the record as deleted; it is gone after 30 days.
     pub(super) async fn delete(&self, object: Object, id: &str) -> Result<(), CallError> {
-        let costs = if object.is_v1() { costs::DELETE_V1 } else { costs::DELETE };
         let asked = id.to_owned();
         let request = ApiRequest {
             method: Method::DELETE,
             body: Body::Empty,
             access: Access::Write,
-            ..ApiRequest::get(record_path(object, id), costs)
+            ..ApiRequest::get(record_path(object, id), costs::delete(object))
         };
         let request = request
             .shown_as(format!("{}/{{id}}", object.path()))

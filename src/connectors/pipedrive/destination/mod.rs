@@ -4,6 +4,7 @@
 
 mod body;
 mod contacts;
+mod costs;
 mod encode;
 mod fetch;
 mod participants;
@@ -14,7 +15,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use crate::connector::{ConnectorError, Destination, ErrorKind, Examples, FetchRequest, FetchWhole, Inspection, Probe};
+use crate::connector::{
+    ConnectorError, Destination, ErrorKind, Examples, FetchRequest, FetchWhole, Inspection, Probe, WriteCosts,
+};
 use crate::model::{Batch, FieldName, ObjectName, Operation, Outcome, Record, Schema, Value};
 
 use super::{
@@ -91,6 +94,10 @@ impl Destination for PipedriveDestination {
     }
 
     fn fetch_whole(&self) -> Option<&dyn FetchWhole> {
+        Some(self)
+    }
+
+    fn write_costs(&self) -> Option<&dyn WriteCosts> {
         Some(self)
     }
 }

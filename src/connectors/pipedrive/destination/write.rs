@@ -20,13 +20,7 @@ impl PipedriveDestination {
     /// Writes records that are new, or are there.
     pub(super) async fn write(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
         let info = self.catalog.object(&batch.object).await?;
-        let mut kinds = Vec::new();
-        for name in batch.records.iter().flat_map(|record| record.fields.keys()) {
-            kinds.push(info.property(info.column(name)?).kind);
-        }
-        let names = self.catalog.names(kinds.into_iter()).await?;
-        let default_user = if names.users.is_some() { self.default_user().await? } else { None };
-        let encoder = Encoder { object: info.object, names, default_user };
+        let encoder = self.encoder(&info, batch).await?;
         let mut outcomes = Vec::with_capacity(batch.records.len());
         for record in &batch.records {
             if self.creates_options
@@ -42,6 +36,17 @@ impl PipedriveDestination {
             });
         }
         Ok(outcomes)
+    }
+
+    /// Asks for what the values of a batch need: users, pipelines, stages.
+    pub(super) async fn encoder(&self, info: &ObjectInfo, batch: &Batch) -> Result<Encoder, ConnectorError> {
+        let mut kinds = Vec::new();
+        for name in batch.records.iter().flat_map(|record| record.fields.keys()) {
+            kinds.push(info.property(info.column(name)?).kind);
+        }
+        let names = self.catalog.names(kinds.into_iter()).await?;
+        let default_user = if names.users.is_some() { self.default_user().await? } else { None };
+        Ok(Encoder { object: info.object, names, default_user })
     }
 
     /// Adds the options that a record needs and its fields do not have. Returns why one is refused.

@@ -21,6 +21,8 @@ pub(super) struct Decoder {
     info: Arc<ObjectInfo>,
     /// The frame's name of each column, and the column's.
     columns: Vec<(String, String)>,
+    /// How many of the columns are loaded; those behind are looked at.
+    loaded: usize,
     names: Names,
 }
 
@@ -45,9 +47,14 @@ impl Decoder {
         for field in &request.fields {
             columns.push((field.to_string(), info.column(field)?.field.name.to_string()));
         }
+        let loaded = columns.len();
+        columns.extend(request.shown.iter().filter_map(|field| {
+            let column = info.find(field).filter(|column| is_free(&info, column))?;
+            Some((field.to_string(), column.field.name.to_string()))
+        }));
         let kinds = columns.iter().filter_map(|(_, name)| info.find(name)).map(|column| info.property(column).kind);
         let names = catalog.names(kinds.collect::<Vec<_>>().into_iter()).await?;
-        Ok(Self { info, columns, names })
+        Ok(Self { info, columns, loaded, names })
     }
 
     fn columns(&self) -> impl Iterator<Item = (&str, &Column)> {
@@ -116,8 +123,12 @@ impl Decoder {
     }
 
     fn values(&self, id: &str, raw: &Raw) -> Result<Vec<Value>, Box<ReadReject>> {
-        let value = |(_, column): (&str, &Column)| {
-            decode(&self.info, column, raw, &self.names).map_err(|misfit| {
+        let value = |(place, (_, column)): (usize, (&str, &Column))| {
+            let decoded = decode(&self.info, column, raw, &self.names);
+            if place >= self.loaded {
+                return Ok(decoded.unwrap_or_default());
+            }
+            decoded.map_err(|misfit| {
                 let property = self.info.property(column);
                 let custom =
                     raw.get("custom_fields").filter(|_| property.is_custom).and_then(|of| of.get(&property.code));
@@ -135,7 +146,7 @@ impl Decoder {
                 })
             })
         };
-        self.columns().map(value).collect()
+        self.columns().enumerate().map(value).collect()
     }
 
     fn frame(&self, own: &[Vec<Value>; 3], cells: &[Vec<Value>]) -> PolarsResult<DataFrame> {
@@ -150,6 +161,11 @@ impl Decoder {
         }
         DataFrame::new(ids.len(), columns)
     }
+}
+
+/// Tells whether a list brings a field without a further call: names of users and stages are looked up, participants are asked for.
+fn is_free(info: &ObjectInfo, column: &Column) -> bool {
+    !matches!(info.property(column).kind, Kind::User | Kind::Pipeline | Kind::Stage | Kind::People)
 }
 
 /// Returns the moment of a record's last change. Users have `modified`; what was never changed has the time of its creation.

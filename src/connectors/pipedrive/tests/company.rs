@@ -38,7 +38,8 @@ impl Company {
         let tokens = Arc::new(MemoryTokens::default());
         let transport = Transport::new(clock, CancellationToken::new(), tokens).unwrap();
         let connection = ConnectionName::new("crm");
-        let context = Context { connection, transport, meter: Meter::default(), base_dir: PathBuf::new() };
+        let context =
+            Context { connection, transport, meter: Meter::default(), base_dir: PathBuf::new(), meters: None };
         let options = EmulatorOptions {
             fixtures: Some(folder.path().to_owned()),
             account: None,
@@ -117,6 +118,7 @@ pub(super) fn text(text: &str) -> Value {
 
 pub(super) fn request(object: &str, fields: &[&str]) -> ReadRequest {
     ReadRequest {
+        shown: Vec::new(),
         object: object.into(),
         fields: fields.iter().map(|name| (*name).into()).collect(),
         links: Vec::new(),

@@ -7,6 +7,7 @@
 mod bulk;
 mod canonical;
 mod collections;
+mod costs;
 mod earlier_jobs;
 mod effect;
 mod fetch;
@@ -29,7 +30,7 @@ use tokio::sync::Mutex;
 
 use crate::connector::{
     Ages, BulkBatch, BulkLoad, Canonical, ConnectorError, Destination, EarlierJobs, ErrorKind, FetchRequest,
-    Inspection, Outcomes, PartialDescribe, Permissions, Probe,
+    Inspection, Outcomes, PartialDescribe, Permissions, Probe, WriteCosts,
 };
 use crate::model::{Batch, FieldName, ObjectName, Operation, Outcome, Record, Schema};
 
@@ -137,6 +138,10 @@ impl Destination for SalesforceDestination {
     fn canonical(&self) -> Option<&dyn Canonical> {
         Some(self)
     }
+
+    fn write_costs(&self) -> Option<&dyn WriteCosts> {
+        Some(self)
+    }
 }
 
 #[async_trait]
@@ -181,8 +186,7 @@ impl PartialDescribe for SalesforceDestination {
 impl BulkLoad for SalesforceDestination {
     async fn load_bulk(&self, batch: &BulkBatch<'_>) -> Result<Outcomes, ConnectorError> {
         let info = self.described(batch.object, batch.fields.iter()).await.map_err(without_effect)?;
-        let is_body = |name: &FieldName| info.field(name).is_some_and(|field| field.kind == Kind::Body);
-        if batch.records.len() > limits::MAX_COLLECTION_RECORDS && !batch.fields.iter().any(is_body) {
+        if goes_by_job(&info, batch) {
             return self.load_in_bulk(&info, batch).await;
         }
         let mut progress = Progress::new(batch.records.len());
@@ -197,6 +201,12 @@ impl EarlierJobs for SalesforceDestination {
         let info = self.catalog.object(object).await?;
         self.wait_for_jobs_of_earlier_runs(&info).await
     }
+}
+
+/// Tells whether a batch is a job of the Bulk API. What holds files is none.
+fn goes_by_job(info: &ObjectInfo, batch: &BulkBatch<'_>) -> bool {
+    let is_body = |name: &FieldName| info.field(name).is_some_and(|field| field.kind == Kind::Body);
+    batch.records.len() > limits::MAX_COLLECTION_RECORDS && !batch.fields.iter().any(is_body)
 }
 
 fn written_schema(info: &ObjectInfo, object: &ObjectName) -> Result<Schema, ConnectorError> {

@@ -29,6 +29,8 @@ pub(super) struct Decoder {
 struct FieldPlan {
     name: FieldName,
     kind: Kind,
+    /// Whether it is looked at and not loaded.
+    is_shown: bool,
 }
 
 /// One record on its way into a frame.
@@ -49,12 +51,20 @@ pub(super) struct Rows {
 
 impl Decoder {
     /// Prepares to decode the fields that were asked for.
-    pub(super) fn new(info: &ObjectInfo, fields: &[FieldName], links: &[ObjectName]) -> Result<Self, ConnectorError> {
+    pub(super) fn new(
+        info: &ObjectInfo,
+        (fields, shown): (&[FieldName], &[FieldName]),
+        links: &[ObjectName],
+    ) -> Result<Self, ConnectorError> {
         let plan = |name: &FieldName| match info.field(name) {
-            Some(field) => Ok(FieldPlan { name: name.clone(), kind: field.kind }),
+            Some(field) => Ok(FieldPlan { name: name.clone(), kind: field.kind, is_shown: false }),
             None => Err(unknown_field(name, &info.name)),
         };
-        let fields = fields.iter().map(plan).collect::<Result<Vec<_>, _>>()?;
+        let mut fields = fields.iter().map(plan).collect::<Result<Vec<_>, _>>()?;
+        let shown = shown.iter().filter_map(|name| plan(name).ok());
+        // A body is read by a call of its own.
+        let shown = shown.filter(|field| field.kind != Kind::Body);
+        fields.extend(shown.map(|field| FieldPlan { is_shown: true, ..field }));
         let change = info.change_field().map(|field| field.field.name.to_string());
         Ok(Self { fields, links: links.to_vec(), change, has_deleted: info.has_deleted() })
     }
@@ -204,7 +214,11 @@ fn zipped(
     cells: impl Iterator<Item = Result<Value, Misfit>>,
 ) -> Result<Vec<Value>, (String, Misfit)> {
     let named = fields.iter().zip(cells);
-    named.map(|(field, cell)| cell.map_err(|misfit| (field.name.to_string(), misfit))).collect()
+    let fitting = |(field, cell): (&FieldPlan, Result<Value, Misfit>)| match cell {
+        Err(_) if field.is_shown => Ok(Value::Null),
+        cell => cell.map_err(|misfit| (field.name.to_string(), misfit)),
+    };
+    named.map(fitting).collect()
 }
 
 /// Finds a field by its name, of the record or of a parent; a record without the parent has `null` in its place.

@@ -29,6 +29,7 @@ fn policy(write: WriteMode) -> WritePolicy {
         max_deletes: None,
         is_verifying: false,
         reads: Reads::Nothing,
+        own_reads: Reads::Nothing,
         keeps_images: false,
         tells_by_id: true,
     }
