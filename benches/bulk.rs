@@ -1,7 +1,8 @@
 //! 200,000 records through Salesforce's Bulk API 2.0, both ways: prints the calls beside the least possible, and the peak memory
 //! of the `ferry` process.
 //!
-//! `cargo bench --bench bulk`, or with a row count: `cargo bench --bench bulk -- 20000`. Linux only: the peak is the `VmHWM` of
+//! `cargo bench --bench bulk`, or with a row count: `cargo bench --bench bulk -- 20000`; with `undo=off`
+//! nothing is read of what records held before. Linux only: the peak is the `VmHWM` of
 //! `/proc/<pid>/status`. The emulator runs in a process of its own and without limits.
 //!
 //! How often a job has to be asked whether it has ended depends on how long Salesforce works on it, so the clock is the
@@ -116,7 +117,8 @@ fn go(folder: &Path, streams: &str, rows: u64, emulator: &Emulator) -> Result<(M
     fs::create_dir(folder)?;
     let source = folder.join("customers.csv");
     customers::write_rows(&source, rows)?;
-    fs::write(folder.join("bulk.yaml"), format!("{CONNECTIONS}{streams}"))?;
+    let undo = if std::env::args().any(|argument| argument == "undo=off") { "undo: off\n" } else { "" };
+    fs::write(folder.join("bulk.yaml"), format!("{CONNECTIONS}{undo}{streams}"))?;
     let measured = local::run(folder, "bulk.yaml", &emulator.url, "1")?;
     Ok((measured, fs::metadata(&source)?.len()))
 }

@@ -1,7 +1,8 @@
 //! A million CSV rows into a local HubSpot: prints seconds, records per second, calls and the peak memory of the `ferry` process, of a
 //! plan, of the run, of a second run that finds nothing changed, and of the plan after it.
 //!
-//! `cargo bench --bench million`, or with a row count: `cargo bench --bench million -- 100000`. Linux only: the peak is the
+//! `cargo bench --bench million`, or with a row count: `cargo bench --bench million -- 100000`; with `undo=off` nothing is read
+//! of what records held before. Linux only: the peak is the
 //! `VmHWM` of `/proc/<pid>/status`. The emulator runs in a process of its own and without limits, and Ferry's clock is 20 times as
 //! fast, so that what is measured is Ferry and not the wait for a quota.
 
@@ -42,7 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let rows = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(ROWS);
     let folder = tempfile::tempdir()?;
     customers::write_rows(&folder.path().join("customers.csv"), rows)?;
-    fs::write(folder.path().join("million.yaml"), PIPELINE)?;
+    let undo = if std::env::args().any(|argument| argument == "undo=off") { "undo: off\n" } else { "" };
+    fs::write(folder.path().join("million.yaml"), format!("{PIPELINE}{undo}"))?;
     let emulator = Emulator::start("hubspot", folder.path(), &[])?;
     plan(folder.path(), &emulator.url)?;
     for _ in 0..2 {

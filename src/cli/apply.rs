@@ -5,6 +5,7 @@ use indicatif::HumanDuration;
 
 use crate::clock::Clock;
 use crate::engine::{self, EngineError, PlanError, PlanFile};
+use crate::state::RunKind;
 
 use super::{
     args::ApplyArgs,
@@ -34,10 +35,10 @@ pub(super) async fn apply(workspace: &Workspace, args: &ApplyArgs) -> Result<Exi
         workspace.output.say(&format!("the plan is {} old", HumanDuration(age)));
     }
     let state = workspace.open_state(&file).await?;
-    let session = Session::begin(workspace, &pipeline, state, clock).await?;
+    let session = Session::begin_attempt(workspace, &pipeline, state, clock, RunKind::Apply).await?;
     let Session { environment, audit, signals, .. } = &session;
-    let finished = engine::apply(environment, &pipeline, plan).await?;
-    show(workspace, &finished, Started::Apply(&args.plan))?;
+    let finished = session.kept(workspace, &pipeline, engine::apply(environment, &pipeline, plan).await).await?;
+    show(workspace, &pipeline, &finished, Started::Apply(&args.plan))?;
     audit.finish()?;
-    end(environment, &finished, signals.number()).await
+    end(workspace, &pipeline, environment, &finished, signals.number()).await
 }

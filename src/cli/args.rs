@@ -1,10 +1,12 @@
 //! What a user can type.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use emulators::FaultPlan;
+
+use crate::state::RunStatus;
 
 /// Moves records between CRMs from a YAML pipeline, and accounts for every one of them.
 #[derive(Debug, Parser)]
@@ -12,7 +14,7 @@ use emulators::FaultPlan;
 #[command(
     after_help = "Exit codes: 0 done · 1 run failed · 2 wrong arguments or pipeline · 3 environment (credentials, \
     network, locked by another run) · 4 done with rejected records · 5 a plan has changes (`--exit-code`) · \
-    130/143 interrupted"
+    6 a quota is spent: run it again later, it resumes · 130/143 interrupted"
 )]
 pub(super) struct Cli {
     #[command(flatten)]
@@ -38,6 +40,19 @@ pub(super) struct Global {
     /// Append a line of JSON to a file for each request to a live system: no token, body or personal value
     #[arg(long, global = true, value_name = "FILE")]
     pub audit: Option<PathBuf>,
+    /// Write how a run ended to a file for the textfile collector of Prometheus' node exporter
+    #[arg(long, global = true, value_name = "FILE", env = "FERRY_METRICS", hide_env_values = true)]
+    pub metrics: Option<PathBuf>,
+    /// What lines on stderr look like
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "FERRY_LOG_FORMAT",
+        hide_env_values = true
+    )]
+    pub log_format: LogFormat,
     /// Log requests and steps to stderr; twice for more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -48,6 +63,13 @@ pub(super) enum Color {
     Auto,
     Always,
     Never,
+}
+
+/// What lines on stderr look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -95,11 +117,15 @@ pub(super) enum Command {
     Apply(ApplyArgs),
     /// Run a pipeline; a run that was stopped or killed goes on where it stood
     Run(RunArgs),
-    /// List the runs in the state file
-    Runs,
+    /// List the runs in the state file, with their counts and why the last one ended
+    #[command(after_help = "Example: ferry runs --since 24h --status failed")]
+    Runs(RunsArgs),
+    /// Say how each pipeline stands and what to do: the last state, the nights, the backlog; as text or one HTML file
+    #[command(after_help = "Example: ferry report --since 24h --html report.html")]
+    Report(ReportArgs),
     /// Show the ledger of a run, and which records were merged into which
     Show {
-        /// The run's id, or `last`
+        /// The run's id, any unique part of it, or `last`
         #[arg(default_value = "last")]
         run: String,
         /// Name merged records by their ids at the source, which may be personal (mail addresses)
@@ -108,7 +134,7 @@ pub(super) enum Command {
     },
     /// Print the records of a run that were not written, with the reason and all their values, and those that wait for others
     Rejects {
-        /// The run's id, or `last`
+        /// The run's id, any unique part of it, or `last`
         #[arg(default_value = "last")]
         run: String,
         /// How to print them
@@ -123,7 +149,7 @@ pub(super) enum Command {
     },
     /// Load the dead letters of a run again
     Redrive {
-        /// The run's id, or `last`
+        /// The run's id, any unique part of it, or `last`
         #[arg(default_value = "last")]
         run: String,
         /// What `ferry rejects` printed, with corrections in its `mapped.` or `source.` columns
@@ -148,6 +174,60 @@ pub(super) enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct RunsArgs {
+    /// Those of this pipeline
+    #[arg(long, value_name = "NAME")]
+    pub pipeline: Option<String>,
+    /// Those that stand so
+    #[arg(long)]
+    pub status: Option<Standing>,
+    /// Those that were worked on in this time, e.g. `24h` or `7d`
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub since: Option<Duration>,
+    /// Most runs to show, the newest first; 0 shows all
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: u32,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct ReportArgs {
+    /// The pipelines [default: all of the state file]
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The time that the report is about, e.g. `24h` or `7d` [default: all that is kept]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub since: Option<Duration>,
+    /// Also write it as one HTML file, for its owner alone
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Name some of the records that were not written, with the value to blame: personal data
+    #[arg(long)]
+    pub values: bool,
+}
+
+/// How a run can stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Standing {
+    Running,
+    Done,
+    Failed,
+    Interrupted,
+    Killed,
+}
+
+impl From<Standing> for RunStatus {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Running => Self::Running,
+            Standing::Done => Self::Done,
+            Standing::Failed => Self::Failed,
+            Standing::Interrupted => Self::Interrupted,
+            Standing::Killed => Self::Killed,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -185,7 +265,7 @@ pub(super) struct RunArgs {
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct UndoArgs {
-    /// The run's id, or `last`
+    /// The run's id, any unique part of it, or `last`
     pub run: String,
     /// Take back this stream only; may be given several times
     #[arg(long = "stream", value_name = "NAME")]

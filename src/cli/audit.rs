@@ -234,6 +234,10 @@ impl Observer for Named {
         self.observer.stream_started(stream);
     }
 
+    fn records_left(&self, stream: &StreamName, records: u64) {
+        self.observer.records_left(stream, records);
+    }
+
     fn records_read(&self, stream: &StreamName, records: u64) {
         self.observer.records_read(stream, records);
     }

@@ -44,7 +44,8 @@ fn check_audit(command: &Command) -> Result<(), Failure> {
         | Command::Undo(_)
         | Command::Redrive { .. } => return Ok(()),
         Command::Validate { .. } => "validate",
-        Command::Runs => "runs",
+        Command::Runs(_) => "runs",
+        Command::Report(_) => "report",
         Command::Show { .. } => "show",
         Command::Rejects { .. } => "rejects",
         Command::Ids(_) => "ids",

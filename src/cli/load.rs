@@ -2,14 +2,38 @@
 
 use std::path::Path;
 
-use crate::config::{self, NoSchemas, Pipeline};
+use crate::clock::Clock;
+use crate::config::{self, NoSchemas, Pipeline, Severity};
+use crate::state::RunKind;
 
 use super::{
     diagnostics,
     exit::{Exit, Failure},
     output::{self, Talk},
+    session::{refuse, start},
     workspace::{Workspace, variable},
 };
+
+/// Loads the pipeline of a file for work that the state file keeps: also that the pipeline could not be loaded, where its name can be read
+/// and there is a state file.
+pub(super) async fn load_for_attempt(workspace: &Workspace, file: &Path, kind: RunKind) -> Result<Pipeline, Failure> {
+    let loaded = load(workspace, file);
+    if let Err(failure) = &loaded
+        && let Some(name) = name_in(file)
+        && workspace.state_path(file).exists()
+    {
+        let state = workspace.open_state(file).await?;
+        refuse(&state, start(&name, file, kind, &Clock::system()), failure).await;
+    }
+    loaded
+}
+
+/// Reads the name out of a pipeline that may be wrong in everything else.
+pub(super) fn name_in(file: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let content: serde_yaml::Value = serde_yaml::from_str(&text).ok()?;
+    content.get("name")?.as_str().map(str::to_owned)
+}
 
 /// Loads the pipeline of a file with the environment's variables.
 pub(super) fn load(workspace: &Workspace, file: &Path) -> Result<Pipeline, Failure> {
@@ -32,6 +56,8 @@ pub(super) fn load_with_placeholder(
     let findings = diagnostics::count(&loaded.diagnostics);
     loaded.pipeline.ok_or_else(|| {
         let message = format!("`{}` has {findings} and was not run", file.display());
-        Failure::new(Exit::Usage, "pipeline.invalid", message)
+        let first = loaded.diagnostics.iter().find(|finding| finding.severity == Severity::Error);
+        let why = first.map(|finding| format!("{message}: {}", finding.message));
+        Failure::new(Exit::Usage, "pipeline.invalid", message).kept_as(why)
     })
 }

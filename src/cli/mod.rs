@@ -8,6 +8,7 @@ mod args;
 mod audit;
 mod cells;
 mod check;
+mod conclusion;
 mod describe;
 mod described;
 mod description;
@@ -19,7 +20,10 @@ mod flags;
 mod ids;
 mod load;
 mod local;
+mod log;
 mod login;
+mod metrics;
+mod notify;
 mod output;
 mod plan;
 mod preview;
@@ -30,15 +34,18 @@ mod redrive;
 #[cfg(test)]
 mod reference;
 mod rejects;
+mod report;
 mod run;
 mod runs;
 mod session;
+mod show;
 mod signals;
 mod summary;
 mod tokens;
 mod undo;
 mod undone;
 mod validate;
+mod words;
 mod workspace;
 
 use std::process::ExitCode;
@@ -66,7 +73,9 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
-    let output = Output::new(&cli.global, workspace::variable("NO_COLOR").is_some());
+    log::choose(cli.global.log_format);
+    let term = workspace::variable("TERM");
+    let output = Output::new(&cli.global, workspace::variable("NO_COLOR").is_some(), term.as_deref());
     start_log(cli.global.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -101,10 +110,11 @@ async fn dispatch(workspace: Workspace, command: Command) -> Result<Exit, Failur
         Command::Preview(args) => preview::preview(&workspace, &args).await,
         Command::Plan(args) => plan::plan(&workspace, &args).await,
         Command::Apply(args) => apply::apply(&workspace, &args).await,
-        Command::Run(args) if args.dry_run => dry_run::run(&workspace, &args).await,
+        Command::Run(args) if args.dry_run => Box::pin(dry_run::run(&workspace, &args)).await,
         Command::Run(args) => run::run(&workspace, &args).await,
-        Command::Runs => runs::runs(&workspace).await,
-        Command::Show { run, ids } => runs::show(&workspace, &run, ids).await,
+        Command::Runs(args) => runs::runs(&workspace, &args).await,
+        Command::Report(args) => report::report(&workspace, &args).await,
+        Command::Show { run, ids } => show::show(&workspace, &run, ids).await,
         Command::Rejects { run, format, output, raw } => {
             let form = rejects::Form { format, is_raw: raw };
             rejects::rejects(&workspace, &run, form, output.as_deref()).await
@@ -154,7 +164,7 @@ fn start_log(verbose: u8) {
         .with_ansi(false)
         .with_target(false);
     // Only a second start in one process is refused, and there the first log stays.
-    let _ = subscriber.try_init();
+    let _ = if log::is_json() { subscriber.event_format(log::JsonLines).try_init() } else { subscriber.try_init() };
     // What polars would say to its own callers, such as `Deprecation: …`, is nothing that a user could act on.
     polars::error::set_warning_function(|text, kind| tracing::debug!(?kind, text, "polars warns"));
 }

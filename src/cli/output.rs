@@ -12,6 +12,7 @@ use super::{
     args::{Color, Global},
     diagnostics,
     exit::Failure,
+    log,
     printable::{one_line, printable, printable_json},
 };
 
@@ -35,14 +36,18 @@ pub(super) enum Talk {
 }
 
 impl Output {
-    pub(super) fn new(global: &Global, no_color: bool) -> Self {
+    /// Picks how to talk. What `term` (`TERM`) calls dumb cannot draw a line over.
+    pub(super) fn new(global: &Global, no_color: bool, term: Option<&str>) -> Self {
         let is_interactive = io::stderr().is_terminal();
+        let is_interactive = is_interactive && !log::is_json();
         let has_color = match global.color {
+            _ if log::is_json() => false,
             Color::Always => true,
             Color::Never => false,
             Color::Auto => is_interactive && !no_color,
         };
-        let talk = match (global.quiet, is_interactive) {
+        let can_draw = is_interactive && term != Some("dumb");
+        let talk = match (global.quiet, can_draw) {
             (true, _) => Talk::Quiet,
             (false, true) => Talk::Bars,
             (false, false) => Talk::Lines,
@@ -63,6 +68,13 @@ impl Output {
             let error = object!({ "code": failure.code, "message": failure.message, "hint": failure.hint });
             // The failure is told by the exit code too; stdout may be what failed.
             let _ = json(&object!({ "error": error }));
+        }
+        if log::is_json() {
+            let mut fields = serde_json::Map::new();
+            fields.insert("message".to_owned(), failure.message.as_str().into());
+            fields.insert("code".to_owned(), failure.code.into());
+            fields.insert("hint".to_owned(), failure.hint.clone().into());
+            return written(&log::line("error", fields));
         }
         let (bold_red, plain) = if self.has_color { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
         styled(&format!("{bold_red}error{plain}: {} [{}]", one_line(&failure.message), failure.code));
@@ -115,16 +127,27 @@ pub(super) fn counted(count: u64, word: &str) -> String {
 /// Shows findings on stderr, with one blank line behind them.
 pub(super) fn findings(diagnostics: &[Diagnostic], output: Output) {
     let text = diagnostics::render(diagnostics, output.has_color);
-    styled(&format!("{}\n", text.trim_end_matches('\n')));
+    let text = text.trim_end_matches('\n');
+    if log::is_json() {
+        return written(&log::message("warn", text));
+    }
+    styled(&format!("{text}\n"));
 }
 
 /// Says something on stderr in any case.
 pub(super) fn insist(text: &str) {
+    if log::is_json() {
+        return written(&log::message("info", text));
+    }
     styled(&printable(text));
 }
 
 /// Prints on stderr what may hold colours of our own; what others wrote in it has been made printable.
 fn styled(text: &str) {
+    written(text);
+}
+
+fn written(text: &str) {
     // With stderr gone there is nobody left to tell.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

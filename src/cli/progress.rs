@@ -9,10 +9,11 @@ use std::{
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::clock::Clock;
-use crate::engine::{Observer, Silent, WaitReason};
+use crate::engine::{Observer, WaitReason};
 use crate::model::{Calls, ConnectionName, StreamName};
 
 use super::{
+    log,
     output::{Output, Talk, counted},
     printable::one_line,
 };
@@ -22,15 +23,30 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What is drawn for a stream before anything was read.
 const READING: &str = "{prefix:<14!} {spinner} reading";
-/// What is drawn of a stream whose records are on their way: in 60 columns still one line, which is drawn over in place.
+/// What is drawn of a stream whose records are on their way and whose source has not said how many they are: no bar, as it could
+/// only go back and forth.
+const COUNTING: &str = "{prefix:<14!} {spinner} {human_pos:>7} done, {msg}";
+/// What is drawn of a stream of which it is known how many records it has: in 60 columns still one line, which is drawn over in place.
 const MOVING: &str = "{prefix:<14!} {wide_bar} {human_pos:>7}/{human_len:<7} {msg} {eta}";
+/// The same while it waits: nobody knows when records that wait will have arrived.
+const WAITING: &str = "{prefix:<14!} {wide_bar} {human_pos:>7}/{human_len:<7} {msg}";
 
 /// Picks how a run is shown while it goes on.
 pub(super) fn observer(output: Output) -> Arc<dyn Observer> {
     match output.talk {
-        Talk::Quiet => Arc::new(Silent),
+        Talk::Quiet => Arc::new(Quiet),
         Talk::Bars => Arc::new(Bars::new()),
         Talk::Lines => Arc::new(Lines::new(output)),
+    }
+}
+
+/// Shows nothing, and names the run in what else is said.
+#[derive(Debug)]
+struct Quiet;
+
+impl Observer for Quiet {
+    fn run_started(&self, run_id: &str) {
+        log::set_run(run_id);
     }
 }
 
@@ -45,6 +61,8 @@ struct Bars {
 struct Stream {
     bar: ProgressBar,
     read: u64,
+    /// How many records it has, as the source says.
+    total: Option<u64>,
     done: HashMap<ConnectionName, (u64, Calls)>,
 }
 
@@ -63,28 +81,44 @@ impl Bars {
 }
 
 impl Stream {
-    /// The bar's length is what was read and its position what the slowest destination is done with, so the time left is that of
-    /// the records at hand.
+    /// The bar's position is what the slowest destination is done with. It never goes back.
     fn draw(&self) {
         let done = self.done.values().map(|(records, _)| *records).min().unwrap_or(0);
         let mut calls = Calls::default();
         for (_, destination_calls) in self.done.values() {
             calls += *destination_calls;
         }
-        if self.bar.length() == Some(0) {
-            self.bar.set_style(style(MOVING));
-        }
-        self.bar.set_length(self.read.max(done));
-        self.bar.set_position(done);
+        let done = done.max(self.bar.position());
         let waited = match calls.waited_millis / 1_000 {
             0 => String::new(),
             seconds => format!(", {} s waited", HumanCount(seconds)),
         };
-        self.bar.set_message(format!("{}{waited}", counted(calls.total(), "call")));
+        let calls = counted(calls.total(), "call");
+        let message = if let Some(total) = self.total {
+            self.bar.set_style(style(MOVING));
+            self.bar.set_length(total.max(self.read).max(done));
+            format!("{calls}{waited}")
+        } else {
+            self.bar.set_style(style(COUNTING));
+            format!("{} read, {calls}{waited}", HumanCount(self.read))
+        };
+        self.bar.set_position(done);
+        self.bar.set_message(message);
+    }
+
+    /// Says what it waits for, until something happens again.
+    fn wait(&self, line: &str) {
+        let is_counted = self.total.is_some();
+        self.bar.set_style(style(if is_counted { WAITING } else { COUNTING }));
+        self.bar.set_message(line.to_owned());
     }
 }
 
 impl Observer for Bars {
+    fn run_started(&self, run_id: &str) {
+        log::set_run(run_id);
+    }
+
     fn account_noted(&self, remark: &str) {
         if self.bars.println(remark).is_err() {
             tracing::info!(remark, "about an account");
@@ -103,8 +137,12 @@ impl Observer for Bars {
         let bar =
             self.bars.add(ProgressBar::new(0).with_style(style(READING)).with_prefix(one_line(stream).into_owned()));
         bar.enable_steady_tick(Duration::from_millis(200));
-        let begun = Stream { bar, read: 0, done: HashMap::new() };
+        let begun = Stream { bar, read: 0, total: None, done: HashMap::new() };
         self.streams.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone(), begun);
+    }
+
+    fn records_left(&self, stream: &StreamName, records: u64) {
+        self.with(stream, |stream| stream.total = Some(stream.read + records));
     }
 
     fn records_read(&self, stream: &StreamName, records: u64) {
@@ -120,6 +158,11 @@ impl Observer for Bars {
     }
 
     fn waiting(&self, connection: &ConnectionName, reason: &WaitReason, wait: Duration) {
+        if matches!(reason, WaitReason::Limit { .. } | WaitReason::Vendor { .. }) {
+            let line = waiting_line(connection, reason, wait);
+            self.streams.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|stream| stream.wait(&line));
+            return;
+        }
         if self.bars.println(one_line(&waiting_line(connection, reason, wait))).is_err() {
             tracing::debug!(%connection, ?wait, ?reason, "waiting before a destination is written");
         }
@@ -152,6 +195,7 @@ struct Lines {
 #[derive(Debug, Default)]
 struct Tally {
     read: u64,
+    total: Option<u64>,
     done: u64,
     calls: u64,
     told_at: Duration,
@@ -181,11 +225,18 @@ impl Lines {
 impl Tally {
     fn line(&self, stream: &StreamName) -> String {
         let (read, done, calls) = (counted(self.read, "record"), HumanCount(self.done), counted(self.calls, "call"));
-        format!("{stream}: {read} read, {done} done, {calls}")
+        match self.total.filter(|total| *total > self.read) {
+            Some(total) => format!("{stream}: {read} of {} read, {done} done, {calls}", HumanCount(total)),
+            None => format!("{stream}: {read} read, {done} done, {calls}"),
+        }
     }
 }
 
 impl Observer for Lines {
+    fn run_started(&self, run_id: &str) {
+        log::set_run(run_id);
+    }
+
     fn account_noted(&self, remark: &str) {
         self.output.say(remark);
     }
@@ -199,6 +250,10 @@ impl Observer for Lines {
         let begun = Tally { told_at, ..Tally::default() };
         self.streams.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone(), begun);
         self.output.say(&format!("{stream}: started"));
+    }
+
+    fn records_left(&self, stream: &StreamName, records: u64) {
+        self.tell(stream, |tally| tally.total = Some(tally.read + records));
     }
 
     fn records_read(&self, stream: &StreamName, records: u64) {
@@ -239,6 +294,8 @@ fn waiting_line(connection: &ConnectionName, reason: &WaitReason, wait: Duration
         WaitReason::Writer { pipeline, is_stopped: true } => format!(
             "waiting {seconds} s for requests of `{pipeline}`, which was stopped, to reach {connection}: it writes there too"
         ),
+        WaitReason::Limit { vendor } => format!("waiting {seconds} s for {vendor}'s limit"),
+        WaitReason::Vendor { vendor } => format!("waiting {seconds} s: {vendor} does not answer"),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::clock::Clock;
 use crate::engine;
+use crate::state::RunKind;
 
 use super::{
     exit::{Exit, Failure},
@@ -40,10 +41,11 @@ pub(super) async fn redrive(
     };
     let pipeline = load(workspace, &run.file)?;
     let clock = Clock::accelerated(clock_speed);
-    let session = Session::begin(workspace, &pipeline, state, clock).await?;
+    let session = Session::begin_attempt(workspace, &pipeline, state, clock, RunKind::Redrive).await?;
     let Session { environment, audit, signals, .. } = &session;
-    let finished = engine::redrive(environment, &pipeline, &run, corrections.as_ref()).await?;
-    show(workspace, &finished, Started::Run(&run.file))?;
+    let worked = engine::redrive(environment, &pipeline, &run, corrections.as_ref()).await;
+    let finished = session.kept(workspace, &pipeline, worked).await?;
+    show(workspace, &pipeline, &finished, Started::Run(&run.file))?;
     audit.finish()?;
-    end(environment, &finished, signals.number()).await
+    end(workspace, &pipeline, environment, &finished, signals.number()).await
 }

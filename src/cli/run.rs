@@ -1,44 +1,65 @@
 //! `ferry run`: the main job.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::config::{Pipeline, Stream, replaced_source};
 use crate::connector::Context;
-use crate::engine::{self, EngineError, Environment, Finished, RunOptions};
-use crate::model::{StreamName, name_hint};
+use crate::engine::{self, EngineError, Environment, Finished, RunOptions, RunReport};
+use crate::model::{ConnectionName, StreamName, name_hint};
+use crate::state::{AttemptExit, RunKind, Wait};
 
 use super::{
     args::RunArgs,
+    conclusion::conclude,
     described,
     exit::{Exit, Failure},
-    load::load,
-    output,
+    load::load_for_attempt,
+    output::{self, Talk},
     printable::one_line,
     session::Session,
     summary::{Started, closing, summary},
+    words::wait_text,
     workspace::Workspace,
 };
 
 pub(super) async fn run(workspace: &Workspace, args: &RunArgs) -> Result<Exit, Failure> {
-    let pipeline = load(workspace, &args.file)?;
+    let pipeline = load_for_attempt(workspace, &args.file, RunKind::Run).await?;
     refuse_limit_in_place(workspace, &pipeline, args)?;
     let clock = Clock::accelerated(args.clock_speed);
     let state = workspace.open_state(&args.file).await?;
-    let session = Session::begin(workspace, &pipeline, state, clock).await?;
+    let options = options(&pipeline, args)?;
+    let session = Session::begin_attempt(workspace, &pipeline, state, clock, RunKind::Run).await?;
     let Session { environment, audit, signals, .. } = &session;
-    let finished = engine::run(environment, &pipeline, &options(&pipeline, args)?).await?;
+    let finished = session.kept(workspace, &pipeline, engine::run(environment, &pipeline, &options).await).await?;
     show_mistakes(workspace, &pipeline, &environment.context, &finished.failures, None).await;
-    show(workspace, &finished, Started::Run(&args.file))?;
+    show(workspace, &pipeline, &finished, Started::Run(&args.file))?;
     audit.finish()?;
-    end(environment, &finished, signals.number()).await
+    end(workspace, &pipeline, environment, &finished, signals.number()).await
 }
 
-/// Decides how the process ends, and keeps it with the attempt.
-pub(super) async fn end(environment: &Environment, finished: &Finished, signal: Option<u8>) -> Result<Exit, Failure> {
+/// Decides how the process ends, keeps it with the attempt, and tells whom the pipeline names.
+pub(super) async fn end(
+    workspace: &Workspace,
+    pipeline: &Pipeline,
+    environment: &Environment,
+    finished: &Finished,
+    signal: Option<u8>,
+) -> Result<Exit, Failure> {
     let exit = Exit::of_run(finished, signal);
-    environment.state.note_exit_code(&finished.report.run_id, finished.attempt, exit.code()).await?;
+    let noted = AttemptExit { exit_code: exit.code(), quotas: quotas(&finished.report) };
+    environment.state.note_exit(&finished.report.run_id, finished.attempt, noted).await?;
+    conclude(workspace, pipeline, &environment.state, &finished.report.run_id).await;
     Ok(exit)
+}
+
+/// Returns the share of each connection's quota that was used when the run ended, from 0 to 1, where the vendor tells it.
+fn quotas(report: &RunReport) -> BTreeMap<ConnectionName, f64> {
+    let destinations = report.streams.iter().flat_map(|stream| &stream.destinations);
+    let told = destinations.filter_map(|account| Some((account.connection.clone(), account.quota_used?)));
+    told.collect()
 }
 
 /// Refuses to replace a file by the first records of itself.
@@ -91,16 +112,40 @@ pub(super) fn options(pipeline: &Pipeline, args: &RunArgs) -> Result<RunOptions,
 }
 
 /// Shows how a run ended.
-pub(super) fn show(workspace: &Workspace, finished: &Finished, started: Started<'_>) -> Result<(), Failure> {
+pub(super) fn show(
+    workspace: &Workspace,
+    pipeline: &Pipeline,
+    finished: &Finished,
+    started: Started<'_>,
+) -> Result<(), Failure> {
+    let wait = finished.failures.iter().find_map(EngineError::wait);
     if workspace.output.is_json {
-        output::json(&finished.report)?;
+        output::json(&WithWait { report: &finished.report, wait: wait.as_ref() })?;
     } else {
+        if workspace.output.talk == Talk::Quiet {
+            // Nothing else says whose table it is, and a log holds those of many nights.
+            let (run_id, status) = (&finished.report.run_id, finished.report.status.as_str());
+            output::data(&format!("{run_id} of pipeline `{}`: {status}\n", one_line(&pipeline.name)))?;
+        }
         output::data(&format!("{}\n", summary(&finished.report)))?;
     }
     show_hints(finished);
+    if let Some(wait) = &wait {
+        output::insist(&one_line(&format!("{} {}", finished.report.run_id, wait_text(wait))));
+    }
     let state = workspace.global.state.as_ref().map_or_else(String::new, |path| format!(" --state {}", path.display()));
     workspace.output.say(&closing(&finished.report, started, &state));
     Ok(())
+}
+
+/// What a run prints as JSON.
+#[derive(Serialize)]
+struct WithWait<'a> {
+    #[serde(flatten)]
+    report: &'a RunReport,
+    /// What has to be waited for before the rest can be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wait: Option<&'a Wait>,
 }
 
 /// Shows all that does not fit what the systems declare, with its lines, where a stream failed for the first of it.

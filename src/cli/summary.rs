@@ -247,7 +247,7 @@ pub(super) fn closing(report: &RunReport, started: Started<'_>, state: &str) -> 
         ),
         RunStatus::Done => format!("{run} is done; every record is accounted for"),
         RunStatus::Interrupted => format!("{run} was stopped\nnext: `{again}` resumes where it stopped"),
-        RunStatus::Failed | RunStatus::Running => {
+        RunStatus::Failed | RunStatus::Running | RunStatus::Killed => {
             format!("{run} failed\nnext: fix the errors above and run `{again}` again; it resumes where it stopped")
         }
     }

@@ -5,10 +5,11 @@ use std::io::{self, BufRead, IsTerminal};
 use crate::clock::Clock;
 use crate::engine::{self, UndoOptions, Undone};
 use crate::model::StreamName;
-use crate::state::RunStatus;
+use crate::state::{AttemptExit, RunKind, RunStatus};
 
 use super::{
     args::UndoArgs,
+    conclusion::conclude,
     exit::{Exit, Failure},
     load::load,
     output,
@@ -42,14 +43,18 @@ pub(super) async fn undo(workspace: &Workspace, args: &UndoArgs) -> Result<Exit,
             return Ok(exit);
         }
     }
-    let undone = engine::undo(environment, &pipeline, &run, &UndoOptions { streams, is_plan: false }).await?;
+    session.note_start(&pipeline, RunKind::Undo).await?;
+    let options = UndoOptions { streams, is_plan: false };
+    let worked = engine::undo(environment, &pipeline, &run, &options).await;
+    let undone = session.kept(workspace, &pipeline, worked).await?;
     let exit = show(workspace, &undone)?;
     let exit = match (undone.report.status, signals.number()) {
         (Some(RunStatus::Interrupted), Some(signal)) => Exit::Signal(signal),
         _ => exit,
     };
     if let (Some(run_id), Some(attempt)) = (&undone.report.run_id, undone.attempt) {
-        environment.state.note_exit_code(run_id, attempt, exit.code()).await?;
+        environment.state.note_exit(run_id, attempt, AttemptExit::of(exit.code())).await?;
+        conclude(workspace, &pipeline, &environment.state, run_id).await;
     }
     audit.finish()?;
     Ok(exit)

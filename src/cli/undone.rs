@@ -110,7 +110,7 @@ pub(super) fn closing(report: &UndoReport) -> String {
         Some(RunStatus::Interrupted) => {
             format!("{run_id} was stopped\nnext: `ferry undo {undone}` goes on where it stands")
         }
-        Some(RunStatus::Failed | RunStatus::Running) | None => {
+        Some(RunStatus::Failed | RunStatus::Running | RunStatus::Killed) | None => {
             format!("{run_id} failed\nnext: fix the errors above and run `ferry undo {undone}` again")
         }
     }

@@ -13,7 +13,7 @@ use crate::connector::{Context, Registry};
 use crate::engine;
 use crate::http::{Meter, RateLimiter, TokenStore, Transport};
 use crate::model::{ConnectionName, RateLimit, name_hint};
-use crate::state::{FileKey, Seal, State};
+use crate::state::{FileKey, Seal, State, StateError};
 
 use super::{
     args::Global,
@@ -92,6 +92,11 @@ impl Workspace {
         } else {
             Ok(State::in_memory(Seal::ephemeral())?)
         }
+    }
+
+    /// Opens the state file of a path, which must be there.
+    pub(super) async fn state_at(&self, path: &Path) -> Result<State, Failure> {
+        existing(path).await
     }
 
     /// Returns what opens a plan: the key of the state file, which the plan names when it is open.
@@ -176,6 +181,7 @@ fn no_state(path: &Path) -> Failure {
 
 async fn open(path: &Path) -> Result<State, Failure> {
     let state = State::open(path, seal(path)?).await?;
+    state.note_killed().await?;
     Ok(match settings_folder() {
         Some(folder) => state.with_lease_folder(folder.join(LEASES_FOLDER)),
         None => state,
@@ -192,6 +198,11 @@ fn seal(state: &Path) -> Result<Seal, Failure> {
     }
     let settings = settings_folder();
     let key_file = settings.as_ref().map_or_else(|| state.with_file_name(KEY_FILE), |folder| folder.join(KEY_FILE));
+    if state.exists() && !key_file.exists() {
+        let message = format!("the key of the state file `{}` is not there: `{}`", state.display(), key_file.display());
+        return Err(Failure::new(Exit::Environment, "state.key", message)
+            .with_hint_if(StateError::WrongKey.hint().map(str::to_owned)));
+    }
     let FileKey { seal, is_new } = FileKey::open(&key_file)?;
     if is_new {
         tell_key_place(&key_file, settings.is_some());

@@ -15,6 +15,7 @@ use crate::connector::{Account, Options};
 use crate::model::{ConnectionName, FieldName, ObjectName, StreamName, SyncMode};
 use crate::transform::spec::{MappingSpecs, StepSpec};
 
+use super::on_finish::OnFinish;
 use super::raw::{OnError, OnMissing, WriteMode};
 
 /// A pipeline that can be run.
@@ -41,6 +42,8 @@ pub struct Pipeline {
     pub limits: Limits,
     /// For how many days runs can be taken back; none where they cannot.
     pub undo_days: Option<NonZeroU32>,
+    /// Who is told when a run has ended.
+    pub on_finish: Vec<OnFinish>,
 }
 
 /// For how many days runs can be taken back where `undo` does not say it.

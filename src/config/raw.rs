@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Capabilities, SyncMode};
 use crate::transform::spec::{MappingSpecs, StepSpec};
 
+use super::on_finish::RawOnFinish;
+
 /// What a pipeline's name looks like: it becomes part of file names.
 pub(super) const NAME_PATTERN: &str = r"^[\w][\w .()-]*$";
 /// What a share looks like; a reference to the environment may stand for one.
@@ -43,6 +45,8 @@ pub struct RawPipeline {
     /// How long it is kept what records held before a run wrote them, so that `ferry undo` can take the run back. `off` keeps
     /// nothing, and saves the calls that read it. Default: for 30 days.
     pub undo: Option<RawUndo>,
+    /// Who is told when a run has ended, and when: a webhook, a mail or a command. They get counts and errors, no values of records.
+    pub on_finish: Vec<RawOnFinish>,
 }
 
 /// The shared connections of a folder: `connections.yaml` beside its pipelines.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 use crate::http::{Answer, HttpError, HttpErrorKind};
 
 /// Says why a connector could not do what it was asked to, about the call as a whole.
@@ -22,6 +24,8 @@ pub struct ConnectorError {
     pub request: Option<String>,
     /// The vendor's id of the request.
     pub request_id: Option<String>,
+    /// When there is some of a spent quota again, where that is known.
+    pub resets_at: Option<DateTime<Utc>>,
 }
 
 /// Classes of failure, by what the engine does.
@@ -85,7 +89,7 @@ impl ConnectorError {
     /// Makes an error with a code and a message.
     pub fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<String>) -> Self {
         let (message, code) = (message.into(), code.into());
-        Self { kind, message, detail: None, hint: None, code, request: None, request_id: None }
+        Self { kind, message, detail: None, hint: None, code, request: None, request_id: None, resets_at: None }
     }
 
     /// Names the request that an answer belongs to.

@@ -33,7 +33,7 @@ use crate::model::{
     SyncMode, Value,
 };
 
-pub use crate::http::LATEST_ARRIVAL;
+pub use crate::http::{LATEST_ARRIVAL, WaitCause, Waits, is_loopback};
 
 pub use account::{Account, AccountAnswer, AccountForm};
 pub use authorization::{Authorization, ClientAuthentication};

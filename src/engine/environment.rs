@@ -1,14 +1,22 @@
 //! What a run works with, and its sources.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use crate::clock::Clock;
 use crate::config::{Connection, Pipeline, Stream};
-use crate::connector::{Context, Registry, Source};
+use crate::connector::{Context, Registry, Source, WaitCause, Waits};
 use crate::model::{Capabilities, ConnectionName, DELETED, Field, FieldType, ID, Schema, UPDATED_AT};
 use crate::state::State;
 use crate::transform::TransformError;
 
-use super::{error::EngineError, observer::Observer, quota::QuotaGuard};
+use super::{
+    error::EngineError,
+    observer::{Observer, WaitReason},
+    quota::QuotaGuard,
+};
 
 /// What a run works with.
 #[derive(Debug, Clone)]
@@ -21,6 +29,32 @@ pub struct Environment {
     pub state: State,
     /// Who is told what happens.
     pub observer: Arc<dyn Observer>,
+}
+
+/// Tells the observer of a run what its requests wait for.
+#[derive(Debug)]
+struct ToldWaits {
+    observer: Arc<dyn Observer>,
+    clock: Clock,
+    /// Until when it was told that something waits: requests that are in flight together are refused together.
+    told_until: Mutex<Duration>,
+}
+
+impl Waits for ToldWaits {
+    fn waiting(&self, connection: &ConnectionName, cause: WaitCause, wait: Duration) {
+        let now = self.clock.elapsed();
+        let mut told_until = self.told_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told_until > now {
+            return;
+        }
+        *told_until = now.saturating_add(wait);
+        drop(told_until);
+        let reason = match cause {
+            WaitCause::Limit(vendor) => WaitReason::Limit { vendor },
+            WaitCause::NoAnswer(vendor) => WaitReason::Vendor { vendor },
+        };
+        self.observer.waiting(connection, &reason, wait);
+    }
 }
 
 /// A source, connected.
@@ -44,7 +78,7 @@ impl Environment {
     pub(super) fn connect_source(&self, pipeline: &Pipeline, stream: &Stream) -> Result<Extraction, EngineError> {
         let connection = connection(pipeline, &stream.connection)?;
         let entry = self.registry.get(&connection.connector)?;
-        let context = self.context.for_connection(connection.name.clone());
+        let context = self.context_of(&connection.name);
         let source = (entry.source)(connection.options.clone(), &context)
             .map_err(|error| EngineError::Config { connection: connection.name.clone(), error })?;
         let capabilities = (entry.capabilities_of)(connection.options.clone())
@@ -55,7 +89,10 @@ impl Environment {
 
     /// Makes what a connection of a stream is handed: its meter counts the calls, whether connecting succeeds or not.
     pub(super) fn context_of(&self, connection: &ConnectionName) -> Context {
-        self.context.for_connection(connection.clone())
+        let mut context = self.context.for_connection(connection.clone());
+        let (observer, clock) = (Arc::clone(&self.observer), context.clock().clone());
+        context.transport.waits = Some(Arc::new(ToldWaits { observer, clock, told_until: Mutex::default() }));
+        context
     }
 }
 

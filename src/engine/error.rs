@@ -2,12 +2,18 @@
 
 use std::fmt;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::clock::Clock;
 use crate::connector::{Account, ConfigError, ConnectorError, ErrorKind, RegistryError};
 use crate::model::{ConnectionName, StreamName, ValueError};
-use crate::state::{AttemptError, LeaseError, StateError};
+use crate::state::{AttemptError, LeaseError, StateError, Wait, WaitedFor};
 use crate::transform::TransformError;
 
 use super::order::OrderError;
+
+/// How long a spent quota stays spent at the longest where the vendor does not say it: every vendor's but Airtable's is of a day.
+pub(super) const QUOTA_WINDOW: TimeDelta = TimeDelta::days(1);
 
 /// Says why something could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -186,6 +192,21 @@ pub struct Interruption {
     pub reason: String,
     /// What the user can do, where that is likely right.
     pub hint: Option<String>,
+    /// The quota that is spent; none where somebody stopped the run.
+    pub quota: Option<SpentQuota>,
+}
+
+/// A quota that is spent, or as much of it as the pipeline allows.
+#[derive(Debug, Clone)]
+pub struct SpentQuota {
+    /// Whose.
+    pub connection: ConnectionName,
+    /// The vendor's code for it.
+    pub code: String,
+    /// The vendor's id of the request that was refused.
+    pub request_id: Option<String>,
+    /// When there is some again, at the latest.
+    pub until: DateTime<Utc>,
 }
 
 impl fmt::Display for Interruption {
@@ -226,7 +247,10 @@ impl EngineError {
             ErrorKind::Cancelled => Self::asked_to_stop(),
             ErrorKind::QuotaSpent => {
                 let reason = format!("{connection}: {error}");
-                Self::Interrupted(Interruption { reason, hint: error.hint })
+                let until = error.resets_at.unwrap_or_else(|| Clock::system().now() + QUOTA_WINDOW);
+                let (code, request_id) = (error.code, error.request_id);
+                let quota = Some(SpentQuota { connection: connection.clone(), code, request_id, until });
+                Self::Interrupted(Interruption { reason, hint: error.hint, quota })
             }
             ErrorKind::Unauthorized
             | ErrorKind::NotFound
@@ -241,11 +265,11 @@ impl EngineError {
 
     /// Says that somebody wants the run to stop.
     pub(super) fn asked_to_stop() -> Self {
-        Self::Interrupted(Interruption { reason: "it was asked to".to_owned(), hint: None })
+        Self::Interrupted(Interruption { reason: "it was asked to".to_owned(), hint: None, quota: None })
     }
 
     /// Returns what is stored of it with the attempt that it ended.
-    pub(super) fn of_attempt(&self) -> AttemptError {
+    pub fn of_attempt(&self) -> AttemptError {
         let (code, request_id) = match self {
             Self::Connector { error, .. } => (error.code.clone(), error.request_id.clone()),
             Self::State(_) => ("state".to_owned(), None),
@@ -257,9 +281,34 @@ impl EngineError {
             Self::Guard(_) => ("guard".to_owned(), None),
             Self::Plan(_) => ("plan".to_owned(), None),
             Self::File { .. } => ("file".to_owned(), None),
-            Self::Interrupted(_) | Self::Stopped => ("stopped".to_owned(), None),
+            Self::Interrupted(interruption) => match &interruption.quota {
+                Some(quota) => (quota.code.clone(), quota.request_id.clone()),
+                None => ("stopped".to_owned(), None),
+            },
+            Self::Stopped => ("stopped".to_owned(), None),
         };
-        AttemptError { code, message: self.to_string(), hint: self.hint().map(str::to_owned), request_id }
+        let hint = self.hint().map(str::to_owned);
+        AttemptError { code, message: self.to_string(), hint, request_id, wait: self.wait() }
+    }
+
+    /// Returns what has to be waited for, where nothing is wrong.
+    pub fn wait(&self) -> Option<Wait> {
+        match self {
+            Self::Interrupted(Interruption { quota: Some(quota), .. }) => Some(Wait {
+                reason: WaitedFor::Quota,
+                connection: Some(quota.connection.clone()),
+                until: Some(quota.until),
+            }),
+            Self::Lease(LeaseError::Held { .. }) => {
+                Some(Wait { reason: WaitedFor::Lease, connection: None, until: None })
+            }
+            _ => None,
+        }
+    }
+
+    /// Tells whether a quota is spent, which is no failure: the rest is for later.
+    pub fn is_quota(&self) -> bool {
+        matches!(self, Self::Interrupted(Interruption { quota: Some(_), .. }))
     }
 
     /// Tells whether the environment is to blame (credentials, network, state file), not the pipeline or its records.

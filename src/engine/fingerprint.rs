@@ -74,6 +74,7 @@ mod tests {
             definition,
             on_error: OnError::Continue,
             undo_days: None,
+            on_finish: Vec::new(),
             limits: Limits::default(),
         }
     }

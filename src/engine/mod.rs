@@ -42,7 +42,7 @@ pub use accounts::learn_account;
 pub use apply::apply;
 pub use check::{CheckOptions, Finding, check};
 pub use environment::Environment;
-pub use error::{AccountError, EngineError, Interruption, PlanError};
+pub use error::{AccountError, EngineError, Interruption, PlanError, SpentQuota};
 pub use observer::{Observer, Silent, WaitReason};
 pub use order::{OrderError, order_streams};
 pub use place::{Finished, RunOptions};

@@ -14,11 +14,13 @@ pub trait Observer: fmt::Debug + Send + Sync {
     fn schema_changed(&self, _remark: &str) {}
     /// A stream begins.
     fn stream_started(&self, _stream: &StreamName) {}
+    /// The source says how many records of the stream are not read yet.
+    fn records_left(&self, _stream: &StreamName, _records: u64) {}
     /// So many more records of the stream were read.
     fn records_read(&self, _stream: &StreamName, _records: u64) {}
     /// So many more records of the stream have an outcome at the destination; `calls` are all calls to it so far.
     fn records_done(&self, _stream: &StreamName, _connection: &ConnectionName, _records: u64, _calls: Calls) {}
-    /// Nothing is written to a destination or looked up there for a while.
+    /// Nothing is asked of a connection, or written there, for a while.
     fn waiting(&self, _connection: &ConnectionName, _reason: &WaitReason, _wait: Duration) {}
     /// The links of a stream are being closed.
     fn links_started(&self, _stream: &StreamName, _connection: &ConnectionName, _links: u64) {}
@@ -26,7 +28,7 @@ pub trait Observer: fmt::Debug + Send + Sync {
     fn stream_finished(&self, _stream: &StreamName) {}
 }
 
-/// Says what is waited for before a destination is written.
+/// Says what is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WaitReason {
     /// The last requests of the run that was stopped: they may still arrive.
@@ -37,6 +39,16 @@ pub enum WaitReason {
         pipeline: String,
         /// Whether it was stopped, so that its last requests may still arrive.
         is_stopped: bool,
+    },
+    /// The vendor's limit, which it says is used.
+    Limit {
+        /// The vendor.
+        vendor: &'static str,
+    },
+    /// The vendor, which does not answer, or not with more than an error that passes.
+    Vendor {
+        /// The vendor.
+        vendor: &'static str,
     },
 }
 

@@ -2,7 +2,10 @@
 
 use crate::connector::Context;
 
-use super::error::{EngineError, Interruption};
+use super::error::{EngineError, Interruption, QUOTA_WINDOW, SpentQuota};
+
+/// The word for it in an attempt's errors.
+const CODE: &str = "quota_share";
 
 /// The share of a connection's quota that a run may use.
 #[derive(Debug, Clone)]
@@ -28,7 +31,13 @@ impl QuotaGuard {
             "{used} of the quota of `{}` is used and `limits.quota_share` allows {allowed}",
             self.context.connection
         );
-        Err(EngineError::Interrupted(Interruption { reason, hint: None }))
+        let quota = SpentQuota {
+            connection: self.context.connection.clone(),
+            code: CODE.to_owned(),
+            request_id: None,
+            until: self.context.clock().now() + QUOTA_WINDOW,
+        };
+        Err(EngineError::Interrupted(Interruption { reason, hint: None, quota: Some(quota) }))
     }
 }
 

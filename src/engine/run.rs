@@ -3,11 +3,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Pipeline, UNDO_DAYS, WriteMode};
 use crate::model::Ledger;
-use crate::state::{AttemptEnd, Run, RunKind, RunStatus};
+use crate::state::{AttemptEnd, Run, RunKind, RunStatus, run_id};
 
 use super::{
     accounts::RunAccounts,
@@ -219,6 +218,5 @@ async fn finish(
 }
 
 pub(super) fn new_run_id(pipeline: &Pipeline, now: DateTime<Utc>) -> String {
-    let text = format!("{} {:?} {}", pipeline.name, now, std::process::id());
-    format!("run_{}_{:04x}", now.format("%Y%m%d_%H%M%S"), xxh3_64(text.as_bytes()) & 0xffff)
+    run_id(&pipeline.name, now)
 }

@@ -129,7 +129,7 @@ impl Shelf {
         ];
         let columns = columns.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
         let frame = DataFrame::new(rows.len(), columns).unwrap();
-        Page { frame, rejects: Vec::new(), cursor: Some(Cursor(serde_json::json!(end))) }
+        Page { frame, rejects: Vec::new(), cursor: Some(Cursor(serde_json::json!(end))), left: None }
     }
 
     fn write(&mut self, batch: &Batch, now: DateTime<Utc>) -> Vec<Outcome> {
@@ -265,6 +265,7 @@ fn pipeline(number: u64, upserts: bool) -> Pipeline {
         definition: serde_json::Value::Null,
         on_error: OnError::Continue,
         undo_days: None,
+        on_finish: Vec::new(),
         limits: Limits::default(),
     }
 }

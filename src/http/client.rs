@@ -25,6 +25,7 @@ use super::{
     target::target,
     transmit::{Handed, transmit, with_bytes, with_file},
     transport::{Transport, cancelled, credentials, finished, shown_url, unsendable},
+    waits::{WaitCause, is_long},
     way::{Way, agree},
 };
 
@@ -135,6 +136,7 @@ impl Client {
             };
             let Some(wait) = effort.wait(limit, wait, &self.transport.clock) else { return Err(error) };
             tracing::debug!(attempt, path = %request.shown_path(), reason = %error, "request is repeated");
+            self.tell_wait(limit, wait);
             self.wait(wait, attempt).await?;
         }
     }
@@ -294,6 +296,14 @@ impl Client {
             }
             () = self.transport.shutdown.cancelled() => Err(cancelled(0)),
         }
+    }
+
+    /// Says what a request waits for, where that takes a while.
+    fn tell_wait(&self, limit: Limit, wait: Duration) {
+        let Some(waits) = self.transport.waits.as_ref().filter(|_| is_long(wait)) else { return };
+        let vendor = self.dialect.vendor();
+        let cause = if limit == Limit::Vendor { WaitCause::Limit(vendor) } else { WaitCause::NoAnswer(vendor) };
+        waits.waiting(&self.transport.connection, cause, wait);
     }
 
     pub(super) fn clock(&self) -> &Clock {

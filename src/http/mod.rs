@@ -29,6 +29,7 @@ mod tests;
 mod token;
 mod transmit;
 mod transport;
+mod waits;
 mod way;
 
 pub use answer::{Answer, AnswerClass};
@@ -51,3 +52,4 @@ pub use request::{Access, ApiRequest, Body};
 pub use target::is_loopback;
 pub use token::{MemoryTokens, StoredToken, TokenLocks, TokenStore};
 pub use transport::Transport;
+pub use waits::{WaitCause, Waits};

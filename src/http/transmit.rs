@@ -142,7 +142,8 @@ async fn exchange(request: RequestBuilder, attempts: u32, is_file_wanted: bool) 
 
 /// Reads a body into memory, and no more of it than fits.
 async fn read(mut response: Response, attempts: u32) -> Result<Vec<u8>, HttpError> {
-    let mut body = Vec::new();
+    let told = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+    let mut body = Vec::with_capacity(told.min(MAX_BODY_BYTES));
     while let Some(part) = response.chunk().await.map_err(|error| failure(&error, attempts))? {
         if body.len().saturating_add(part.len()) > MAX_BODY_BYTES {
             return Err(too_large(MAX_BODY_BYTES as u64, attempts));

@@ -25,6 +25,7 @@ use super::{
     retry::{Effort, Limit},
     token::{TokenLocks, TokenStore},
     transmit::transmit,
+    waits::Waits,
     way::{Way, Ways},
 };
 
@@ -53,6 +54,8 @@ pub struct Transport {
     pub tokens: Arc<dyn TokenStore>,
     /// Is told of every attempt.
     pub recorder: Option<Arc<dyn Recorder>>,
+    /// Is told of long waits.
+    pub waits: Option<Arc<dyn Waits>>,
     /// Holds back all requests of the process together, where the pipeline asks for it.
     pub pace: Option<RateLimiter>,
     /// Lets one at a time renew a token.
@@ -75,6 +78,7 @@ impl Transport {
             shutdown,
             tokens,
             recorder: None,
+            waits: None,
             pace: None,
             token_locks: TokenLocks::default(),
             ways: Ways::default(),

@@ -38,6 +38,8 @@ pub struct Page {
     pub rejects: Vec<ReadReject>,
     /// Where a later read may go on once this page is loaded; none if the source can only start over.
     pub cursor: Option<Cursor>,
+    /// How many records of the read are left, those of this page among them, where the source says so: on any of its pages.
+    pub left: Option<u64>,
 }
 
 /// A position in a stream. Only the source that made it knows what is in it.

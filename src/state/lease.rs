@@ -8,6 +8,7 @@ use std::{
     fs::{File, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -22,6 +23,11 @@ use super::{
     lease_writer::{LeaseWriter, WriterEnd},
     seal::hexadecimal,
 };
+
+/// How long somebody may look at a lease, in real time: a transaction of a few rows.
+const LOOK: Duration = Duration::from_millis(50);
+/// How many such times a look is waited for.
+const MAX_LOOKS: u32 = 6;
 
 /// What only one process may do at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -113,7 +119,9 @@ impl LeaseError {
             Self::Held { name: LeaseName::KeyedWrite { .. } | LeaseName::Account { .. }, .. } => {
                 Some("run it again when the other one has ended; nothing of this destination was read or written")
             }
-            Self::Io { .. } => Some("name another place for the state file with `--state FILE`"),
+            Self::Io { .. } => Some(
+                "let its folder be writable; it is in `XDG_CONFIG_HOME`, or in `.config` of `HOME`, where one of them is set, else beside the state file",
+            ),
             Self::Stopped(error) => error.hint(),
         }
     }
@@ -175,8 +183,26 @@ impl LeaseName {
     }
 }
 
+/// A look at a lease that nobody has; nobody can take it meanwhile.
+#[derive(Debug)]
+pub(super) struct LeaseLook {
+    /// None where there is no file of the lease.
+    _file: Option<File>,
+}
+
+impl LeaseLook {
+    /// Looks whether anybody has a lease, and blocks this thread meanwhile; none where somebody has it, or nobody can tell.
+    pub(super) fn take(folder: &Path, name: &LeaseName) -> Option<Self> {
+        match File::open(folder.join(name.file_name())) {
+            Ok(file) => file.try_lock_shared().is_ok().then_some(Self { _file: Some(file) }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Self { _file: None }),
+            Err(_) => None,
+        }
+    }
+}
+
 impl State {
-    /// Takes a lease for a pipeline.
+    /// Takes a lease for a pipeline. Who only looks at it is waited for.
     ///
     /// # Errors
     /// Fails when another process has it.
@@ -187,7 +213,16 @@ impl State {
         };
         let folder = folder.map(Path::to_owned);
         let owner = LeaseOwner { pipeline: pipeline.to_owned(), process: std::process::id(), host: host(), since: now };
-        blocking(move || take(folder.as_deref(), name, owner)).await
+        let mut looks = 0;
+        loop {
+            let (folder, name, owner) = (folder.clone(), name.clone(), owner.clone());
+            let taken = blocking(move || take(folder.as_deref(), name, owner)).await;
+            if looks == MAX_LOOKS || !matches!(taken, Err(LeaseError::Held { .. })) {
+                return taken;
+            }
+            looks += 1;
+            clock::Clock::system().sleep(LOOK).await;
+        }
     }
 }
 

@@ -165,6 +165,19 @@ impl Work<'_> {
         raw.map(|raw| raw.decode(&self.seal, run_id)).transpose()
     }
 
+    /// Returns the counts of a run at all of its targets together.
+    pub(super) fn run_ledger(&self, run_id: &str) -> Result<Ledger, StateError> {
+        let mut statement = self.transaction.prepare_cached("SELECT ledger FROM ledgers WHERE run_id = ?1")?;
+        let mut rows = statement.query([run_id])?;
+        let mut sum = Ledger::default();
+        while let Some(row) = rows.next()? {
+            let StoredLedger { ledger, open } = serde_json::from_str(&row.get::<_, String>(0)?)?;
+            sum += ledger;
+            sum += open;
+        }
+        Ok(sum)
+    }
+
     /// Returns the ledgers of a run with their targets, in the pipeline's order.
     pub(super) fn ledgers_of(&self, run_id: &str) -> Result<Vec<(TargetId, TargetLedger)>, StateError> {
         let sql = "SELECT * FROM ledgers JOIN targets USING (target_id) WHERE run_id = ?1 ORDER BY position";

@@ -33,6 +33,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_merged.sql"),
     include_str!("migrations/0005_images.sql"),
     include_str!("migrations/0006_ids.sql"),
+    include_str!("migrations/0007_attempts.sql"),
     include_str!("migrations/0008_schemas.sql"),
 ];
 /// Marks the file as Ferry's (`PRAGMA application_id`): "Fery" in ASCII.

@@ -47,7 +47,7 @@ pub enum RunKind {
 }
 
 impl RunKind {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Run => "run",
             Self::Redrive => "redrive",
@@ -56,7 +56,7 @@ impl RunKind {
         }
     }
 
-    fn from_word(word: &str) -> Self {
+    pub(super) fn from_word(word: &str) -> Self {
         match word {
             "redrive" => Self::Redrive,
             "apply" => Self::Apply,
@@ -70,14 +70,16 @@ impl RunKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
-    /// It runs, or was killed.
+    /// A process works on it.
     Running,
     /// It ended with every stream read to its end.
     Done,
     /// A stream or destination failed.
     Failed,
-    /// It was stopped by the user or by a limit, with a clean checkpoint.
+    /// It was stopped by the user or by a limit, or waits for another run, with a clean checkpoint.
     Interrupted,
+    /// Its process ended without a word.
+    Killed,
 }
 
 impl RunStatus {
@@ -88,6 +90,7 @@ impl RunStatus {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
+            Self::Killed => "killed",
         }
     }
 
@@ -96,12 +99,13 @@ impl RunStatus {
             "done" => Self::Done,
             "failed" => Self::Failed,
             "interrupted" => Self::Interrupted,
+            "killed" => Self::Killed,
             _ => Self::Running,
         }
     }
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Run> {
+pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Run> {
     Ok(Run {
         run_id: row.get("run_id")?,
         pipeline: row.get("pipeline")?,
@@ -119,7 +123,41 @@ pub(super) fn moment(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).map_or(DateTime::<Utc>::MIN_UTC, |moment| moment.to_utc())
 }
 
+/// What a part of a run's id leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundRun {
+    /// The one run that it is a part of.
+    One(Run),
+    /// The runs that it is a part of, the newest first; none where there is none.
+    Several(Vec<String>),
+}
+
+/// The run at which somebody was last at work. Those that never began are not among them.
+const LAST: &str = "SELECT runs.* FROM attempts JOIN runs USING (run_id) WHERE is_begun
+     ORDER BY place DESC LIMIT 1";
+const WITH_PART: &str = "SELECT * FROM runs WHERE instr(run_id, ?1) > 0 ORDER BY rowid DESC";
+
 impl State {
+    /// Returns the run with this id, the newest one for `last`, or what the part of an id leads to.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be read.
+    pub async fn find_run(&self, part: &str) -> Result<FoundRun, StateError> {
+        let part = part.to_owned();
+        self.read(move |work| {
+            if let Some(run) = work.run_with(&part)? {
+                return Ok(FoundRun::One(run));
+            }
+            let mut statement = work.transaction.prepare_cached(WITH_PART)?;
+            let mut runs = statement.query_map([&part], from_row)?.collect::<Result<Vec<_>, _>>()?;
+            Ok(match (runs.len(), runs.pop()) {
+                (1, Some(run)) => FoundRun::One(run),
+                (_, last) => FoundRun::Several(runs.into_iter().chain(last).map(|run| run.run_id).collect()),
+            })
+        })
+        .await
+    }
+
     /// Returns the run with this id, or the newest one for `last`.
     ///
     /// # Errors
@@ -129,7 +167,8 @@ impl State {
         self.read(move |work| work.run_with(&run_id)).await
     }
 
-    /// Returns all runs, the newest first.
+    /// Returns all runs that began, the newest first. The machine's clock may have jumped back since, so the order of the rows decides
+    /// which one that is.
     ///
     /// # Errors
     /// Fails when the state cannot be read.
@@ -170,18 +209,16 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The machine's clock may have jumped back since, so the order of the rows decides which run is the last.
     pub(super) fn run_with(&self, run_id: &str) -> Result<Option<Run>, StateError> {
-        let sql = if run_id == "last" {
-            "SELECT * FROM runs WHERE ?1 = 'last' ORDER BY rowid DESC LIMIT 1"
-        } else {
-            "SELECT * FROM runs WHERE run_id = ?1"
-        };
+        if run_id == "last" {
+            return Ok(self.transaction.prepare_cached(LAST)?.query_row([], from_row).optional()?);
+        }
+        let sql = "SELECT * FROM runs WHERE run_id = ?1";
         Ok(self.transaction.prepare_cached(sql)?.query_row([run_id], from_row).optional()?)
     }
 
     pub(super) fn all_runs(&self) -> Result<Vec<Run>, StateError> {
-        let mut statement = self.transaction.prepare_cached("SELECT * FROM runs ORDER BY rowid DESC")?;
+        let mut statement = self.transaction.prepare_cached("SELECT * FROM runs WHERE is_begun ORDER BY rowid DESC")?;
         let runs = statement.query_map([], from_row)?;
         Ok(runs.collect::<Result<_, _>>()?)
     }

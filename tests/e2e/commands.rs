@@ -48,7 +48,9 @@ fn help_names_every_command_and_the_exit_codes() {
       plan         Show what a run would do against what is there now, record by record; writes nothing
       apply        Write what a plan says and nothing else; records that changed since are held
       run          Run a pipeline; a run that was stopped or killed goes on where it stood
-      runs         List the runs in the state file
+      runs         List the runs in the state file, with their counts and why the last one ended
+      report       Say how each pipeline stands and what to do: the last state, the nights, the backlog;
+                   as text or one HTML file
       show         Show the ledger of a run, and which records were merged into which
       rejects      Print the records of a run that were not written, with the reason and all their
                    values, and those that wait for others
@@ -63,20 +65,25 @@ fn help_names_every_command_and_the_exit_codes() {
       help         Print this message or the help of the given subcommand(s)
 
     Options:
-          --json          Print one JSON object on stdout instead of text
-      -q, --quiet         Print nothing but results and errors
-          --color <WHEN>  When to use colour [default: auto] [possible values: auto, always, never]
-          --state <FILE>  The state file [default: `.ferry/state.db` beside the pipeline] [env:
-                          FERRY_STATE]
-          --audit <FILE>  Append a line of JSON to a file for each request to a live system: no token,
-                          body or personal value
-      -v, --verbose...    Log requests and steps to stderr; twice for more
-      -h, --help          Print help
-      -V, --version       Print version
+          --json                 Print one JSON object on stdout instead of text
+      -q, --quiet                Print nothing but results and errors
+          --color <WHEN>         When to use colour [default: auto] [possible values: auto, always,
+                                 never]
+          --state <FILE>         The state file [default: `.ferry/state.db` beside the pipeline] [env:
+                                 FERRY_STATE]
+          --audit <FILE>         Append a line of JSON to a file for each request to a live system: no
+                                 token, body or personal value
+          --metrics <FILE>       Write how a run ended to a file for the textfile collector of
+                                 Prometheus' node exporter [env: FERRY_METRICS]
+          --log-format <FORMAT>  What lines on stderr look like [env: FERRY_LOG_FORMAT] [default: text]
+                                 [possible values: text, json]
+      -v, --verbose...           Log requests and steps to stderr; twice for more
+      -h, --help                 Print help
+      -V, --version              Print version
 
     Exit codes: 0 done · 1 run failed · 2 wrong arguments or pipeline · 3 environment (credentials,
     network, locked by another run) · 4 done with rejected records · 5 a plan has changes
-    (`--exit-code`) · 130/143 interrupted
+    (`--exit-code`) · 6 a quota is spent: run it again later, it resumes · 130/143 interrupted
     ----- stderr -----
     "#);
 }
@@ -217,11 +224,11 @@ fn a_run_ends_with_its_ledger_and_what_to_type_next() {
     assert_page!(desk, desk.ferry(["runs"]), @r#"
     exit code: 0
     ----- stdout -----
-    ─────────────────────────────────────────────────────────────────────────────────────────────
-     run                        pipeline   status   started (UTC)         took      accounts
-    ─────────────────────────────────────────────────────────────────────────────────────────────
-     [RUN]   people     done     [TIME]   [TOOK]   crm 24681357
-    ─────────────────────────────────────────────────────────────────────────────────────────────
+    ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+     run                        pipeline   status   started (UTC)         took      tries   read   written   rejected   open   accounts
+    ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+     [RUN]   people     done     [TIME]   [TOOK]       1      5         3          2      2   crm 24681357
+    ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
     ----- stderr -----
     "#);
     assert_page!(desk, desk.ferry(["show"]), @r#"

@@ -53,6 +53,8 @@ mod mirror_codes;
 #[cfg(test)]
 mod mirrors;
 #[cfg(test)]
+mod nights;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod parents;
@@ -73,11 +75,15 @@ mod plans;
 #[cfg(test)]
 mod previews;
 #[cfg(test)]
+mod progress;
+#[cfg(test)]
 mod quotas;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod replaced;
+#[cfg(test)]
+mod report_page;
 #[cfg(test)]
 mod round_trip;
 #[cfg(test)]

@@ -248,7 +248,7 @@ fn a_run_tells_its_tokens_and_stops_at_its_share_of_them() {
     let share = f64::from(u32::try_from(used + 60).unwrap()) / 30_000.0;
     desk.write("share.yaml", &format!("{pipeline}limits: {{ quota_share: {share:.6} }}\n"));
     let ran = desk.ferry(["run", "share.yaml", "--json", "--quiet", "--clock-speed", "20"]);
-    assert_eq!((ran.code, &ran.json()["status"]), (1, &"interrupted".into()), "{}", ran.stderr);
+    assert_eq!((ran.code, &ran.json()["status"]), (6, &"interrupted".into()), "{}", ran.stderr);
     let after = crms.counts()["pipedrive"]["tokens"]["used"].as_u64().unwrap();
     assert!(after > used && after < used + 40 * 5, "{after} tokens, {used} before");
 }

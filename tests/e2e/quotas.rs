@@ -52,7 +52,7 @@ fn a_source_stops_at_its_share_of_the_quota_and_the_next_run_goes_on() {
     assert!(all > 3 * PAGE, "{all} contacts");
 
     put(&desk, "limits: { quota_share: 0.000001 }\n");
-    let (first, stream) = run(&desk, 1);
+    let (first, stream) = run(&desk, 6);
     assert_eq!((&first["status"], &stream["read"]), (&"interrupted".into(), &0.into()), "{first}");
     assert!(stream["error"].as_str().unwrap().contains("`limits.quota_share` allows 1.0e-4 %"), "{stream}");
     let described = requests(&crms);
@@ -60,7 +60,7 @@ fn a_source_stops_at_its_share_of_the_quota_and_the_next_run_goes_on() {
     // As much as it takes to describe the contacts once more, and to read two pages of them.
     let share = f64::from(u32::try_from(2 * described + 2).unwrap()) / DAILY;
     put(&desk, &format!("limits: {{ quota_share: {share:.12} }}\n"));
-    let (second, stream) = run(&desk, 1);
+    let (second, stream) = run(&desk, 6);
     assert_eq!(second["status"], "interrupted");
     assert_eq!(stream["destinations"][0]["created"], 2 * PAGE, "what was read is written: {stream}");
     assert_eq!(crms.held("airtable", "Contacts"), 2 * PAGE);

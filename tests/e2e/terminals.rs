@@ -20,7 +20,7 @@ const KEYS: &str = "n next record · r what would be rejected · q quit";
 
 /// A command that works on a terminal, which the program `script` of util-linux makes. A crate for it would bring features of `libc`
 /// along that have all of polars built a second time.
-struct Terminal {
+pub(super) struct Terminal {
     child: Child,
     keys: ChildStdin,
     shown: Arc<Mutex<Vec<u8>>>,
@@ -29,14 +29,19 @@ struct Terminal {
 }
 
 impl Terminal {
+    /// Types a command on a terminal that is dumb: escape codes would be in the way of what is compared.
     fn open(desk: &Desk, columns: u16, args: &[&str]) -> Self {
+        Self::open_as("dumb", desk, columns, args)
+    }
+
+    /// Types a command on a terminal of a kind.
+    pub(super) fn open_as(term: &str, desk: &Desk, columns: u16, args: &[&str]) -> Self {
         let quoted: Vec<String> = args.iter().map(|arg| format!("'{}'", arg.replace('\'', "'\\''"))).collect();
         let typed = format!("stty rows 50 cols {columns} && exec '{FERRY}' {}", quoted.join(" "));
         let mut command = Command::new("script");
         command.args(["--quiet", "--return", "--command", &typed, "/dev/null"]);
         command.current_dir(desk.path("")).env_clear().envs(desk.variables());
-        // Escape codes of a terminal would be in the way of what is compared.
-        command.env("TERM", "dumb").env("SHELL", "/bin/sh").env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command.env("TERM", term).env("SHELL", "/bin/sh").env("PATH", "/usr/local/bin:/usr/bin:/bin");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let (mut reader, keys) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
@@ -52,7 +57,12 @@ impl Terminal {
     }
 
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.shown.lock().unwrap()).replace('\r', "")
+        self.raw().replace('\r', "")
+    }
+
+    /// Returns all that was sent to the terminal so far.
+    fn raw(&self) -> String {
+        String::from_utf8_lossy(&self.shown.lock().unwrap()).into_owned()
     }
 
     /// Waits until a key is asked for once more, and types one.
@@ -69,14 +79,20 @@ impl Terminal {
     }
 
     /// Waits for the end, which shows this last.
-    fn end_with(mut self, last: &str) -> (i32, String) {
+    pub(super) fn end_with(mut self, last: &str) -> (i32, String) {
+        let (code, _) = self.finish(last);
+        (code, self.text())
+    }
+
+    /// Waits for the end, which shows this last, and returns the exit code with all that was sent to the terminal.
+    pub(super) fn finish(&mut self, last: &str) -> (i32, String) {
         let mut code = None;
         wait_until("the command ends", || {
             code = self.child.try_wait().unwrap();
             code.is_some()
         });
         wait_until("all is shown", || self.text().contains(last));
-        (code.and_then(|code| code.code()).unwrap_or(-1), self.text())
+        (code.and_then(|code| code.code()).unwrap_or(-1), self.raw())
     }
 }
 

@@ -22,6 +22,7 @@ use super::{
     diagnostic::Diagnostic,
     interpolate::{Lookup, fill},
     offline::OfflineSchemas,
+    on_finish,
     options::OptionNames,
     pipeline::{CountOrShare, Limits, Pipeline, UNDO_DAYS},
     raw::{RawConnectionsFile, RawCountOrShare, RawKeep, RawLimits, RawOff, RawPipeline, RawUndo},
@@ -80,6 +81,7 @@ pub(super) fn resolve(
     resolver.add_connections(&raw, &root, shared);
     let streams = resolver.streams(raw.streams.unwrap_or_default(), &root.key("streams"));
     let limits = resolver.limits(&raw.limits, &root.key("limits"));
+    let on_finish = on_finish::resolve(raw.on_finish, &root.key("on_finish"), resolver.findings);
     let connections = resolver.connections.into_values().filter_map(|known| known.connection);
     Some(Pipeline {
         name: raw.name.unwrap_or_default(),
@@ -92,6 +94,7 @@ pub(super) fn resolve(
         on_error: raw.on_error,
         limits,
         undo_days: undo_days(raw.undo.as_ref()),
+        on_finish,
     })
 }
 

@@ -140,7 +140,12 @@ mod tests {
     use super::*;
 
     fn page(id: &str) -> Page {
-        Page { frame: assemble(vec![id.to_owned()], Vec::new()).unwrap(), rejects: Vec::new(), cursor: None }
+        Page {
+            frame: assemble(vec![id.to_owned()], Vec::new()).unwrap(),
+            rejects: Vec::new(),
+            cursor: None,
+            left: None,
+        }
     }
 
     #[tokio::test]

@@ -3,8 +3,10 @@
 //! Four shapes of error bodies are alive, so decoding is lenient. A vendor's message may quote a record's value: it goes into
 //! `detail` and into rejections, never into a message.
 
+use chrono::{DateTime, Datelike, Months, NaiveTime, Utc};
 use serde_json::Value as Json;
 
+use crate::clock::Clock;
 use crate::connector::{self, ConnectorError, ErrorKind};
 use crate::http::{Answer, AnswerClass, HttpError, HttpErrorKind};
 
@@ -112,6 +114,9 @@ fn from_http(error: HttpError) -> ConnectorError {
         }
         converted.detail = api_error.message;
     }
+    if kind == HttpErrorKind::QuotaSpent {
+        converted.resets_at = next_month(Clock::system().now());
+    }
     let hint = match kind {
         _ if converted.hint.is_some() => return converted,
         HttpErrorKind::Unauthorized => {
@@ -123,6 +128,12 @@ fn from_http(error: HttpError) -> ConnectorError {
         _ => return converted,
     };
     converted.with_hint(hint)
+}
+
+/// Returns when the next month begins, UTC.
+fn next_month(now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let first = now.date_naive().with_day(1)? + Months::new(1);
+    Some(first.and_time(NaiveTime::MIN).and_utc())
 }
 
 /// Makes the error for an answer that is JSON and yet not what Airtable documents.

@@ -278,7 +278,7 @@ impl<'table> Plan<'table> {
             }
         }
         let frame = self.frame(&own, &cells).map_err(|error| unexpected(&error.to_string()))?;
-        Ok(Page { frame, rejects, cursor })
+        Ok(Page { frame, rejects, cursor, left: None })
     }
 
     /// Refuses a page whose cells are all of other fields: empty cells would look like empty records.

@@ -313,7 +313,7 @@ impl OpenPage {
         columns.extend(self.absent.as_deref().map(absent_column));
         let bookmark = serde_json::to_value(Bookmark { file: stamp.clone(), place });
         let cursor = bookmark.ok().map(Cursor);
-        Ok(Page { frame: assemble(self.ids, columns)?, rejects: self.rejects, cursor })
+        Ok(Page { frame: assemble(self.ids, columns)?, rejects: self.rejects, cursor, left: None })
     }
 }
 

@@ -47,7 +47,13 @@ impl Rows {
 
     /// Adds the rows of others.
     pub(super) fn append(&mut self, others: Self) {
+        if self.ends.is_empty() {
+            *self = others;
+            return;
+        }
         let start = self.bytes.len();
+        // Few large blocks are added, so room for more than each takes would be waste.
+        self.bytes.reserve_exact(others.bytes.len());
         self.bytes.extend(others.bytes);
         self.ends.extend(others.ends.into_iter().map(|end| start + end));
     }
@@ -186,6 +192,7 @@ impl<'de> Visitor<'de> for RowsVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Rows, A::Error> {
         let mut packed = Rows::default();
         while rows.next_element_seed(OneRow(&mut packed))?.is_some() {}
+        packed.bytes.shrink_to_fit();
         Ok(packed)
     }
 }

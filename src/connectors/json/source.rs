@@ -290,7 +290,7 @@ impl Reading {
         columns.push(absent_column(&open.absent));
         let bookmark = serde_json::to_value(Bookmark { file: self.stamp.clone(), place });
         let cursor = bookmark.ok().map(Cursor);
-        Ok(pages.send(Page { frame: assemble(open.ids, columns)?, rejects: open.rejects, cursor }))
+        Ok(pages.send(Page { frame: assemble(open.ids, columns)?, rejects: open.rejects, cursor, left: None }))
     }
 
     fn send_rest(mut self, pages: &PageSender) -> Result<(), ConnectorError> {

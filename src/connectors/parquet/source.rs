@@ -168,7 +168,8 @@ impl FileRead {
             for offset in (0..slice.height()).step_by(limits::PAGE_RECORDS) {
                 let part = slice.slice(i64::try_from(offset).unwrap_or(i64::MAX), limits::PAGE_RECORDS);
                 record += part.height();
-                if !pages.send(self.page(&part, record)?) {
+                let left = u64::try_from((record_count + part.height()).saturating_sub(record)).ok();
+                if !pages.send(Page { left, ..self.page(&part, record)? }) {
                     return Ok(());
                 }
             }
@@ -215,7 +216,7 @@ impl FileRead {
         let columns = typed.iter().map(|column| column.filter(&mask)).collect::<Result<_, _>>().map_err(failed)?;
         let bookmark = serde_json::to_value(Bookmark { file: self.stamp.clone(), record: next });
         let cursor = bookmark.ok().map(Cursor);
-        Ok(Page { frame: assemble(kept, columns)?, rejects, cursor })
+        Ok(Page { frame: assemble(kept, columns)?, rejects, cursor, left: None })
     }
 
     /// Returns the ids of the records; none for one whose id columns have no value.

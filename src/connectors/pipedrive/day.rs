@@ -27,7 +27,7 @@ impl Day {
     }
 
     /// Says what to do where the day's tokens are spent, and when the next day begins.
-    pub(super) fn when_spent(&self, spent: &HttpError) -> String {
+    pub(super) fn when_spent(&self, spent: &HttpError) -> (String, DateTime<Utc>) {
         let now = self.clock.now();
         let told = spent.answer.as_deref().and_then(told_wait).filter(|wait| *wait >= LONG);
         let next = told.and_then(|wait| Some(now + TimeDelta::from_std(wait).ok()?));
@@ -36,11 +36,12 @@ impl Day {
             None => format!("midnight in `{}`, the `time_zone` of the connection", self.zone.name()),
         };
         let next = next.unwrap_or_else(|| self.next(now));
-        format!(
+        let words = format!(
             "the company's tokens of the day are spent: the next day begins at {} ({whose}); run again then, and it resumes where it \
              stopped",
             next.format("%Y-%m-%d %H:%M UTC")
-        )
+        );
+        (words, next)
     }
 
     /// Returns the next midnight.

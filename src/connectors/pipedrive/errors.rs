@@ -105,6 +105,7 @@ pub(super) fn from_http(error: HttpError, day: &Day) -> ConnectorError {
     let detail = error.answer.as_deref().and_then(|answer| ApiError::of(answer).message);
     let mut converted = ConnectorError::from(error);
     converted.detail = detail;
+    converted.resets_at = next_day.as_ref().map(|(_, next)| *next);
     if converted.hint.is_some() {
         return converted;
     }
@@ -113,7 +114,7 @@ pub(super) fn from_http(error: HttpError, day: &Day) -> ConnectorError {
             "check that the API token is complete and still the user's; where an OAuth login ended, log in again with `ferry login`",
         );
     }
-    converted.with_hint_if(next_day)
+    converted.with_hint_if(next_day.map(|(words, _)| words))
 }
 
 /// Makes the error for an answer that is JSON and yet not what Pipedrive documents.

@@ -243,6 +243,9 @@ impl ReadPlan {
             page.cursor = None;
         }
         let records = page_records(&page);
+        if let Some(left) = page.left {
+            self.observer.records_left(&self.stream, left.min(*budget));
+        }
         *budget = budget.saturating_sub(records);
         self.observer.records_read(&self.stream, records);
         page

@@ -48,6 +48,7 @@ pub(super) async fn store_everywhere(state: &State) {
         message: ADDRESS.to_owned(),
         hint: Some(ADDRESS.to_owned()),
         request_id: Some(ADDRESS.to_owned()),
+        wait: None,
     };
     let end = AttemptEnd { status: RunStatus::Failed, now: at(2), errors: vec![error] };
     state.finish_attempt("run_1", 1, end).await.unwrap();
@@ -153,6 +154,7 @@ async fn known_secrets_are_taken_out_of_what_vendors_said() {
         message: SECRET.to_owned(),
         hint: Some(SECRET.to_owned()),
         request_id: Some(SECRET.to_owned()),
+        wait: None,
     };
     let end = AttemptEnd { status: RunStatus::Failed, now: at(2), errors: vec![error] };
     state.finish_attempt("run_1", 1, end).await.unwrap();

@@ -22,7 +22,9 @@ use super::{
     rows::Rows,
 };
 
-use self::wire::{AppendAnswer, BatchGetAnswer, BatchUpdateAnswer, BatchUpdateValuesAnswer, FileAnswer, GridData};
+use self::wire::{
+    AppendAnswer, BatchGetAnswer, BatchGetForm, BatchUpdateAnswer, BatchUpdateValuesAnswer, FileAnswer, GridData,
+};
 
 pub(super) use wire::{
     CellData, GridRange, NumberFormat, RangeToWrite, Sheet, SheetProperties, Spreadsheet, UpdateAnswer, ValueRange,
@@ -140,8 +142,11 @@ impl SheetsClient {
         }
         let (id, asked) = (self.id.clone(), ranges.to_vec());
         let request = request.expecting(move |answer| {
-            let read = answer.json::<BatchGetAnswer>();
-            read.is_ok_and(|read| read.spreadsheet_id == id && are_those(&read.value_ranges, &asked))
+            let read = answer.json::<BatchGetForm>();
+            read.is_ok_and(|read| {
+                let ranges = read.value_ranges.iter().map(|range| range.range.as_str());
+                read.spreadsheet_id == id && begin_alike(ranges, &asked)
+            })
         });
         let answer: BatchGetAnswer =
             self.ask(&request).await?.json().map_err(|_| unexpected("values of ranges are expected"))?;
@@ -273,10 +278,6 @@ impl Input {
             Self::Formula => "USER_ENTERED",
         }
     }
-}
-
-fn are_those(read: &[ValueRange], asked: &[String]) -> bool {
-    begin_alike(read.iter().map(|range| range.range.as_str()), asked)
 }
 
 /// Tells whether an answer's ranges are those that were asked for: each begins at the same cell of the same tab. Where one ends

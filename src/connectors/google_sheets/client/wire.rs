@@ -1,6 +1,6 @@
 //! The bodies of requests and answers, as the discovery document has them; what is not used is left out.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::super::{cell::Cell, rows::Rows};
 
@@ -155,9 +155,26 @@ pub(in super::super) struct RangeToWrite {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct BatchGetAnswer {
-    pub(super) spreadsheet_id: String,
     #[serde(default)]
     pub(super) value_ranges: Vec<ValueRange>,
+}
+
+/// The form of a [`BatchGetAnswer`], without its cells: what tells whether it answers a request holds no copy of it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct BatchGetForm {
+    pub(super) spreadsheet_id: String,
+    #[serde(default)]
+    pub(super) value_ranges: Vec<ValueRangeForm>,
+}
+
+/// The form of a [`ValueRange`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ValueRangeForm {
+    pub(super) range: String,
+    #[serde(rename = "values")]
+    _values: Vec<Vec<IgnoredAny>>,
 }
 
 /// What became of one range that was written.

@@ -136,7 +136,7 @@ impl Reading {
                 Err(reject) => rejects.push(*reject),
             }
         }
-        Ok(Page { frame: self.frame(&frame)?, rejects, cursor: None })
+        Ok(Page { frame: self.frame(&frame)?, rejects, cursor: None, left: None })
     }
 
     /// Tells whether a row has no value in a column with a name, and notes values in those without.

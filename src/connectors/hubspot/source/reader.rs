@@ -43,6 +43,8 @@ struct Read {
     records: Vec<LinkedRecord>,
     next: Position,
     request: String,
+    /// How many records are left, these among them, where that is known.
+    left: Option<u64>,
 }
 
 /// What a search found: records in the order of ids, and whether there are more.
@@ -51,6 +53,8 @@ struct Found {
     /// The greatest id that was found, also of records that were gone when their properties were read.
     last_id: u64,
     has_more: bool,
+    /// How many records there are after the id that was asked for.
+    total: Option<u64>,
     at: Option<DateTime<Utc>>,
     request: String,
 }
@@ -78,7 +82,7 @@ impl<'catalog> Reader<'catalog> {
 
     /// Returns the next page; none when all is read.
     pub(super) async fn next(&mut self) -> Result<Option<Page>, ConnectorError> {
-        let Read { records, next, request } = match self.position.take() {
+        let Read { records, next, request, left } = match self.position.take() {
             None | Some(Position::Done { .. }) => return Ok(None),
             Some(Position::List { after, started_at }) => self.list(after, started_at).await?,
             Some(Position::Search { since, last_id, started_at }) => self.search(since, last_id, started_at).await?,
@@ -87,7 +91,7 @@ impl<'catalog> Reader<'catalog> {
         let (frame, rejects) = self.decoder.decode(records).map_err(|error| error.about_page(&request))?;
         let cursor = next.to_cursor();
         self.position = Some(next);
-        Ok(Some(Page { frame, rejects, cursor }))
+        Ok(Some(Page { frame, rejects, cursor, left }))
     }
 
     async fn list(&self, after: Option<String>, started_at: Option<i64>) -> Result<Read, ConnectorError> {
@@ -121,7 +125,7 @@ impl<'catalog> Reader<'catalog> {
             Some(next) => Position::List { after: Some(next), started_at: Some(started_at) },
             None => Position::Done { since: started_at },
         };
-        Ok(Read { records: linked(records, &by_object), next: position, request: asked })
+        Ok(Read { records: linked(records, &by_object), next: position, request: asked, left: None })
     }
 
     /// Takes the links to one object out of a list's answer; where that names only a part of a record's, the rest is read.
@@ -152,7 +156,7 @@ impl<'catalog> Reader<'catalog> {
     async fn search(&self, since: Option<i64>, last_id: u64, started_at: Option<i64>) -> Result<Read, ConnectorError> {
         let mut last_id = last_id;
         let mut started_at = started_at;
-        let (mut records, mut request) = (Vec::new(), String::new());
+        let (mut records, mut request, mut left) = (Vec::new(), String::new(), None);
         // Links are read for up to 1,000 records in a call: so many searches make one page then.
         let enough = if self.request.links.is_empty() { 1 } else { limits::MAX_ASSOCIATION_READS };
         let mut has_more = true;
@@ -160,6 +164,7 @@ impl<'catalog> Reader<'catalog> {
             let found = self.search_once(since, last_id).await?;
             started_at = started_at.or_else(|| Some(self.now(found.at)));
             has_more = found.has_more;
+            left = left.or(found.total);
             last_id = found.last_id;
             records.extend(found.records);
             request = found.request;
@@ -175,7 +180,9 @@ impl<'catalog> Reader<'catalog> {
             Some(since) => Position::Archived { since, after: None, started_at },
             None => Position::Done { since: started_at },
         };
-        Ok(Read { records: linked(records, &by_object), next, request })
+        // An incremental read goes on with what was deleted, which nobody counts.
+        let left = left.filter(|_| since.is_none());
+        Ok(Read { records: linked(records, &by_object), next, request, left })
     }
 
     /// Asks for the first page of the records after `last_id`, in the order of ids.
@@ -200,7 +207,7 @@ impl<'catalog> Reader<'catalog> {
         let last_id = greatest_id(&page.results, last_id).map_err(|error| error.about_page(&answer.request))?;
         let (records, request) =
             if is_wide { self.widen(page.results, answer.request).await? } else { (page.results, answer.request) };
-        Ok(Found { records, last_id, has_more, at: answer.at, request })
+        Ok(Found { records, last_id, has_more, total: page.total, at: answer.at, request })
     }
 
     async fn archived(&self, since: i64, after: Option<String>, started_at: i64) -> Result<Read, ConnectorError> {
@@ -225,7 +232,7 @@ impl<'catalog> Reader<'catalog> {
         };
         let records = answer.results.into_iter().filter(is_new);
         let deleted = records.map(|record| LinkedRecord { record, links: Vec::new(), is_deleted: true });
-        Ok(Read { records: deleted.collect(), next, request })
+        Ok(Read { records: deleted.collect(), next, request, left: None })
     }
 
     fn is_too_wide_for_a_url(&self) -> bool {

@@ -105,7 +105,7 @@ impl<'catalog> Reader<'catalog> {
         let position = self.after(&place, next, started_at);
         let cursor = position.to_cursor();
         self.position = Some(position);
-        Ok(Some(Page { frame, rejects, cursor }))
+        Ok(Some(Page { frame, rejects, cursor, left: None }))
     }
 
     /// Reads who takes part in each deal. A deal of which Pipedrive does not say it is rejected: without its persons it would look

@@ -41,6 +41,8 @@ pub(super) struct Reader<'catalog> {
     next_url: Option<String>,
     /// Whether a Bulk query was refused for this object.
     is_bulk_refused: bool,
+    /// How many records the query finds, until a page has told it.
+    left: Option<u64>,
     /// The page of a Bulk query that is being read.
     page: Option<OpenPage>,
     /// Pages of a large result that are downloaded already, each a file.
@@ -86,6 +88,7 @@ impl<'catalog> Reader<'catalog> {
             position,
             next_url: None,
             is_bulk_refused: false,
+            left: None,
             page: None,
             ahead: VecDeque::new(),
             parallel: Parallel::No,
@@ -109,7 +112,7 @@ impl<'catalog> Reader<'catalog> {
         let frame = self.decoder.frame(&rows, &links)?;
         let cursor = next.to_cursor();
         self.position = Some(next);
-        Ok(Some(Page { frame, rejects: rows.rejects, cursor }))
+        Ok(Some(Page { frame, rejects: rows.rejects, cursor, left: self.left.take() }))
     }
 
     async fn query(
@@ -140,6 +143,7 @@ impl<'catalog> Reader<'catalog> {
         };
         let started_at = started_at.unwrap_or_else(|| self.now(answer.at));
         let page = answer.content;
+        self.left = Some(page.total_size);
         if may_be_bulk && page.total_size >= self.bulk_min_records && !page.done {
             match self.begin_bulk(since, Some(page.total_size)).await {
                 Ok(job) => return self.bulk(job, None, 0, started_at).await,

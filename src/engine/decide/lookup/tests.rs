@@ -100,7 +100,7 @@ fn page() -> Page {
         column("key", FieldType::Text, &texts("k")),
     ];
     let frame = DataFrame::new(RECORDS, columns.into_iter().collect::<Result<Vec<_>, _>>().unwrap()).unwrap();
-    Page { frame, rejects: Vec::new(), cursor: Some(Cursor(json!(RECORDS))) }
+    Page { frame, rejects: Vec::new(), cursor: Some(Cursor(json!(RECORDS))), left: None }
 }
 
 #[async_trait]
@@ -118,7 +118,7 @@ impl Source for AtSheet {
         let whole = page().frame;
         let parts = (0..RECORDS).step_by(CHUNK_RECORDS).map(move |start| {
             let frame = whole.slice(i64::try_from(start).unwrap(), CHUNK_RECORDS);
-            Ok(Page { frame, rejects: Vec::new(), cursor: Some(Cursor(json!(start + CHUNK_RECORDS))) })
+            Ok(Page { frame, rejects: Vec::new(), cursor: Some(Cursor(json!(start + CHUNK_RECORDS))), left: None })
         });
         futures::stream::iter(parts.collect::<Vec<_>>()).boxed()
     }
@@ -226,6 +226,7 @@ fn pipeline(options: serde_json::Value) -> Pipeline {
         definition: serde_json::Value::Null,
         on_error: OnError::Continue,
         undo_days: None,
+        on_finish: Vec::new(),
         limits: Limits::default(),
     }
 }

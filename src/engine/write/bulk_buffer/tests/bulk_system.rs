@@ -167,7 +167,7 @@ impl BulkSystem {
         ];
         let columns = columns.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
         let frame = DataFrame::new(rows.len(), columns).unwrap();
-        Page { frame, rejects: Vec::new(), cursor: Some(Cursor(json!(end))) }
+        Page { frame, rejects: Vec::new(), cursor: Some(Cursor(json!(end))), left: None }
     }
 
     fn write_one(&mut self, operation: &Operation, record: &BatchRecord) -> Outcome {
@@ -387,6 +387,7 @@ pub(in crate::engine) fn pipeline(number: u64, bulk_records: u32) -> Pipeline {
         definition: serde_json::Value::Null,
         on_error: OnError::Continue,
         undo_days: None,
+        on_finish: Vec::new(),
         limits: Limits::default(),
     }
 }
