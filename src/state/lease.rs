@@ -119,9 +119,7 @@ impl LeaseError {
             Self::Held { name: LeaseName::KeyedWrite { .. } | LeaseName::Account { .. }, .. } => {
                 Some("run it again when the other one has ended; nothing of this destination was read or written")
             }
-            Self::Io { .. } => Some(
-                "let its folder be writable; it is in `XDG_CONFIG_HOME`, or in `.config` of `HOME`, where one of them is set, else beside the state file",
-            ),
+            Self::Io { .. } => Some("name another place for the state file with `--state FILE`"),
             Self::Stopped(error) => error.hint(),
         }
     }
