@@ -42,7 +42,7 @@ impl StateFacts {
     pub(crate) fn read(testbed: &Testbed) -> Self {
         let file = Connection::open_with_flags(testbed.state_path(), OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
         let count = |sql: &str| file.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
-        let last = "SELECT status FROM runs ORDER BY rowid DESC LIMIT 1";
+        let last = "SELECT status FROM runs WHERE is_begun ORDER BY rowid DESC LIMIT 1";
         Self {
             mapped: count("SELECT COUNT(*) FROM id_map"),
             intents: count("SELECT COUNT(*) FROM intents"),
