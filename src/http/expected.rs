@@ -4,11 +4,10 @@
 //! page with status 200, and a late answer of another request as lost.
 
 use std::{
+    collections::HashSet,
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use super::answer::Answer;
@@ -17,15 +16,20 @@ use super::answer::Answer;
 #[derive(Clone)]
 pub struct Expected(Arc<dyn Fn(&Answer) -> bool + Send + Sync>);
 
-/// Lets an answer pass that does not seem to be that to its request, if it comes a second time: how a vendor compares
-/// values is its own affair.
+/// Lets an answer pass that does not seem to be that to its request, if one that says the same came before: how a vendor compares
+/// values is its own affair. Two that say different things are those of two other requests.
 #[derive(Debug, Default)]
-pub struct Doubt(AtomicBool);
+pub struct Doubt(Mutex<HashSet<u64>>);
 
 impl Doubt {
-    /// Tells whether an answer is believed: it fits, or one before it did not fit either.
-    pub fn believes(&self, fits: bool) -> bool {
-        fits || self.0.swap(true, Ordering::Relaxed)
+    /// Tells whether an answer is believed: it fits, or one before it said the same.
+    pub fn believes<Said: Hash>(&self, fits: bool, said: impl FnOnce() -> Said) -> bool {
+        if fits {
+            return true;
+        }
+        let mut hasher = DefaultHasher::new();
+        said().hash(&mut hasher);
+        !self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(hasher.finish())
     }
 }
 

@@ -112,8 +112,12 @@ impl ApiError {
 
     /// Tells whether a record was merely found to have no links.
     pub(super) fn says_no_links(&self) -> bool {
-        self.is_not_found()
-            || self.sub_category.to_ascii_uppercase().contains("NO_ASSOCIATIONS")
+        self.is_not_found() || self.finds_no_links()
+    }
+
+    /// The same in words that only a read of links has.
+    pub(super) fn finds_no_links(&self) -> bool {
+        self.sub_category.to_ascii_uppercase().contains("NO_ASSOCIATIONS")
             || self.message.to_ascii_lowercase().contains("no associations")
     }
 

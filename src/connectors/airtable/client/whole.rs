@@ -59,7 +59,7 @@ pub(super) fn is_of_look_up(
     let Ok(page) = answer.json::<ListAnswer>() else { return false };
     let is_of_this = page.records.is_empty() || page.records.iter().any(is_asked_for);
     let shows_only = page.records.iter().all(|record| record.fields.keys().all(|field| fields.contains(field)));
-    doubt.believes(is_of_this && shows_only)
+    doubt.believes(is_of_this && shows_only, || page.records.iter().map(|record| record.id.clone()).collect::<Vec<_>>())
 }
 
 /// Tells whether an answer to a write has each record once and, as far as cells read back as they were written, the records

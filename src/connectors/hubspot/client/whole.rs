@@ -112,6 +112,10 @@ fn shows_only(records: &[WireRecord], asked: &HashSet<String>) -> bool {
     records.iter().all(|record| record.properties.keys().all(is_asked))
 }
 
+fn ids_of(records: &[WireRecord]) -> Vec<Option<String>> {
+    records.iter().map(|record| record.id.0.clone()).collect()
+}
+
 /// Tells whether a search's answer can be that to this search: it is empty, or has a record that was asked for, and shows what
 /// was asked for. What is answered a second time in the same way is believed: how HubSpot compares values is its own affair.
 pub(super) fn is_of_search(
@@ -122,7 +126,7 @@ pub(super) fn is_of_search(
 ) -> bool {
     let Ok(page) = answer.json::<ResultPage<WireRecord>>() else { return false };
     let is_of_this = page.results.is_empty() || page.results.iter().any(is_asked_for);
-    doubt.believes(is_of_this && shows_only(&page.results, properties))
+    doubt.believes(is_of_this && shows_only(&page.results, properties), || ids_of(&page.results))
 }
 
 /// What a batch read asked for.
@@ -162,7 +166,8 @@ impl Asked {
         let is_of_this = is_nothing
             || page.results.iter().any(is_asked)
             || denied.iter().any(|key| self.keys.contains(&key.trim().to_lowercase()));
-        self.doubt.believes(is_of_this && shows_only(&page.results, &self.properties))
+        self.doubt
+            .believes(is_of_this && shows_only(&page.results, &self.properties), || (ids_of(&page.results), denied))
     }
 }
 
@@ -195,6 +200,13 @@ pub(super) fn is_of_write(answer: &Answer, write: BatchWrite, traces: &HashSet<S
     if !errors.iter().all(|error| error["category"].as_str().is_some_and(errors::is_code)) {
         return false;
     }
+    if write != BatchWrite::Update
+        && write != BatchWrite::Archive
+        && !traces.is_empty()
+        && errors.iter().any(misses_a_record)
+    {
+        return false;
+    }
     let of_errors = errors.iter().flat_map(traces_of);
     if !of_results.chain(of_errors).all(|trace| traces.contains(trace)) {
         return false;
@@ -224,12 +236,19 @@ fn traces_of(error: &Json) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Tells whether an answer speaks of no link that was not sent.
+/// Tells whether an error names a record that is not there and no trace id: what makes a record misses none, so that is the answer of a
+/// look-up, whose ids may be the same.
+fn misses_a_record(error: &Json) -> bool {
+    ApiError::of_json(error).is_not_found() && traces_of(error).next().is_none()
+}
+
+/// Tells whether an answer speaks of no link that was not sent. One that found no links is the answer of a read.
 pub(super) fn is_of_links(answer: &Answer, sent: &HashSet<(String, String)>) -> bool {
     let Ok(made) = answer.json::<BatchAnswer<WireLink>>() else { return false };
     let is_sent =
         |(from, to): (String, String)| sent.contains(&(from.clone(), to.clone())) || sent.contains(&(to, from));
-    made.results.into_iter().filter_map(WireLink::ends).all(is_sent)
+    let is_of_read = made.errors.iter().any(|error| ApiError::of_json(error).finds_no_links());
+    !is_of_read && made.results.into_iter().filter_map(WireLink::ends).all(is_sent)
 }
 
 /// Counts the inputs of a batch.

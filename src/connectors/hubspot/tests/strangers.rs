@@ -210,6 +210,42 @@ async fn a_look_ups_answer_that_is_another_look_ups_is_not_believed() {
     }
 }
 
+/// Two answers that are those of two other requests, one after the other; then the true one.
+#[tokio::test]
+async fn two_look_ups_that_are_those_of_others_prove_nothing() {
+    let person = |id: u64, email: &str| record(id, json!({ "email": email, "firstname": email }));
+    let mut answers = vec![
+        json!({ "results": [person(8, "y@x.test")] }),
+        json!({ "results": [person(9, "z@x.test")] }),
+        json!({ "results": [person(1, "a@x.test"), person(2, "b@x.test")] }),
+    ];
+    let script =
+        Script::start(move |_| (200, if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() })).await;
+    let found = destination(&script.url).fetch(&by_key("email")).await.unwrap();
+    assert_eq!(found.iter().map(|record| record.id.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+}
+
+/// What a look-up of the same records says: that none is there.
+#[tokio::test]
+async fn a_look_ups_answer_refuses_no_record_that_is_to_be_made() {
+    let script = Script::start_raw(|asked| {
+        let missing =
+            json!({ "category": "OBJECT_NOT_FOUND", "message": "m", "context": { "ids": ["p0@x.test", "p1@x.test"] } });
+        match asked.method.as_str() {
+            "POST" => {
+                (207, json!({ "status": "COMPLETE", "results": [], "numErrors": 2, "errors": [missing] }).to_string())
+            }
+            _ => (200, super::properties().to_string()),
+        }
+    })
+    .await;
+    let destination = destination(&script.url);
+    for operation in [Operation::Insert, Operation::Upsert { key: vec!["email".into()] }] {
+        let error = destination.load(&Batch { operation, ..insert(2) }).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unanswered);
+    }
+}
+
 /// The answer to an earlier look-up of the same records, which asked for other or fewer properties, says nothing of these.
 #[tokio::test]
 async fn a_value_that_an_earlier_look_up_did_not_ask_for_is_not_taken_for_blank() {

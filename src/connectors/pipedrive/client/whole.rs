@@ -82,7 +82,8 @@ fn one_form(text: &str) -> String {
 pub(super) fn is_of_search(answer: &Answer, sought: &str, doubt: &Doubt) -> bool {
     let Ok(One { success: true, data: Some(found) }) = answer.json::<One<Found>>() else { return false };
     let has_term = |value: &Json| value.to_string().to_lowercase().contains(sought.trim());
-    doubt.believes(found.items.is_empty() || found.items.iter().any(|hit| hit.item.values().any(has_term)))
+    let fits = found.items.is_empty() || found.items.iter().any(|hit| hit.item.values().any(has_term));
+    doubt.believes(fits, || found.items.iter().map(|hit| Json::from(hit.item.clone()).to_string()).collect::<Vec<_>>())
 }
 
 /// Counts the records of a list.

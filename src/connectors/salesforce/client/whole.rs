@@ -102,7 +102,8 @@ pub(super) fn is_of_look_up(
 ) -> bool {
     let Ok(page) = answer.json::<AnyPage>() else { return false };
     let is_of_this = page.records.is_empty() || page.records.iter().any(is_asked_for);
-    doubt.believes(is_of_this && page.records.iter().all(|record| has_fields(record, fields)))
+    let fits = is_of_this && page.records.iter().all(|record| has_fields(record, fields));
+    doubt.believes(fits, || page.records.iter().map(Json::to_string).collect::<Vec<_>>())
 }
 
 /// Tells whether a record has these fields, in lower case, and no others. An empty one is null, not absent.
@@ -132,7 +133,7 @@ pub(super) fn is_of_write(answer: &Answer, sent: &Sent, given: &GivenIds, doubt:
             let ids: Vec<(String, &String)> = ids.by_ref().zip(keys).filter_map(|(id, key)| Some((id?, key))).collect();
             let is_claimed = given.claim_for(ids.iter().map(|(id, key)| (id.as_str(), key.as_str())));
             // A record may have got another key in between: what is answered a second time in the same way is believed.
-            is_told && doubt.believes(is_claimed)
+            is_told && doubt.believes(is_claimed, || ids)
         }
     }
 }
