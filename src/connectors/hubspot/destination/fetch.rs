@@ -224,17 +224,14 @@ fn asked_for(info: &ObjectInfo, groups: &[Vec<Json>]) -> impl Fn(&WireRecord) ->
 }
 
 /// Returns the keys that an answer speaks of neither as found nor as absent. A record that was found by another of its
-/// e-mail addresses shows its main one: it may be any of them.
+/// e-mail addresses shows these beside its main one.
 fn unspoken<'keys>(name: &str, keys: &'keys [String], answer: &BatchAnswer<WireRecord>) -> Vec<&'keys String> {
     let mut spoken: HashSet<String> = denied_ids(answer).iter().map(|key| key.to_lowercase()).collect();
-    let found = answer.results.iter().filter_map(|record| record.property(name));
-    spoken.extend(found.map(|value| value.trim().to_lowercase()));
-    let open: Vec<&String> = keys.iter().filter(|key| !spoken.contains(&key.to_lowercase())).collect();
-    let asked: HashSet<String> = keys.iter().map(|key| key.to_lowercase()).collect();
-    let is_other =
-        |record: &&WireRecord| record.property(name).is_none_or(|value| !asked.contains(&value.trim().to_lowercase()));
-    let others = answer.results.iter().filter(is_other).count();
-    if open.len() > others { open } else { Vec::new() }
+    for record in &answer.results {
+        let others = record.property(ADDITIONAL_EMAILS).into_iter().flat_map(|others| others.split(';'));
+        spoken.extend(record.property(name).into_iter().chain(others).map(|value| value.trim().to_lowercase()));
+    }
+    keys.iter().filter(|key| !spoken.contains(&key.to_lowercase())).collect()
 }
 
 fn denied_ids(answer: &BatchAnswer<WireRecord>) -> HashSet<String> {
