@@ -7,9 +7,9 @@ use std::{collections::HashMap, fs, io::Write, path::Path};
 
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 
-use crate::state::{NightEnd, RunTally};
+use crate::state::RunTally;
 
-use super::runs::written;
+use super::{night_end::NightEnd, runs::written};
 
 /// Each way in which a run can end, as the label `status` names it.
 const ENDS: [(NightEnd, &str); 6] = [

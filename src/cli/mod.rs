@@ -23,6 +23,7 @@ mod local;
 mod log;
 mod login;
 mod metrics;
+mod night_end;
 mod notify;
 mod output;
 mod plan;

@@ -38,8 +38,7 @@ pub(super) enum Talk {
 impl Output {
     /// Picks how to talk. What `term` (`TERM`) calls dumb cannot draw a line over.
     pub(super) fn new(global: &Global, no_color: bool, term: Option<&str>) -> Self {
-        let is_interactive = io::stderr().is_terminal();
-        let is_interactive = is_interactive && !log::is_json();
+        let is_interactive = io::stderr().is_terminal() && !log::is_json();
         let has_color = match global.color {
             _ if log::is_json() => false,
             Color::Always => true,
@@ -74,12 +73,12 @@ impl Output {
             fields.insert("message".to_owned(), failure.message.as_str().into());
             fields.insert("code".to_owned(), failure.code.into());
             fields.insert("hint".to_owned(), failure.hint.clone().into());
-            return written(&log::line("error", fields));
+            return print(&log::line("error", fields));
         }
         let (bold_red, plain) = if self.has_color { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
-        styled(&format!("{bold_red}error{plain}: {} [{}]", one_line(&failure.message), failure.code));
+        print(&format!("{bold_red}error{plain}: {} [{}]", one_line(&failure.message), failure.code));
         if let Some(hint) = &failure.hint {
-            styled(&format!("hint: {}", one_line(hint)));
+            print(&format!("hint: {}", one_line(hint)));
         }
     }
 }
@@ -129,25 +128,21 @@ pub(super) fn findings(diagnostics: &[Diagnostic], output: Output) {
     let text = diagnostics::render(diagnostics, output.has_color);
     let text = text.trim_end_matches('\n');
     if log::is_json() {
-        return written(&log::message("warn", text));
+        return print(&log::message("warn", text));
     }
-    styled(&format!("{text}\n"));
+    print(&format!("{text}\n"));
 }
 
 /// Says something on stderr in any case.
 pub(super) fn insist(text: &str) {
     if log::is_json() {
-        return written(&log::message("info", text));
+        return print(&log::message("info", text));
     }
-    styled(&printable(text));
+    print(&printable(text));
 }
 
-/// Prints on stderr what may hold colours of our own; what others wrote in it has been made printable.
-fn styled(text: &str) {
-    written(text);
-}
-
-fn written(text: &str) {
+/// Prints on stderr what may hold colours of our own, or is JSON; what others wrote in it has been made printable.
+fn print(text: &str) {
     // With stderr gone there is nobody left to tell.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -27,7 +27,7 @@ mod tests;
 pub use diagnostic::{Diagnostic, Severity};
 pub use load::{Format, Loaded, load, load_with_placeholder};
 pub use offline::{FileTrouble, NoSchemas, OfflineSchemas, SchemaCache};
-pub use on_finish::{Mail, NoticeWhen, OnFinish, Receiver};
+pub use on_finish::{Mail, NoticeWhen, OnFinish, Receiver, SMTPS_PORT};
 pub use pipeline::{Connection, CountOrShare, Limits, Pipeline, StandardUse, Stream, StreamDestination, UNDO_DAYS};
 pub use raw::{OnError, OnMissing, WriteMode};
 pub use resolve::replaced_source;

@@ -11,8 +11,8 @@ use crate::redact::remember;
 
 use super::{diagnostic::Diagnostic, span::At};
 
-/// Ports of mail servers: with TLS from the first byte, and with TLS after a greeting.
-const SMTPS_PORT: u16 = 465;
+/// The port of mail servers with TLS from the first byte.
+pub const SMTPS_PORT: u16 = 465;
 
 /// Somebody to tell when a run has ended: `{ when: failed, webhook: "${SLACK_WEBHOOK}" }`. A receiver that fails, hangs or is gone never
 /// changes what the run ends with: it is told in a line and kept with the attempt.

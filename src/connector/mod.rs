@@ -283,6 +283,20 @@ pub struct ReadRequest {
     pub cursor: Option<Cursor>,
 }
 
+impl ReadRequest {
+    /// Returns the fields that are looked at, as far as the names of all fields fit into so many bytes of a URL. A comma takes three.
+    pub fn shown_within(&self, room: usize) -> &[FieldName] {
+        let size = |name: &FieldName| name.len() + 3;
+        let mut left = room.saturating_sub(self.fields.iter().map(size).sum());
+        let mut count = 0;
+        for name in &self.shown {
+            let Some(rest) = left.checked_sub(size(name)) else { break };
+            (left, count) = (rest, count + 1);
+        }
+        self.shown.get(..count).unwrap_or_default()
+    }
+}
+
 /// Says which records to fetch, and which of their fields.
 #[derive(Debug, Clone)]
 pub struct FetchRequest {

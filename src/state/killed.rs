@@ -25,7 +25,7 @@ const HINT: &str =
 /// The pipelines that a process is said to work on.
 const SAID_AT_WORK: &str = "SELECT pipeline FROM runs WHERE status = 'running' UNION SELECT pipeline FROM starts";
 const RUNNING: &str = "SELECT run_id, (SELECT MAX(number) FROM attempts WHERE attempts.run_id = runs.run_id) AS number
-     FROM runs WHERE pipeline = ?1 AND status = 'running'";
+     FROM runs WHERE pipeline = ?1 AND status = 'running' ORDER BY rowid";
 /// The last that a run wrote down: a checkpoint, a batch that was about to be sent, a letter, or its begin.
 const LAST_SIGN: &str = "SELECT MAX(at) FROM (
        SELECT saved_at AS at FROM checkpoints WHERE run_id = ?1
@@ -62,14 +62,19 @@ impl Work<'_> {
         Ok(pipelines.collect::<Result<_, _>>()?)
     }
 
+    /// Returns the runs of a pipeline that are said to be at work, the newest last, each with the number of its last attempt.
+    pub(super) fn running(&self, pipeline: &str) -> Result<Vec<(String, Option<u32>)>, StateError> {
+        let mut statement = self.transaction.prepare_cached(RUNNING)?;
+        let runs = statement.query_map([pipeline], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(runs.collect::<Result<_, _>>()?)
+    }
+
     fn note_killed(&self, pipeline: &str) -> Result<u64, StateError> {
         if let Some((run_id, start)) = self.find_start(pipeline)? {
             self.forget_start(pipeline)?;
-            self.keep_killed_start(run_id, &start)?;
+            self.save_unbegun(&run_id, &start)?;
         }
-        let mut statement = self.transaction.prepare_cached(RUNNING)?;
-        let place = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, Option<u32>>(1)?));
-        let runs = statement.query_map([pipeline], place)?.collect::<Result<Vec<_>, _>>()?;
+        let runs = self.running(pipeline)?;
         for (run_id, number) in &runs {
             self.transaction.prepare_cached(END)?.execute(params![run_id, RunStatus::Killed.as_str()])?;
             let Some(number) = *number else { continue };

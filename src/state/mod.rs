@@ -76,7 +76,7 @@ pub use ledgers::{TargetLedger, TargetStatus};
 pub use links::{Link, PendingLink, WaitingCount};
 pub use listed::{IdPosition, ListedId, ListedTarget, Survivor};
 pub use merged::{MergedRecord, SourceIds};
-pub use nights::{Backlog, History, Night, NightEnd, Standing};
+pub use nights::{Backlog, History, Night, Standing};
 pub use progress::{TargetEnd, UnseenCount, UnseenPage};
 pub use runs::{FoundRun, Run, RunKind, RunStatus};
 pub use schemas::{PipelineEnd, SchemaChange, SchemaChangeKind, SeenObject};

@@ -11,7 +11,7 @@ use super::{
     State, Work,
     attempts::Attempt,
     error::StateError,
-    runs::{Run, RunStatus, from_row, moment},
+    runs::{Run, from_row, moment},
 };
 
 /// An attempt as a grid of nights shows it: without its errors, which are sealed one by one.
@@ -200,50 +200,5 @@ fn less(after: Ledger, before: Ledger) -> Ledger {
         deleted: after.deleted.saturating_sub(before.deleted),
         rejected: after.rejected.saturating_sub(before.rejected),
         held: after.held.saturating_sub(before.held),
-    }
-}
-
-/// Says how an attempt ended, by the code that its process ended with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NightEnd {
-    /// Every record is accounted for and none was rejected.
-    Done,
-    /// The same, with rejected records.
-    Rejects,
-    /// A quota was spent.
-    Waiting,
-    /// Somebody stopped it.
-    Stopped,
-    /// It failed.
-    Failed,
-    /// Its process ended without a word.
-    Killed,
-    /// It still works.
-    Running,
-}
-
-impl NightEnd {
-    /// Returns how an attempt ended.
-    pub fn of(exit_code: Option<u8>, is_running: bool) -> Self {
-        match exit_code {
-            Some(0) => Self::Done,
-            Some(4) => Self::Rejects,
-            Some(6) => Self::Waiting,
-            Some(130 | 143) => Self::Stopped,
-            Some(_) => Self::Failed,
-            None if is_running => Self::Running,
-            None => Self::Killed,
-        }
-    }
-
-    /// Returns how the last attempt at a run ended; of attempts from before exit codes were kept, the run's status tells it.
-    pub fn of_last(status: RunStatus, exit_code: Option<u8>) -> Self {
-        match (exit_code, status) {
-            (None, RunStatus::Done) => Self::Done,
-            (None, RunStatus::Failed) => Self::Failed,
-            (None, RunStatus::Interrupted) => Self::Stopped,
-            _ => Self::of(exit_code, status == RunStatus::Running),
-        }
     }
 }

@@ -42,19 +42,17 @@ const SAVE: &str =
     "INSERT OR REPLACE INTO starts (pipeline, run_id, file, kind, started_at) VALUES (?1, ?2, ?3, ?4, ?5)";
 const FORGET: &str = "DELETE FROM starts WHERE pipeline = ?1";
 const FIND: &str = "SELECT * FROM starts WHERE pipeline = ?1";
-const AT_WORK: &str = "SELECT run_id, (SELECT MAX(number) FROM attempts WHERE attempts.run_id = runs.run_id) AS number
-     FROM runs WHERE pipeline = ?1 AND status = 'running' ORDER BY rowid DESC LIMIT 1";
 
 impl Start {
     /// Returns the run that it is if it never begins.
-    fn unbegun(&self, run_id: String, status: RunStatus) -> Run {
+    fn unbegun(&self, run_id: String) -> Run {
         Run {
             run_id,
             pipeline: self.pipeline.clone(),
             file: self.file.clone(),
             fingerprint: String::new(),
             kind: self.kind,
-            status,
+            status: RunStatus::Running,
             started_at: self.started_at,
             finished_at: None,
             undone_run: None,
@@ -117,11 +115,7 @@ impl State {
                 work.forget_start(&pipeline)?;
                 return work.keep_unbegun(run_id, &start, &failure).map(Some);
             }
-            let place = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, Option<u32>>(1)?));
-            let mut statement = work.transaction.prepare_cached(AT_WORK)?;
-            let Some((run_id, Some(number))) = statement.query_row([&pipeline], place).optional()? else {
-                return Ok(None);
-            };
+            let Some((run_id, Some(number))) = work.running(&pipeline)?.pop() else { return Ok(None) };
             work.end_run(&run_id, status_of(&failure.error), failure.now)?;
             work.end_attempt(&run_id, number, failure.now, std::slice::from_ref(&failure.error))?;
             work.note_exit(&run_id, number, &AttemptExit::of(failure.exit_code))?;
@@ -129,14 +123,7 @@ impl State {
         })
         .await
     }
-}
 
-/// Says how a run stands that ended with an error: what only has to be waited for is no failure.
-fn status_of(error: &AttemptError) -> RunStatus {
-    if error.wait.is_some() { RunStatus::Interrupted } else { RunStatus::Failed }
-}
-
-impl State {
     /// Forgets that a command was about to begin a run: there was nothing to do.
     ///
     /// # Errors
@@ -145,6 +132,11 @@ impl State {
         let pipeline = pipeline.to_owned();
         self.write(move |work| work.forget_start(&pipeline)).await
     }
+}
+
+/// Says how a run stands that ended with an error: what only has to be waited for is no failure.
+fn status_of(error: &AttemptError) -> RunStatus {
+    if error.wait.is_some() { RunStatus::Interrupted } else { RunStatus::Failed }
 }
 
 impl Work<'_> {
@@ -159,21 +151,17 @@ impl Work<'_> {
     }
 
     fn keep_unbegun(&self, run_id: String, start: &Start, failure: &StartFailure) -> Result<String, StateError> {
-        let number = self.save_unbegun(&start.unbegun(run_id.clone(), RunStatus::Running))?;
+        let number = self.save_unbegun(&run_id, start)?;
         self.end_run(&run_id, status_of(&failure.error), failure.now)?;
         self.end_attempt(&run_id, number, failure.now, std::slice::from_ref(&failure.error))?;
         self.note_exit(&run_id, number, &AttemptExit::of(failure.exit_code))?;
         Ok(run_id)
     }
 
-    /// Keeps a command that was killed before its run began. Returns the run, and the number of its attempt.
-    pub(super) fn keep_killed_start(&self, run_id: String, start: &Start) -> Result<(String, u32), StateError> {
-        let number = self.save_unbegun(&start.unbegun(run_id.clone(), RunStatus::Running))?;
-        Ok((run_id, number))
-    }
-
-    fn save_unbegun(&self, run: &Run) -> Result<u32, StateError> {
-        self.save_run(run)?;
+    /// Keeps a command whose run has not begun as one that is at work. Returns the number of its attempt.
+    pub(super) fn save_unbegun(&self, run_id: &str, start: &Start) -> Result<u32, StateError> {
+        let run = start.unbegun(run_id.to_owned());
+        self.save_run(&run)?;
         self.transaction.prepare_cached("UPDATE runs SET is_begun = 0 WHERE run_id = ?1")?.execute([&run.run_id])?;
         self.begin_attempt(&run.run_id, run.started_at)
     }

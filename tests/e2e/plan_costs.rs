@@ -20,7 +20,7 @@ fn check(desk: &Desk, crms: &Crms, (file, more): (&Path, &[&str]), what: &str) -
     let summary: Json = serde_json::from_str(planned.stdout.lines().last().unwrap()).unwrap();
     let costs = summary["connections"].as_array().unwrap().iter().find(|costs| costs["connection"] == "crm");
     let costs = costs.unwrap_or_else(|| panic!("{what}: {summary}"));
-    // With a new state, what was there already may be told as created: the books of such a run are not audited.
+    // With a new state, a record that was there may be told as created, so the ledger of such a run is not audited.
     let report = if more.contains(&"--state") {
         desk.ferry([&["run", file.to_str().unwrap(), "--json", "--quiet"], &more[..]].concat()).json()
     } else {

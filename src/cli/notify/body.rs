@@ -4,13 +4,14 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::cli::{
+    night_end::NightEnd,
     output::counted,
     runs::written,
     words::{moment_text, wait_text},
 };
 use crate::model::Ledger;
 use crate::redact::redact;
-use crate::state::{AttemptError, NightEnd, RunKind, RunTally};
+use crate::state::{AttemptError, RunKind, RunTally};
 
 /// The end of a run, as it is told.
 #[derive(Debug, Serialize)]

@@ -6,20 +6,17 @@ use lettre::{
     transport::smtp::{Error as SmtpError, authentication::Credentials},
 };
 
-use crate::config::Mail;
+use crate::config::{Mail, SMTPS_PORT};
 
-use super::{Ending, TIMEOUT};
-
-/// The port of mail servers with TLS from the first byte.
-const SMTPS_PORT: u16 = 465;
+use super::Ending;
 
 type Smtp = AsyncSmtpTransport<Tokio1Executor>;
 
 /// Sends the mail.
 pub(super) async fn send(mail: &Mail, ending: &Ending<'_>) -> Result<(), String> {
     let message = message(mail, ending)?;
-    let smtp = server(mail).map_err(|error| reason(&error))?;
-    smtp.send(message).await.map(|_| ()).map_err(|error| reason(&error))
+    let smtp = server(mail).map_err(|error| error.to_string())?;
+    smtp.send(message).await.map(|_| ()).map_err(|error| error.to_string())
 }
 
 fn message(mail: &Mail, ending: &Ending<'_>) -> Result<Message, String> {
@@ -41,14 +38,10 @@ fn server(mail: &Mail) -> Result<Smtp, SmtpError> {
         (false, SMTPS_PORT) => Smtp::relay(&mail.host)?,
         (false, _) => Smtp::starttls_relay(&mail.host)?,
     };
-    let builder = builder.port(mail.port).timeout(Some(TIMEOUT));
+    let builder = builder.port(mail.port);
     let login = mail.login.clone().map(|(name, password)| Credentials::new(name, password));
     Ok(match login {
         Some(login) => builder.credentials(login).build(),
         None => builder.build(),
     })
-}
-
-fn reason(error: &SmtpError) -> String {
-    if error.is_timeout() { format!("no answer within {} s", TIMEOUT.as_secs()) } else { error.to_string() }
 }

@@ -22,7 +22,7 @@ pub(super) use body::Ending;
 /// Longest time for one receiver, in real time.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Tells all receivers of a pipeline that want to know of such an end, side by side. Returns what came of each.
+/// Tells all receivers of a pipeline that ask for such an end, side by side. Returns whether each was reached.
 pub(super) async fn tell(pipeline: &Pipeline, tally: &RunTally, open_rejects: u64) -> Vec<Notice> {
     let ending = Ending::new(tally, open_rejects);
     let wanted = pipeline.on_finish.iter().filter(|entry| is_wanted(entry.when, &ending));
@@ -51,7 +51,7 @@ async fn send(pipeline: &Pipeline, receiver: &Receiver, ending: &Ending<'_>) -> 
     }
 }
 
-/// Tells whether somebody wants to know of such an end. A spent quota and a signal are no failures.
+/// Tells whether a receiver asks for such an end. A spent quota and a signal are no failures.
 fn is_wanted(when: NoticeWhen, ending: &Ending<'_>) -> bool {
     match when {
         NoticeWhen::Always => true,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use serde::Serialize;
 
-use crate::cli::runs::written;
-use crate::state::{Night, NightEnd};
+use crate::cli::{night_end::NightEnd, runs::written};
+use crate::state::Night;
 
 /// Most days that a report shows, the latest ones.
 const MAX_DAYS: u64 = 90;

@@ -3,8 +3,10 @@
 use askama::Template;
 use indicatif::HumanCount;
 
-use crate::cli::exit::{Exit, Failure};
-use crate::state::NightEnd;
+use crate::cli::{
+    exit::{Exit, Failure},
+    night_end::NightEnd,
+};
 
 use super::{
     days::Day,

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
+use crate::cli::night_end::NightEnd;
 use crate::engine::schema_lines;
-use crate::state::{AttemptError, History, NightEnd, SchemaChange, Standing};
+use crate::state::{AttemptError, History, SchemaChange, Standing};
 
 use super::{
     backlog::BacklogLine,

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use indicatif::HumanCount;
 use serde::Serialize;
 
-use crate::cli::{output::counted, runs::written, words::wait_text};
+use crate::cli::{night_end::NightEnd, output::counted, runs::written, words::wait_text};
 use crate::model::Ledger;
-use crate::state::{AttemptError, NightEnd, Standing};
+use crate::state::{AttemptError, Standing};
 
 use super::backlog::BacklogLine;
 

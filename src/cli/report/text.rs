@@ -3,8 +3,7 @@
 use comfy_table::CellAlignment;
 use indicatif::HumanCount;
 
-use crate::cli::{printable::one_line, summary::new_table};
-use crate::state::NightEnd;
+use crate::cli::{night_end::NightEnd, printable::one_line, summary::new_table};
 
 use super::{
     days::Day,

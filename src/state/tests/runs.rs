@@ -93,7 +93,7 @@ async fn a_process_that_is_gone_was_killed_and_one_with_its_lease_works() {
     assert_eq!((attempts[0].errors[0].code.as_str(), attempts[0].last_sign_at), ("killed", Some(at(1))));
     assert_eq!(state.note_killed().await.unwrap(), 0, "it is found out once");
     let history = state.history(None).await.unwrap();
-    let ends: Vec<_> = history.nights.iter().map(|night| NightEnd::of(night.exit_code, night.is_running)).collect();
-    assert_eq!(ends, [NightEnd::Killed, NightEnd::Killed]);
+    let ends: Vec<_> = history.nights.iter().map(|night| (night.exit_code, night.is_running)).collect();
+    assert_eq!(ends, [(None, false), (None, false)]);
     assert_eq!(history.standings.keys().collect::<Vec<_>>(), ["p", "q"]);
 }

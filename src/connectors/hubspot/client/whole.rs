@@ -200,11 +200,8 @@ pub(super) fn is_of_write(answer: &Answer, write: BatchWrite, traces: &HashSet<S
     if !errors.iter().all(|error| error["category"].as_str().is_some_and(errors::is_code)) {
         return false;
     }
-    if write != BatchWrite::Update
-        && write != BatchWrite::Archive
-        && !traces.is_empty()
-        && errors.iter().any(misses_a_record)
-    {
+    let makes = matches!(write, BatchWrite::Create | BatchWrite::Upsert);
+    if makes && !traces.is_empty() && errors.iter().any(misses_a_record) {
         return false;
     }
     let of_errors = errors.iter().flat_map(traces_of);

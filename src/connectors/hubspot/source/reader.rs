@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::clock::Clock;
 use crate::connector::{ConnectorError, ErrorKind, ReadRequest};
-use crate::model::{FieldName, Page, SyncMode};
+use crate::model::{Page, SyncMode};
 
 use super::{
     super::{
@@ -74,7 +74,8 @@ impl<'catalog> Reader<'catalog> {
             Some(Position::Search { .. }) => max_chars.saturating_sub(json!(groups).to_string().chars().count()),
             _ => limits::MAX_URL_PROPERTIES_CHARS,
         };
-        let shown = shown_within(room, &request);
+        // With more names, each page would take another request.
+        let shown = request.shown_within(room);
         let decoder = Decoder::new(catalog, &info, (&request.fields, shown), &request.links).await?;
         let properties = decoder.properties();
         Ok(Self { catalog, clock, info, request, decoder, properties, groups, position })
@@ -263,19 +264,6 @@ impl<'catalog> Reader<'catalog> {
         let ours = self.clock.now();
         vendor.map_or(ours, |vendor| vendor.min(ours)).timestamp_millis()
     }
-}
-
-/// Returns the fields that are looked at as far as the request that brings the records has room for their names: with more, each page
-/// would take another one.
-fn shown_within(room: usize, request: &ReadRequest) -> &[FieldName] {
-    let size = |name: &FieldName| name.len() + 3;
-    let mut left = room.saturating_sub(request.fields.iter().map(size).sum());
-    let mut count = 0;
-    for name in &request.shown {
-        let Some(rest) = left.checked_sub(size(name)) else { break };
-        (left, count) = (rest, count + 1);
-    }
-    request.shown.get(..count).unwrap_or_default()
 }
 
 impl std::fmt::Debug for Reader<'_> {

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use crate::clock::Clock;
 use crate::connector::{ConnectorError, ErrorKind, ReadRequest};
-use crate::model::{FieldName, Page, SyncMode};
+use crate::model::{Page, SyncMode};
 
 use super::{
     super::{
@@ -73,7 +73,8 @@ impl<'catalog> Reader<'catalog> {
         request: ReadRequest,
     ) -> Result<Self, ConnectorError> {
         let info = catalog.object(&request.object).await?;
-        let shown = shown_within(limits::MAX_URL_QUERY_BYTES / 2, &request);
+        // With more names, the query would be a job.
+        let shown = request.shown_within(limits::MAX_URL_QUERY_BYTES / 2);
         let decoder = Decoder::new(&info, (&request.fields, shown), &request.links)?;
         let condition = request.filter.as_ref().and_then(|filter| condition(filter, &info));
         let position = start(&request)?;
@@ -300,19 +301,6 @@ impl<'catalog> Reader<'catalog> {
         let ours = self.clock.now();
         vendor.map_or(ours, |vendor| vendor.min(ours)).timestamp_millis()
     }
-}
-
-/// Returns the fields that are looked at as far as their names leave room in the URL of a query: with more, it would be a job.
-fn shown_within(room: usize, request: &ReadRequest) -> &[FieldName] {
-    // A comma takes three bytes in a URL.
-    let size = |name: &FieldName| name.len() + 3;
-    let mut left = room.saturating_sub(request.fields.iter().map(size).sum());
-    let mut count = 0;
-    for name in &request.shown {
-        let Some(rest) = left.checked_sub(size(name)) else { break };
-        (left, count) = (rest, count + 1);
-    }
-    request.shown.get(..count).unwrap_or_default()
 }
 
 impl std::fmt::Debug for Reader<'_> {
