@@ -23,6 +23,8 @@ pub(crate) struct StateFacts {
     intents: i64,
     pending_links: i64,
     open_letters: i64,
+    /// Images of what records held before they were written: none is kept of a record that was not written.
+    images: i64,
     last_status: String,
 }
 
@@ -48,6 +50,7 @@ impl StateFacts {
             intents: count("SELECT COUNT(*) FROM intents"),
             pending_links: count("SELECT COUNT(*) FROM links WHERE linked < total"),
             open_letters: count("SELECT COUNT(*) FROM dead_letters WHERE resolved_at IS NULL"),
+            images: count("SELECT COUNT(*) FROM images"),
             last_status: file.query_row(last, [], |row| row.get(0)).unwrap(),
         }
     }
@@ -81,6 +84,15 @@ pub(crate) fn letters(testbed: &Testbed, ended: &Ended) -> Vec<Json> {
     told["rejects"].as_array().unwrap().iter().filter(is_counted).cloned().collect()
 }
 
+/// What becomes of records that an undo takes back.
+const TAKEN_BACK: [&str; 7] =
+    ["restored", "deleted", "recreated", "left_changed", "left_gone", "left_impossible", "rejected"];
+
+/// Every destination's account in the report of an undo.
+fn undone_accounts(report: &Json) -> &[Json] {
+    report["targets"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
 /// Every destination's account in a report.
 fn accounts(report: &Json) -> Vec<&Json> {
     let streams = report["streams"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -99,7 +111,11 @@ pub(crate) fn folded(report: &Json) -> Vec<String> {
         let others = others.map(|name| format!("{name} {}", number(account, name))).join(", ");
         format!("{}: {others}, at the destination {written}", account["object"])
     };
-    accounts(report).iter().map(fold).collect()
+    let undone = undone_accounts(report).iter().map(|account| {
+        let counts = TAKEN_BACK.map(|name| format!("{name} {}", number(account, name))).join(", ");
+        format!("{}: {counts}", account["object"])
+    });
+    accounts(report).iter().map(fold).chain(undone).collect()
 }
 
 impl Findings {
@@ -109,11 +125,18 @@ impl Findings {
         let Some(report) = &ended.report else { return };
         for account in accounts(report) {
             let columns = ["filtered", "duplicate", "unchanged", "created", "updated", "deleted", "rejected", "held"];
-            let sum: u64 = columns.iter().map(|name| number(account, name)).sum();
-            if sum != number(account, "read") {
-                self.ledger_mismatches += 1;
-                self.problems.push(format!("a ledger does not close: {account}"));
-            }
+            self.check_sum(account, "read", &columns);
+        }
+        for account in undone_accounts(report) {
+            self.check_sum(account, "written", &TAKEN_BACK);
+        }
+    }
+
+    fn check_sum(&mut self, account: &Json, whole: &str, columns: &[&str]) {
+        let sum: u64 = columns.iter().map(|name| number(account, name)).sum();
+        if sum != number(account, whole) {
+            self.ledger_mismatches += 1;
+            self.problems.push(format!("a ledger does not close: {account}"));
         }
     }
 
@@ -121,7 +144,8 @@ impl Findings {
     pub(crate) fn check_letters(&mut self, testbed: &Testbed, ended: &Ended) {
         let Some(report) = ended.report.as_ref().filter(|_| is_complete(ended)) else { return };
         let of_account = |account: &&Json| number(account, "rejected") + number(account, "held");
-        let counted: u64 = accounts(report).iter().map(of_account).sum();
+        let counted: u64 =
+            accounts(report).into_iter().chain(undone_accounts(report)).map(|account| of_account(&account)).sum();
         let kept = letters(testbed, ended).len() as u64;
         if counted != kept {
             self.letter_mismatches += 1;
@@ -154,6 +178,8 @@ impl Findings {
                 if account != expected.account {
                     self.ledger_mismatches += 1;
                     self.problems.push(format!("account {account:#?} instead of {:#?}", expected.account));
+                    let left = report["left"].as_array().into_iter().flatten();
+                    self.problems.extend(left.take(3).map(|record| format!("left: {record}")));
                 }
             }
         }

@@ -39,8 +39,8 @@ use crate::testbed::{Attack, Ended, Manner, Testbed, Weather, is_complete, varia
 const MAX_RUNS: usize = 10;
 /// Pairs that are disturbed side by side: a round waits more than it works.
 const PAIRS_AT_ONCE: usize = 2;
-/// What the sample does to the apply of a plan.
-const APPLY_SAMPLE: &[Kind] = &[Kind::KillBeforeAnswer, Kind::KillAfterAnswer, Kind::DropAfter];
+/// What the sample does to the apply of a plan, and to an undo.
+const SMALL_SAMPLE: &[Kind] = &[Kind::KillBeforeAnswer, Kind::KillAfterAnswer, Kind::DropAfter];
 
 fn number(name: &str) -> Option<u64> {
     variable(name).map(|text| text.parse().unwrap())
@@ -48,10 +48,11 @@ fn number(name: &str) -> Option<u64> {
 
 pub(crate) async fn undisturbed(pair: &Pair, manner: Manner) -> (Expected, Measure) {
     let testbed = Testbed::new(pair, &Weather::default()).await.in_manner(manner);
+    let before = testbed.trap_count();
     let ended = testbed.run(Attack::default()).await;
     assert!(is_complete(&ended), "{}: {:?} {}", pair.name(), ended.code, ended.stderr);
     let report = ended.report.as_ref().unwrap();
-    let requests = testbed.trap_count();
+    let requests = testbed.trap_count() - before;
     let state_blocks = std::fs::metadata(testbed.state_path()).unwrap().len() / 512;
     let expected =
         Expected { content: testbed.content().await, account: folded(report), state: StateFacts::read(&testbed) };
@@ -76,8 +77,7 @@ async fn round(
         let attack = attacks.next();
         let ended = testbed.run(attack.unwrap_or_default()).await;
         verdict.check_ledgers(&ended);
-        // A plan is used once.
-        let is_last = attack.is_none() || manner == Manner::Apply;
+        let is_last = attack.is_none() || manner.is_once();
         let is_done = is_complete(&ended) && is_last && !is_put_off(&ended);
         last = Some(ended);
         if is_done {
@@ -159,7 +159,7 @@ async fn rounds_of(pair: &Pair, manner: Manner, first: u64, rounds: Option<u64>)
     let mut kinds = match (rounds, manner) {
         (Some(_), _) => pair.kinds(),
         (None, Manner::Run) => pair.sample(),
-        (None, Manner::Apply) => APPLY_SAMPLE.to_vec(),
+        (None, Manner::Apply | Manner::Undo) => SMALL_SAMPLE.to_vec(),
     };
     kinds.retain(|kind| kind.is_named(&variable("FERRY_FAULT_KIND").unwrap_or_default()));
     let mut verdicts = Vec::new();
@@ -187,11 +187,17 @@ async fn rounds_of_disturbances_leave_what_an_undisturbed_apply_leaves() {
     disturb(Manner::Apply).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn rounds_of_disturbances_leave_what_an_undisturbed_undo_leaves() {
+    disturb(Manner::Undo).await;
+}
+
 async fn disturb(manner: Manner) {
     let rounds = number("FERRY_FAULT_ROUNDS");
     let first = number("FERRY_FAULT_SEED").unwrap_or(1);
     let wanted = variable("FERRY_FAULT_PAIR").unwrap_or_default();
-    let pairs = PAIRS.iter().filter(|pair| pair.name().contains(&wanted));
+    let is_possible = |pair: &&Pair| manner != Manner::Undo || pair.can_be_undone();
+    let pairs = PAIRS.iter().filter(|pair| pair.name().contains(&wanted)).filter(is_possible);
     let verdicts: Vec<_> =
         stream::iter(pairs).map(|pair| rounds_of(pair, manner, first, rounds)).buffered(PAIRS_AT_ONCE).concat().await;
     let mut table: BTreeMap<(Pair, Kind), Line> = BTreeMap::new();

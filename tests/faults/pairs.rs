@@ -72,6 +72,11 @@ impl Pair {
         KINDS.iter().copied().chain(own).filter(is_possible).collect()
     }
 
+    /// Tells whether a run can be taken back: files are written anew by each run.
+    pub(crate) fn can_be_undone(&self) -> bool {
+        System::of(self.destination).has_emulator
+    }
+
     /// Returns the disturbances of the sample: each once, but of those of the proxy only some.
     pub(crate) fn sample(&self) -> Vec<Kind> {
         if self.is_spoilt {

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -91,6 +91,18 @@ pub(crate) enum Manner {
     Run,
     /// `ferry apply` of a plan that was made before, undisturbed.
     Apply,
+    /// `ferry undo` of a run that came to its end before, undisturbed.
+    Undo,
+}
+
+impl Manner {
+    /// Tells whether it is done once: a plan is used up, and what is taken back is not taken back again.
+    pub(crate) fn is_once(self) -> bool {
+        match self {
+            Self::Run => false,
+            Self::Apply | Self::Undo => true,
+        }
+    }
 }
 
 /// How a run ended.
@@ -149,12 +161,14 @@ pub(crate) struct Testbed {
     destination: &'static System,
     speed: f64,
     manner: Manner,
+    /// The run that is taken back, where one is.
+    undone_run: String,
 }
 
 /// The plan of those that apply one.
 const PLAN: &str = "the.plan";
-/// How often it is tried to make one: systems may misbehave.
-const PLAN_TRIES: usize = 8;
+/// How often it is tried to make ready what is disturbed: systems may misbehave.
+const TRIES: usize = 12;
 
 impl Testbed {
     /// Makes the testbed of a pair whose systems misbehave in this way.
@@ -195,23 +209,38 @@ impl Testbed {
             None => None,
         };
         let manner = Manner::default();
-        Self { folder, gate, _emulators: emulators, urls, proxy, destination, speed: *speed, manner }
+        let undone_run = String::new();
+        Self { folder, gate, _emulators: emulators, urls, proxy, destination, speed: *speed, manner, undone_run }
     }
 
-    /// Makes ready what is disturbed: a plan is made past the proxy.
-    pub(crate) fn in_manner(self, manner: Manner) -> Self {
-        if manner == Manner::Apply {
-            let speed = self.speed.to_string();
-            let is_made = (0..PLAN_TRIES).any(|_| {
-                let mut command = Command::new(binary());
-                command.args(["plan", "pipeline.yaml", "-o", PLAN, "--quiet", "--clock-speed", &speed]);
-                self.furnish(&mut command);
-                command.envs(self.urls.iter().map(|(name, url)| (variable_of(name), url.clone())));
-                command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
-            });
-            assert!(is_made, "no plan could be made");
+    /// Makes ready what is disturbed, past the proxy: the plan that is applied, the run that is taken back.
+    pub(crate) fn in_manner(mut self, manner: Manner) -> Self {
+        match manner {
+            Manner::Run => {}
+            Manner::Apply => self.make_ready(&["plan", "pipeline.yaml", "-o", PLAN], |output| output.status.success()),
+            Manner::Undo => {
+                let mut run_id = None;
+                self.make_ready(&["run", "pipeline.yaml", "--json"], |output| {
+                    let report: Option<Json> = serde_json::from_slice(&output.stdout).ok();
+                    run_id = report.and_then(|report| Some(report["run_id"].as_str()?.to_owned()));
+                    matches!(output.status.code(), Some(0 | 4))
+                });
+                self.undone_run = run_id.unwrap();
+            }
         }
         Self { manner, ..self }
+    }
+
+    /// Gives a command until it succeeds.
+    fn make_ready(&self, words: &[&str], mut has_succeeded: impl FnMut(&Output) -> bool) {
+        let is_made = (0..TRIES).any(|_| {
+            let mut command = Command::new(binary());
+            command.args(words).args(["--quiet", "--clock-speed", &self.speed.to_string()]);
+            self.furnish(&mut command);
+            command.envs(self.urls.iter().map(|(name, url)| (variable_of(name), url.clone())));
+            has_succeeded(&command.stdin(Stdio::null()).output().unwrap())
+        });
+        assert!(is_made, "`ferry {}` never succeeded", words.join(" "));
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -253,8 +282,9 @@ impl Testbed {
             }
         };
         let started = match self.manner {
-            Manner::Run => ["run", "pipeline.yaml"],
-            Manner::Apply => ["apply", PLAN],
+            Manner::Run => &["run", "pipeline.yaml"][..],
+            Manner::Apply => &["apply", PLAN],
+            Manner::Undo => &["undo", &self.undone_run, "--yes"],
         };
         command.args(started).args(["--json", "--quiet", "--clock-speed", &self.speed.to_string()]);
         self.furnish(&mut command);

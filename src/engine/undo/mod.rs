@@ -4,6 +4,7 @@
 //! itself. A record is written only while it holds what the run left there. Start at [`undo`](undo()).
 
 mod item;
+mod links;
 mod report;
 mod step;
 mod target;
@@ -27,7 +28,7 @@ use super::{
     run::new_run_id,
 };
 
-use self::target::UndoTarget;
+use self::{links::UnderWay, target::UndoTarget};
 
 pub use self::report::{Difference, LaterRun, LeftRecord, UndoCounts, UndoReport, UndoTarget as UndoTargetReport};
 
@@ -203,17 +204,22 @@ impl Undoing<'_> {
     /// Creates, restores and deletes, in this order.
     async fn go(&self, targets: &mut [UndoTarget]) -> Result<(), EngineError> {
         let mut renamed = HashMap::new();
+        let mut under_way = UnderWay::new();
+        for loader in targets.iter().map(|target| &target.destination.loader) {
+            let ids = loader.earlier.before.keys().cloned();
+            under_way.entry(loader.connection().clone()).or_default().extend(ids);
+        }
         for target in targets.iter_mut() {
             let run_id = &self.run.run_id;
             renamed.extend(self.environment.state.renamed_images(run_id, target.target_id()).await?);
-            self.take_back(target, ImageKind::Deleted, &renamed).await?;
+            self.take_back(target, ImageKind::Deleted, &renamed, &under_way).await?;
             renamed.extend(self.environment.state.renamed_images(run_id, target.target_id()).await?);
         }
         for target in targets.iter_mut() {
-            self.take_back(target, ImageKind::Updated, &renamed).await?;
+            self.take_back(target, ImageKind::Updated, &renamed, &under_way).await?;
         }
         for target in targets.iter_mut().rev() {
-            self.take_back(target, ImageKind::Created, &renamed).await?;
+            self.take_back(target, ImageKind::Created, &renamed, &under_way).await?;
         }
         if !self.options.is_plan {
             self.close(targets).await?;
@@ -226,11 +232,12 @@ impl Undoing<'_> {
         target: &mut UndoTarget,
         kind: ImageKind,
         renamed: &HashMap<String, String>,
+        under_way: &UnderWay,
     ) -> Result<(), EngineError> {
         if target.destination.failure.is_some() {
             return Ok(());
         }
-        match target.take_back(kind, renamed).await {
+        match target.take_back(kind, renamed, under_way).await {
             Ok(()) => Ok(()),
             Err(error @ EngineError::State(_)) => Err(error),
             Err(error) => {

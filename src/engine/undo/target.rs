@@ -17,11 +17,12 @@ use crate::engine::{
     setup::Loader,
     write::{dispatch::Dispatch, fate::Fate},
 };
-use crate::model::{BatchLimit, FieldName, FieldType, Fields, Operation, Outcome, Record, Value};
+use crate::model::{BatchLimit, FieldName, Fields, Operation, Outcome, Record, Value};
 use crate::state::{Changes, Image, ImageFate, ImageKind, TargetId};
 
 use super::{
     item::{UndoItem, commit_without_write},
+    links::{UnderWay, with_new_ids, without_deleted_links},
     report::{Difference, LeftRecord, MAX_LEFT, UndoCounts},
     step::{Abilities, Now, Step, step},
     unlinks::Unlinks,
@@ -66,6 +67,7 @@ impl UndoTarget {
         &mut self,
         kind: ImageKind,
         renamed: &HashMap<String, String>,
+        under_way: &UnderWay,
     ) -> Result<(), EngineError> {
         let mut after = 0;
         loop {
@@ -75,8 +77,10 @@ impl UndoTarget {
             let images = state.images(&self.undone_run, loader.target.id, &undo, kind, page).await?;
             let Some(last) = images.last() else { return Ok(()) };
             after = last.image_id;
-            let images = images.into_iter().map(|image| with_new_ids(loader, image, renamed)).collect();
-            let looked = self.look(self.in_own_words(images).await?).await?;
+            let images = with_new_ids(loader, images, renamed);
+            let mut looked = self.look(self.in_own_words(images).await?).await?;
+            let Looked { images, found, .. } = &mut looked;
+            without_deleted_links(self.loader(), &self.undone_run, images, found, under_way).await?;
             self.work(looked).await?;
         }
     }
@@ -304,38 +308,4 @@ fn taken_back_as(kind: ImageKind) -> ImageFate {
         ImageKind::Updated => ImageFate::Restored,
         ImageKind::Deleted => ImageFate::Recreated,
     }
-}
-
-/// Lets links to records that were created again lead to their new ids.
-fn with_new_ids(loader: &Loader, mut image: Image, renamed: &HashMap<String, String>) -> Image {
-    if renamed.is_empty() {
-        return image;
-    }
-    for (name, value) in image.before.iter_mut().flatten() {
-        let declared = loader.shape.schema.field(name);
-        if declared.is_none_or(|field| field.field_type != FieldType::Link) {
-            continue;
-        }
-        match value {
-            Value::List(ids) => {
-                for id in ids {
-                    if let Some(new) = renamed.get(id) {
-                        id.clone_from(new);
-                    }
-                }
-            }
-            Value::Text(id) => {
-                if let Some(new) = renamed.get(id) {
-                    id.clone_from(new);
-                }
-            }
-            Value::Null
-            | Value::Integer(_)
-            | Value::Number(_)
-            | Value::Boolean(_)
-            | Value::Date(_)
-            | Value::DateTime(_) => {}
-        }
-    }
-    image
 }

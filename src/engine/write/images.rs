@@ -13,12 +13,13 @@ pub(super) fn image(
     wrote: &Fields,
 ) -> NewImage {
     let (kind, before) = match (outcome, before) {
+        // It was read under this id, so it was there before, whatever the answer calls it.
+        (_, Some(Before { destination_id: Some(before_id), fields })) if before_id == id => {
+            (ImageKind::Updated, Some(whole(fields, wrote)))
+        }
         // Or it was looked for and was not there: the vendor found what an earlier attempt had created.
         (WrittenAs::Created, _) | (WrittenAs::Updated, Some(Before { destination_id: None, .. })) => {
             (ImageKind::Created, Some(Fields::new()))
-        }
-        (WrittenAs::Updated, Some(Before { destination_id: Some(before_id), fields })) if before_id == id => {
-            (ImageKind::Updated, Some(whole(fields, wrote)))
         }
         // Another record than the one that was read: it was merged in between.
         (WrittenAs::Updated, Some(_) | None) => (ImageKind::Updated, None),
@@ -45,5 +46,30 @@ pub(super) fn oldest(loader: &Loader, source_id: &str, read: Option<Before>, wri
         (Some(earlier), Some(read)) if is_written_already(&read) => Some(earlier.clone()),
         (Some(earlier), None) => Some(earlier.clone()),
         (_, read) => read,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_was_read_before_is_never_one_that_the_run_created() {
+        let before = |id: Option<&str>| Before { destination_id: id.map(str::to_owned), fields: Fields::new() };
+        let kind = |outcome, before: Option<Before>| {
+            image(RecordKey::Id("1".to_owned()), "a", outcome, before.as_ref(), &Fields::new()).kind
+        };
+        for (outcome, before, expected) in [
+            (WrittenAs::Created, Some(before(Some("a"))), ImageKind::Updated),
+            (WrittenAs::Updated, Some(before(Some("a"))), ImageKind::Updated),
+            (WrittenAs::Created, Some(before(Some("b"))), ImageKind::Created),
+            (WrittenAs::Created, Some(before(None)), ImageKind::Created),
+            (WrittenAs::Created, None, ImageKind::Created),
+            (WrittenAs::Updated, Some(before(None)), ImageKind::Created),
+            (WrittenAs::Updated, Some(before(Some("b"))), ImageKind::Updated),
+            (WrittenAs::Updated, None, ImageKind::Updated),
+        ] {
+            assert_eq!(kind(outcome, before.clone()), expected, "{outcome:?} {before:?}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A native upsert is sent again when its answer is lost, by the stack or by the run that goes on after a kill. The vendor then
 //! answers `updated` for what the first attempt created. A record that is younger than the intent to write it did not exist
-//! before, so this run created it. Without evidence it counts as updated.
+//! before, so this run created it. Without evidence it counts as updated, and so does one that was read before it was written.
 
 use std::time::Duration;
 
@@ -56,6 +56,9 @@ pub(super) async fn claim_own_creates<T: Item>(
 fn doubtful<T: Item>(loader: &Loader, repeated_since: Option<DateTime<Utc>>, results: &[(T, Fate)]) -> Vec<Doubtful> {
     let doubt = |(place, (item, fate)): (usize, &(T, Fate))| {
         let Fate::Known(Outcome::Updated { id }) = fate else { return None };
+        if item.before().is_some_and(|before| before.destination_id.as_ref() == Some(id)) {
+            return None;
+        }
         let since = loader.earlier.own_upserts.get(item.source_id()).copied().or(repeated_since)?;
         Some(Doubtful { place, id: id.clone(), since })
     };

@@ -1,9 +1,10 @@
 //! What became of a run's images when the run was taken back, and how the id map goes back with them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::params;
 
+use crate::model::ConnectionName;
 use crate::state::{
     SourceKey, State, Work, change_place::ChangePlace, changes::TakenBack, checkpoints::Checkpoint, error::StateError,
     image_kind::ImageFate, links::Link, names::name_cell, sets::keys, target::TargetId,
@@ -37,6 +38,10 @@ const REOPEN: &str = "UPDATE images INDEXED BY images_by_source SET undone_run =
      WHERE undone_run = ?1 AND target_id = ?2 AND source_key = (SELECT source_key FROM images WHERE image_id = ?3)";
 const RENAMED: &str = "SELECT was_id, destination_id FROM images INDEXED BY images_by_record
      WHERE run_id = ?1 AND target_id = ?2 AND was_id IS NOT NULL";
+/// Records that a run created and that were deleted when it was taken back.
+const DELETED: &str =
+    "SELECT images.target_id, destination_id FROM images INDEXED BY images_by_run JOIN targets USING (target_id)
+     WHERE run_id = ?1 AND kind = 'created' AND fate = 'deleted' AND targets.connection = ?2";
 const COUNT: &str = "SELECT target_id, fate, COUNT(*) FROM images INDEXED BY images_by_undo
      WHERE undone_run = ?1 AND fate IS NOT NULL GROUP BY target_id, fate";
 /// Links of records that an undo restored: all set, or none.
@@ -98,6 +103,32 @@ impl State {
                 renamed.push((work.plain_id(target, row.get(0)?)?, work.plain_id(target, row.get(1)?)?));
             }
             Ok(renamed)
+        })
+        .await
+    }
+
+    /// Returns which of these ids at a connection are of records that a run created and that were deleted when it was taken back.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be read.
+    pub async fn deleted_of_run(
+        &self,
+        run_id: &str,
+        connection: &ConnectionName,
+        ids: HashSet<String>,
+    ) -> Result<Vec<String>, StateError> {
+        let (run_id, connection) = (run_id.to_owned(), connection.to_string());
+        self.read(move |work| {
+            let mut statement = work.transaction.prepare_cached(DELETED)?;
+            let mut rows = statement.query(params![run_id, connection])?;
+            let mut deleted = Vec::new();
+            while let Some(row) = rows.next()? {
+                let id = work.plain_id(TargetId(row.get(0)?), row.get(1)?)?;
+                if ids.contains(&id) {
+                    deleted.push(id);
+                }
+            }
+            Ok(deleted)
         })
         .await
     }
