@@ -297,3 +297,21 @@ fn what_a_person_sees_of_costs_coverage_and_changed_schemas() {
     let ran = desk.ferry([&["plan", "people.yaml", "--quiet"], &SPEED[..]].concat());
     check_text(&desk, "plan_with_coverage", &ran.page());
 }
+
+/// A plan that failed half-way has not seen all there is, so it does not say that nothing is to be done.
+#[test]
+fn a_plan_that_failed_does_not_say_that_all_is_as_it_should_be() {
+    let place = &PLACES[2];
+    let crms = place.start();
+    let desk = Desk::new(&crms);
+    put(&desk, "people", &[person(1, "Ada")]);
+    let file = pipeline(&desk, place, "people", "upsert");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace(&format!("object: {}", place.object), "object: Nowhere")).unwrap();
+    let ran = desk.ferry([&["plan", "people.yaml", "--html", "plan.html"][..], &SPEED].concat());
+    assert_eq!(ran.code, 2, "{}", ran.page());
+    let page = fs::read_to_string(desk.path("plan.html")).unwrap();
+    for shown in [&ran.stdout, &page] {
+        assert!(shown.contains("this plan is not whole") && !shown.contains("othing would be written"), "{shown}");
+    }
+}

@@ -20,6 +20,7 @@ use super::{
     },
     shown::{
         MAX_COUNTED, MAX_FIELDS, MAX_UNMAPPED, hidden, name, quota, reason, replaced, short, sign, some, time, value,
+        verdict,
     },
 };
 
@@ -29,7 +30,7 @@ use super::{
 struct Page {
     pipeline: String,
     created_at: String,
-    has_changes: bool,
+    verdict: &'static str,
     errors: Vec<String>,
     targets: Vec<TargetSection>,
     schema_changes: Vec<String>,
@@ -108,7 +109,7 @@ impl Page {
         Self {
             pipeline: one_line(&report.pipeline).into_owned(),
             created_at: report.created_at.format("%Y-%m-%d %H:%M UTC").to_string(),
-            has_changes: report.has_changes,
+            verdict: verdict(report).unwrap_or("a run would write what is listed here"),
             errors: report.errors.iter().map(|error| one_line(error).into_owned()).collect(),
             targets: report.targets.iter().map(TargetSection::of).collect(),
             schema_changes: schema_lines(&report.schema_changes),

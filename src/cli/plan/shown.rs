@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{HumanCount, HumanDuration};
 use serde_json::Value as Json;
 
-use crate::engine::{Change, ChangeKind, QuotaCosts, ReplacedRows, TargetPlan};
+use crate::engine::{Change, ChangeKind, PlanReport, QuotaCosts, ReplacedRows, TargetPlan};
 
 use super::super::{output::counted, printable::one_line, rejects::cell_text};
 
@@ -26,6 +26,16 @@ pub(super) fn sign(kind: ChangeKind) -> char {
         ChangeKind::Reject => 'x',
         ChangeKind::Hold => '?',
         ChangeKind::Drift => '!',
+    }
+}
+
+/// Returns what a plan without a change to write means; none where it has one.
+pub(super) fn verdict(report: &PlanReport) -> Option<&'static str> {
+    let is_whole = report.errors.is_empty() && report.targets.iter().all(|target| target.error.is_none());
+    match (report.has_changes, is_whole) {
+        (true, _) => None,
+        (false, true) => Some("nothing would be written: the destinations hold what the sources and the mappings say"),
+        (false, false) => Some("nothing was planned to be written before it failed: this plan is not whole"),
     }
 }
 

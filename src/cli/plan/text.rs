@@ -13,6 +13,7 @@ use super::{
     },
     shown::{
         MAX_COUNTED, MAX_FIELDS, MAX_UNMAPPED, hidden, name, quota, reason, replaced, short, sign, some, time, value,
+        verdict,
     },
 };
 
@@ -30,12 +31,9 @@ pub(super) fn whole(report: &PlanReport, are_shown: bool) -> String {
     parts.extend(schema(report));
     parts.extend(report.coverage.iter().filter_map(coverage));
     parts.extend(costs(report));
-    parts.push(if report.has_changes {
-        "+ new · ~ changed · = the same · - deleted · x rejected · ? held\n! drift: people changed what Ferry wrote"
-            .to_owned()
-    } else {
-        "nothing would be written: the destinations hold what the sources and the mappings say".to_owned()
-    });
+    let legend =
+        "+ new · ~ changed · = the same · - deleted · x rejected · ? held\n! drift: people changed what Ferry wrote";
+    parts.push(verdict(report).unwrap_or(legend).to_owned());
     format!("{}\n", parts.join("\n"))
 }
 
