@@ -153,8 +153,8 @@ impl Findings {
         }
     }
 
-    /// Checks the end.
-    pub(crate) async fn check_end(&mut self, testbed: &Testbed, expected: &Expected, last: &Ended) {
+    /// Checks what the destination and the state file hold at the end.
+    pub(crate) async fn check_what_is_left(&mut self, testbed: &Testbed, expected: &Expected) {
         let content = testbed.content().await;
         let missing = content.surplus_of(&expected.content);
         let surplus = expected.content.surplus_of(&content);
@@ -171,6 +171,11 @@ impl Findings {
         }
         self.problems
             .extend(addresses_in_clear(testbed).iter().map(|file| format!("{file} holds an address in clear")));
+    }
+
+    /// Checks the end.
+    pub(crate) async fn check_end(&mut self, testbed: &Testbed, expected: &Expected, last: &Ended) {
+        self.check_what_is_left(testbed, expected).await;
         match &last.report {
             None => self.problems.push(format!("the last run printed no report: {}", last.stderr)),
             Some(report) => {

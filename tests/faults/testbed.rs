@@ -161,8 +161,8 @@ pub(crate) struct Testbed {
     destination: &'static System,
     speed: f64,
     manner: Manner,
-    /// The run that is taken back, where one is.
-    undone_run: String,
+    /// What the run that is taken back printed, where one is.
+    undone: Option<Json>,
 }
 
 /// The plan of those that apply one.
@@ -209,8 +209,8 @@ impl Testbed {
             None => None,
         };
         let manner = Manner::default();
-        let undone_run = String::new();
-        Self { folder, gate, _emulators: emulators, urls, proxy, destination, speed: *speed, manner, undone_run }
+        let undone = None;
+        Self { folder, gate, _emulators: emulators, urls, proxy, destination, speed: *speed, manner, undone }
     }
 
     /// Makes ready what is disturbed, past the proxy: the plan that is applied, the run that is taken back.
@@ -219,13 +219,12 @@ impl Testbed {
             Manner::Run => {}
             Manner::Apply => self.make_ready(&["plan", "pipeline.yaml", "-o", PLAN], |output| output.status.success()),
             Manner::Undo => {
-                let mut run_id = None;
+                let mut report = None;
                 self.make_ready(&["run", "pipeline.yaml", "--json"], |output| {
-                    let report: Option<Json> = serde_json::from_slice(&output.stdout).ok();
-                    run_id = report.and_then(|report| Some(report["run_id"].as_str()?.to_owned()));
+                    report = serde_json::from_slice(&output.stdout).ok();
                     matches!(output.status.code(), Some(0 | 4))
                 });
-                self.undone_run = run_id.unwrap();
+                self.undone = report;
             }
         }
         Self { manner, ..self }
@@ -241,6 +240,11 @@ impl Testbed {
             has_succeeded(&command.stdin(Stdio::null()).output().unwrap())
         });
         assert!(is_made, "`ferry {}` never succeeded", words.join(" "));
+    }
+
+    /// Returns what the run that is taken back printed, where one is.
+    pub(crate) fn undone_report(&self) -> Option<&Json> {
+        self.undone.as_ref()
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -284,7 +288,7 @@ impl Testbed {
         let started = match self.manner {
             Manner::Run => &["run", "pipeline.yaml"][..],
             Manner::Apply => &["apply", PLAN],
-            Manner::Undo => &["undo", &self.undone_run, "--yes"],
+            Manner::Undo => &["undo", self.undone_report().unwrap()["run_id"].as_str().unwrap(), "--yes"],
         };
         command.args(started).args(["--json", "--quiet", "--clock-speed", &self.speed.to_string()]);
         self.furnish(&mut command);

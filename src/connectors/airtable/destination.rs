@@ -227,11 +227,14 @@ impl AirtableDestination {
         sent: &Sent<'_>,
         error: ApiError,
     ) -> Result<Outcome, ConnectorError> {
-        if error.is_missing_record() && is_about(&error, sent.record.destination_id.as_deref()) {
+        if error.is_missing_record() {
+            let is_own = is_about(&error, sent.record.destination_id.as_deref());
             match operation {
-                Operation::Delete => return Ok(Outcome::Deleted),
-                Operation::Update => return Ok(Outcome::Missing),
-                Operation::Insert | Operation::Upsert { .. } | Operation::Link => {}
+                Operation::Delete if is_own => return Ok(Outcome::Deleted),
+                // Nothing else was asked for: this answers another request.
+                Operation::Delete => return Err(incomplete("it is about another record")),
+                Operation::Update if is_own => return Ok(Outcome::Missing),
+                Operation::Update | Operation::Insert | Operation::Upsert { .. } | Operation::Link => {}
             }
         }
         let is_of_record = matches!(error.status, 413 | 422) || error.is_missing_record();

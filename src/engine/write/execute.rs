@@ -136,14 +136,24 @@ fn sort(dispatch: &Dispatch<'_>, decisions: Vec<Decision>, originals: &Originals
                 sorted.updates.push(item(write).own(is_own).behind(before));
             }
             Action::Adopt(write) => {
+                // Where an attempt at it has no answer, that one wrote it, and what was there before is in its intent.
+                let before = oldest(dispatch.loader, &record.source_id, None, &write.fields);
                 sorted.stored.count += 1;
-                tally.ledger.unchanged += 1;
-                sorted.stored.kept.written.extend(item(write).adopted(context));
+                *adopted_column(before.as_ref(), &mut tally.ledger) += 1;
+                item(write).behind(before).adopt(context, &mut sorted.stored.kept);
             }
             other => sorted.stored.add(dispatch, &record, &other, originals, tally),
         }
     }
     sorted
+}
+
+fn adopted_column<'ledger>(before: Option<&Before>, ledger: &'ledger mut Ledger) -> &'ledger mut u64 {
+    match before {
+        None => &mut ledger.unchanged,
+        Some(Before { destination_id: None, .. }) => &mut ledger.created,
+        Some(Before { destination_id: Some(_), .. }) => &mut ledger.updated,
+    }
 }
 
 /// Returns what is known of a record before a native upsert of it: where keys are looked up first, also that it was not there.

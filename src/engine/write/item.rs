@@ -69,10 +69,13 @@ impl RecordItem {
         Self { is_own, ..self }
     }
 
-    /// Returns what is stored of a record that the destination holds already.
-    pub(super) fn adopted(&self, context: &CommitContext) -> Option<WrittenRecord> {
-        let destination_id = self.record.destination_id.as_deref()?;
-        Some(self.written(context, destination_id, WrittenAs::Updated))
+    /// Adds what is stored of a record that the destination holds already, perhaps by an attempt of which there is no answer.
+    pub(super) fn adopt(&self, context: &CommitContext, changes: &mut Changes) {
+        let Some(id) = self.record.destination_id.as_deref() else { return };
+        if self.before.is_some() {
+            self.keep(context, id, WrittenAs::Updated, changes);
+        }
+        changes.written.push(self.written(context, id, WrittenAs::Updated));
     }
 
     /// Says where it waits: its number in a chunk tells it from others of the chunk only.
