@@ -235,8 +235,12 @@ pub(super) fn closing(report: &RunReport, started: Started<'_>, state: &str) -> 
             started.anew()
         ),
         RunStatus::Done if letters == 0 && report.reasons.is_empty() && report.earlier_rejects > 0 => format!(
-            "{run} is done; {} of earlier runs not written yet\nnext: `ferry runs{state}` lists the runs, `ferry rejects RUN{state} -o rejects.csv` shows their records",
+            "{run} is done; {} of earlier runs not written yet, or without a link\nnext: `ferry runs{state}` lists the runs, `ferry rejects RUN{state} -o rejects.csv` shows their records",
             agreeing(report.earlier_rejects, ["record is", "records are"])
+        ),
+        RunStatus::Done if letters == 0 && report.links_refused > 0 => format!(
+            "{run} is done; all records are written, {} without a link that was refused\nnext: `ferry rejects {run}{state}` says why",
+            counted(report.links_refused, "record")
         ),
         RunStatus::Done if report.has_dead_letters() => format!(
             "{run} is done; {} not written\nnext: `ferry rejects {run}{state} -o rejects.csv`, fix them there, `ferry redrive {run}{state} --from rejects.csv`",

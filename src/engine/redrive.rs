@@ -23,7 +23,7 @@ use super::{
     place::Finished,
     read::extract::Chunk,
     reconnect::{Place, Reconnected, place_of, reconnect},
-    report::{RunReport, StreamReport, reason_reports},
+    report::{RunReport, StreamReport, links_refused, reason_reports},
     run::new_run_id,
     setup::Loader,
     write::{
@@ -129,7 +129,8 @@ pub async fn redrive(
         status,
         is_resumed: false,
         streams,
-        reasons: reason_reports(reasons),
+        reasons: reason_reports(&reasons),
+        links_refused: links_refused(&reasons),
         schema_changes: Vec::new(),
         earlier_rejects: 0,
         attempts: None,

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::model::{Calls, ConnectionName, Ledger, ObjectName, Quota, Spending, StreamName};
 use crate::state::{
-    Attempt, LetterCount, MergedRecord, ReasonCount, Run, RunStatus, SchemaChange, SourceIds, State, StateError,
-    StoredRun, StoredTarget, TargetLedger, TargetStatus, WaitingCount,
+    Attempt, DeadLetterKind, LetterCount, MergedRecord, ReasonCount, Run, RunStatus, SchemaChange, SourceIds, State,
+    StateError, StoredRun, StoredTarget, TargetLedger, TargetStatus, WaitingCount,
 };
 
 /// Reasons that a report names.
@@ -24,6 +24,9 @@ pub struct RunReport {
     pub streams: Vec<StreamReport>,
     /// The most frequent reasons why records were not written.
     pub reasons: Vec<ReasonReport>,
+    /// Links that the destinations refused, by the records that have them: these were written without them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub links_refused: u64,
     /// Fields and options at either end that are new or gone since the pipeline's last run; not kept with the run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub schema_changes: Vec<SchemaChange>,
@@ -260,7 +263,7 @@ impl RunReport {
                 }),
             }
         }
-        let reasons = reason_reports(reasons);
+        let (reasons, links_refused) = (reason_reports(&reasons), links_refused(&reasons));
         let is_resumed = attempts.len() > 1;
         let run_id = run.run_id.clone();
         let attempts = Some(attempts);
@@ -270,6 +273,7 @@ impl RunReport {
             is_resumed,
             streams,
             reasons,
+            links_refused,
             schema_changes: Vec::new(),
             earlier_rejects: 0,
             attempts,
@@ -286,14 +290,24 @@ impl RunReport {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// Counts the records of which a destination refused a link.
+pub(super) fn links_refused(reasons: &[ReasonCount]) -> u64 {
+    reasons.iter().filter(|reason| reason.kind == DeadLetterKind::Link).map(|reason| reason.letters).sum()
+}
+
 /// Turns the counts of the state file into what a report names, the most frequent first.
-pub(super) fn reason_reports(reasons: Vec<ReasonCount>) -> Vec<ReasonReport> {
-    let named = reasons.into_iter().take(MAX_REASONS).map(|reason| ReasonReport {
-        stream: reason.target.stream,
-        connection: reason.target.connection,
+pub(super) fn reason_reports(reasons: &[ReasonCount]) -> Vec<ReasonReport> {
+    let named = reasons.iter().take(MAX_REASONS).map(|reason| ReasonReport {
+        stream: reason.target.stream.clone(),
+        connection: reason.target.connection.clone(),
         kind: reason.kind.as_str(),
-        code: reason.code,
-        field: reason.field,
+        code: reason.code.clone(),
+        field: reason.field.clone(),
         records: reason.letters,
     });
     named.collect()

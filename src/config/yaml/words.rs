@@ -22,6 +22,10 @@ pub(super) fn syntax_error(file: &Path, lines: &[&str], marker: Marker, info: &s
     let (message, hint) = explain(info, line);
     let mut span = place(marker, marker, lines);
     span.length = 1;
+    if info.contains("escape") {
+        span = escape(span, lines);
+    }
+    let line = lines.get(span.line.saturating_sub(1)).copied().unwrap_or_default();
     let finding = Diagnostic::error("config.yaml_syntax", Spot::span(file, span), message);
     if has_bare_reference(line) {
         return finding.with_hint("put quotes around a value with `${…}`: `\"${NAME}\"`");
@@ -41,6 +45,30 @@ fn indenting_tab(lines: &[&str], last: usize) -> Option<Span> {
         before += line.chars().count() + 1;
     }
     None
+}
+
+/// Letters that may stand behind a `\` in double quotes (YAML 1.2, section 5.7), the end of a line included.
+const ESCAPED: &str = "0abt\tnvfre \"/\\N_LPxuU\n";
+
+/// Finds the first `\` behind the beginning of a text in double quotes that begins no known character; the parser names the beginning.
+fn escape(begin: Span, lines: &[&str]) -> Span {
+    let mut at = begin;
+    let mut letters =
+        lines.iter().skip(begin.line - 1).flat_map(|line| line.chars().chain(['\n'])).skip(begin.column - 1).peekable();
+    while let Some(letter) = letters.next() {
+        let is_escape = letter == '\\';
+        let next = letters.peek().copied().unwrap_or('\n');
+        if is_escape && !ESCAPED.contains(next) {
+            return at;
+        }
+        let steps = if is_escape { letters.next().map_or(1, |_| 2) } else { 1 };
+        at.start += steps;
+        at.column += steps;
+        if letter == '\n' || (is_escape && next == '\n') {
+            (at.line, at.column) = (at.line + 1, 1);
+        }
+    }
+    begin
 }
 
 /// Tells whether a `${` of the line stands outside quotes.
@@ -95,3 +123,16 @@ fn explain(info: &str, line: &str) -> (String, Option<&'static str>) {
 
 /// Says that lists and mappings are nested too deeply.
 pub(super) const TOO_DEEP: &str = "lists and mappings are nested more deeply than any pipeline needs";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_escape_is_named_where_it_stands() {
+        let lines = ["path: \"C:\\\\new\\t", "  and\\", "  D\\data\""];
+        let begin = Span { start: 6, line: 1, column: 7, length: 1, extent: 0 };
+        let found = escape(begin, &lines);
+        assert_eq!((found.line, found.column), (3, 4));
+    }
+}

@@ -20,7 +20,7 @@ use super::{
     fingerprint::fingerprint,
     place::{Finished, RunOptions, status_of},
     plan::{PlanFile, PlanHeader, entry::Part},
-    report::{RunReport, StreamReport, reason_reports},
+    report::{RunReport, StreamReport, links_refused, reason_reports},
     review::Review,
     run::new_run_id,
 };
@@ -201,11 +201,13 @@ impl Work<'_> {
                 stream.compare_letters(&letters);
             }
         }
+        let reasons = state.reasons(&run_id).await?;
         let report = RunReport {
             status,
             is_resumed,
             streams,
-            reasons: reason_reports(state.reasons(&run_id).await?),
+            reasons: reason_reports(&reasons),
+            links_refused: links_refused(&reasons),
             schema_changes: Vec::new(),
             earlier_rejects: 0,
             attempts: None,

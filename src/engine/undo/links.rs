@@ -6,6 +6,8 @@ use crate::engine::{error::EngineError, setup::Loader};
 use crate::model::{ConnectionName, FieldName, FieldType, Record, Value};
 use crate::state::{Image, ImageKind};
 
+use super::step::Abilities;
+
 /// Records that an earlier attempt was about to write and has no answer of, by connection.
 pub(super) type UnderWay = HashMap<ConnectionName, HashSet<String>>;
 
@@ -29,13 +31,15 @@ pub(super) fn with_new_ids(loader: &Loader, mut images: Vec<Image>, renamed: &Ha
 /// Takes out of what the run wrote the links to records that it created and that the undo deleted. The system clears such a link by
 /// itself, so that it is no change that a person made.
 pub(super) async fn without_deleted_links(
-    loader: &Loader,
+    (loader, abilities): (&Loader, &Abilities<'_>),
     undone_run: &str,
     images: &mut [Image],
     found: &HashMap<String, Record>,
     under_way: &UnderWay,
 ) -> Result<(), EngineError> {
-    let names = link_fields(loader);
+    // Of links that are set by calls of their own it is not read whether they are there.
+    let names: HashSet<&FieldName> =
+        link_fields(loader).into_iter().filter(|name| abilities.is_readable(name)).collect();
     let mut missing = HashSet::new();
     for_links_not_held(&names, images, found, |value, held| {
         missing.extend(ids_of_mut(value).iter().filter(|id| !is_linked(held, id)).cloned());
@@ -44,10 +48,8 @@ pub(super) async fn without_deleted_links(
         return Ok(());
     }
     let connection = loader.connection();
-    let about_to_go = under_way.get(connection);
-    let is_about_to_go = |id: &&String| about_to_go.is_some_and(|ids| ids.contains(*id));
-    let mut deleted: HashSet<String> = missing.iter().filter(is_about_to_go).cloned().collect();
-    deleted.extend(loader.services.state.deleted_of_run(undone_run, connection, missing).await?);
+    let under_way = under_way.get(connection).cloned().unwrap_or_default();
+    let deleted = loader.services.state.deleted_of_run(undone_run, connection, missing, under_way).await?;
     for_links_not_held(&names, images, found, |value, held| {
         let is_left = |id: &String| !deleted.contains(id) || is_linked(held, id);
         if let Value::List(ids) = value {

@@ -80,7 +80,8 @@ impl UndoTarget {
             let images = with_new_ids(loader, images, renamed);
             let mut looked = self.look(self.in_own_words(images).await?).await?;
             let Looked { images, found, .. } = &mut looked;
-            without_deleted_links(self.loader(), &self.undone_run, images, found, under_way).await?;
+            without_deleted_links((self.loader(), &self.abilities()), &self.undone_run, images, found, under_way)
+                .await?;
             self.work(looked).await?;
         }
     }

@@ -38,10 +38,10 @@ const REOPEN: &str = "UPDATE images INDEXED BY images_by_source SET undone_run =
      WHERE undone_run = ?1 AND target_id = ?2 AND source_key = (SELECT source_key FROM images WHERE image_id = ?3)";
 const RENAMED: &str = "SELECT was_id, destination_id FROM images INDEXED BY images_by_record
      WHERE run_id = ?1 AND target_id = ?2 AND was_id IS NOT NULL";
-/// Records that a run created and that were deleted when it was taken back.
-const DELETED: &str =
-    "SELECT images.target_id, destination_id FROM images INDEXED BY images_by_run JOIN targets USING (target_id)
-     WHERE run_id = ?1 AND kind = 'created' AND fate = 'deleted' AND targets.connection = ?2";
+/// Records that a run created, each with whether it was deleted when the run was taken back.
+const CREATED: &str = "SELECT images.target_id, destination_id, fate IS 'deleted'
+     FROM images INDEXED BY images_by_run JOIN targets USING (target_id)
+     WHERE run_id = ?1 AND kind = 'created' AND targets.connection = ?2";
 const COUNT: &str = "SELECT target_id, fate, COUNT(*) FROM images INDEXED BY images_by_undo
      WHERE undone_run = ?1 AND fate IS NOT NULL GROUP BY target_id, fate";
 /// Links of records that an undo restored: all set, or none.
@@ -107,7 +107,8 @@ impl State {
         .await
     }
 
-    /// Returns which of these ids at a connection are of records that a run created and that were deleted when it was taken back.
+    /// Returns which of these ids at a connection are of records that a run created and that were deleted when it was taken back, or are
+    /// about to be: those `under_way`.
     ///
     /// # Errors
     /// Fails when the state cannot be read.
@@ -116,16 +117,17 @@ impl State {
         run_id: &str,
         connection: &ConnectionName,
         ids: HashSet<String>,
-    ) -> Result<Vec<String>, StateError> {
+        under_way: HashSet<String>,
+    ) -> Result<HashSet<String>, StateError> {
         let (run_id, connection) = (run_id.to_owned(), connection.to_string());
         self.read(move |work| {
-            let mut statement = work.transaction.prepare_cached(DELETED)?;
+            let mut statement = work.transaction.prepare_cached(CREATED)?;
             let mut rows = statement.query(params![run_id, connection])?;
-            let mut deleted = Vec::new();
+            let mut deleted = HashSet::new();
             while let Some(row) = rows.next()? {
                 let id = work.plain_id(TargetId(row.get(0)?), row.get(1)?)?;
-                if ids.contains(&id) {
-                    deleted.push(id);
+                if ids.contains(&id) && (row.get(2)? || under_way.contains(&id)) {
+                    deleted.insert(id);
                 }
             }
             Ok(deleted)
