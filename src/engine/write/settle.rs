@@ -108,8 +108,8 @@ impl Dispatch<'_> {
                 Reaction::Settle => self.settle(shipment, &open, &mut fates).await?,
                 Reaction::KeepIntents => return Err(EngineError::connector(self.loader.connection(), error)),
                 Reaction::DropIntents => {
-                    // An earlier attempt without an answer is not undone by this one: its intents stay.
-                    if round == 0 {
+                    // An earlier attempt without an answer is not undone by this one, nor by the stack's last of several: the intents stay.
+                    if round == 0 && meter.doubtful_writes() == doubtful_before {
                         self.loader.services.state.remove_intents(intents).await?;
                     }
                     return Err(EngineError::connector(self.loader.connection(), error));
