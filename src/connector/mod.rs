@@ -47,8 +47,8 @@ pub use inspection::{Inspection, LimitLeft, Remark};
 pub use key_option::KeyOption;
 pub use meters::{Metered, Meters};
 pub use offers::{
-    Ages, BulkLoad, Canonical, EarlierJobs, Examples, FetchWhole, Fixtures, LinkedIds, PartialDescribe, Permissions,
-    Probe, Replace, Unlink, age,
+    Ages, BulkLoad, Canonical, EarlierJobs, Examples, FetchWhole, Fixtures, LinkedIds, LoadFrames, PartialDescribe,
+    Permissions, Probe, ReadWhole, Replace, Unlink, age,
 };
 pub use registry::{ConfigCheck, Entry, Options, Registry, RegistryError};
 pub use secret::Secret;
@@ -157,6 +157,11 @@ pub trait Source: Debug + Send + Sync {
         None
     }
 
+    /// Offers to read an object from its beginning to its end in large frames.
+    fn whole(&self) -> Option<&dyn ReadWhole> {
+        None
+    }
+
     /// Offers the form of the vendor's fixtures, where there is an emulator.
     fn fixtures(&self) -> Option<&dyn Fixtures> {
         None
@@ -257,6 +262,11 @@ pub trait Destination: Debug + Send + Sync {
 
     /// Offers to rewrite a whole object; its limits are [`Capabilities::replace`].
     fn replace(&self) -> Option<&dyn Replace> {
+        None
+    }
+
+    /// Offers to take the records of an object that is rewritten as frames.
+    fn frames(&self) -> Option<&dyn LoadFrames> {
         None
     }
 }

@@ -7,10 +7,13 @@ use std::{collections::HashMap, fmt::Debug, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::stream::BoxStream;
+use polars::frame::DataFrame;
 
-use crate::model::{Field, FieldName, Fields, ObjectName, Operation, Record, Schema, Value};
+use crate::model::{Field, FieldName, Fields, ObjectName, Operation, Page, Record, Rejection, Schema, Value};
 
 use super::{
+    ReadRequest,
     bulk::{BulkBatch, Outcomes},
     error::ConnectorError,
     fixture::FixtureForm,
@@ -172,6 +175,29 @@ pub trait Replace: Debug + Send + Sync {
     /// # Errors
     /// Fails when that cannot be done; nothing of the earlier version is lost then.
     async fn put_in_place(&self, object: &ObjectName) -> Result<(), ConnectorError>;
+}
+
+/// Takes the new version of an object that [`Replace`] began as frames: no record of it is a value by itself.
+#[async_trait]
+pub trait LoadFrames: Debug + Send + Sync {
+    /// Writes the records of a frame, in their order, behind those that came before. Its columns are the fields that
+    /// [`Replace::begin`] was given. Returns the records that the object cannot hold, by their places in the frame: all others are
+    /// created.
+    ///
+    /// # Errors
+    /// Says why the object cannot be written.
+    async fn load_frame(
+        &self,
+        object: &ObjectName,
+        frame: DataFrame,
+    ) -> Result<Vec<(usize, Rejection)>, ConnectorError>;
+}
+
+/// Reads an object from its beginning to its end in large frames.
+pub trait ReadWhole: Debug + Send + Sync {
+    /// Yields the same records and rejects as [`Source::read`](super::Source::read) without a cursor, in the same order, in pages
+    /// that are larger and have no cursor.
+    fn read_whole(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>>;
 }
 
 /// Says how an object is written down as a fixture of the vendor's emulator.

@@ -11,6 +11,7 @@ use super::{
     place::RunPlace,
     report::{DestinationReport, QuotaReport},
     setup::Loader,
+    way::Way,
     writer::Report,
 };
 
@@ -78,6 +79,9 @@ impl DestinationRun {
     pub(super) async fn begin(&self) -> Result<(), EngineError> {
         let loader = &self.loader;
         loader.settle_earlier().await?;
+        if loader.way == Way::Columns {
+            loader.services.state.forget_ids(loader.target.id).await?;
+        }
         let Some(replace) = loader.replacing()? else { return Ok(()) };
         let begun = replace.begin(&loader.target.names.object, &loader.written_fields()).await;
         begun.map_err(|error| EngineError::connector(loader.connection(), error))
@@ -87,7 +91,10 @@ impl DestinationRun {
     /// it: what was not written would be nowhere then.
     pub(super) async fn put_in_place(&mut self) -> Result<(), EngineError> {
         let Some(replace) = self.loader.replacing()? else { return Ok(()) };
-        let lost = self.tally.ledger.rejected + self.tally.ledger.held;
+        let mut counted = self.tally.ledger;
+        // What has no checkpoint is not in the ledger yet.
+        self.open.iter().for_each(|chunk| counted += chunk.ledger);
+        let lost = counted.rejected + counted.held;
         if let Some(file) = self.loader.target.replaced_source.as_ref().filter(|_| lost > 0) {
             let message = format!(
                 "`{}` is the file that is read, and {lost} of its records could not be written: it stays as it is",

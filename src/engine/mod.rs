@@ -35,6 +35,7 @@ mod services;
 mod setup;
 mod stream;
 mod undo;
+mod way;
 mod write;
 mod writer;
 

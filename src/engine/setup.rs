@@ -26,6 +26,7 @@ use super::{
     quota::QuotaGuard,
     review::{Review, ReviewPlace},
     services::Services,
+    way::{Circumstances, Way},
 };
 
 /// Records of a page of the state file. They are ids and little more, so that many fit into memory.
@@ -48,7 +49,9 @@ pub(super) struct Loader {
     pub whole_object: WholeObjectIndex,
     /// Keys of this run that look the same.
     pub look_alikes: LookAlikes,
-    pub replaced_ids: ReplacedIds,
+    pub replaced_ids: Arc<ReplacedIds>,
+    /// How records get here.
+    pub way: Way,
     /// Who looks at what is about to be done.
     pub review: Option<Arc<dyn Review>>,
 }
@@ -107,6 +110,7 @@ impl Environment {
         run: RunIdentity<'_>,
         context: Context,
     ) -> Result<Loader, EngineError> {
+        let source_connection = connection(pipeline, &stream.connection)?;
         let connection = connection(pipeline, &config.connection)?;
         let entry = self.registry.get(&connection.connector)?;
         let destination = (entry.destination)(connection.options.clone(), &context)
@@ -142,6 +146,17 @@ impl Environment {
             object: config.object.clone(),
             accounts: run.accounts.between(&stream.connection, &config.connection)?,
         };
+        let way = Way::of(&Circumstances {
+            pipeline,
+            stream,
+            config,
+            source: self.registry.get(&source_connection.connector)?.capabilities,
+            destination: &*destination,
+            policy: &policy,
+            mapper: &mapper,
+            is_reviewed: run.review.is_some(),
+        });
+        tracing::debug!(stream = %stream.name, connection = %config.connection, ?way, "way of the records chosen");
         let (destination, policy) = match run.review {
             Some(review) => {
                 if policy.write == WriteMode::Replace
@@ -221,7 +236,8 @@ impl Environment {
             },
             whole_object: WholeObjectIndex::default(),
             look_alikes: LookAlikes::default(),
-            replaced_ids: ReplacedIds::default(),
+            replaced_ids: Arc::default(),
+            way,
             review: run.review.cloned(),
         })
     }

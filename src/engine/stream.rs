@@ -19,10 +19,11 @@ use super::{
     error::EngineError,
     place::RunPlace,
     read::{
-        extract::{Extent, ReadPlan, extract, is_expired},
+        extract::{Extent, Pace, ReadPlan, extract, is_expired},
         join_inputs::{Depth, read_join_inputs},
     },
     report::{DestinationReport, QuotaReport, StreamReport},
+    way::Way,
 };
 
 /// A stream in a run.
@@ -178,6 +179,11 @@ impl StreamRun {
                     self.failures.push(error);
                 }
             }
+        }
+        let are_all_in_columns = self.destinations.iter().all(|destination| destination.loader.way == Way::Columns);
+        // What a limit leaves of a page depends on how large it is.
+        if are_all_in_columns && plan.limit.is_none() {
+            plan.pace = Pace::Whole;
         }
         Ok(plan)
     }

@@ -10,9 +10,11 @@ use super::{
     error::EngineError,
     read::extract::Chunk,
     setup::Loader,
+    way::Way,
     write::{
         bulk_buffer::BulkBuffer,
         chunk::load_chunk,
+        columns::load_columns,
         dispatch::Dispatch,
         execute::{ChunkTally, Numbers},
         flush::flush,
@@ -91,7 +93,10 @@ impl Writer {
 
     async fn load(&mut self, number: u64, chunk: &Chunk, tally: &mut ChunkTally) -> Result<(), EngineError> {
         let dispatch = Dispatch::new(&self.loader, number);
-        let loaded = load_chunk(&dispatch, chunk, tally, &mut self.buffer).await;
+        let loaded = match self.loader.way {
+            Way::Columns => load_columns(&dispatch, chunk, tally).await,
+            Way::Records(_) => load_chunk(&dispatch, chunk, tally, &mut self.buffer).await,
+        };
         tally.halving_calls += dispatch.halving_calls();
         loaded?;
         self.check_guard(tally)?;

@@ -48,7 +48,7 @@ pub struct Page {
 pub struct Cursor(pub serde_json::Value);
 
 /// A record that the source holds and that does not fit its own declared types.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ReadReject {
     /// The source's id of the record, or its place (`line 12`) where that is not known.
     pub id: String,

@@ -424,6 +424,13 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Forgets the entries of all records of a target.
+    pub(super) fn forget_all_entries(&self, target: TargetId) -> Result<(), StateError> {
+        let sql = "DELETE FROM id_map INDEXED BY id_map_by_source WHERE target_id = ?1";
+        self.transaction.prepare_cached(sql)?.execute([target.0])?;
+        Ok(())
+    }
+
     /// Forgets records: their entries and links.
     pub(super) fn forget_entries(&self, target: TargetId, source_keys: &[SourceKey]) -> Result<(), StateError> {
         if source_keys.is_empty() {

@@ -86,6 +86,14 @@ impl State {
         .await
     }
 
+    /// Forgets the ids of a target whose records are told apart by nothing any more.
+    ///
+    /// # Errors
+    /// Fails when the state cannot be written.
+    pub async fn forget_ids(&self, target: TargetId) -> Result<(), StateError> {
+        self.write(move |work| work.forget_all_entries(target)).await
+    }
+
     /// Prepares a target for a run that reads the records behind one of its chunks once more, perhaps in another order: what they
     /// left is not taken for that of records that are read only once.
     ///

@@ -19,6 +19,8 @@ mod chinook;
 #[cfg(test)]
 mod circles;
 #[cfg(test)]
+mod columns;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod dead_letters;

@@ -83,8 +83,13 @@ impl Encoding {
 
     /// Tells whether the encoding has all characters of the text.
     pub fn can_hold(self, text: &str) -> bool {
+        self.can_hold_all() || !self.text.encode(text).2
+    }
+
+    /// Tells whether the encoding has all characters.
+    pub fn can_hold_all(self) -> bool {
         // UTF-16 is encoded here: the standard's encoders write UTF-8 for it, which has all characters too.
-        self.text.output_encoding() == UTF_8 || !self.text.encode(text).2
+        self.text.output_encoding() == UTF_8
     }
 
     /// Returns the bytes of a text that the encoding can hold, without a mark.
@@ -273,6 +278,11 @@ impl TextReader {
         }
         file.seek(SeekFrom::Start(text_start))?;
         Ok((file, decoder, text_start))
+    }
+
+    /// Tells whether the file is read as it is, so that any place of its text can be gone to at once.
+    pub fn is_plain(&self) -> bool {
+        self.transcoder.is_none()
     }
 
     /// Leaves out so many bytes of text, counted from its beginning, as UTF-8. For a reader that was not read from.

@@ -25,12 +25,17 @@ struct Garbled {
 impl GarbledTexts {
     /// Looks at a text; `number` is that of its line or record.
     pub fn look_at(&mut self, text: &str, number: u64) {
+        self.look_at_with(text, || number);
+    }
+
+    /// Looks at a text. The number of its line or record is asked for only where the text is the first of its kind.
+    pub fn look_at_with(&mut self, text: &str, number: impl FnOnce() -> u64) {
         if let Some(garbled) = garbled(text) {
             self.count += 1;
-            self.first.get_or_insert((garbled, number));
+            self.first.get_or_insert_with(|| (garbled, number()));
         } else if let Some(sign) = odd_sign(text) {
             self.odd_count += 1;
-            self.first_odd.get_or_insert((sign, number));
+            self.first_odd.get_or_insert_with(|| (sign, number()));
         }
     }
 
@@ -53,7 +58,7 @@ const LOOKED_AT: usize = 20;
 /// Returns a sign that has no place where it is: between letters, where other encodings have letters. A word whose letters all
 /// have accents is none of Western Europe's either.
 fn odd_sign(text: &str) -> Option<char> {
-    if text.is_ascii() {
+    if !may_be_odd(text) {
         return None;
     }
     let letters: Vec<char> = text.chars().collect();
@@ -78,6 +83,23 @@ fn odd_sign(text: &str) -> Option<char> {
     odd.or_else(|| all_accents(&letters))
 }
 
+/// Tells whether a text holds one of the signs, or as many accents in a row as are odd. Most texts with accents do not, and are not
+/// looked at any closer.
+fn may_be_odd(text: &str) -> bool {
+    let mut accents = 0;
+    text.chars().any(|letter| {
+        accents = if is_accent(letter) { accents + 1 } else { 0 };
+        accents >= ACCENTED_LETTERS || is_sign(letter) || matches!(letter, 'Ÿ' | 'Ž' | 'Š' | 'Œ')
+    })
+}
+
+/// Letters of the shortest word that is odd because all of them have accents.
+const ACCENTED_LETTERS: usize = 4;
+
+fn is_accent(letter: char) -> bool {
+    ('À'..='ÿ').contains(&letter)
+}
+
 /// Signs of Windows-1252 that are letters in the encodings of central Europe.
 fn is_sign(letter: char) -> bool {
     matches!(letter, '£' | '¥' | '¯' | '¹' | '³' | '¼' | '¾' | '¿' | '\u{8d}' | '\u{8f}' | '\u{9d}')
@@ -86,16 +108,16 @@ fn is_sign(letter: char) -> bool {
 /// Returns the first letter of a word of four or more that all have accents, as Cyrillic looks in Windows-1252.
 fn all_accents(letters: &[char]) -> Option<char> {
     let words = letters.split(|letter| !letter.is_alphabetic());
-    let is_accents = |word: &&[char]| word.len() >= 4 && word.iter().all(|letter| ('À'..='ÿ').contains(letter));
+    let is_accents = |word: &&[char]| word.len() >= ACCENTED_LETTERS && word.iter().copied().all(is_accent);
     words.into_iter().find(is_accents).and_then(|word| word.first().copied())
 }
 
 /// Returns the first part of a text that is one character of UTF-8, where the whole text is UTF-8 taken for Windows-1252.
 fn garbled(text: &str) -> Option<Garbled> {
-    // The first bytes of characters in UTF-8, as Windows-1252 shows them.
-    if !text.chars().any(|letter| ('\u{c2}'..='\u{f4}').contains(&letter)) {
-        return None;
-    }
+    // The first byte of a character in UTF-8, as Windows-1252 shows it, and one that is no first byte behind it.
+    let mut letters = text.chars().skip_while(char::is_ascii);
+    letters.next().filter(|lead| ('\u{c2}'..='\u{f4}').contains(lead))?;
+    letters.next().filter(|next| !next.is_ascii() && !('\u{c0}'..='\u{ff}').contains(next))?;
     let (bytes, _, is_lossy) = WINDOWS_1252.encode(text);
     let decoded = std::str::from_utf8(&bytes).ok().filter(|_| !is_lossy)?;
     let meant = decoded.chars().find(|letter| !letter.is_ascii())?;

@@ -74,10 +74,18 @@ where
 /// # Errors
 /// Fails when the columns differ in length, which would be a fault of the connector.
 pub fn assemble(ids: Vec<String>, fields: Vec<Column>) -> Result<DataFrame, ConnectorError> {
+    assemble_columns(Series::new(ID.into(), ids).into_column(), fields)
+}
+
+/// Does the same with ids that are a column already.
+///
+/// # Errors
+/// As those of [`assemble`].
+pub fn assemble_columns(ids: Column, fields: Vec<Column>) -> Result<DataFrame, ConnectorError> {
     let record_count = ids.len();
     let deleted = Series::new(DELETED.into(), vec![false; record_count]);
     let updated_at = Series::full_null(UPDATED_AT.into(), record_count, &FieldType::Datetime.dtype());
-    let mut columns = vec![Series::new(ID.into(), ids).into_column(), updated_at.into_column(), deleted.into_column()];
+    let mut columns = vec![ids.with_name(ID.into()), updated_at.into_column(), deleted.into_column()];
     columns.extend(fields);
     DataFrame::new(record_count, columns).map_err(|error| broken(&error.to_string()))
 }

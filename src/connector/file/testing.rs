@@ -2,13 +2,19 @@
 
 use std::{path::Path, sync::Arc};
 
-use futures::StreamExt;
+use chrono::{DateTime, NaiveDate};
+use futures::{StreamExt, stream::BoxStream};
+use polars::frame::DataFrame;
+use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::http::{MemoryTokens, Meter, Transport};
-use crate::model::{Batch, BatchRecord, Cursor, ID, Operation, Page, ReadReject, SyncMode, Value, is_reserved};
+use crate::model::{
+    Batch, BatchRecord, Cursor, Field, FieldType, ID, Operation, Outcome, Page, ReadReject, Rejection, SyncMode, Value,
+    column, is_reserved,
+};
 
 use crate::connector::{Connector, ConnectorError, Context, Destination, Entry, Options, ReadRequest, Source};
 
@@ -41,7 +47,7 @@ pub(crate) fn destination<C: Connector>(folder: &Path, more: &Json) -> Box<dyn D
 }
 
 /// What one read of a file gave.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Gathered {
     pub(crate) ids: Vec<String>,
     /// The fields that were asked for, by record; `-` for no value.
@@ -59,16 +65,28 @@ pub(crate) async fn read_all(
     fields: &[&str],
     cursor: Option<Cursor>,
 ) -> Result<Gathered, ConnectorError> {
-    let request = ReadRequest {
+    gather(source.read(ReadRequest { cursor, ..request(object, fields) })).await
+}
+
+/// Reads fields of an object to its end in large frames.
+pub(crate) async fn read_whole(source: &dyn Source, object: &str, fields: &[&str]) -> Result<Gathered, ConnectorError> {
+    gather(source.whole().unwrap().read_whole(request(object, fields))).await
+}
+
+fn request(object: &str, fields: &[&str]) -> ReadRequest {
+    ReadRequest {
         shown: Vec::new(),
         object: object.into(),
         fields: fields.iter().map(|name| (*name).into()).collect(),
         links: Vec::new(),
         filter: None,
         sync_mode: SyncMode::FullRefresh,
-        cursor,
-    };
-    let pages: Vec<Result<Page, ConnectorError>> = source.read(request).collect().await;
+        cursor: None,
+    }
+}
+
+async fn gather(pages: BoxStream<'_, Result<Page, ConnectorError>>) -> Result<Gathered, ConnectorError> {
+    let pages: Vec<Result<Page, ConnectorError>> = pages.collect().await;
     let mut gathered = Gathered::default();
     for page in pages {
         let page = page?;
@@ -99,4 +117,69 @@ pub(crate) fn insert(object: &str, records: Vec<BatchRecord>) -> Batch {
 
 pub(crate) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
+}
+
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+}
+
+/// Draws the values of a record that has a field of each type.
+pub(crate) fn any_values() -> impl Strategy<Value = Vec<Value>> {
+    let or_none = |values: BoxedStrategy<Value>| prop_oneof![4 => values, 1 => Just(Value::Null)].boxed();
+    let text = || or_none("[ab\",;'=+\\-|\r\n\t\u{1}\\\\ éŁ😀]{0,4}".prop_map(Value::Text).boxed());
+    let number = prop_oneof![any::<f64>(), (-9999_i32..9999).prop_map(|number| f64::from(number) / 4.0)];
+    let day = (-800_000_i32..800_000).prop_map(|days| Value::Date(NaiveDate::from_epoch_days(days).unwrap()));
+    let moment = any::<i32>()
+        .prop_map(|second| Value::DateTime(DateTime::from_timestamp_millis(i64::from(second) * 1_003).unwrap()));
+    let list = prop::collection::vec("[a; \\\\]{1,3}", 0..3).prop_map(Value::List);
+    let values = [
+        text(),
+        text(),
+        or_none(any::<i64>().prop_map(Value::Integer).boxed()),
+        or_none(number.prop_map(Value::Number).boxed()),
+        or_none(any::<bool>().prop_map(Value::Boolean).boxed()),
+        or_none(day.boxed()),
+        or_none(moment.boxed()),
+        or_none(list.boxed()),
+    ];
+    values.to_vec()
+}
+
+/// Writes the first fields of such records to the objects `frame` and `batch`, as a frame and as a batch. Returns what each refused.
+pub(crate) async fn write_both<C: Connector>(
+    folder: &Path,
+    more: &Json,
+    width: usize,
+    records: &[Vec<Value>],
+) -> [Vec<(usize, Rejection)>; 2] {
+    use FieldType as T;
+    let types = [T::Text, T::Text, T::Integer, T::Number, T::Boolean, T::Date, T::Datetime, T::MultiChoice];
+    let fields: Vec<Field> =
+        (0..).zip(types).take(width).map(|(place, of): (u32, T)| Field::new(format!("f{place}"), of)).collect();
+    let destination = destination::<C>(folder, more);
+    let replace = destination.replace().unwrap();
+    for name in ["frame", "batch"] {
+        replace.begin(&name.into(), &fields).await.unwrap();
+    }
+    let columns = fields.iter().enumerate().map(|(place, field)| {
+        let values: Vec<Value> = records.iter().map(|record| record[place].clone()).collect();
+        column(&field.name, field.field_type, &values).unwrap()
+    });
+    let frame = DataFrame::new(records.len(), columns.collect()).unwrap();
+    let of_frame = destination.frames().unwrap().load_frame(&"frame".into(), frame).await.unwrap();
+    let batch_record = |values: &Vec<Value>| BatchRecord {
+        trace_id: String::new(),
+        destination_id: None,
+        fields: fields.iter().map(|field| field.name.clone()).zip(values.iter().cloned()).collect(),
+    };
+    let outcomes = destination.load(&insert("batch", records.iter().map(batch_record).collect())).await.unwrap();
+    let of_batch = outcomes.into_iter().enumerate().filter_map(|(place, outcome)| match outcome {
+        Outcome::Rejected(reason) => Some((place, reason)),
+        _ => None,
+    });
+    let refused = [of_frame, of_batch.collect()];
+    for name in ["frame", "batch"] {
+        replace.put_in_place(&name.into()).await.unwrap();
+    }
+    refused
 }

@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use polars::frame::DataFrame;
+
 use crate::model::{Batch, Field, ObjectName, Operation, Outcome, Rejection};
 
 use super::{folder::Folder, page::background, replacement::Replacement};
@@ -24,6 +26,15 @@ pub trait FileWriter: Debug + Send + 'static {
     /// # Errors
     /// Fails when that cannot be done; an earlier file is untouched then.
     fn finish(self) -> Result<(), ConnectorError>;
+}
+
+/// Writes frames, too.
+pub trait FrameWriter: FileWriter {
+    /// Writes the records of a frame, in their order. Returns those that the format cannot hold, by their places in the frame.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be written.
+    fn write_frame(&mut self, frame: &DataFrame) -> Result<Vec<(usize, Rejection)>, ConnectorError>;
 }
 
 /// The files that are being written. The threads that may block work on them, one at a time per file.
@@ -74,8 +85,7 @@ impl<W: FileWriter> Writers<W> {
         if batch.operation != Operation::Insert {
             return Err(unexpected(&batch.object, "is written anew by each run, so its records can only be inserted"));
         }
-        let found = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&batch.object).cloned();
-        let open = found.ok_or_else(|| unexpected(&batch.object, "was not begun"))?;
+        let open = self.begun(&batch.object)?;
         let batch = batch.clone();
         background(move || {
             let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,6 +105,11 @@ impl<W: FileWriter> Writers<W> {
         .await
     }
 
+    fn begun(&self, object: &ObjectName) -> Result<Arc<Mutex<Open<W>>>, ConnectorError> {
+        let found = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(object).cloned();
+        found.ok_or_else(|| unexpected(object, "was not begun"))
+    }
+
     /// Completes the file of an object and puts it in place; does nothing when it was not begun.
     ///
     /// # Errors
@@ -105,6 +120,21 @@ impl<W: FileWriter> Writers<W> {
         let open = Arc::into_inner(open).ok_or_else(|| unexpected(object, "is still being written"))?;
         let open = open.into_inner().unwrap_or_else(PoisonError::into_inner);
         background(move || open.writer.finish()).await
+    }
+}
+
+impl<W: FrameWriter> Writers<W> {
+    /// Writes the records of a frame. Returns those that the file cannot hold, by their places in the frame.
+    ///
+    /// # Errors
+    /// Fails when the file was not begun, or cannot be written.
+    pub async fn load_frame(
+        &self,
+        object: &ObjectName,
+        frame: DataFrame,
+    ) -> Result<Vec<(usize, Rejection)>, ConnectorError> {
+        let open = self.begun(object)?;
+        background(move || open.lock().unwrap_or_else(PoisonError::into_inner).writer.write_frame(&frame)).await
     }
 }
 

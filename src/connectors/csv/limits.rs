@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 pub(super) const PAGE_RECORDS: usize = 5_000;
 /// Most text of a page, in bytes, so that wide records do not make a page large.
 pub(super) const PAGE_BYTES: usize = 8 * 1024 * 1024;
+/// Most records of a page that is read in columns. A query over it costs far more than to start it.
+pub(super) const COLUMN_RECORDS: usize = if cfg!(test) { 7 } else { 20_000 };
 /// Most text of one record, in bytes: more is a quote that was opened and never closed.
 pub(super) const RECORD_BYTES: u64 = 16 * 1024 * 1024;
 /// Most records written at once, in records.

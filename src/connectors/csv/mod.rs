@@ -11,6 +11,8 @@ mod schema;
 mod source;
 
 #[cfg(test)]
+mod column_tests;
+#[cfg(test)]
 mod tests;
 
 use std::path::Path;

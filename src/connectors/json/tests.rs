@@ -3,12 +3,15 @@
 use std::{fmt::Write, fs, path::Path};
 
 use chrono::NaiveDate;
+use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::Json as JsonConnector;
 use crate::connector::{
     ConnectorError, Entry,
-    file::testing::{Gathered, destination, insert, options, read_all, record, source, text},
+    file::testing::{
+        Gathered, any_values, block_on, destination, insert, options, read_all, record, source, text, write_both,
+    },
 };
 use crate::model::{BatchRecord, Field, FieldType, Outcome, Value};
 
@@ -280,4 +283,24 @@ async fn a_file_without_records_is_still_a_file_of_its_form() {
     assert_eq!(serde_json::from_str::<Json>(&array).unwrap(), json!([]));
     let (_, lines) = write("people.jsonl", Vec::new()).await;
     assert_eq!(lines, "");
+}
+
+proptest! {
+    #[test]
+    fn a_frame_is_written_as_its_records_are(
+        records in prop::collection::vec(any_values(), 0..8),
+        width in 1_usize..9,
+        format in prop::sample::select(vec!["lines", "array"]),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let more = json!({ "format": format });
+        let refused = block_on(write_both::<JsonConnector>(dir.path(), &more, width, &records));
+        prop_assert_eq!(&refused[0], &refused[1]);
+        let files: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let read = |name: &str| {
+            let path = files.iter().find(|path| path.file_stem().unwrap() == name).unwrap();
+            fs::read_to_string(path).unwrap()
+        };
+        prop_assert_eq!(read("frame"), read("batch"));
+    }
 }

@@ -7,10 +7,13 @@ use polars::prelude::{
     Categories, DataFrame, DataType, FrozenCategories, IntoColumn, IntoSeries, NamedFrom, ParquetWriter, Series,
     TimeUnit,
 };
+use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::Parquet;
-use crate::connector::file::testing::{Gathered, destination, insert, read_all, record, source, text};
+use crate::connector::file::testing::{
+    Gathered, any_values, block_on, destination, insert, read_all, record, source, text, write_both,
+};
 use crate::model::{BatchRecord, Field, FieldType, Outcome, Value};
 
 fn fields() -> Vec<Field> {
@@ -238,5 +241,23 @@ async fn what_is_no_parquet_file_is_said_to_be_none() {
         fs::write(dir.path().join("people.parquet"), content).unwrap();
         let source = source::<Parquet>(dir.path(), &json!({}));
         assert_eq!(source.describe(&"people".into()).await.unwrap_err().code, "invalid_parquet", "{content}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_frame_is_written_as_its_records_are(
+        records in prop::collection::vec(any_values(), 0..8),
+        width in 1_usize..9,
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = block_on(write_both::<Parquet>(dir.path(), &json!({}), width, &records));
+        prop_assert_eq!(&refused[0], &refused[1]);
+        let names: Vec<String> = (0..width).map(|place| format!("f{place}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let source = source::<Parquet>(dir.path(), &json!({}));
+        let read = |name: &'static str| block_on(read_all(source.as_ref(), name, &names, None)).unwrap();
+        let (frame, batch) = (read("frame"), read("batch"));
+        prop_assert_eq!((frame.ids, frame.cells), (batch.ids, batch.cells));
     }
 }

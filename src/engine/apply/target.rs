@@ -19,10 +19,11 @@ use crate::engine::{
     review::{Delete, LeftOut},
     write::{
         bulk_buffer::BulkBuffer,
-        chunk::{load_prepared, save_duplicates},
+        chunk::load_prepared,
         dispatch::Dispatch,
         execute::{ChunkTally, execute},
         flush::flush,
+        left_out::save_duplicates,
         letters::Originals,
         store::save_rejects,
     },

@@ -234,8 +234,12 @@ pub(in crate::engine) fn empty_key(key: &[FieldName], record: &Prepared) -> Reje
 /// Says that a new record would be blank, if it would.
 pub(in crate::engine) fn no_values(record: &Prepared) -> Option<Rejection> {
     let is_blank = record.links.is_empty() && record.fields.values().all(is_blank);
-    let reason = "none of the mapped fields has a value, so the new record would be blank";
-    is_blank.then(|| Rejection::new("no_values", reason))
+    is_blank.then(blank_record)
+}
+
+/// Says that a new record would be blank.
+pub(in crate::engine) fn blank_record() -> Rejection {
+    Rejection::new("no_values", "none of the mapped fields has a value, so the new record would be blank")
 }
 
 /// Creates a record, unless there is nothing to write of it.

@@ -68,6 +68,17 @@ pub(in crate::engine) struct ReadPlan {
     pub others: Vec<FieldName>,
     /// Looks at these, where somebody wants to know what they hold.
     pub coverage: Option<Arc<Coverage>>,
+    /// How much is read at once.
+    pub pace: Pace,
+}
+
+/// How much of a stream is read at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Pace {
+    /// Pages with cursors, so that a read can go on behind each of them.
+    Pages,
+    /// Large frames: the stream is read from its beginning to its end or not at all.
+    Whole,
 }
 
 /// Which fields are read, beside those that the steps use. Links are read where mappings use them.
@@ -88,7 +99,7 @@ pub(in crate::engine) async fn extract(
     if plan.steps.is_stateful() {
         return extract_spooled(source, plan, chunks).await;
     }
-    let mut pages = source.read(plan.request.clone());
+    let mut pages = plan.open(source);
     let mut gathered = Gathered::default();
     let mut budget = plan.limit.unwrap_or(u64::MAX);
     while budget > 0 {
@@ -126,7 +137,7 @@ async fn extract_spooled(
     chunks: mpsc::Sender<Chunk>,
 ) -> Result<bool, EngineError> {
     let spool = Spool::new()?;
-    let mut pages = source.read(plan.request.clone());
+    let mut pages = plan.open(source);
     let mut budget = plan.limit.unwrap_or(u64::MAX);
     let mut totals = Chunk::default();
     let mut files: Vec<PathBuf> = Vec::new();
@@ -215,7 +226,16 @@ impl ReadPlan {
             quota: extraction.quota.clone(),
             others,
             coverage: None,
+            pace: Pace::Pages,
         })
+    }
+
+    fn open<'source>(&self, source: &'source dyn Source) -> Pages<'source> {
+        let whole = source.whole().filter(|_| self.pace == Pace::Whole);
+        match whole {
+            Some(whole) => whole.read_whole(self.request.clone()),
+            None => source.read(self.request.clone()),
+        }
     }
 
     /// Looks at the fields that are not read, too.
@@ -240,6 +260,9 @@ impl ReadPlan {
         if height < page.frame.height() {
             page.frame = page.frame.head(Some(height));
             page.rejects.clear();
+            page.cursor = None;
+        }
+        if self.pace == Pace::Whole {
             page.cursor = None;
         }
         let records = page_records(&page);

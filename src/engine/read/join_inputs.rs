@@ -20,7 +20,7 @@ use crate::transform::{
     spec::{JoinOn, JoinSpec, MappingSpec, MappingSpecs, StepSpec},
 };
 
-use super::extract::{Chunk, Extent, ReadPlan, extract};
+use super::extract::{Chunk, Extent, Pace, ReadPlan, extract};
 
 /// What the joins of a stream look into, and what asking for it cost.
 #[derive(Debug, Default)]
@@ -76,6 +76,7 @@ async fn read_join_input(
     let mut plan = ReadPlan::compile(stream, (&extraction, &declared), &inner.inputs, extent)?;
     plan.request.sync_mode = SyncMode::FullRefresh;
     plan.observer = Arc::new(Silent);
+    plan.pace = Pace::Whole;
     let mut input = JoinInput::described(&plan.steps);
     let mut rejected = inner.rejected;
     if depth == Depth::Read {

@@ -18,18 +18,18 @@ use crate::engine::{
     },
     error::EngineError,
     read::extract::Chunk,
-    review::{Known, LeftOut},
+    review::Known,
     setup::Loader,
 };
 use crate::model::{Fields, Rejection};
-use crate::state::{Changes, DeadLetter, DeadLetterKind, Duplicate, RecordKey};
-use crate::transform::Rejected;
+use crate::state::{DeadLetterKind, RecordKey};
 
 use super::{
     bulk_buffer::BulkBuffer,
     dispatch::Dispatch,
     execute::{ChunkTally, execute},
-    letters::{Originals, letter, unmapped_letter},
+    left_out::leave_out,
+    letters::{Originals, letter},
     levels,
     store::{save_existence, save_rejects},
 };
@@ -49,48 +49,13 @@ pub(in crate::engine) async fn load_chunk(
     tally: &mut ChunkTally,
     buffer: &mut BulkBuffer,
 ) -> Result<(), EngineError> {
-    tally.ledger.read += chunk.read;
-    tally.ledger.filtered += chunk.filtered;
-    tally.ledger.duplicate += chunk.duplicate;
     let loader = dispatch.loader;
     let originals = Originals::of_frame(&chunk.frame)?;
     let Mapped { records, unexpected, rejects } = map(loader, &chunk.frame).await?;
-    let is_traced = loader.policy.tells_by_id;
-    let before = chunk.rejects.iter().cloned().map(|reject| Rejected { has_id: reject.has_id && is_traced, ..reject });
-    let rejects: Vec<Rejected> = rejects.into_iter().chain(before).collect();
-    let context = dispatch.context();
-    let mut letters: Vec<DeadLetter> = Vec::with_capacity(unexpected.len() + rejects.len());
-    let mut seen: Vec<RecordKey> = Vec::with_capacity(unexpected.len() + rejects.len());
-    for (mut record, reason) in unexpected {
-        record.number = tally.numbers.next(&record.source_id);
-        seen.push(RecordKey::Id(record.source_id.clone()));
-        let source = originals.json(&record.source_id);
-        letters.push(letter(context, &record, DeadLetterKind::Rejected, &reason, source));
-    }
-    for reject in rejects {
-        let number = tally.numbers.next(&reject.id);
-        if reject.has_id {
-            seen.push(RecordKey::Id(reject.id.clone()));
-        } else {
-            tally.unknown_ids += 1;
-        }
-        letters.push(unmapped_letter(context, number, reject));
-    }
-    let rejected = u64::try_from(letters.len()).unwrap_or(u64::MAX);
-    if let Some(review) = &loader.review {
-        let Chunk { read, filtered, duplicate, duplicates, .. } = chunk;
-        let (read, filtered, duplicate) = (*read, *filtered, *duplicate);
-        let left_out = LeftOut { read, filtered, duplicate, duplicates: duplicates.clone() };
-        review.left_out(&loader.target.names, left_out).await?;
-        review.refused(&loader.target.names, &letters).await?;
-    }
-    save_rejects(dispatch, letters, seen).await?;
-    tally.ledger.rejected += rejected;
-    dispatch.tell_done(chunk.filtered + chunk.duplicate + rejected);
-    save_duplicates(dispatch, &chunk.duplicates).await?;
+    leave_out(dispatch, (chunk, &originals), unexpected, rejects, tally).await?;
     // Where records are only inserted, several may have one key, unless some are looked for by it.
     let do_keys_tell = loader.policy.write != WriteMode::Insert || !loader.earlier.unsettled.is_empty();
-    let do_links_tell = Rules::of(loader, context.chunk).carries_links();
+    let do_links_tell = Rules::of(loader, dispatch.context().chunk).carries_links();
     let mut now = Vec::with_capacity(records.len());
     for mut record in records {
         record.number = tally.numbers.next(&record.source_id);
@@ -128,27 +93,6 @@ pub(in crate::engine) async fn load_prepared(
         records = load_levels(dispatch, records, originals, tally, is_last, buffer.take()).await?;
     }
     hold_missing(dispatch, &records, originals, tally).await
-}
-
-/// Stores which records stand for those that a step left out as duplicates: links to these lead there.
-pub(in crate::engine) async fn save_duplicates(
-    dispatch: &Dispatch<'_>,
-    duplicates: &[(String, String)],
-) -> Result<(), EngineError> {
-    if duplicates.is_empty() {
-        return Ok(());
-    }
-    let named = duplicates.iter().map(|(source_id, survivor)| Duplicate {
-        source_id: source_id.clone(),
-        survivor: RecordKey::Id(survivor.clone()),
-    });
-    let merged: Vec<Duplicate> = named.collect();
-    let mut changes = Changes { merged, ..Changes::default() };
-    if !dispatch.loader.is_replacing() {
-        changes.seen = duplicates.iter().map(|(source_id, _)| RecordKey::Id(source_id.clone())).collect();
-        changes.duplicates.clone_from(&changes.merged);
-    }
-    Ok(dispatch.loader.services.state.commit(dispatch.place_of_rejects(), changes).await?)
 }
 
 /// Decides upon records and carries the decisions out, those that others link to first. Returns the records that are to be decided

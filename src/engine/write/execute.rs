@@ -306,6 +306,18 @@ impl Numbers {
             Self::OfLetters(numbers) => numbers.get(source_id).copied().unwrap_or_default(),
         }
     }
+
+    /// Numbers so many records, one after the other. Returns the number behind which they are.
+    pub(super) fn pass(&mut self, count: u64) -> u64 {
+        match self {
+            Self::Behind(last) => {
+                let behind = *last;
+                *last += count;
+                behind
+            }
+            Self::OfLetters(_) => 0,
+        }
+    }
 }
 
 impl ChunkTally {

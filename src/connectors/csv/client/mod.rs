@@ -4,6 +4,8 @@
 //! file as one good cell where a quote is never closed. Both hide whole records. So the bytes of each record are kept and
 //! looked at once more, and where its quotes are not whole, every line of it is refused by its number.
 
+mod blocks;
+mod cells;
 mod header;
 mod lines;
 
@@ -31,6 +33,8 @@ use super::{config::Form, limits};
 
 use self::lines::{LineCount, numbered_lines};
 
+pub(super) use self::blocks::TextBlocks;
+pub(super) use self::cells::{Cells, Found, Splitter};
 pub(super) use self::header::{Header, read_header};
 
 /// Stands behind the end of every file. Its characters are neither separators nor quotes.

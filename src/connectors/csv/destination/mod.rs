@@ -1,9 +1,12 @@
 //! Writes CSV files.
 
+mod frames;
+
 use async_trait::async_trait;
+use polars::frame::DataFrame;
 
 use crate::connector::{
-    ConfigError, ConnectorError, Context, Destination, ErrorKind, FetchRequest, Replace,
+    ConfigError, ConnectorError, Context, Destination, ErrorKind, FetchRequest, LoadFrames, Replace,
     file::{FileWriter, Folder, Replacement, Writers, background},
 };
 use crate::model::{
@@ -48,6 +51,21 @@ impl Destination for CsvDestination {
 
     fn replace(&self) -> Option<&dyn Replace> {
         Some(self)
+    }
+
+    fn frames(&self) -> Option<&dyn LoadFrames> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl LoadFrames for CsvDestination {
+    async fn load_frame(
+        &self,
+        object: &ObjectName,
+        frame: DataFrame,
+    ) -> Result<Vec<(usize, Rejection)>, ConnectorError> {
+        self.writers.load_frame(object, frame).await
     }
 }
 
@@ -94,13 +112,18 @@ impl CsvWriter {
         let mut cells = Vec::with_capacity(self.fields.len());
         for field in &self.fields {
             let cell = record.fields.get(field).map(Value::to_text).unwrap_or_default();
-            if !self.form.encoding.can_hold(&cell) {
-                let reason = format!("holds a character that {} does not have", self.form.encoding.name());
-                return Err(Rejection::new("not_encodable", reason).at(field.as_str(), cell));
-            }
+            self.check_encodable(field, &cell)?;
             cells.push(if self.form.guard_formulas { guarded(&cell).into_owned() } else { cell });
         }
         Ok(cells)
+    }
+
+    fn check_encodable(&self, field: &FieldName, cell: &str) -> Result<(), Rejection> {
+        if self.form.encoding.can_hold(cell) {
+            return Ok(());
+        }
+        let reason = format!("holds a character that {} does not have", self.form.encoding.name());
+        Err(Rejection::new("not_encodable", reason).at(field.as_str(), cell))
     }
 
     /// Appends records. A line of separators alone is no record to a reader: quotes make it one.

@@ -1,5 +1,7 @@
 //! Writes Parquet files.
 
+mod frames;
+
 use std::{fmt, fs::File, mem};
 
 use async_trait::async_trait;
@@ -9,7 +11,7 @@ use polars::{
 };
 
 use crate::connector::{
-    ConnectorError, Context, Destination, ErrorKind, FetchRequest, Replace,
+    ConnectorError, Context, Destination, ErrorKind, FetchRequest, LoadFrames, Replace,
     file::{FileWriter, Folder, Replacement, Writers, background},
 };
 use crate::model::{Batch, BatchRecord, Field, ObjectName, Outcome, Record, Rejection, Schema, Value, column};
@@ -52,6 +54,21 @@ impl Destination for ParquetDestination {
     fn replace(&self) -> Option<&dyn Replace> {
         Some(self)
     }
+
+    fn frames(&self) -> Option<&dyn LoadFrames> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl LoadFrames for ParquetDestination {
+    async fn load_frame(
+        &self,
+        object: &ObjectName,
+        frame: DataFrame,
+    ) -> Result<Vec<(usize, Rejection)>, ConnectorError> {
+        self.writers.load_frame(object, frame).await
+    }
 }
 
 #[async_trait]
@@ -74,6 +91,8 @@ struct GroupWriter {
     values: Vec<Vec<Value>>,
     record_count: usize,
     byte_count: usize,
+    /// The gathered records, where they come in frames.
+    frame: Option<DataFrame>,
 }
 
 impl fmt::Debug for GroupWriter {
@@ -89,7 +108,7 @@ impl GroupWriter {
         let schema: PolarsSchema = dtypes.collect();
         let writer = ParquetWriter::new(file.handle()?).batched(&schema).map_err(|error| failed(&file, &error))?;
         let values = vec![Vec::new(); fields.len()];
-        Ok(Self { file, fields, writer, values, record_count: 0, byte_count: 0 })
+        Ok(Self { file, fields, writer, values, record_count: 0, byte_count: 0, frame: None })
     }
 
     fn fitted(&self, record: &BatchRecord) -> Result<Vec<Value>, Rejection> {
@@ -146,6 +165,7 @@ impl FileWriter for GroupWriter {
 
     fn finish(mut self) -> Result<(), ConnectorError> {
         self.flush()?;
+        self.flush_frame()?;
         self.writer.finish().map_err(|error| failed(&self.file, &error))?;
         self.file.put_in_place()
     }

@@ -1,27 +1,29 @@
 //! Reads CSV files.
 
+mod columns;
+mod page;
+
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use csv::StringRecord;
 use futures::stream::BoxStream;
-use polars::prelude::{Column, IntoColumn, PlSmallStr, StringChunkedBuilder};
-use serde::{Deserialize, Serialize};
+use polars::prelude::PlSmallStr;
 use serde_json::{Map, Value as Json};
 
 use crate::connector::{
-    ConfigError, ConnectorError, Context, ErrorKind, ReadRequest, Source,
+    ConfigError, ConnectorError, Context, ErrorKind, ReadRequest, ReadWhole, Source,
     file::{
-        Folder, GarbledTexts, PageSender, Stamp, absent_column, assemble, background, column_of, content_id, joined_id,
-        read_pages, refuse_other_encoding, refuse_other_kind, requested,
+        Folder, PageSender, Stamp, background, column_of, content_id, joined_id, read_pages, refuse_other_encoding,
+        refuse_other_kind, requested,
     },
 };
-use crate::model::{Cursor, ObjectName, Page, ReadReject, Schema, unguarded};
+use crate::model::{ObjectName, Page, ReadReject, Schema, unguarded};
 
+use self::page::{BlankLines, Findings, OpenPage, resume};
 use super::{
     client::{Header, Item, Place, RecordReader, encoding_hint, read_header},
     config::{CsvConfig, Form},
-    limits,
     schema::schema,
 };
 
@@ -31,13 +33,6 @@ pub(super) struct CsvSource {
     folder: Folder,
     config: CsvConfig,
     form: Form,
-}
-
-/// Where a read may go on, in which version of the file.
-#[derive(Debug, Serialize, Deserialize)]
-struct Bookmark {
-    file: Stamp,
-    place: Place,
 }
 
 impl CsvSource {
@@ -76,6 +71,20 @@ impl Source for CsvSource {
         read_pages(move |pages| {
             let path = folder.existing(&request.object)?;
             Reading::prepare(path, &request, &config, form)?.run(&request, pages)
+        })
+    }
+
+    fn whole(&self) -> Option<&dyn ReadWhole> {
+        Some(self)
+    }
+}
+
+impl ReadWhole for CsvSource {
+    fn read_whole(&self, request: ReadRequest) -> BoxStream<'_, Result<Page, ConnectorError>> {
+        let (folder, config, form) = (self.folder.clone(), self.config.clone(), self.form);
+        read_pages(move |pages| {
+            let path = folder.existing(&request.object)?;
+            Reading::prepare(path, &request, &config, form)?.run_in_columns(&request, pages)
         })
     }
 }
@@ -119,20 +128,40 @@ impl Reading {
     }
 
     fn run(&self, request: &ReadRequest, pages: &PageSender) -> Result<(), ConnectorError> {
-        tracing::debug!(object = %request.object, line = self.start.line, "csv file opened");
-        let mut reader = RecordReader::open(&self.path, self.form, self.start)?;
-        let mut page = OpenPage::new(self);
-        let mut garbled = GarbledTexts::default();
-        let mut blank = BlankLines::default();
-        while let Some(item) = reader.next()? {
+        let mut findings = Findings::default();
+        if self.run_strictly(request, (self.start, usize::MAX), &mut findings, pages)? == Ended::AtEnd {
+            findings.tell(&request.object);
+        }
+        Ok(())
+    }
+
+    /// Reads record by record from a place on, until so many are read.
+    fn run_strictly(
+        &self,
+        request: &ReadRequest,
+        (start, most): (Place, usize),
+        findings: &mut Findings,
+        pages: &PageSender,
+    ) -> Result<Ended, ConnectorError> {
+        tracing::debug!(object = %request.object, line = start.line, "csv file opened");
+        let mut reader = RecordReader::open(&self.path, self.form, start)?;
+        let mut page = self.open_page();
+        let mut left = most;
+        let ended = loop {
+            // A cursor can only point behind all lines of a record that is refused line by line.
+            if left == 0 && !reader.has_more_broken() {
+                break Ended::At(reader.place());
+            }
+            let Some(item) = reader.next()? else { break Ended::AtEnd };
+            left = left.saturating_sub(1);
             match item {
                 Item::Record(record) => {
-                    if let Err(reject) = self.take(&record, &mut page, &reader, &mut blank) {
+                    if let Err(reject) = self.take(&record, &mut page, &reader, &mut findings.blank) {
                         page.rejects.push(reject);
                     }
                     let loaded = self.field_cells.iter().take(request.fields.len());
                     loaded.filter_map(|(_, cell)| record.get(*cell)).for_each(|text| {
-                        garbled.look_at(text, reader.line());
+                        findings.garbled.look_at(text, reader.line());
                     });
                     page.byte_count += record.as_slice().len();
                     reader.recycle(record);
@@ -144,21 +173,25 @@ impl Reading {
                     page.rejects.push(self.reject(line, &cells, code, format!("{reason}{separator}{hint}")));
                 }
             }
-            // A cursor can only point behind all lines of a record that is refused line by line.
             if page.is_full() && !reader.has_more_broken() {
-                let full = std::mem::replace(&mut page, OpenPage::new(self));
+                let full = std::mem::replace(&mut page, self.open_page());
                 if !pages.send(full.into_page(&self.stamp, reader.place())?) {
-                    return Ok(());
+                    return Ok(Ended::Unwanted);
                 }
             }
+        };
+        // Before the last page is handed over: a file that changed meanwhile has none.
+        if ended == Ended::AtEnd {
+            self.stamp.check(&self.path)?;
         }
-        self.stamp.check(&self.path)?;
-        garbled.tell(&request.object);
-        blank.tell(&request.object);
-        if !page.is_empty() {
-            pages.send(page.into_page(&self.stamp, reader.place())?);
+        if !page.is_empty() && !pages.send(page.into_page(&self.stamp, reader.place())?) {
+            return Ok(Ended::Unwanted);
         }
-        Ok(())
+        Ok(ended)
+    }
+
+    fn open_page(&self) -> OpenPage {
+        OpenPage::new(self.field_cells.iter().map(|(name, _)| name), (!self.clear_words.is_empty()).then(Vec::new))
     }
 
     fn take(
@@ -256,75 +289,15 @@ impl Reading {
     }
 }
 
-/// Lines that were left out: they hold separators and blanks and no value.
-#[derive(Debug, Default)]
-struct BlankLines {
-    count: u64,
-    first: Option<u64>,
-}
-
-impl BlankLines {
-    fn count(&mut self, line: u64) {
-        self.count += 1;
-        self.first.get_or_insert(line);
-    }
-
-    fn tell(&self, object: &ObjectName) {
-        if let Some(line) = self.first {
-            tracing::warn!(%object, lines = self.count, first_at = line, "lines without any value were left out");
-        }
-    }
-}
-
-/// A page in the making.
-struct OpenPage {
-    ids: Vec<String>,
-    columns: Vec<StringChunkedBuilder>,
-    /// Of each record the fields that it says nothing of, where a line can tell.
-    absent: Option<Vec<Vec<String>>>,
-    rejects: Vec<ReadReject>,
-    byte_count: usize,
-}
-
-impl OpenPage {
-    fn new(reading: &Reading) -> Self {
-        let fields = &reading.field_cells;
-        let columns =
-            fields.iter().map(|(name, _)| StringChunkedBuilder::new(name.clone(), limits::PAGE_RECORDS)).collect();
-        Self {
-            ids: Vec::new(),
-            columns,
-            absent: (!reading.clear_words.is_empty()).then(Vec::new),
-            rejects: Vec::new(),
-            byte_count: 0,
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.ids.is_empty() && self.rejects.is_empty()
-    }
-
-    fn is_full(&self) -> bool {
-        self.ids.len() + self.rejects.len() >= limits::PAGE_RECORDS || self.byte_count >= limits::PAGE_BYTES
-    }
-
-    fn into_page(self, stamp: &Stamp, place: Place) -> Result<Page, ConnectorError> {
-        let mut columns: Vec<Column> = self.columns.into_iter().map(|column| column.finish().into_column()).collect();
-        columns.extend(self.absent.as_deref().map(absent_column));
-        let bookmark = serde_json::to_value(Bookmark { file: stamp.clone(), place });
-        let cursor = bookmark.ok().map(Cursor);
-        Ok(Page { frame: assemble(self.ids, columns)?, rejects: self.rejects, cursor, left: None })
-    }
-}
-
-/// Returns where the cursor leads, if the file is still the same.
-fn resume(cursor: Option<&Cursor>, stamp: &Stamp) -> Option<Place> {
-    let bookmark: Bookmark = serde_json::from_value(cursor?.0.clone()).ok()?;
-    if bookmark.file != *stamp {
-        tracing::info!("csv file changed since the checkpoint, reading it from its beginning");
-        return None;
-    }
-    Some(bookmark.place)
+/// Why reading ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// The file is at its end.
+    AtEnd,
+    /// As much was read as was wanted, up to a place.
+    At(Place),
+    /// Nobody takes the pages any more.
+    Unwanted,
 }
 
 fn unknown_id_column(column: &str, path: &Path) -> ConnectorError {

@@ -1,10 +1,13 @@
 //! Writes JSON files.
 
+mod frames;
+
 use async_trait::async_trait;
+use polars::frame::DataFrame;
 use serde_json::{Map, Value as Json};
 
 use crate::connector::{
-    ConnectorError, Context, Destination, ErrorKind, FetchRequest, Replace,
+    ConnectorError, Context, Destination, ErrorKind, FetchRequest, LoadFrames, Replace,
     file::{FileWriter, Folder, Replacement, Writers, background},
 };
 use crate::model::{Batch, BatchRecord, Field, FieldName, ObjectName, Outcome, Record, Rejection, Schema, Value};
@@ -48,6 +51,21 @@ impl Destination for JsonDestination {
     fn replace(&self) -> Option<&dyn Replace> {
         Some(self)
     }
+
+    fn frames(&self) -> Option<&dyn LoadFrames> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl LoadFrames for JsonDestination {
+    async fn load_frame(
+        &self,
+        object: &ObjectName,
+        frame: DataFrame,
+    ) -> Result<Vec<(usize, Rejection)>, ConnectorError> {
+        self.writers.load_frame(object, frame).await
+    }
 }
 
 #[async_trait]
@@ -89,14 +107,34 @@ impl JsonWriter {
         let mut object = Map::new();
         for field in &self.fields {
             let value = record.fields.get(field).unwrap_or(&Value::Null);
-            if matches!(value, Value::Number(number) if !number.is_finite()) {
-                let rejection = Rejection::new("not_a_number", "JSON has no such number");
-                return Err(rejection.at(field.as_str(), value.to_text()));
+            if let Value::Number(number) = value {
+                check_number(field, *number)?;
             }
             object.insert(field.to_string(), value.to_json());
         }
         Ok(Json::Object(object))
     }
+
+    /// Adds a record, with what stands before and behind it.
+    fn push(&mut self, text: &mut String, record: impl FnOnce(&mut String)) {
+        let (before, after) = match (self.format, self.is_empty) {
+            (Format::Lines, _) => ("", "\n"),
+            (Format::Array, true) => ("\n", ""),
+            (Format::Array, false) => (",\n", ""),
+        };
+        text.push_str(before);
+        record(text);
+        text.push_str(after);
+        self.is_empty = false;
+    }
+}
+
+fn check_number(field: &FieldName, number: f64) -> Result<(), Rejection> {
+    if number.is_finite() {
+        return Ok(());
+    }
+    let rejection = Rejection::new("not_a_number", "JSON has no such number");
+    Err(rejection.at(field.as_str(), number.to_string()))
 }
 
 impl FileWriter for JsonWriter {
@@ -111,15 +149,7 @@ impl FileWriter for JsonWriter {
                     continue;
                 }
             };
-            let (before, after) = match (self.format, self.is_empty) {
-                (Format::Lines, _) => ("", "\n"),
-                (Format::Array, true) => ("\n", ""),
-                (Format::Array, false) => (",\n", ""),
-            };
-            text.push_str(before);
-            text.push_str(&object.to_string());
-            text.push_str(after);
-            self.is_empty = false;
+            self.push(&mut text, |text| text.push_str(&object.to_string()));
             answers.push(Ok(()));
         }
         self.file.append(text.as_bytes())?;
