@@ -165,6 +165,9 @@ pub(super) enum Command {
     /// Print the id map of a pipeline: each record's id at its source and at its destination
     #[command(after_help = "Example: ferry ids pipelines/leads.yaml --stream contacts -o ids.csv")]
     Ids(IdsArgs),
+    /// Remove a person from everything that ferry keeps, and say where else they are
+    #[command(after_help = "Example: ferry erase --email ada@example.org")]
+    Erase(EraseArgs),
     /// Start local CRMs for other programs' tests; prints `VENDOR URL` per line once they answer
     Emulate(EmulateArgs),
     /// Print the JSON Schema of pipeline files
@@ -297,6 +300,31 @@ pub(super) struct IdsArgs {
     /// Leave cells as they are that a spreadsheet would run as formulas, instead of putting a `'` before them
     #[arg(long)]
     pub raw: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("person").required(true).args(["email", "id"]))]
+pub(super) struct EraseArgs {
+    /// A pipeline, to find the state file by; all pipelines of that file are searched
+    pub file: Option<PathBuf>,
+    /// The person's mail address
+    #[arg(long, value_name = "ADDRESS")]
+    pub email: Option<String>,
+    /// A record of theirs: a stream, and the id that the record has at the source
+    #[arg(long, value_name = "STREAM:ID")]
+    pub id: Option<String>,
+    /// Delete their records at the destinations too, for good where the system has a call for that
+    #[arg(long)]
+    pub at_destinations: bool,
+    /// Look into this plan too, and delete it if it holds them; may be given several times
+    #[arg(long = "plan", value_name = "PLAN")]
+    pub plans: Vec<PathBuf>,
+    /// Do it without asking
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Wait so many times as short as the limits say, as for a run
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, hide = true)]
+    pub clock_speed: f64,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -51,6 +51,17 @@ struct AuditLog {
     error: Mutex<Option<Failure>>,
 }
 
+/// Returns the files that a log may be in: the one that is written, and those that it was before.
+pub(super) fn files_of(path: &Path) -> Vec<PathBuf> {
+    [path.to_owned()].into_iter().chain((1..=OLDER_FILES).map(|number| numbered(path, number))).collect()
+}
+
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    PathBuf::from(name)
+}
+
 /// Opens the files that the arguments and the connections name, and has the requests of the context noted in them.
 pub(super) fn attach(workspace: &Workspace, pipeline: &Pipeline, context: &mut Context) -> Result<Audit, Failure> {
     let mut open_files: BTreeMap<PathBuf, Arc<LogFile>> = BTreeMap::new();
@@ -176,11 +187,7 @@ impl LogFile {
     }
 
     fn rotate(&self) -> io::Result<()> {
-        let numbered = |number: u32| {
-            let mut name = self.path.clone().into_os_string();
-            name.push(format!(".{number}"));
-            PathBuf::from(name)
-        };
+        let numbered = |number: u32| numbered(&self.path, number);
         for number in (1..OLDER_FILES).rev() {
             let older = numbered(number);
             if older.exists() {

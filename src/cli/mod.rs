@@ -5,6 +5,7 @@
 
 mod apply;
 mod args;
+mod ask;
 mod audit;
 mod cells;
 mod check;
@@ -15,6 +16,7 @@ mod description;
 pub mod diagnostics;
 mod dry_run;
 mod emulate;
+mod erase;
 mod exit;
 mod flags;
 mod ids;
@@ -125,6 +127,7 @@ async fn dispatch(workspace: Workspace, command: Command) -> Result<Exit, Failur
         }
         Command::Undo(args) => undo::undo(&workspace, &args).await,
         Command::Ids(args) => ids::ids(&workspace, &args).await,
+        Command::Erase(args) => Box::pin(erase::erase(&workspace, &args)).await,
         Command::Emulate(args) => emulate::emulate(&workspace, args).await,
         Command::Schema => {
             let schema =

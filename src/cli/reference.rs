@@ -12,7 +12,7 @@ use crate::connectors::registry;
 use crate::engine::{PlanLine, PreviewReport};
 use crate::transform::cleaner_names;
 
-use super::ids::IdReport;
+use super::{erase::EraseReport, ids::IdReport};
 
 /// The page, below the crate's folder.
 const PAGE: &str = "docs/reference/pipeline.md";
@@ -22,6 +22,8 @@ const PREVIEW_SCHEMA: &str = "schemas/preview.schema.json";
 const PLAN_SCHEMA: &str = "schemas/plan.schema.json";
 /// The schema of an id map, below the crate's folder.
 const IDS_SCHEMA: &str = "schemas/ids.schema.json";
+/// The schema of what is removed of a person, below the crate's folder.
+const ERASE_SCHEMA: &str = "schemas/erase.schema.json";
 /// Begins the references of the schema.
 const DEFINITIONS: &str = "#/$defs/";
 const HEAD: &str = "<!-- Generated from the types in src/config/raw.rs, src/transform/spec.rs and the connectors' config.rs: `cargo test` \
@@ -60,6 +62,11 @@ fn the_schema_of_a_plan_is_what_the_types_say() {
 #[test]
 fn the_schema_of_an_id_map_is_what_the_types_say() {
     check_schema::<IdReport>(IDS_SCHEMA, "What `ferry ids --json` prints");
+}
+
+#[test]
+fn the_schema_of_an_erasure_is_what_the_types_say() {
+    check_schema::<EraseReport>(ERASE_SCHEMA, "What `ferry erase --json` prints");
 }
 
 fn check_schema<T: JsonSchema>(file: &str, title: &str) {

@@ -42,6 +42,20 @@ impl Session {
         log::set_pipeline(&pipeline.name);
         let name = LeaseName::Run { pipeline: pipeline.name.clone() };
         let lease = state.take_lease(name, &pipeline.name, clock.now()).await?;
+        Self::begin_leased(workspace, pipeline, state, clock, lease)
+    }
+
+    /// Begins to work on a pipeline whose lease is taken.
+    ///
+    /// # Errors
+    /// Fails when the audit log cannot be written.
+    pub(super) fn begin_leased(
+        workspace: &Workspace,
+        pipeline: &Pipeline,
+        state: State,
+        clock: Clock,
+        lease: Lease,
+    ) -> Result<Self, Failure> {
         let shutdown = CancellationToken::new();
         let signals = Signals::listen(shutdown.clone(), workspace.output);
         let tokens = Arc::new(StateTokens(state.clone()));

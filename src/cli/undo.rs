@@ -1,6 +1,6 @@
 //! `ferry undo`: takes back what a run wrote.
 
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, IsTerminal};
 
 use crate::clock::Clock;
 use crate::engine::{self, UndoOptions, Undone};
@@ -9,6 +9,7 @@ use crate::state::{AttemptExit, RunKind, RunStatus};
 
 use super::{
     args::UndoArgs,
+    ask::is_agreed,
     conclusion::conclude,
     exit::{Exit, Failure},
     load::load,
@@ -38,7 +39,7 @@ pub(super) async fn undo(workspace: &Workspace, args: &UndoArgs) -> Result<Exit,
         let options = UndoOptions { streams: streams.clone(), is_plan: true };
         let planned = engine::undo(environment, &pipeline, &run, &options).await?;
         let exit = show(workspace, &planned)?;
-        if args.plan || exit != Exit::Done || !is_agreed().await? {
+        if args.plan || exit != Exit::Done || !is_agreed("take this back?").await? {
             audit.finish()?;
             return Ok(exit);
         }
@@ -58,17 +59,6 @@ pub(super) async fn undo(workspace: &Workspace, args: &UndoArgs) -> Result<Exit,
     }
     audit.finish()?;
     Ok(exit)
-}
-
-/// Asks whether it is to be done.
-async fn is_agreed() -> Result<bool, Failure> {
-    output::insist("take this back? [y/N]");
-    let read = tokio::task::spawn_blocking(|| {
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer).map(|_| answer)
-    });
-    let answer = read.await.map_err(io::Error::other)??;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Shows what was done, or would be, and decides how the process ends.

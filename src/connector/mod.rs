@@ -47,8 +47,8 @@ pub use inspection::{Inspection, LimitLeft, Remark};
 pub use key_option::KeyOption;
 pub use meters::{Metered, Meters};
 pub use offers::{
-    Ages, BulkLoad, Canonical, EarlierJobs, Examples, FetchWhole, Fixtures, LinkedIds, LoadFrames, PartialDescribe,
-    Permissions, Probe, ReadWhole, Replace, Unlink, age,
+    Ages, BulkLoad, Canonical, EarlierJobs, Erase, Examples, FetchWhole, Fixtures, LinkedIds, LoadFrames,
+    PartialDescribe, Permissions, Probe, ReadWhole, Replace, Unlink, age,
 };
 pub use registry::{ConfigCheck, Entry, Options, Registry, RegistryError};
 pub use secret::Secret;
@@ -247,6 +247,11 @@ pub trait Destination: Debug + Send + Sync {
 
     /// Offers to take links away that are written by calls of their own.
     fn unlink(&self) -> Option<&dyn Unlink> {
+        None
+    }
+
+    /// Offers to delete records of people for good.
+    fn erase(&self) -> Option<&dyn Erase> {
         None
     }
 

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::stream::BoxStream;
 use polars::frame::DataFrame;
 
-use crate::model::{Field, FieldName, Fields, ObjectName, Operation, Page, Record, Rejection, Schema, Value};
+use crate::model::{Field, FieldName, Fields, ObjectName, Operation, Outcome, Page, Record, Rejection, Schema, Value};
 
 use super::{
     ReadRequest,
@@ -143,6 +143,19 @@ pub trait Canonical: Debug + Send + Sync {
     /// # Errors
     /// Fails when the destination cannot be asked.
     async fn canonical(&self, object: &ObjectName, records: Vec<Fields>) -> Result<Vec<Fields>, ConnectorError>;
+}
+
+/// Deletes records of people for good, where the system's ordinary delete only puts them into a recycle bin.
+#[async_trait]
+pub trait Erase: Debug + Send + Sync {
+    /// Returns the vendor's name of the call for an object; none where its records can only be deleted by the ordinary one.
+    fn call(&self, object: &ObjectName) -> Option<&'static str>;
+
+    /// Deletes a record for good. One that is not there any more is [`Outcome::Missing`].
+    ///
+    /// # Errors
+    /// Fails when the destination cannot be asked.
+    async fn erase(&self, object: &ObjectName, id: &str) -> Result<Outcome, ConnectorError>;
 }
 
 /// Waits for what a killed run left running at the system.

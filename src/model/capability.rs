@@ -48,6 +48,8 @@ pub struct Capabilities {
     /// Whether only one run at a time can write to an account: records have no ids of their own there, and two writers would move
     /// each other's.
     pub is_written_alone: bool,
+    /// What the system keeps of a record after its ordinary delete, and for how long; empty where nothing is known.
+    pub after_delete: &'static str,
     /// Most batches in flight at once for one object.
     pub concurrency: NonZeroU32,
     /// The rate limits of an account, each under the name that requests count against.
@@ -113,6 +115,7 @@ impl Capabilities {
         is_local: false,
         are_ids_keys: false,
         is_written_alone: false,
+        after_delete: "",
         concurrency: NonZeroU32::MIN,
         rate_limits: &[],
     };

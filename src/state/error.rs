@@ -66,6 +66,19 @@ pub enum StateError {
         /// Why.
         reason: String,
     },
+    /// The log of the state file cannot be emptied, because somebody reads the file.
+    #[error(
+        "another process reads the state file, so its log could not be emptied: bytes of what was removed may still be in it"
+    )]
+    InUse,
+    /// The bytes of a file cannot be looked at.
+    #[error("`{}` cannot be read: {error}", path.display())]
+    Unread {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// A sealed file cannot be used.
     #[error("`{}` cannot be used: {error}", path.display())]
     Sealed {
@@ -101,7 +114,9 @@ impl StateError {
             Self::KeyFile { .. } => {
                 "put the key file back as it was, or set `FERRY_STATE_KEY` to its 64 hexadecimal digits"
             }
+            Self::InUse => "end the other process, such as `ferry report` or a backup, and type the same command again",
             Self::Backup { .. }
+            | Self::Unread { .. }
             | Self::Sealed { .. }
             | Self::Sql(_)
             | Self::Decode(_)

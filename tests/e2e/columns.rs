@@ -6,7 +6,7 @@ use std::{fmt::Write, fs, time::Duration};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::Value as Json;
 
-use super::support::{Desk, Ran};
+use super::support::{Desk, Ran, pause};
 
 /// Asks for the way record by record: any record is as the file says.
 const EXPECTED: &str = "    expect: expect.json\n";
@@ -98,7 +98,7 @@ fn people(seed: u64, records: u32) -> Vec<u8> {
             1 => text.push_str(",,,,,\n"),
             2 => text.push_str("a,b,c,d,1,f,g\n"),
             3 => text.push_str("\"a\" b,c,d,e,1,f\n"),
-            4 => text.push_str("\n"),
+            4 => text.push('\n'),
             5 => text.push_str("a,b,c\rd,e,1,f\n"),
             6 => text.push_str(",x,,,1,\n"),
             _ => {}
@@ -228,9 +228,9 @@ fn a_run_that_was_killed_leaves_the_earlier_file_and_begins_anew() {
     fs::create_dir_all(desk.path("out")).unwrap();
     desk.write("out/people.csv", "earlier\n");
     let mut killed = 0;
-    for wait in [150, 250, 350, 500, 700, 900] {
+    for wait in [20, 80, 150, 250, 350, 500, 700, 900] {
         let run = desk.start("run", ["run", "columns.yaml", "--json", "--quiet"]);
-        std::thread::sleep(Duration::from_millis(wait));
+        pause(Duration::from_millis(wait));
         run.signal("KILL");
         run.finish();
         if fs::read_to_string(desk.path("out/people.csv")).unwrap() != "earlier\n" {

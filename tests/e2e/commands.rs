@@ -58,6 +58,7 @@ fn help_names_every_command_and_the_exit_codes() {
       undo         Take back what a run wrote: delete what it created, restore what it changed, create
                    again what it deleted
       ids          Print the id map of a pipeline: each record's id at its source and at its destination
+      erase        Remove a person from everything that ferry keeps, and say where else they are
       emulate      Start local CRMs for other programs' tests; prints `VENDOR URL` per line once they
                    answer
       schema       Print the JSON Schema of pipeline files

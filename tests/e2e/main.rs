@@ -31,6 +31,8 @@ mod duplicates;
 #[cfg(test)]
 mod empty_files;
 #[cfg(test)]
+mod erase;
+#[cfg(test)]
 mod file_pages;
 #[cfg(test)]
 mod guides;

@@ -73,6 +73,13 @@ impl Terminal {
         self.keys.flush().unwrap();
     }
 
+    /// Waits until something is asked, and answers it.
+    fn answer(&mut self, question: &str, answer: &str) {
+        wait_until("something is asked", || self.text().contains(question));
+        self.keys.write_all(format!("{answer}\n").as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
     /// Waits for the end, and returns the exit code with all that was shown.
     fn end(self) -> (i32, String) {
         self.end_with("this was a preview")
@@ -195,5 +202,30 @@ fn a_plan_fits_the_terminal() {
         let wide = text.lines().find(|line| line.chars().count() > usize::from(columns));
         assert!(wide.is_none(), "{columns} columns: {wide:?}\n{text}");
         check_text(&desk, &format!("plan_at_{columns}_columns"), &text);
+    }
+}
+
+/// Shown first, then asked: only a yes removes anything.
+#[test]
+fn an_erasure_fits_the_terminal_and_asks() {
+    let place = &PLACES[0];
+    let crms = place.start();
+    let desk = Desk::new(&crms);
+    plans::put(&desk, "people", &[plans::person(1, "Ada"), plans::person(2, "Grace")]);
+    let file = plans::pipeline(&desk, place, "people", "upsert");
+    desk.run(&crms, &file, &SPEED, 0);
+    let address = "p1@example.org";
+    let held = crms.held(place.vendor, place.object);
+    for (columns, answer, held, last) in [(80, "n", held, "[y/N]"), (120, "y", held - 1, "by the next run")] {
+        let args = ["erase", "people.yaml", "--email", address, "--at-destinations", SPEED[0], SPEED[1]];
+        let mut terminal = Terminal::open(&desk, columns, &args);
+        terminal.answer("remove all this? [y/N]", answer);
+        let (code, text) = terminal.end_with(last);
+        assert_eq!((code, crms.held(place.vendor, place.object)), (0, held), "{text}");
+        assert!(!text.contains(address), "{text}");
+        let is_table = |line: &&str| !line.starts_with(['·', '!']) && !line.contains("next run");
+        let wide = text.lines().filter(is_table).find(|line| line.chars().count() > usize::from(columns));
+        assert!(wide.is_none(), "{columns} columns: {wide:?}\n{text}");
+        check_text(&desk, &format!("erase_at_{columns}_columns"), &text);
     }
 }

@@ -58,6 +58,9 @@ pub(super) const MAX_BARREN_RESTARTS: u32 = 3;
 /// Most writes in flight for one table. Five a second are allowed and each takes a few tenths of one.
 const CONCURRENCY: NonZeroU32 = count(3);
 
+/// What is left of a record that was deleted. Source: support.airtable.com/docs/base-trash, read 2026-12-03.
+const AFTER_DELETE: &str = "the base's trash keeps it for 7 days, and its snapshots for as long as the plan says";
+
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
     filter: FilterSupport::Some {
@@ -81,6 +84,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     fetch: Some(PerKeys::of(PAGE_RECORDS)),
     concurrency: CONCURRENCY,
     rate_limits: &[BASE_RATE, TOKEN_RATE],
+    after_delete: AFTER_DELETE,
     ..Capabilities::NONE
 };
 

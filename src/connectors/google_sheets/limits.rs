@@ -74,6 +74,9 @@ pub(super) const DRIVE: &[Cost] = &[];
 /// How long nothing succeeds after a 429: the window is a minute, and no `Retry-After` is promised.
 pub(super) const RATE_LIMIT_WAIT: Duration = Duration::from_mins(1);
 
+/// What is left of a row that was deleted. Source: Google Docs Editors Help, "Find what's changed in a file".
+const AFTER_DELETE: &str = "the version history of the spreadsheet still shows it";
+
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
     filter: FilterSupport::None,
@@ -96,6 +99,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     is_written_alone: true,
     concurrency: NonZeroU32::MIN,
     rate_limits: &[USER_READS, USER_WRITES, PROJECT_READS, PROJECT_WRITES],
+    after_delete: AFTER_DELETE,
     ..Capabilities::NONE
 };
 

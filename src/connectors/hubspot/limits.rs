@@ -94,6 +94,9 @@ pub(super) const COUNTS_AS_OAUTH_SEARCH: &[Cost] = &[Cost::one(SEARCH)];
 /// free of the other.
 pub(super) const COUNTS_AS_ASSOCIATION: &[Cost] = &[Cost::one(ASSOCIATIONS), Cost::one(BURST)];
 
+/// What is left of a record that was archived. Source: hs:docs/guides/crm/using-object-apis.
+const AFTER_DELETE: &str = "the recycle bin keeps it for 90 days, and a person can restore it";
+
 /// What the engine plans with.
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
@@ -125,6 +128,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         RateLimit::per(SEARCH, SEARCHES, SEARCH_WINDOW),
         RateLimit::per(ASSOCIATIONS, ASSOCIATIONS_STARTER, BURST_WINDOW),
     ],
+    after_delete: AFTER_DELETE,
     ..Capabilities::NONE
 };
 

@@ -5,6 +5,7 @@
 
 mod against_emulator;
 mod answers;
+mod erasing;
 mod filters;
 mod login;
 mod names;

@@ -69,6 +69,9 @@ pub(super) const PAGE_TOKENS: u32 = 10;
 /// Tokens that a page of archived deals costs. Source: spec v2.
 pub(super) const ARCHIVED_PAGE_TOKENS: u32 = 20;
 
+/// What is left of a record that was deleted. Source: spec v2, "marks … as deleted".
+const AFTER_DELETE: &str = "it is purged after 30 days";
+
 /// What the engine plans with, but for how many requests are in flight.
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
@@ -93,6 +96,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         RateLimit::per(BURST, count(20), BURST_WINDOW),
         RateLimit::per(SEARCH, SEARCHES, BURST_WINDOW),
     ],
+    after_delete: AFTER_DELETE,
     ..Capabilities::NONE
 };
 

@@ -94,6 +94,9 @@ pub(super) const ASSERTION_SECS: i64 = 180;
 /// Salesforce has no limit on calls per second but a daily quota, which its answers tell.
 pub(super) const NO_RATE_LIMITS: &[Cost] = &[];
 
+/// What is left of a record that was deleted. Source: Salesforce Help, "Recycle Bin".
+const AFTER_DELETE: &str = "the Recycle Bin keeps it for 15 days, and a person can restore or purge it";
+
 /// What the engine plans with.
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     sync_modes: &[SyncMode::FullRefresh, SyncMode::Incremental],
@@ -120,6 +123,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     // Two batches of one object would wait for each other's locks on the parents (UNABLE_TO_LOCK_ROW).
     concurrency: NonZeroU32::MIN,
     rate_limits: &[],
+    after_delete: AFTER_DELETE,
     ..Capabilities::NONE
 };
 

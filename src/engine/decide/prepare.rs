@@ -194,6 +194,18 @@ impl Preparation {
     }
 }
 
+/// Returns the hashes that a text has as a key of one field, whether or not the destination tells upper from lower case.
+pub(in crate::engine) fn key_hashes_of(text: &str) -> Vec<u128> {
+    let hash = |text: &str| {
+        let mut hasher = Xxh3Default::new();
+        hash_text(&mut hasher, text);
+        hasher.digest128()
+    };
+    let text = text.trim();
+    let (own, lower) = (hash(text), hash(&text.to_lowercase()));
+    if own == lower { vec![own] } else { vec![own, lower] }
+}
+
 /// Tells quickly of most texts that they are in plain form.
 fn is_plain(text: &str) -> bool {
     text.is_ascii() && text.trim() == text && !text.contains("  ") && !text.contains(char::is_control)

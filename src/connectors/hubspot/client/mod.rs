@@ -180,6 +180,17 @@ impl Api {
         self.client.send(&request).await.map_err(errors::of_http)
     }
 
+    /// `POST crm/objects/{v}/{obj}/gdpr-delete`. Returns the answer as it is: it speaks of one record.
+    pub(super) async fn erase(&self, object: &str, id: &str) -> Result<Answer, ConnectorError> {
+        let path = format!("{}/gdpr-delete", self.version.objects(object));
+        let body = json!({ "objectId": id });
+        // A record that is erased stays erased, so the call may be repeated.
+        let request = ApiRequest::write(Method::POST, path, body, limits::COUNTS_AS_CALL)
+            .expecting(|answer| answer.status.as_u16() == 204)
+            .idempotent();
+        self.client.send(&request).await.map_err(errors::of_http)
+    }
+
     /// `GET crm/properties/{v}/{obj}`
     pub(super) async fn properties(&self, object: &str) -> Result<Vec<WireProperty>, ConnectorError> {
         let request =

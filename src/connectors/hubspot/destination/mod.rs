@@ -7,6 +7,7 @@
 mod canonical;
 mod costs;
 mod encode;
+mod erase;
 mod fetch;
 mod links;
 mod outcomes;
@@ -18,7 +19,7 @@ use async_trait::async_trait;
 
 use crate::clock::Clock;
 use crate::connector::{
-    Ages, Canonical, ConnectorError, Destination, Examples, FetchRequest, Inspection, LinkedIds, Probe, Unlink,
+    Ages, Canonical, ConnectorError, Destination, Erase, Examples, FetchRequest, Inspection, LinkedIds, Probe, Unlink,
     WriteCosts,
 };
 use crate::http::Access;
@@ -98,6 +99,10 @@ impl Destination for HubSpotDestination {
         Some(self)
     }
 
+    fn erase(&self) -> Option<&dyn Erase> {
+        Some(self)
+    }
+
     fn write_costs(&self) -> Option<&dyn WriteCosts> {
         Some(self)
     }
@@ -116,6 +121,18 @@ impl Unlink for HubSpotDestination {
 
     async fn unlink(&self, object: &ObjectName, field: &FieldName, links: &LinkedIds) -> Result<(), ConnectorError> {
         links::unlink(&self.catalog, object, field, links).await
+    }
+}
+
+#[async_trait]
+impl Erase for HubSpotDestination {
+    /// The vendor has it for contacts alone.
+    fn call(&self, object: &ObjectName) -> Option<&'static str> {
+        (limits::object_name(object) == "contacts").then_some("GDPR delete")
+    }
+
+    async fn erase(&self, object: &ObjectName, id: &str) -> Result<Outcome, ConnectorError> {
+        erase::erase(&self.catalog, object, id).await
     }
 }
 
