@@ -6,16 +6,15 @@ use rusqlite::params;
 use serde_json::Value as Json;
 
 use crate::state::{
-    SourceKey, State, Work,
+    SourceKey, Work,
     error::StateError,
     sets::keys,
     target::{Target, TargetId},
 };
 
 use super::{
-    FoundBy, Person, Traces,
+    FoundBy, Person,
     address::{Address, Mention},
-    rows::FoundRow,
     sealed::{COLUMNS, CellRow, Column, Form, Owner},
 };
 
@@ -28,13 +27,6 @@ pub(super) struct Placed {
     pub target: Target,
     pub source_connection: Option<String>,
     pub group: Group,
-}
-
-/// All that was found.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub traces: Traces,
-    pub rows: Vec<FoundRow>,
 }
 
 /// A search under way.
@@ -50,35 +42,19 @@ pub(super) struct Finder<'work> {
     nameless: SourceKey,
 }
 
-impl State {
-    /// Finds what the state file holds of a person.
-    ///
-    /// # Errors
-    /// Fails when the state cannot be read.
-    pub async fn find_person(&self, person: Person) -> Result<Traces, StateError> {
-        self.read(move |work| Ok(work.find_person(&person)?.traces)).await
-    }
-}
-
-impl Work<'_> {
-    pub(super) fn find_person(&self, person: &Person) -> Result<Found, StateError> {
-        let mut finder = Finder::new(self, person)?;
+impl<'work> Finder<'work> {
+    /// Finds the records, and learns their source ids.
+    pub(super) fn find(work: &'work Work<'work>, person: &Person) -> Result<Self, StateError> {
+        let mut finder = Self::new(work, person)?;
         match person {
             Person::Record { pipeline, stream, source_id } => finder.name(pipeline, stream, source_id),
             Person::Email { address, key_hashes } => finder.find_by_address(address, key_hashes)?,
         }
         finder.find_same_ones()?;
         finder.learn_names()?;
-        let (rows, mentioning) = finder.find_rows()?;
-        let mut counts = BTreeMap::new();
-        for row in &rows {
-            *counts.entry(row.kind).or_default() += 1;
-        }
-        Ok(Found { traces: Traces { records: finder.traced(&mentioning)?, counts }, rows })
+        Ok(finder)
     }
-}
 
-impl<'work> Finder<'work> {
     fn new(work: &'work Work<'work>, person: &Person) -> Result<Self, StateError> {
         let address = match person {
             Person::Email { address, .. } => Some(Address::new(address)),

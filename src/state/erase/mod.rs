@@ -4,6 +4,7 @@
 //! cell is opened that can hold something of them ([`sealed::COLUMNS`] lists them all): rows about these records go, and so does what else
 //! names the address. The file is then written anew, so that no free page and no log holds what went. Start at [`State::erase_person`].
 
+mod action;
 mod address;
 mod bytes;
 mod find;
@@ -12,6 +13,7 @@ mod remove;
 mod rewrite;
 mod rows;
 mod sealed;
+mod search;
 #[cfg(test)]
 mod tests;
 mod traced;

@@ -8,8 +8,8 @@ use crate::state::{SourceKey, State, Work, error::StateError, target::TargetId};
 
 use super::{
     Erased, Person,
+    action::{Action, FoundRow},
     bytes::{self, Mark},
-    rows::{Action, FoundRow},
 };
 
 impl State {

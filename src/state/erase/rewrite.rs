@@ -10,22 +10,11 @@ use crate::model::LINK_PREFIX;
 use crate::state::{SourceKey, Work, error::StateError, links::SealedLink, seal::Cell, target::TargetId};
 
 use super::{
+    action::{Action, Rewrite},
     address::Mention,
     find::Finder,
-    rows::Action,
     sealed::{COLUMNS, CellRow},
 };
-
-/// What a row holds instead.
-#[derive(Debug)]
-pub(super) struct Rewrite {
-    table: &'static str,
-    target: TargetId,
-    row: i64,
-    content: Json,
-    /// How many records a link leads to now.
-    total: Option<i64>,
-}
 
 /// What is known of links that lead to the person.
 #[derive(Debug, Default)]

@@ -2,42 +2,18 @@
 
 use std::collections::HashSet;
 
-use rusqlite::types::Value;
 use serde_json::Value as Json;
 
 use crate::state::{SourceKey, error::StateError, target::TargetId};
 
 use super::{
     Kind,
+    action::{Action, FoundRow},
     address::Mention,
     find::Finder,
-    rewrite::{self, Rewrite},
+    rewrite,
     sealed::{COLUMNS, CellRow, Column, Form},
 };
-
-/// What a row is changed to.
-#[derive(Debug)]
-pub(super) enum Action {
-    /// It goes.
-    Delete,
-    /// Its cell is emptied.
-    Clear,
-    /// It holds this instead.
-    Rewrite(Rewrite),
-}
-
-/// A row that holds something of the person.
-#[derive(Debug)]
-pub(super) struct FoundRow {
-    pub column: &'static Column,
-    pub identity: Vec<Value>,
-    /// The cell as it is in the file.
-    pub stored: Option<Vec<u8>>,
-    pub target: Option<TargetId>,
-    pub records: Vec<SourceKey>,
-    pub action: Action,
-    pub kind: Kind,
-}
 
 /// Records of others whose values name the person.
 pub(super) type Mentioning = HashSet<(TargetId, SourceKey)>;
