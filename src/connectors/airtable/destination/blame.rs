@@ -7,16 +7,17 @@ use super::{
     sent::Sent,
 };
 
-/// Letters of a record's id.
-const ID_LETTERS: usize = 17;
-
 /// Tells whether an error about a record that does not exist means the record that was addressed, not one it links to.
 pub(super) fn is_about(error: &ApiError, id: Option<&str>) -> bool {
     let Some(id) = id else { return false };
     let message = error.message.as_deref().unwrap_or_default();
     let words = message.split(|letter: char| !letter.is_ascii_alphanumeric());
-    let mut named = words.filter(|word| word.len() == ID_LETTERS && word.starts_with("rec")).peekable();
-    named.peek().is_none() || named.any(|word| word == id) || message.contains(id)
+    // An id is `rec` with letters of both cases and digits behind it; `record` is none.
+    let is_id = |word: &&str| {
+        word.strip_prefix("rec").is_some_and(|rest| rest.contains(|letter: char| !letter.is_ascii_lowercase()))
+    };
+    let mut named = words.filter(is_id).peekable();
+    named.peek().is_none() || named.any(|word| word == id)
 }
 
 /// Puts a refusal into a rejection, with the field and value that its message names.
