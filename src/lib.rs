@@ -16,5 +16,6 @@ pub mod redact;
 pub mod spool;
 pub mod state;
 pub mod transform;
+pub mod workbook;
 
 pub use clock;

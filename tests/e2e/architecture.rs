@@ -11,10 +11,11 @@ use regex::Regex;
 use super::support::repository;
 
 /// What each module may name. The crate `clock` and the leaf files are free to all.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("private_file", &[]),
     ("redact", &[]),
     ("spool", &[]),
+    ("workbook", &["model"]),
     ("model", &[]),
     ("http", &["model"]),
     ("state", &["model"]),
@@ -26,7 +27,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("cli", &["model", "http", "state", "transform", "connector", "connectors", "config", "engine"]),
 ];
 /// Modules that everybody may name.
-const FREE: [&str; 5] = ["clock", "error", "private_file", "redact", "spool"];
+const FREE: [&str; 6] = ["clock", "error", "private_file", "redact", "spool", "workbook"];
 /// Files beside tests that may name the crate of the emulators: the list of connectors, and the type that it fills.
 const MAY_USE_EMULATORS: [&str; 2] = ["connectors/mod.rs", "connector/registry.rs"];
 /// Files without layering: the crate's root and the binary.

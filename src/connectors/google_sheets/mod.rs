@@ -22,7 +22,6 @@ mod place;
 mod references;
 mod rows;
 mod schema;
-mod serial;
 mod source;
 mod table;
 #[cfg(test)]

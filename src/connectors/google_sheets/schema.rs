@@ -7,12 +7,12 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 
 use crate::model::{FieldType, LIST_SEPARATOR, Value, exact_float, exact_integer, exact_number, split_list};
+use crate::workbook::serial;
 
 use super::{
     cell::{Cell, digits},
     client::NumberFormat,
     limits::MAX_CELL_CHARACTERS,
-    serial,
 };
 
 /// Why a cell has no value of its column's type.

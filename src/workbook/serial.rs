@@ -1,4 +1,4 @@
-//! Serial numbers of days and moments: days since 1899-12-30, the fraction is the time of day, without a zone of their own.
+//! Serial numbers of days and moments in spreadsheets: days since 1899-12-30, the fraction is the time of day, without a zone of their own.
 
 use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -12,13 +12,13 @@ fn epoch() -> NaiveDate {
 }
 
 /// Returns the day of a serial number; a time of day is left out.
-pub(super) fn date(serial: f64) -> Option<NaiveDate> {
+pub fn date(serial: f64) -> Option<NaiveDate> {
     moment(serial).map(|moment| moment.date())
 }
 
 /// Returns the local moment of a serial number, rounded to milliseconds because floats carry noise.
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
-pub(super) fn moment(serial: f64) -> Option<NaiveDateTime> {
+pub fn moment(serial: f64) -> Option<NaiveDateTime> {
     if !serial.is_finite() || serial.abs() > LAST_DAY + 1.0 {
         return None;
     }
@@ -28,21 +28,25 @@ pub(super) fn moment(serial: f64) -> Option<NaiveDateTime> {
 
 /// Returns the serial number of a day.
 #[expect(clippy::cast_precision_loss, reason = "days are few")]
-pub(super) fn of_date(date: NaiveDate) -> f64 {
+pub fn of_date(date: NaiveDate) -> f64 {
     date.signed_duration_since(epoch()).num_days() as f64
 }
 
 /// Returns the serial number of a moment, as the clocks of a zone show it.
+pub fn of_moment(moment: DateTime<Utc>, zone: Tz) -> f64 {
+    of_local(moment.with_timezone(&zone).naive_local())
+}
+
+/// Returns the serial number of a local moment.
 #[expect(clippy::cast_precision_loss, reason = "a day has fewer milliseconds than 53 bits")]
-pub(super) fn of_moment(moment: DateTime<Utc>, zone: Tz) -> f64 {
-    let local = moment.with_timezone(&zone).naive_local();
+pub fn of_local(local: NaiveDateTime) -> f64 {
     let of_day = local.time().signed_duration_since(chrono::NaiveTime::MIN).num_milliseconds();
     of_date(local.date()) + of_day as f64 / MILLIS_OF_DAY
 }
 
 /// Returns the moment at which the clocks of a zone show this; the earlier one where they show it twice, and where they skip it
 /// the moment that is as long after the last one before.
-pub(super) fn in_zone(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
+pub fn in_zone(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
     match zone.from_local_datetime(&local) {
         LocalResult::Single(moment) | LocalResult::Ambiguous(moment, _) => Some(moment.to_utc()),
         LocalResult::None => {
