@@ -19,7 +19,7 @@ fn the_records_are_those_that_the_generator_makes() {
     let made = tempfile::tempdir().unwrap();
     make_fixtures::write_all(made.path()).unwrap();
     let mut file_count = 0;
-    for folder in ["hubspot", "airtable", "csv", "salesforce", "google_sheets", "pipedrive"] {
+    for folder in ["hubspot", "airtable", "csv", "excel", "salesforce", "google_sheets", "pipedrive"] {
         for entry in fs::read_dir(made.path().join(folder)).unwrap() {
             let path = Path::new(folder).join(entry.unwrap().file_name());
             let committed = fs::read(Path::new("fixtures").join(&path)).unwrap_or_default();
@@ -28,7 +28,7 @@ fn the_records_are_those_that_the_generator_makes() {
             file_count += 1;
         }
     }
-    assert_eq!(file_count, 24);
+    assert_eq!(file_count, 25);
 }
 
 #[test]

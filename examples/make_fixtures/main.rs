@@ -6,6 +6,7 @@
 
 mod airtable;
 mod dice;
+mod excel;
 mod export;
 mod google_sheets;
 mod hubspot;
@@ -22,7 +23,7 @@ use std::{error::Error, fs, path::Path};
 /// Fails when a file cannot be written.
 pub(crate) fn write_all(folder: &Path) -> Result<(), Box<dyn Error>> {
     let crms = [hubspot::files()?, airtable::files()?, pipedrive::files()?, salesforce::files()?];
-    let files = [crms.concat(), export::files()?, google_sheets::files()?].concat();
+    let files = [crms.concat(), excel::files()?, export::files()?, google_sheets::files()?].concat();
     for (path, content) in files {
         let path = folder.join(path);
         fs::create_dir_all(path.parent().unwrap_or(folder))?;

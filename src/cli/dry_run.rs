@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Pipeline;
+use crate::connector::file::Folder;
 use crate::engine::{self, Environment, PreviewOptions, PreviewReport, RunReport, Silent};
 use crate::http::{Body, Exchange, MemoryTokens, Recorder};
 use crate::model::{ConnectionName, RateLimit, StreamName};
@@ -132,12 +133,15 @@ fn throw_away_files(workspace: &Workspace, pipeline: &mut Pipeline, folder: &Pat
     for stream in &mut pipeline.streams {
         for target in &mut stream.destinations {
             let Some(connection) = pipeline.connections.get(&target.connection) else { continue };
-            let is_file = workspace.registry.get(&connection.connector).is_ok_and(|entry| entry.capabilities.is_local);
-            if !is_file {
+            let Ok(entry) = workspace.registry.get(&connection.connector) else { continue };
+            if !entry.capabilities.is_local {
                 continue;
             }
             let mut throwaway = connection.clone();
-            throwaway.options.insert("path".to_owned(), Json::from(folder.to_string_lossy()));
+            let place = (entry.folder)(connection.options.clone(), &pipeline.base_dir).filter(Folder::is_one_file);
+            let name = place.as_ref().and_then(|place| place.path().file_name());
+            let path = name.map_or_else(|| folder.to_owned(), |name| folder.join(name));
+            throwaway.options.insert("path".to_owned(), Json::from(path.to_string_lossy()));
             throwaway.name = ConnectionName::new(format!("{} (dry run)", target.connection));
             target.connection = throwaway.name.clone();
             pipeline.connections.insert(throwaway.name.clone(), throwaway);

@@ -2,6 +2,7 @@
 
 pub mod airtable;
 pub mod csv;
+pub mod excel;
 pub mod google_sheets;
 pub mod hubspot;
 pub mod json;
@@ -16,6 +17,7 @@ pub fn registry() -> Registry {
     Registry::new([
         Entry::of::<airtable::Airtable>(),
         Entry::of::<csv::Csv>(),
+        Entry::of::<excel::Excel>(),
         Entry::of::<google_sheets::GoogleSheets>(),
         Entry::of::<hubspot::HubSpot>(),
         Entry::of::<json::Json>(),

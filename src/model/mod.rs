@@ -30,7 +30,7 @@ pub use capability::{
 };
 pub use column::column;
 pub use decimal::{exact_float, exact_integer, exact_number, is_number, plain_number};
-pub use file_kind::{FILE_HEAD_BYTES, FileKind, PARQUET, file_kind};
+pub use file_kind::{FILE_HEAD_BYTES, FileKind, ODS, PARQUET, XLS, XLSX, file_kind, text_kind, wide_text_kind};
 pub use formula::{guarded, unguarded};
 pub use ledger::{Calls, Ledger, Quota, Spending};
 pub use list::{LIST_SEPARATOR, join_list, split_list};

@@ -38,7 +38,7 @@ struct Text {
 }
 
 /// Hints that no test can show, and why.
-const UNSEEN_HINTS: [(&str, &str); 8] = [
+const UNSEEN_HINTS: [(&str, &str); 9] = [
     (
         "name another place for the state file with `--state FILE`",
         "needs a folder that nobody may write to, and tests may run as root",
@@ -55,6 +55,7 @@ const UNSEEN_HINTS: [(&str, &str); 8] = [
         "allow the app the scope `id` (access the identity URL service)",
         "an answer in Salesforce's own words; the connector's tests show its class",
     ),
+    ("write to CSV or Parquet, or split the stream with `where`", "needs a million records"),
     ("run again when the program that writes the file is done", "the file must change during the read"),
     ("free some room and run again; nothing is lost", "needs a full disk, as `tests/faults` makes one"),
     ("remove its mapping, or give the user `Edit` on it", "`transform.read_only` says it before a record is written"),

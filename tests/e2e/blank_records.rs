@@ -28,12 +28,13 @@ struct To {
 }
 
 fn everywhere() -> impl Iterator<Item = To> {
-    let files = ["csv", "json", "parquet"].map(|name| To {
-        vendor: None,
-        connection: format!("{{ type: {name}, path: out }}"),
-        object: "people",
-        fields: ["name", "mail"],
-    });
+    let files =
+        [("csv", "out"), ("excel", "out/book.xlsx"), ("json", "out"), ("parquet", "out")].map(|(name, path)| To {
+            vendor: None,
+            connection: format!("{{ type: {name}, path: {path} }}"),
+            object: "people",
+            fields: ["name", "mail"],
+        });
     let vendors = PLACES.iter().map(|place| To {
         vendor: Some(place),
         connection: place.connection.to_owned(),

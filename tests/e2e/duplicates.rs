@@ -103,10 +103,11 @@ fn a_file_holds_each_record_once() {
     let numbers: Vec<String> = (0..RECORDS).chain([7, 10_020]).map(|id| format!("{id},n{id}\n")).collect();
     fs::create_dir_all(desk.path("in")).unwrap();
     desk.write("in/people.csv", &format!("id,name\n{}", numbers.concat()));
-    for connector in ["csv", "json", "parquet"] {
+    for connector in ["csv", "excel", "json", "parquet"] {
+        let place = if connector == "excel" { "book.xlsx" } else { connector };
         let text = format!(
             "version: 1\nname: copy\nconnections:\n  in: {{ type: csv, path: in, id: {{ people: id }} }}\n  out: {{ type: {connector}, path: \
-             {connector} }}\nstreams:\n  - name: all\n    source: {{ connection: in, object: people }}\n    destinations:\n      - {{ connection: \
+             {place} }}\nstreams:\n  - name: all\n    source: {{ connection: in, object: people }}\n    destinations:\n      - {{ connection: \
              out, object: people, mappings: {{ id: id, name: name }} }}\n"
         );
         let pipeline = format!("{connector}.yaml");

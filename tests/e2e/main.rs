@@ -113,3 +113,5 @@ mod trees;
 mod undo;
 #[cfg(test)]
 mod waiting;
+#[cfg(test)]
+mod workbooks;

@@ -60,7 +60,8 @@ struct Use<'a> {
     connection: String,
     object: String,
     at: At<'a>,
-    file: Identity,
+    /// The file, and the part of it that is the object where several share the file.
+    file: (Identity, Option<String>),
 }
 
 impl Use<'_> {
@@ -90,8 +91,8 @@ impl Resolver<'_> {
                 ));
             }
         }
-        let mut written: HashMap<&Identity, &Use<'_>> = HashMap::new();
-        let mut read: HashMap<&Identity, &Use<'_>> = HashMap::new();
+        let mut written: HashMap<&(Identity, Option<String>), &Use<'_>> = HashMap::new();
+        let mut read: HashMap<&(Identity, Option<String>), &Use<'_>> = HashMap::new();
         for one in reads.iter().rev() {
             read.insert(&one.file, one);
         }
@@ -118,13 +119,14 @@ impl Resolver<'_> {
         let known = self.connections.get(&ConnectionName::from(connection?.as_str()))?;
         let options = known.connection.as_ref()?.options.clone();
         let folder = (known.entry?.folder)(options, self.scene.base_dir)?;
-        let file = file_of(&folder, &ObjectName::from(object?.as_str()))?;
+        let object_name = ObjectName::from(object?.as_str());
+        let file = file_of(&folder, &object_name)?;
         Some(Use {
             stream,
             connection: connection?.clone(),
             object: object?.clone(),
             at: at.key("object"),
-            file: Identity::of(&file),
+            file: (Identity::of(&file), folder.part(&object_name)),
         })
     }
 }
@@ -163,9 +165,12 @@ pub fn replaced_source(
         let Connection { connector, options, .. } = pipeline.connections.get(name)?;
         (registry.get(connector).ok()?.folder)(options.clone(), &pipeline.base_dir)
     };
-    let source = read_file(&folder(&stream.connection)?, &stream.object)?;
-    let written = written_file(&folder(&target.connection)?, &target.object)?;
-    (Identity::of(&source) == Identity::of(&written)).then_some(written)
+    let (from, to) = (folder(&stream.connection)?, folder(&target.connection)?);
+    let source = read_file(&from, &stream.object)?;
+    let written = written_file(&to, &target.object)?;
+    let is_same =
+        Identity::of(&source) == Identity::of(&written) && from.part(&stream.object) == to.part(&target.object);
+    is_same.then_some(written)
 }
 
 #[cfg(test)]

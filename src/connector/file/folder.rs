@@ -18,6 +18,8 @@ use crate::connector::{ConnectorError, ErrorKind};
 pub struct Folder {
     path: PathBuf,
     extensions: &'static [&'static str],
+    /// The path is one file, and the objects are parts of it.
+    is_one_file: bool,
 }
 
 /// Tells one version of a file from the next: a cursor into another version leads nowhere.
@@ -32,7 +34,22 @@ pub struct Stamp {
 impl Folder {
     /// Names a folder, relative to `base_dir`, and the endings its files may have; new files get the first.
     pub fn new(base_dir: &Path, path: &Path, extensions: &'static [&'static str]) -> Self {
-        Self { path: tidy(&base_dir.join(path)), extensions }
+        Self { path: tidy(&base_dir.join(path)), extensions, is_one_file: false }
+    }
+
+    /// Names one file, relative to `base_dir`, whose parts are the objects, as the sheets of a workbook.
+    pub fn one_file(base_dir: &Path, path: &Path) -> Self {
+        Self { path: tidy(&base_dir.join(path)), extensions: &[], is_one_file: true }
+    }
+
+    /// Tells whether the objects are parts of one file.
+    pub fn is_one_file(&self) -> bool {
+        self.is_one_file
+    }
+
+    /// Returns what tells an object from the other parts of its file; none where the file is the object.
+    pub fn part(&self, object: &ObjectName) -> Option<String> {
+        self.is_one_file.then(|| one_form(object).to_lowercase())
     }
 
     /// Returns the folder's path.
@@ -45,6 +62,9 @@ impl Folder {
     /// # Errors
     /// Fails when there is no such folder, or when it is a file.
     pub fn check_readable(&self) -> Result<(), ConnectorError> {
+        if self.is_one_file {
+            return self.the_file().map(|_| ());
+        }
         if self.path.is_file() {
             return Err(not_a_folder(&self.path));
         }
@@ -61,7 +81,8 @@ impl Folder {
     /// # Errors
     /// Fails when a file is in the way or the folder is read-only.
     pub fn check_writable(&self) -> Result<(), ConnectorError> {
-        let Some(nearest) = self.path.ancestors().find(|path| path.exists()) else { return Ok(()) };
+        let folder = if self.is_one_file { self.path.parent().unwrap_or(Path::new("")) } else { &self.path };
+        let Some(nearest) = folder.ancestors().find(|path| path.exists()) else { return Ok(()) };
         let metadata = fs::metadata(nearest).map_err(|error| file_error("look at", nearest, &error))?;
         if !metadata.is_dir() {
             return Err(not_a_folder(nearest));
@@ -78,6 +99,9 @@ impl Folder {
     /// # Errors
     /// Fails when there is no such file; the hint names what there is.
     pub fn existing(&self, object: &ObjectName) -> Result<PathBuf, ConnectorError> {
+        if self.is_one_file {
+            return self.the_file();
+        }
         check_name(object)?;
         let exact = self.path.join(object.as_str());
         let with_ending = self.extensions.iter().map(|ending| self.path.join(format!("{object}.{ending}")));
@@ -99,6 +123,9 @@ impl Folder {
     /// # Errors
     /// Fails when the name leads out of the folder.
     pub fn target(&self, object: &ObjectName) -> Result<PathBuf, ConnectorError> {
+        if self.is_one_file {
+            return if self.path.is_dir() { Err(is_a_folder(&self.path)) } else { Ok(self.path.clone()) };
+        }
         check_name(object)?;
         let path = self.path.join(object.as_str());
         if self.has_known_ending(&path) {
@@ -106,6 +133,21 @@ impl Folder {
         }
         let ending = self.extensions.first().copied().unwrap_or_default();
         Ok(self.path.join(format!("{object}.{ending}")))
+    }
+
+    /// Returns the one file that all objects are in, which exists.
+    fn the_file(&self) -> Result<PathBuf, ConnectorError> {
+        if self.path.is_dir() {
+            return Err(is_a_folder(&self.path));
+        }
+        let metadata = fs::metadata(&self.path).map_err(|error| {
+            let unreadable = file_error("read", &self.path, &error);
+            let is_absent = error.kind() == io::ErrorKind::NotFound;
+            unreadable.with_hint_if(
+                is_absent.then(|| "the connection's `path` is relative to the pipeline's folder".to_owned()),
+            )
+        })?;
+        if metadata.is_file() { Ok(self.path.clone()) } else { Err(not_a_file(&self.path)) }
     }
 
     /// Returns the one file whose name differs in the case of its ending alone, as Windows programs write it (`LEADS.CSV`), or in
@@ -214,6 +256,12 @@ fn not_a_file(path: &Path) -> ConnectorError {
         .with_hint("a file is read more than once: save what comes out of the pipe to a file first")
 }
 
+fn is_a_folder(path: &Path) -> ConnectorError {
+    let message = format!("`{}` is a folder, and `path` names a file", path.display());
+    ConnectorError::new(ErrorKind::NotFound, "not_a_file", message)
+        .with_hint("write the file itself as `path`, and a part of it, such as a sheet, as `object`")
+}
+
 fn not_a_folder(path: &Path) -> ConnectorError {
     let message = format!("`{}` is a file, and `path` names a folder", path.display());
     ConnectorError::new(ErrorKind::NotFound, "not_a_folder", message)
@@ -221,89 +269,4 @@ fn not_a_folder(path: &Path) -> ConnectorError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn folder_with(names: &[&str]) -> (tempfile::TempDir, Folder) {
-        let dir = tempfile::tempdir().unwrap();
-        for name in names {
-            fs::write(dir.path().join(name), "x").unwrap();
-        }
-        let folder = Folder::new(dir.path(), Path::new(""), &["csv"]);
-        (dir, folder)
-    }
-
-    #[test]
-    fn an_object_is_named_with_or_without_the_ending() {
-        let (_dir, folder) = folder_with(&["accounts.csv"]);
-        for name in ["accounts", "accounts.csv"] {
-            assert!(folder.existing(&name.into()).unwrap().ends_with("accounts.csv"));
-            assert!(folder.target(&name.into()).unwrap().ends_with("accounts.csv"));
-        }
-        assert!(folder.target(&"v1.2".into()).unwrap().ends_with("v1.2.csv"));
-    }
-
-    #[test]
-    fn a_missing_file_is_answered_with_the_nearest_name_or_the_list() {
-        let (_dir, folder) = folder_with(&["accounts.csv", "deals.csv", "notes.txt"]);
-        let near = folder.existing(&"acounts".into()).unwrap_err();
-        assert_eq!(near.kind, ErrorKind::NotFound);
-        assert_eq!(near.hint.as_deref(), Some("did you mean `accounts`? the folder holds `accounts`, `deals`"));
-        let far = folder.existing(&"tickets".into()).unwrap_err();
-        assert_eq!(far.hint.as_deref(), Some("the folder holds `accounts`, `deals`"));
-    }
-
-    #[test]
-    fn an_ending_in_capitals_is_an_ending() {
-        let (_dir, folder) = folder_with(&["LEADS.CSV"]);
-        assert!(folder.existing(&"LEADS".into()).unwrap().ends_with("LEADS.CSV"));
-        assert!(folder.target(&"OUT.CSV".into()).unwrap().ends_with("OUT.CSV"));
-        let missing = folder.existing(&"lead".into()).unwrap_err();
-        assert_eq!(missing.hint.as_deref(), Some("did you mean `LEADS`? the folder holds `LEADS`"));
-    }
-
-    #[test]
-    fn accents_in_a_name_may_be_written_either_way() {
-        let (_dir, folder) = folder_with(&["Ku\u{308}nden.csv"]);
-        for name in ["K\u{fc}nden", "Ku\u{308}nden", "K\u{fc}nden.csv"] {
-            assert!(folder.existing(&name.into()).is_ok(), "{name}");
-        }
-        assert!(folder.existing(&"k\u{fc}nden".into()).is_err());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_pipe_is_told_from_a_missing_file() {
-        let (dir, folder) = folder_with(&[]);
-        let made = std::process::Command::new("mkfifo").arg(dir.path().join("people.csv")).status().unwrap();
-        assert!(made.success());
-        assert_eq!(folder.existing(&"people".into()).unwrap_err().code, "not_a_file");
-    }
-
-    #[test]
-    fn a_file_that_changed_is_told() {
-        let (dir, _) = folder_with(&["people.csv"]);
-        let path = dir.path().join("people.csv");
-        let stamp = Stamp::of(&path).unwrap();
-        stamp.check(&path).unwrap();
-        fs::write(&path, "").unwrap();
-        assert_eq!(stamp.check(&path).unwrap_err().code, "file_changed");
-    }
-
-    #[test]
-    fn a_name_cannot_lead_out_of_the_folder() {
-        let (_dir, folder) = folder_with(&[]);
-        for name in ["../secret", "/etc/passwd", "", "a/../../b"] {
-            assert_eq!(folder.target(&name.into()).unwrap_err().code, "bad_file_name", "{name}");
-        }
-    }
-
-    #[test]
-    fn a_file_given_as_the_folder_is_told_apart() {
-        let (dir, _) = folder_with(&["accounts.csv"]);
-        let folder = Folder::new(dir.path(), Path::new("accounts.csv"), &["csv"]);
-        assert_eq!(folder.check_readable().unwrap_err().code, "not_a_folder");
-        assert_eq!(folder.check_writable().unwrap_err().code, "not_a_folder");
-        assert_eq!(folder.existing(&"x".into()).unwrap_err().code, "not_a_folder");
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Files that are not what their name says: workbooks, archives, web pages.
+//! Files that are not what their name says: workbooks, archives, web pages, texts.
 
 use std::{
     fs::File,
@@ -7,13 +7,9 @@ use std::{
 };
 
 use crate::connector::{ConnectorError, ErrorKind};
-use crate::model::{FILE_HEAD_BYTES, FileKind, PARQUET, file_kind};
+use crate::model::{FILE_HEAD_BYTES, FileKind, PARQUET, file_kind, text_kind, wide_text_kind};
 
 use super::folder::file_error;
-
-/// A file whose beginning looks like text.
-const TEXT: FileKind =
-    FileKind { name: "a text file", advice: "read it with a connection of `type: csv` or `type: json`" };
 
 /// Refuses a file that is no text but something else with a known beginning, and names what it is.
 ///
@@ -24,16 +20,20 @@ pub fn refuse_other_kind(path: &Path) -> Result<(), ConnectorError> {
     file_kind(&head).map_or(Ok(()), |kind| Err(other_kind(path, kind)))
 }
 
+/// Refuses a text in UTF-16 that nothing in it says to be one, where a connection has no option for it.
+///
+/// # Errors
+/// Fails when the file is one, or cannot be read.
+pub fn refuse_wide_text(path: &Path) -> Result<(), ConnectorError> {
+    let head = head_of(path).map_err(|error| file_error("read", path, &error))?;
+    wide_text_kind(&head).map_or(Ok(()), |kind| Err(other_kind(path, kind).with_hint("save it as UTF-8")))
+}
+
 /// Says what a file is that is no Parquet file; none where its beginning is not known.
 pub fn not_parquet_but(path: &Path) -> Option<ConnectorError> {
     let head = head_of(path).ok()?;
-    if let Some(kind) = file_kind(&head) {
-        return (kind != PARQUET).then(|| other_kind(path, kind));
-    }
-    // A character may be cut where the head ends.
-    let is_utf_8 = std::str::from_utf8(&head).map_or_else(|error| error.error_len().is_none(), |_| true);
-    let is_text = !head.is_empty() && !head.contains(&0) && is_utf_8;
-    is_text.then(|| other_kind(path, TEXT))
+    let kind = file_kind(&head).or_else(|| text_kind(&head)).filter(|kind| *kind != PARQUET)?;
+    Some(other_kind(path, kind))
 }
 
 fn head_of(path: &Path) -> io::Result<Vec<u8>> {
@@ -42,7 +42,8 @@ fn head_of(path: &Path) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-fn other_kind(path: &Path, kind: FileKind) -> ConnectorError {
+/// Says that a file is of another kind than its name.
+pub fn other_kind(path: &Path, kind: FileKind) -> ConnectorError {
     let message = format!("`{}` is {}, whatever its name says", path.display(), kind.name);
     ConnectorError::new(ErrorKind::Io, "other_file_kind", message).with_hint(kind.advice)
 }

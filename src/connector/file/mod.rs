@@ -18,7 +18,7 @@ mod writers;
 pub use encoding::{Encoding, TextReader, UNDECODABLE, refuse_other_encoding};
 pub use folder::{Folder, Stamp, file_error};
 pub use garbled::GarbledTexts;
-pub use kind::{not_parquet_but, refuse_other_kind};
+pub use kind::{not_parquet_but, other_kind, refuse_other_kind, refuse_wide_text};
 pub use names::{column_of, field_name, own_name, plain_label};
 pub use page::{PageSender, absent_column, assemble, assemble_columns, background, read_pages, requested, scalar_text};
 pub use record_id::{ContentIds, IdOption, ObjectId, content_id, joined_id};

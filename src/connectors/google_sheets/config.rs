@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use url::Url;
 
 use crate::connector::{
-    AccountForm, ConfigError, Secret, check_base_url,
+    AccountForm, ConfigError, HeaderRow, Secret, check_base_url,
     file::{IdOption, ObjectId},
 };
 use crate::http::is_loopback;
@@ -87,16 +87,6 @@ pub struct Config {
     pub oauth_url: Option<String>,
 }
 
-/// The header's row: one for all objects, or by object.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum HeaderRow {
-    /// In all objects.
-    Row(u32),
-    /// By object.
-    PerObject(BTreeMap<String, u32>),
-}
-
 /// A column: one for all objects, or by object.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -158,11 +148,7 @@ pub(super) fn key_file_of_nobody(key: &str) -> String {
 impl Tables {
     /// Returns the header's row, counted from 0.
     pub(super) fn header_row(&self, object: &ObjectName) -> Option<usize> {
-        let row = match self.header_row.as_ref()? {
-            HeaderRow::Row(row) => *row,
-            HeaderRow::PerObject(rows) => *rows.get(object.as_str())?,
-        };
-        usize::try_from(row).ok()?.checked_sub(1)
+        usize::try_from(self.header_row.as_ref()?.row(object)?).ok()?.checked_sub(1)
     }
 
     /// Returns the columns that identify a record.
@@ -208,7 +194,7 @@ impl Config {
             None if is_loopback(&base_url) => Ok(base_url.clone()),
             None => check_base_url(default).map_err(named(option)),
         };
-        self.check_rows()?;
+        self.header_row.as_ref().map_or(Ok(()), HeaderRow::check)?;
         Ok(Settings {
             spreadsheet_id: self.spreadsheet()?,
             login: self.login()?,
@@ -272,18 +258,6 @@ impl Config {
             "give a service account's key file as `credentials: \"${file:service-account.json}\"`, or the `client_id` and \
              `client_secret` of an OAuth app and log in with `ferry login`",
         ))
-    }
-
-    fn check_rows(&self) -> Result<(), ConfigError> {
-        let is_zero = match &self.header_row {
-            None => false,
-            Some(HeaderRow::Row(row)) => *row == 0,
-            Some(HeaderRow::PerObject(rows)) => rows.values().any(|row| *row == 0),
-        };
-        if is_zero {
-            return Err(ConfigError::new("header_row", "rows count from 1"));
-        }
-        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::connector::{
     ConnectorError, Context, ErrorKind, ReadRequest, Source,
     file::{
         Folder, GarbledTexts, PageSender, Stamp, absent_column, assemble, background, content_id, joined_id, own_name,
-        read_pages, refuse_other_kind, requested,
+        read_pages, refuse_other_kind, refuse_wide_text, requested,
     },
 };
 use crate::model::{Cursor, Field, ObjectName, Page, ReadReject, Schema, Value, column, is_reserved};
@@ -68,6 +68,7 @@ impl JsonSource {
             return Ok(schema);
         }
         refuse_other_kind(&location.path)?;
+        refuse_wide_text(&location.path)?;
         let mut types = Types::default();
         for_each(location, Place::default(), &mut |element| {
             if let Ok(Node::Object(record)) = &element.node {
