@@ -137,10 +137,10 @@ pub(super) enum Command {
         /// The run's id, any unique part of it, or `last`
         #[arg(default_value = "last")]
         run: String,
-        /// How to print them
-        #[arg(long, value_name = "FORMAT", default_value = "csv")]
-        format: ExportFormat,
-        /// Where to write them [default: stdout]
+        /// How to print them [default: what the file's name ends with, else csv]
+        #[arg(long, value_name = "FORMAT")]
+        format: Option<RejectsFormat>,
+        /// Where to write them: `.xlsx`, `.csv` with semicolons and a byte order mark, or `.json` [default: stdout]
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
         /// Leave cells as they are that a spreadsheet would run as formulas, instead of putting a `'` before them
@@ -152,7 +152,7 @@ pub(super) enum Command {
         /// The run's id, any unique part of it, or `last`
         #[arg(default_value = "last")]
         run: String,
-        /// What `ferry rejects` printed, with corrections in its `mapped.` or `source.` columns
+        /// What `ferry rejects` wrote, with corrections in its `mapped.` or `source.` columns, as a spreadsheet saves it
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
         /// Wait so many times as short as the limits say, as for a run
@@ -460,6 +460,13 @@ pub(super) struct EmulateArgs {
     /// Run the emulators' clocks so many times as fast as the machine's
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub clock_speed: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum RejectsFormat {
+    Csv,
+    Json,
+    Xlsx,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

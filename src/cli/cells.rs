@@ -1,15 +1,33 @@
 //! Cells of a file that goes through a spreadsheet and comes back: what is done to them so that nothing in them runs, and what
 //! a spreadsheet does to them by itself.
 
-use std::borrow::Cow;
+use encoding_rs::{
+    BIG5, EUC_KR, Encoding, GBK, MACINTOSH, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1250, WINDOWS_1251,
+    WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1257,
+};
 
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use crate::workbook::cut_text;
 
 /// The words that spreadsheets write for true and false, by language.
 const TRUE: [&str; 6] = ["true", "wahr", "vrai", "verdadero", "vero", "waar"];
 const FALSE: [&str; 6] = ["false", "falsch", "faux", "falso", "onwaar", "verdadeiro"];
 /// Digits that a spreadsheet keeps of a number.
 const KEPT_DIGITS: usize = 15;
+
+/// The encodings in which spreadsheets save text without a word about it, the most frequent first.
+pub(super) const ENCODINGS: [&Encoding; 11] = [
+    WINDOWS_1252,
+    MACINTOSH,
+    WINDOWS_1250,
+    WINDOWS_1251,
+    WINDOWS_1253,
+    WINDOWS_1254,
+    WINDOWS_1257,
+    SHIFT_JIS,
+    GBK,
+    BIG5,
+    EUC_KR,
+];
 
 /// Tells whether a cell that comes back holds what went out, but for what a spreadsheet changes without being asked: zeros in
 /// front, digits behind the fifteenth, the form of dates, capital letters of true and false.
@@ -19,7 +37,9 @@ pub(super) fn is_same_to_a_spreadsheet(original: &str, cell: &str) -> bool {
         || is_same_word(original, cell)
         || is_same_number(original, cell)
         || is_same_date(original, cell)
-        || without_other_letters(original) == cell
+        || is_without_letters(original, cell)
+        // A cell holds no longer text.
+        || (cut_text(original).len() < original.len() && cut_text(original) == cell)
 }
 
 fn is_same_word(original: &str, cell: &str) -> bool {
@@ -121,35 +141,39 @@ fn date_parts(text: &str) -> Option<[u32; 3]> {
     Some(parts)
 }
 
-/// Returns a text as a file in Windows-1252 holds it: letters that it does not have become `?`.
-fn without_other_letters(text: &str) -> Cow<'_, str> {
-    if !text.contains(|letter: char| !letter.is_ascii()) {
-        return Cow::Borrowed(text);
-    }
-    let is_known = |letter: char| !WINDOWS_1252.encode(letter.encode_utf8(&mut [0; 4])).2;
-    Cow::Owned(text.chars().map(|letter| if is_known(letter) { letter } else { '?' }).collect())
+/// Tells whether a cell is the text as an encoding holds it that lacks some of its letters: they became `?`.
+fn is_without_letters(original: &str, cell: &str) -> bool {
+    let is_kept = |(letter, seen): (char, char)| letter == seen || (seen == '?' && !letter.is_ascii());
+    original.chars().count() == cell.chars().count() && original.chars().zip(cell.chars()).all(is_kept)
 }
 
-/// Returns the text of a file as a spreadsheet may have saved it, and the name of the encoding where it is not UTF-8.
-pub(super) fn decoded(bytes: &[u8]) -> (String, Option<&'static str>) {
+/// Returns the text of a file as a spreadsheet may have saved it, and the name of the encoding where it is not UTF-8; none where
+/// nothing tells which of [`ENCODINGS`] it is.
+pub(super) fn decoded(bytes: &[u8]) -> Option<(String, Option<&'static str>)> {
     if let Some((encoding, length)) = Encoding::for_bom(bytes) {
         let (text, _) = encoding.decode_without_bom_handling(&bytes[length..]);
-        return (text.into_owned(), (encoding != UTF_8).then(|| encoding.name()));
+        return Some((text.into_owned(), (encoding != UTF_8).then(|| encoding.name())));
     }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => (text.to_owned(), None),
-        Err(_) => (WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(), Some(WINDOWS_1252.name())),
+    let wide = match bytes {
+        [first, 0, second, 0, ..] if first.is_ascii() && second.is_ascii() => Some(UTF_16LE),
+        [0, first, 0, second, ..] if first.is_ascii() && second.is_ascii() => Some(UTF_16BE),
+        _ => None,
+    };
+    if let Some(encoding) = wide {
+        return Some((encoding.decode_without_bom_handling(bytes).0.into_owned(), Some(encoding.name())));
     }
+    std::str::from_utf8(bytes).ok().map(|text| (text.to_owned(), None))
 }
 
 /// Returns what stands between the cells, as the header shows it, and the text without a line that only says so.
 pub(super) fn separator(text: &str) -> (u8, &str) {
-    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
-    if let Some(&[mark]) = first.trim_end().strip_prefix("sep=").map(str::as_bytes) {
+    let (first, rest) = text.split_once(['\n', '\r']).unwrap_or((text, ""));
+    let rest = rest.strip_prefix('\n').unwrap_or(rest);
+    if let Some(&[mark]) = first.trim_matches(['"', ' ']).strip_prefix("sep=").map(str::as_bytes) {
         return (mark, rest);
     }
     let count = |mark: u8| first.bytes().filter(|byte| *byte == mark).count();
-    let most = [b',', b';', b'\t'].into_iter().rev().max_by_key(|mark| count(*mark));
+    let most = [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|mark| count(*mark));
     (most.unwrap_or(b','), text)
 }
 
@@ -192,6 +216,7 @@ mod tests {
             ("2024-01-31T00:00:00Z", "31/01/2024"),
             ("two\r\nlines", "two\nlines"),
             ("Łódź", "?ód?"),
+            ("Łódź", "??d?"),
         ] {
             assert!(is_same_to_a_spreadsheet(original, cell), "{original} {cell}");
         }
@@ -223,9 +248,11 @@ mod tests {
 
     #[test]
     fn files_are_read_as_spreadsheets_save_them() {
-        assert_eq!(decoded(b"\xEF\xBB\xBFa;\xC3\xBC"), ("a;ü".to_owned(), None));
-        assert_eq!(decoded(b"a;\xFC"), ("a;ü".to_owned(), Some("windows-1252")));
-        assert_eq!(decoded(b"\xFF\xFEa\0"), ("a".to_owned(), Some("UTF-16LE")));
+        assert_eq!(decoded(b"\xEF\xBB\xBFa;\xC3\xBC"), Some(("a;ü".to_owned(), None)));
+        assert_eq!(decoded(b"a;\xFC"), None);
+        assert_eq!(decoded(b"\xFF\xFEa\0"), Some(("a".to_owned(), Some("UTF-16LE"))));
+        assert_eq!(decoded(b"a\0;\0"), Some(("a;".to_owned(), Some("UTF-16LE"))));
+        assert_eq!(separator("a|b\rc|d").0, b'|');
         assert_eq!(separator("a;b;c\r\n1,2;3"), (b';', "a;b;c\r\n1,2;3"));
         assert_eq!(separator("a,b;\nx").0, b',');
         assert_eq!(separator("a\tb\nx").0, b'\t');

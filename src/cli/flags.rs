@@ -2,9 +2,12 @@
 //!
 //! What clap can say of two flags (`requires`, `conflicts_with`) is in `args.rs`.
 
+use std::path::Path;
+
 use super::{
-    args::{Command, ExportFormat, Global},
+    args::{Command, ExportFormat, Global, RejectsFormat},
     exit::{Exit, Failure},
+    rejects::format_of,
 };
 
 /// Refuses flags that would do nothing.
@@ -13,13 +16,32 @@ pub(super) fn check(global: &Global, command: &Command) -> Result<(), Failure> {
         check_audit(command)?;
     }
     match command {
-        Command::Rejects { raw: true, format, .. } if global.json || *format == ExportFormat::Json => {
-            Err(raw_json("rejects.raw_json"))
-        }
+        Command::Rejects { raw, format, output, .. } => check_rejects(global, *raw, *format, output.as_deref()),
         Command::Ids(args) if args.raw && (global.json || args.format == ExportFormat::Json) => {
             Err(raw_json("ids.raw_json"))
         }
         _ => Ok(()),
+    }
+}
+
+fn check_rejects(
+    global: &Global,
+    is_raw: bool,
+    format: Option<RejectsFormat>,
+    output: Option<&Path>,
+) -> Result<(), Failure> {
+    let format = if global.json { RejectsFormat::Json } else { format_of(format, output) };
+    match format {
+        RejectsFormat::Xlsx if output.is_none() => {
+            let failure = Failure::new(Exit::Usage, "rejects.no_file", "a workbook cannot be printed");
+            Err(failure.with_hint("name a file for it: `-o rejects.xlsx`"))
+        }
+        RejectsFormat::Xlsx if is_raw => {
+            let message = "`--raw` is about cells that a spreadsheet would run, and a workbook's texts are never run";
+            Err(Failure::new(Exit::Usage, "rejects.raw_xlsx", message).with_hint("leave `--raw` out"))
+        }
+        RejectsFormat::Json if is_raw => Err(raw_json("rejects.raw_json")),
+        RejectsFormat::Csv | RejectsFormat::Json | RejectsFormat::Xlsx => Ok(()),
     }
 }
 

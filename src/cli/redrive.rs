@@ -1,6 +1,8 @@
 //! `ferry redrive`: loads dead letters again, as they are or as they were corrected in a file.
 
 mod corrections;
+mod shown;
+mod table;
 
 use std::path::Path;
 
@@ -28,13 +30,17 @@ pub(super) async fn redrive(
     clock_speed: f64,
 ) -> Result<Exit, Failure> {
     let state = workspace.find_state().await?;
+    let readings = match from {
+        Some(file) => Some((file, table::read(file).map_err(|reason| corrections::wrong(file, &reason))?)),
+        None => None,
+    };
     // A file says itself which run it is of, unless the user says otherwise.
-    let of_file = from.filter(|_| run_id == LAST).and_then(corrections::run_of);
+    let of_file = readings.as_ref().filter(|_| run_id == LAST).and_then(|(_, readings)| readings.run());
     let run = find_run(&state, of_file.as_deref().unwrap_or(run_id)).await?;
-    let corrections = match from {
-        Some(file) => {
-            let read = corrections::read(&state, &run.run_id, file).await?;
-            read.notes.iter().for_each(|note| workspace.output.say(note));
+    let corrections = match readings {
+        Some((file, readings)) => {
+            let read = corrections::find(&state, &run.run_id, file, readings).await?;
+            read.notes.iter().chain(&shown::lines(&read)).for_each(|line| workspace.output.say(line));
             Some(read.corrections)
         }
         None => None,

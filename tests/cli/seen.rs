@@ -65,7 +65,7 @@ const UNSEEN_HINTS: [(&str, &str); 9] = [
     ),
 ];
 /// Codes that no test can show, and why.
-const UNSEEN_CODES: [(&str, &str); 15] = [
+const UNSEEN_CODES: [(&str, &str); 16] = [
     ("report.html", "a fault of Ferry: the page's template cannot be filled in"),
     ("transform.sql_too_deep", "its page would be as long as the SQL; `transform::sql` tests it"),
     ("random", "the system gives no random numbers"),
@@ -81,6 +81,7 @@ const UNSEEN_CODES: [(&str, &str); 15] = [
     ("transform.spool", "the disk broke under a spooled stream"),
     ("records", "a fault of Ferry: a page cannot be taken apart"),
     ("csv", "a fault of Ferry: records in memory do not become CSV"),
+    ("xlsx", "a sheet has room for a million rejected records"),
 ];
 
 #[test]

@@ -85,6 +85,8 @@ mod quotas;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]
+mod rejects_in_spreadsheets;
+#[cfg(test)]
 mod replaced;
 #[cfg(test)]
 mod report_page;

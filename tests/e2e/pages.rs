@@ -177,6 +177,8 @@ fn names_that_are_not_there_are_answered_with_those_that_are() {
         ("a preview of the fixtures", vec!["preview", "people.yaml", "--dry-run", "--audit", "log"]),
         ("a command that only reads the state", vec!["runs", "--audit", "log"]),
         ("JSON has no cells", vec!["rejects", "--raw", "--format", "json"]),
+        ("a workbook runs no text", vec!["rejects", "--raw", "-o", "rejects.xlsx"]),
+        ("a workbook is no text", vec!["rejects", "--format", "xlsx"]),
         ("a preview of no record", vec!["preview", "people.yaml", "--rows", "0"]),
         ("the rejects of a live run", vec!["run", "people.yaml", "--rejects", "bad.csv"]),
     ];
