@@ -43,7 +43,7 @@ impl GarbledTexts {
     pub fn tell(&self, object: &ObjectName) {
         if let Some((Garbled { seen, meant }, number)) = &self.first {
             let sample = format!("`{seen}` for `{meant}`");
-            tracing::warn!(%object, texts = self.count, sample, first_at = number, "texts look like UTF-8 that was read as Windows-1252");
+            tracing::warn!(%object, texts = self.count, sample, first_at = number, "texts look decoded twice, as UTF-8 that was read as Windows-1252: export the file again, as UTF-8");
         }
         if let Some((sign, number)) = self.first_odd {
             let sample = format!("`{sign}` in a word");
