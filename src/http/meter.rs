@@ -122,7 +122,8 @@ impl Meter {
 
     /// Notes what the vendor says is left of the quota.
     pub fn note_quota(&self, quota: Quota) {
-        *self.counts.quota.lock().unwrap_or_else(PoisonError::into_inner) = Some(quota);
+        let mut known = self.counts.quota.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(known.map_or(quota, |known| known.told_again(quota)));
     }
 
     /// Returns what the vendor last said of the quota, if it said anything.
@@ -187,5 +188,22 @@ mod tests {
         assert_eq!(second.spent().units.get("tokens"), Some(&10));
         assert!(first.spent().units.is_empty());
         assert_eq!(Meter::default().spending(), None);
+    }
+
+    #[test]
+    fn answers_that_overtake_each_other_leave_what_the_last_request_left() {
+        let quota = |max, remaining| Quota { max, remaining };
+        let told = [(30_000, 29_800), (30_000, 29_768), (30_000, 29_783), (30_000, 30_000), (30_000, 29_790)];
+        let meter = Meter::default();
+        let left = told.map(|(max, remaining)| {
+            meter.note_quota(quota(max, remaining));
+            meter.quota().unwrap().remaining
+        });
+        assert_eq!(left, [29_800, 29_768, 29_768, 29_768, 29_768]);
+        meter.note_quota(quota(30_000, 100));
+        for (max, remaining) in [(30_000, 29_999), (60_000, 59_999)] {
+            meter.note_quota(quota(max, remaining));
+            assert_eq!(meter.quota(), Some(quota(max, remaining)), "a new day, or another plan");
+        }
     }
 }

@@ -99,7 +99,18 @@ pub struct Quota {
     pub remaining: u64,
 }
 
+/// By how much of the whole budget more must be left than was known before, in hundredths, for a new day to have begun.
+const NEW_DAY_HUNDREDTHS: u64 = 1;
+
 impl Quota {
+    /// Returns what is left once another answer has told it. Answers to requests that are under way together overtake each other, so
+    /// the smaller number is the later one, unless there is more left than those requests can have cost: then a new day has begun.
+    #[must_use]
+    pub fn told_again(self, told: Self) -> Self {
+        let is_new_day = told.remaining > self.remaining.saturating_add(self.max / 100 * NEW_DAY_HUNDREDTHS);
+        if told.max != self.max || is_new_day || told.remaining < self.remaining { told } else { self }
+    }
+
     /// Returns the share that is used, from 0 to 1.
     pub fn used_share(self) -> f64 {
         if self.max == 0 {
