@@ -77,6 +77,20 @@ fn csv_files_that_are_something_else() {
     check_all(&desk, "csv_files_that_are_something_else", &pages);
 }
 
+/// Nobody writes into the pipe: whoever opened it would wait for ever.
+#[test]
+fn a_pipe_in_the_place_of_the_variables_is_refused_and_not_waited_for() {
+    let desk = Desk::without_tokens();
+    let pipeline = put_people(&desk, PEOPLE, "");
+    let made = std::process::Command::new("mkfifo").arg(desk.path(".env")).status().unwrap();
+    assert!(made.success());
+    for command in ["validate", "run", "check", "plan"] {
+        let ran = desk.ferry([command, pipeline.to_str().unwrap()]);
+        assert_eq!(ran.code, 2, "{command}: {}", ran.stderr);
+        assert!(ran.page().contains(".env"), "{command}: {}", ran.page());
+    }
+}
+
 #[test]
 fn a_quote_that_is_never_closed_is_found_before_the_memory_is_full() {
     let desk = Desk::without_tokens();

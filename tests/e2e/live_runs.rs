@@ -48,7 +48,15 @@ fn csv_to_salesforce_arrives_once_by_a_job() {
 /// What was rejected is not read again before it changes, and a run tells of it until it is written.
 #[test]
 fn salesforce_to_hubspot_arrives_once() {
-    check("salesforce-to-hubspot", [4, 4]);
+    let [first, second] = check("salesforce-to-hubspot", [4, 4]);
+    let letters = |report: &Json| {
+        destinations(report)
+            .map(|account| account["rejected"].as_u64().unwrap() + account["held"].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    let again = letters(&second);
+    assert!(again < letters(&first), "only what is read whole is rejected again: {second}");
+    assert_eq!(second["earlier_rejects"].as_u64().unwrap(), letters(&first) - again, "{second}");
 }
 
 #[test]

@@ -249,6 +249,8 @@ fn a_pipeline_that_cannot_be_read_and_one_that_is_locked_leave_a_row_too() {
     assert_eq!(shown["run_id"], runs["runs"][2]["run_id"]);
     let resumed = bedside.desk.ferry(["run", "people.yaml", "--json", "--clock-speed", "20"]).json();
     assert_eq!((&resumed["run_id"], &resumed["is_resumed"]), (&shown["run_id"], &yes));
+    let shown_after = bedside.desk.ferry(["show", "--json"]).json();
+    assert_eq!((&shown_after["run_id"], &shown_after["is_resumed"]), (&shown["run_id"], &yes), "{shown_after}");
 }
 
 #[test]

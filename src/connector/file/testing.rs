@@ -106,6 +106,22 @@ async fn gather(pages: BoxStream<'_, Result<Page, ConnectorError>>) -> Result<Ga
     Ok(gathered)
 }
 
+/// Reads the first page of an object, lets something happen to its file, and reads the rest.
+pub(crate) async fn read_across(
+    source: &dyn Source,
+    object: &str,
+    fields: &[&str],
+    change: impl FnOnce(),
+) -> Result<(), ConnectorError> {
+    let mut pages = source.read(request(object, fields));
+    pages.next().await.unwrap()?;
+    change();
+    while let Some(page) = pages.next().await {
+        page?;
+    }
+    Ok(())
+}
+
 pub(crate) fn record(fields: &[(&str, Value)]) -> BatchRecord {
     let fields = fields.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
     BatchRecord { trace_id: "t".to_owned(), destination_id: None, fields }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Csv;
 use crate::connector::{
     ConnectorError, Entry,
-    file::testing::{Gathered, destination, insert, options, read_all, record, source, text},
+    file::testing::{Gathered, destination, insert, options, read_across, read_all, record, source, text},
 };
 use crate::model::{BatchRecord, Field, FieldType, Outcome, Value};
 
@@ -378,6 +378,22 @@ async fn a_resumed_read_neither_loses_nor_repeats() {
         assert_eq!(rest.places, whole.places);
         let end = whole.cursors[2].clone();
         assert!(read_all(source.as_ref(), "people", &["name"], Some(end)).await.unwrap().cursors.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_changes_while_it_is_read_fails() {
+    let mut whole = "name,note\n".to_owned();
+    (0..80_000).for_each(|number| writeln!(whole, "{number},note").unwrap());
+    let half = &whole[..whole.len() / 2 - 3];
+    for changed in [half.to_owned(), format!("{whole}80000,note\n"), String::new()] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("people.csv");
+        fs::write(&path, &whole).unwrap();
+        let source = source::<Csv>(dir.path(), &json!({}));
+        let change = || fs::write(&path, &changed).unwrap();
+        let error = read_across(source.as_ref(), "people", &["name"], change).await.unwrap_err();
+        assert_eq!(error.code, "file_changed", "{} bytes: {error}", changed.len());
     }
 }
 

@@ -10,7 +10,8 @@ use super::Json as JsonConnector;
 use crate::connector::{
     ConnectorError, Entry,
     file::testing::{
-        Gathered, any_values, block_on, destination, insert, options, read_all, record, source, text, write_both,
+        Gathered, any_values, block_on, destination, insert, options, read_across, read_all, record, source, text,
+        write_both,
     },
 };
 use crate::model::{BatchRecord, Field, FieldType, Outcome, Value};
@@ -184,6 +185,21 @@ async fn without_id_fields_the_content_does_whatever_the_order_of_its_names() {
     let read = read("people.jsonl", content, &json!({}), &["a"]).await.unwrap();
     assert_eq!(read.ids[0], read.ids[1]);
     assert_ne!(read.ids[0], read.ids[2]);
+}
+
+#[tokio::test]
+async fn a_file_that_changes_while_it_is_read_fails() {
+    let mut whole = String::new();
+    (0..80_000).for_each(|number| writeln!(whole, "{{\"n\":{number}}}").unwrap());
+    let lines = whole.split_inclusive('\n').take(40_000);
+    for changed in [lines.collect::<String>(), format!("{whole}{{\"n\":80000}}\n")] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("people.jsonl");
+        fs::write(&path, &whole).unwrap();
+        let source = source::<JsonConnector>(dir.path(), &json!({}));
+        let error = read_across(source.as_ref(), "people", &["n"], || fs::write(&path, &changed).unwrap()).await;
+        assert_eq!(error.unwrap_err().code, "file_changed", "{} bytes", changed.len());
+    }
 }
 
 #[tokio::test]

@@ -169,6 +169,23 @@ fn a_separator_of_the_mapping_takes_lists_apart_and_joins_them() {
 }
 
 #[test]
+fn an_option_is_set_once_however_often_it_is_named() {
+    let (open, closed) =
+        (destination(FieldType::MultiChoice, &[]), destination(FieldType::MultiChoice, &["Training", "Sales"]));
+    let named = [
+        (json!("training;;training"), json!(["training"])),
+        (json!("sales;training; sales;"), json!(["sales", "training"])),
+        (json!(";;"), Value::Null),
+    ];
+    check("text", "text", &open, &named);
+    let listed = [
+        (json!(["Sales", "Training", "Sales"]), json!(["sales", "training"])),
+        (json!(["sales", "SALES"]), json!(["sales"])),
+    ];
+    check("tags", "tags", &closed, &listed);
+}
+
+#[test]
 fn a_list_is_blamed_for_the_one_item_that_is_wrong() {
     let to = destination(FieldType::MultiChoice, &["Pricing", "Support"]);
     for mapping in ["text", "{ from: text, values: { pricing: pricing } }"] {
