@@ -77,7 +77,7 @@ fn csv_files_that_are_something_else() {
     check_all(&desk, "csv_files_that_are_something_else", &pages);
 }
 
-/// Nobody writes into the pipe: whoever opened it would wait for ever.
+/// Nothing writes into the pipe, so a program that opens it waits without an end.
 #[test]
 fn a_pipe_in_the_place_of_the_variables_is_refused_and_not_waited_for() {
     let desk = Desk::without_tokens();

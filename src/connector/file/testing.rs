@@ -161,7 +161,8 @@ pub(crate) fn any_values() -> impl Strategy<Value = Vec<Value>> {
     values.to_vec()
 }
 
-/// Writes the first fields of such records to the objects `frame` and `batch`, as a frame and as a batch. Returns what each refused.
+/// Writes the first fields of records that hold every type to the objects `frame` and `batch`, as a frame and as a batch. Returns
+/// what each refused.
 pub(crate) async fn write_both<C: Connector>(
     folder: &Path,
     more: &Json,

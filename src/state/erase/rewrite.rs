@@ -1,5 +1,5 @@
 //! Takes a person out of rows that are about others too: links to them, batches without an outcome, and what images and letters of
-//! other records hold of such links.
+//! other records hold of these links.
 
 use std::collections::{HashMap, HashSet};
 
