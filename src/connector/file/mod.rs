@@ -1,8 +1,10 @@
 //! What connectors for files have in common: finding a file, replacing one safely, ids of records, and pages.
 //!
 //! Nothing here knows a format. Start at [`Folder`] for where files are, at [`read_pages`] for reading off the async
-//! threads, and at [`Replacement`] for writing.
+//! threads, at [`FileDestination`] for a folder
+//! that is written to, and at [`Replacement`] for one file.
 
+mod destination;
 mod encoding;
 mod folder;
 mod garbled;
@@ -15,6 +17,7 @@ mod replacement;
 pub(crate) mod testing;
 mod writers;
 
+pub use destination::{FileDestination, FileFormat};
 pub use encoding::{Encoding, TextReader, UNDECODABLE, refuse_other_encoding};
 pub use folder::{Folder, Stamp, file_error};
 pub use garbled::GarbledTexts;

@@ -17,10 +17,16 @@ mod tests;
 
 use std::path::Path;
 
-use crate::connector::{ConfigError, Connector, Context, Destination, Source, file::Folder};
+use crate::connector::{
+    ConfigError, Connector, Context, Destination, Source,
+    file::{FileDestination, Folder},
+};
 use crate::model::{BatchLimit, Capabilities, LinkIds, SyncMode};
 
 pub use config::{CsvConfig, LineEnd};
+
+/// What the names of such files end in.
+const ENDINGS: &[&str] = &["csv", "tsv", "txt"];
 
 /// The connector of CSV files.
 #[derive(Debug)]
@@ -47,7 +53,7 @@ impl Connector for Csv {
     }
 
     fn folder(config: &CsvConfig, base_dir: &Path) -> Option<Folder> {
-        Some(Folder::new(base_dir, &config.path, &["csv", "tsv", "txt"]))
+        Some(Folder::new(base_dir, &config.path, ENDINGS))
     }
 
     fn source(config: CsvConfig, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
@@ -55,6 +61,7 @@ impl Connector for Csv {
     }
 
     fn destination(config: CsvConfig, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
-        Ok(Box::new(destination::CsvDestination::new(&config, context)?))
+        let folder = Folder::new(&context.base_dir, &config.path, ENDINGS);
+        Ok(Box::new(FileDestination::new(folder, config.form()?)))
     }
 }

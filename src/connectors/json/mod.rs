@@ -15,7 +15,10 @@ mod tests;
 
 use std::path::Path;
 
-use crate::connector::{ConfigError, Connector, Context, Destination, Source, file::Folder};
+use crate::connector::{
+    ConfigError, Connector, Context, Destination, Source,
+    file::{FileDestination, Folder},
+};
 use crate::model::{BatchLimit, Capabilities, LinkIds, SyncMode};
 
 pub use config::{Format, JsonConfig};
@@ -55,6 +58,7 @@ impl Connector for Json {
 
     fn destination(config: JsonConfig, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
         config.check()?;
-        Ok(Box::new(destination::JsonDestination::new(&config, context)))
+        let folder = Folder::new(&context.base_dir, &config.path, config.endings());
+        Ok(Box::new(FileDestination::new(folder, destination::Elements(config))))
     }
 }

@@ -14,10 +14,16 @@ mod tests;
 
 use std::path::Path;
 
-use crate::connector::{ConfigError, Connector, Context, Destination, Source, file::Folder};
+use crate::connector::{
+    ConfigError, Connector, Context, Destination, Source,
+    file::{FileDestination, Folder},
+};
 use crate::model::{BatchLimit, Capabilities, LinkIds, SyncMode};
 
 pub use config::ParquetConfig;
+
+/// What the names of such files end in.
+const ENDINGS: &[&str] = &["parquet"];
 
 /// The connector of Parquet files.
 #[derive(Debug)]
@@ -40,7 +46,7 @@ impl Connector for Parquet {
     type Config = ParquetConfig;
 
     fn folder(config: &ParquetConfig, base_dir: &Path) -> Option<Folder> {
-        Some(Folder::new(base_dir, &config.path, &["parquet"]))
+        Some(Folder::new(base_dir, &config.path, ENDINGS))
     }
 
     fn source(config: ParquetConfig, context: &Context) -> Result<Box<dyn Source>, ConfigError> {
@@ -48,6 +54,7 @@ impl Connector for Parquet {
     }
 
     fn destination(config: ParquetConfig, context: &Context) -> Result<Box<dyn Destination>, ConfigError> {
-        Ok(Box::new(destination::ParquetDestination::new(&config, context)))
+        let folder = Folder::new(&context.base_dir, &config.path, ENDINGS);
+        Ok(Box::new(FileDestination::new(folder, destination::Groups)))
     }
 }

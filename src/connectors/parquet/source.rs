@@ -41,7 +41,7 @@ struct Bookmark {
 
 impl ParquetSource {
     pub(super) fn new(config: ParquetConfig, context: &Context) -> Self {
-        let folder = Folder::new(&context.base_dir, &config.path, &["parquet"]);
+        let folder = Folder::new(&context.base_dir, &config.path, super::ENDINGS);
         Self { folder, config }
     }
 

@@ -2,88 +2,29 @@
 
 mod frames;
 
-use async_trait::async_trait;
-use polars::frame::DataFrame;
+use std::path::Path;
 
 use crate::connector::{
-    ConfigError, ConnectorError, Context, Destination, ErrorKind, FetchRequest, LoadFrames, Replace,
-    file::{FileWriter, Folder, Replacement, Writers, background},
+    ConnectorError, ErrorKind,
+    file::{FileFormat, FileWriter, Replacement},
 };
-use crate::model::{
-    Batch, BatchRecord, Field, FieldName, ObjectName, Outcome, Record, Rejection, Schema, Value, guarded,
-};
+use crate::model::{Batch, BatchRecord, Field, FieldName, Rejection, Value, guarded};
 
-use super::config::{CsvConfig, Form, LineEnd};
+use super::config::{Form, LineEnd};
 
-/// A folder of CSV files, to write.
-#[derive(Debug)]
-pub(super) struct CsvDestination {
-    writers: Writers<CsvWriter>,
-    form: Form,
-}
+impl FileFormat for Form {
+    type Writer = CsvWriter;
 
-impl CsvDestination {
-    pub(super) fn new(config: &CsvConfig, context: &Context) -> Result<Self, ConfigError> {
-        let folder = Folder::new(&context.base_dir, &config.path, &["csv", "tsv", "txt"]);
-        Ok(Self { writers: Writers::new(folder), form: config.form()? })
-    }
-}
+    const NAME: &'static str = "csv";
 
-#[async_trait]
-impl Destination for CsvDestination {
-    async fn check(&self) -> Result<(), ConnectorError> {
-        let folder = self.writers.folder().clone();
-        background(move || folder.check_writable()).await
-    }
-
-    async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
-        self.writers.folder().target(object)?;
-        Ok(Schema { object: object.clone(), fields: Vec::new(), is_open: true })
-    }
-
-    async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
-        self.writers.load(batch).await
-    }
-
-    async fn fetch(&self, _request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
-        Err(ConnectorError::new(ErrorKind::Unexpected, "not_supported", "records of a csv file cannot be looked up"))
-    }
-
-    fn replace(&self) -> Option<&dyn Replace> {
-        Some(self)
-    }
-
-    fn frames(&self) -> Option<&dyn LoadFrames> {
-        Some(self)
-    }
-}
-
-#[async_trait]
-impl LoadFrames for CsvDestination {
-    async fn load_frame(
-        &self,
-        object: &ObjectName,
-        frame: DataFrame,
-    ) -> Result<Vec<(usize, Rejection)>, ConnectorError> {
-        self.writers.load_frame(object, frame).await
-    }
-}
-
-#[async_trait]
-impl Replace for CsvDestination {
-    async fn begin(&self, object: &ObjectName, fields: &[Field]) -> Result<(), ConnectorError> {
-        let form = self.form;
-        self.writers.begin(object, fields, move |file, fields| CsvWriter::start(file, &fields, form)).await
-    }
-
-    async fn put_in_place(&self, object: &ObjectName) -> Result<(), ConnectorError> {
-        self.writers.finish(object).await
+    fn start(&self, _target: &Path, file: Replacement, fields: Vec<Field>) -> Result<CsvWriter, ConnectorError> {
+        CsvWriter::start(file, &fields, *self)
     }
 }
 
 /// One file in the making.
 #[derive(Debug)]
-struct CsvWriter {
+pub(super) struct CsvWriter {
     file: Replacement,
     fields: Vec<FieldName>,
     form: Form,

@@ -37,7 +37,7 @@ pub(super) struct CsvSource {
 
 impl CsvSource {
     pub(super) fn new(config: CsvConfig, context: &Context) -> Result<Self, ConfigError> {
-        let folder = Folder::new(&context.base_dir, &config.path, &["csv", "tsv", "txt"]);
+        let folder = Folder::new(&context.base_dir, &config.path, super::ENDINGS);
         let form = config.form()?;
         Ok(Self { folder, config, form })
     }

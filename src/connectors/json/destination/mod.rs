@@ -2,87 +2,35 @@
 
 mod frames;
 
-use async_trait::async_trait;
-use polars::frame::DataFrame;
+use std::path::Path;
+
 use serde_json::{Map, Value as Json};
 
 use crate::connector::{
-    ConnectorError, Context, Destination, ErrorKind, FetchRequest, LoadFrames, Replace,
-    file::{FileWriter, Folder, Replacement, Writers, background},
+    ConnectorError,
+    file::{FileFormat, FileWriter, Replacement},
 };
-use crate::model::{Batch, BatchRecord, Field, FieldName, ObjectName, Outcome, Record, Rejection, Schema, Value};
+use crate::model::{Batch, BatchRecord, Field, FieldName, Rejection, Value};
 
 use super::config::{Format, JsonConfig};
 
-/// A folder of JSON files, to write.
-#[derive(Debug)]
-pub(super) struct JsonDestination {
-    writers: Writers<JsonWriter>,
-    config: JsonConfig,
-}
+/// Writes JSON files in the format of their options.
+#[derive(Debug, Clone)]
+pub(super) struct Elements(pub(super) JsonConfig);
 
-impl JsonDestination {
-    pub(super) fn new(config: &JsonConfig, context: &Context) -> Self {
-        let folder = Folder::new(&context.base_dir, &config.path, config.endings());
-        Self { writers: Writers::new(folder), config: config.clone() }
-    }
-}
+impl FileFormat for Elements {
+    type Writer = JsonWriter;
 
-#[async_trait]
-impl Destination for JsonDestination {
-    async fn check(&self) -> Result<(), ConnectorError> {
-        let folder = self.writers.folder().clone();
-        background(move || folder.check_writable()).await
-    }
+    const NAME: &'static str = "json";
 
-    async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
-        self.writers.folder().target(object)?;
-        Ok(Schema { object: object.clone(), fields: Vec::new(), is_open: true })
-    }
-
-    async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
-        self.writers.load(batch).await
-    }
-
-    async fn fetch(&self, _request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
-        Err(ConnectorError::new(ErrorKind::Unexpected, "not_supported", "records of a json file cannot be looked up"))
-    }
-
-    fn replace(&self) -> Option<&dyn Replace> {
-        Some(self)
-    }
-
-    fn frames(&self) -> Option<&dyn LoadFrames> {
-        Some(self)
-    }
-}
-
-#[async_trait]
-impl LoadFrames for JsonDestination {
-    async fn load_frame(
-        &self,
-        object: &ObjectName,
-        frame: DataFrame,
-    ) -> Result<Vec<(usize, Rejection)>, ConnectorError> {
-        self.writers.load_frame(object, frame).await
-    }
-}
-
-#[async_trait]
-impl Replace for JsonDestination {
-    async fn begin(&self, object: &ObjectName, fields: &[Field]) -> Result<(), ConnectorError> {
-        let format = self.config.format_of(&self.writers.folder().target(object)?);
-        self.writers.begin(object, fields, move |file, fields| JsonWriter::start(file, &fields, format)).await
-    }
-
-    async fn put_in_place(&self, object: &ObjectName) -> Result<(), ConnectorError> {
-        self.writers.finish(object).await
+    fn start(&self, target: &Path, file: Replacement, fields: Vec<Field>) -> Result<JsonWriter, ConnectorError> {
+        JsonWriter::start(file, &fields, self.0.format_of(target))
     }
 }
 
 /// One file in the making.
 #[derive(Debug)]
-struct JsonWriter {
+pub(super) struct JsonWriter {
     file: Replacement,
     fields: Vec<FieldName>,
     format: Format,

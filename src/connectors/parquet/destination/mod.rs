@@ -2,88 +2,37 @@
 
 mod frames;
 
-use std::{fmt, fs::File, mem};
+use std::{fmt, fs::File, mem, path::Path};
 
-use async_trait::async_trait;
 use polars::{
     io::parquet::write::BatchedWriter,
     prelude::{DataFrame, Field as PolarsField, ParquetWriter, PlSmallStr, PolarsError, Schema as PolarsSchema},
 };
 
 use crate::connector::{
-    ConnectorError, Context, Destination, ErrorKind, FetchRequest, LoadFrames, Replace,
-    file::{FileWriter, Folder, Replacement, Writers, background},
+    ConnectorError, ErrorKind,
+    file::{FileFormat, FileWriter, Replacement},
 };
-use crate::model::{Batch, BatchRecord, Field, ObjectName, Outcome, Record, Rejection, Schema, Value, column};
+use crate::model::{Batch, BatchRecord, Field, Rejection, Value, column};
 
-use super::{config::ParquetConfig, limits, schema::fit};
+use super::{limits, schema::fit};
 
-/// A folder of Parquet files, to write.
-#[derive(Debug)]
-pub(super) struct ParquetDestination {
-    writers: Writers<GroupWriter>,
-}
+/// Writes Parquet files.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Groups;
 
-impl ParquetDestination {
-    pub(super) fn new(config: &ParquetConfig, context: &Context) -> Self {
-        Self { writers: Writers::new(Folder::new(&context.base_dir, &config.path, &["parquet"])) }
-    }
-}
+impl FileFormat for Groups {
+    type Writer = GroupWriter;
 
-#[async_trait]
-impl Destination for ParquetDestination {
-    async fn check(&self) -> Result<(), ConnectorError> {
-        let folder = self.writers.folder().clone();
-        background(move || folder.check_writable()).await
-    }
+    const NAME: &'static str = "parquet";
 
-    async fn describe(&self, object: &ObjectName) -> Result<Schema, ConnectorError> {
-        self.writers.folder().target(object)?;
-        Ok(Schema { object: object.clone(), fields: Vec::new(), is_open: true })
-    }
-
-    async fn load(&self, batch: &Batch) -> Result<Vec<Outcome>, ConnectorError> {
-        self.writers.load(batch).await
-    }
-
-    async fn fetch(&self, _request: &FetchRequest) -> Result<Vec<Record>, ConnectorError> {
-        let message = "records of a parquet file cannot be looked up";
-        Err(ConnectorError::new(ErrorKind::Unexpected, "not_supported", message))
-    }
-
-    fn replace(&self) -> Option<&dyn Replace> {
-        Some(self)
-    }
-
-    fn frames(&self) -> Option<&dyn LoadFrames> {
-        Some(self)
-    }
-}
-
-#[async_trait]
-impl LoadFrames for ParquetDestination {
-    async fn load_frame(
-        &self,
-        object: &ObjectName,
-        frame: DataFrame,
-    ) -> Result<Vec<(usize, Rejection)>, ConnectorError> {
-        self.writers.load_frame(object, frame).await
-    }
-}
-
-#[async_trait]
-impl Replace for ParquetDestination {
-    async fn begin(&self, object: &ObjectName, fields: &[Field]) -> Result<(), ConnectorError> {
-        self.writers.begin(object, fields, GroupWriter::start).await
-    }
-
-    async fn put_in_place(&self, object: &ObjectName) -> Result<(), ConnectorError> {
-        self.writers.finish(object).await
+    fn start(&self, _target: &Path, file: Replacement, fields: Vec<Field>) -> Result<GroupWriter, ConnectorError> {
+        GroupWriter::start(file, fields)
     }
 }
 
 /// One file in the making: records are gathered until they make a group of rows.
-struct GroupWriter {
+pub(super) struct GroupWriter {
     file: Replacement,
     fields: Vec<Field>,
     writer: BatchedWriter<File>,
